@@ -1,0 +1,106 @@
+//! The cache: the newest version of each name, as far as it is held.
+
+pub mod memory;
+pub mod redis;
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::error::Result;
+use crate::health::PartHealth;
+use crate::record::{Key, Record};
+use crate::version::Version;
+
+/// What a cache holds of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// This is the key's current record (perhaps a tombstone).
+    Hit(Record),
+    /// A write is on its way to the database: the current record is the newer
+    /// of the database's and the given one.
+    InDoubt(Option<Record>),
+    /// Nothing is held: the database has the current record.
+    Miss,
+}
+
+/// The right to fill one key, taken before the database is read. Any write of
+/// the key, and the loss of the ticket itself, makes it void.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FillTicket(pub u64);
+
+/// The answer to [`Cache::begin_fill`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FillStart {
+    /// Read the database, then call [`Cache::fill`].
+    Granted(FillTicket),
+    /// Another reader holds the ticket: read the database and leave it at that.
+    Busy,
+    /// The key is no longer missing.
+    Found(Lookup),
+}
+
+/// How long entries stay.
+#[derive(Clone, Copy, Debug)]
+pub struct Lifetimes {
+    /// A record that the database holds too.
+    pub clean: Duration,
+    /// The knowledge that the database has no such key.
+    pub absent: Duration,
+    /// A mark of a write on its way to the database, should its writer die.
+    pub in_doubt: Duration,
+    /// A ticket to fill, should its reader die.
+    pub fill: Duration,
+}
+
+impl Lifetimes {
+    /// How long a clean `record` stays.
+    pub fn of(&self, record: &Record) -> Duration {
+        if record.version == Version::ZERO {
+            self.absent
+        } else {
+            self.clean
+        }
+    }
+}
+
+/// A cache. Everything it is given carries a version and the newer wins.
+///
+/// An entry is *dirty* while only the journal holds it durably: it has no
+/// expiry and is never evicted. All others have a lifetime.
+#[async_trait]
+pub trait Cache: Debug + Send + Sync + 'static {
+    /// What is held of `key`.
+    async fn get(&self, key: &Key) -> Result<Lookup>;
+
+    /// Asks for the right to fill `key`, which [`Cache::get`] did not find.
+    async fn begin_fill(&self, key: &Key) -> Result<FillStart>;
+
+    /// Holds a record read from the database, if `ticket` is still valid, that
+    /// is, nobody wrote the key since it was granted. Returns whether it does.
+    async fn fill(&self, ticket: FillTicket, record: &Record) -> Result<bool>;
+
+    /// Holds records that only the journal has, unless something newer is held.
+    async fn put_dirty(&self, records: &[Record]) -> Result<()>;
+
+    /// Gives the named versions a lifetime, where they are still the ones held.
+    async fn mark_clean(&self, flushed: &[(Key, Version)]) -> Result<()>;
+
+    /// Issues a version to each key, in order, and marks the keys in doubt
+    /// until [`Cache::settle`] or the mark's lifetime ends.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Unseeded`] before [`Cache::raise`].
+    async fn begin_write(&self, keys: &[Key]) -> Result<Vec<Version>>;
+
+    /// Holds records that the database has committed, unless something newer
+    /// is held, and ends the doubt that their versions began.
+    async fn settle(&self, records: &[Record]) -> Result<()>;
+
+    /// Seeds the version clock: what it issues from now on is newer than `floor`.
+    async fn raise(&self, floor: Version) -> Result<()>;
+
+    /// Whether the cache answers. Reads only.
+    async fn health(&self) -> PartHealth;
+}

@@ -1,0 +1,296 @@
+//! The embedded cache: this process's own memory.
+//!
+//! Clean records live in a bounded cache that may evict any of them at any
+//! time. What must not be evicted, dirty records and marks of writes in flight,
+//! is pinned in maps beside it. Both change only under the key's stripe lock,
+//! so a key's state is always consistent; no lock is held across an await.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use moka::Expiry;
+
+use crate::cache::{Cache, FillStart, FillTicket, Lifetimes, Lookup};
+use crate::error::{Error, Part, Result};
+use crate::health::PartHealth;
+use crate::record::{Key, Record};
+use crate::version::{Clock, Version};
+
+/// Locks over which the keys are spread.
+const STRIPES: usize = 64;
+/// What an entry costs beside its key and body, in bytes, roughly.
+const ENTRY_OVERHEAD_BYTES: usize = 200;
+
+/// An in-process cache, for one process only.
+#[derive(Debug)]
+pub struct MemoryCache {
+    stripes: Vec<Mutex<HashMap<Key, Pinned>>>,
+    hasher: RandomState,
+    clean: moka::sync::Cache<Key, Evictable>,
+    clock: Clock,
+    lifetimes: Lifetimes,
+    next_ticket: AtomicU64,
+    capacity_bytes: u64,
+}
+
+/// What is held of a key and must not be evicted; never both `None`.
+#[derive(Debug, Default)]
+struct Pinned {
+    dirty: Option<Record>,
+    doubt: Option<Doubt>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Doubt {
+    version: Version,
+    until: Instant,
+}
+
+#[derive(Clone, Debug)]
+enum Evictable {
+    Clean(Record, Duration),
+    Filling(FillTicket, Duration),
+}
+
+impl Evictable {
+    fn lifetime(&self) -> Duration {
+        match self {
+            Evictable::Clean(_, lifetime) | Evictable::Filling(_, lifetime) => *lifetime,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct OwnLifetime;
+
+impl Expiry<Key, Evictable> for OwnLifetime {
+    fn expire_after_create(&self, _: &Key, entry: &Evictable, _: Instant) -> Option<Duration> {
+        Some(entry.lifetime())
+    }
+
+    fn expire_after_update(
+        &self,
+        _: &Key,
+        entry: &Evictable,
+        _: Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
+        Some(entry.lifetime())
+    }
+}
+
+impl MemoryCache {
+    /// A cache whose clean entries take about `capacity_bytes` at most. Dirty
+    /// entries come on top of that: the journal's bound is theirs.
+    pub fn new(capacity_bytes: u64, lifetimes: Lifetimes) -> MemoryCache {
+        let weigh = |key: &Key, entry: &Evictable| {
+            let body = match entry {
+                Evictable::Clean(record, _) => record.size_bytes(),
+                Evictable::Filling(..) => 0,
+            };
+            (key.as_str().len() + body + ENTRY_OVERHEAD_BYTES) as u32
+        };
+        MemoryCache {
+            stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
+            hasher: RandomState::new(),
+            clean: moka::sync::Cache::builder()
+                .max_capacity(capacity_bytes)
+                .weigher(weigh)
+                .expire_after(OwnLifetime)
+                .build(),
+            clock: Clock::default(),
+            lifetimes,
+            next_ticket: AtomicU64::new(0),
+            capacity_bytes,
+        }
+    }
+
+    /// The key's state, locked.
+    fn lock(&self, key: &Key) -> MutexGuard<'_, HashMap<Key, Pinned>> {
+        let stripe = self.hasher.hash_one(key) as usize % STRIPES;
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "the index is taken modulo the length"
+        )]
+        // No code panics while it holds the lock, so a poisoned one is whole.
+        self.stripes[stripe]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lookup(&self, pinned: &mut HashMap<Key, Pinned>, key: &Key) -> Lookup {
+        if let Some(held) = pinned.get_mut(key) {
+            if held.doubt.is_some_and(|doubt| doubt.until > Instant::now()) {
+                return Lookup::InDoubt(held.dirty.clone());
+            }
+            held.doubt = None;
+            match &held.dirty {
+                Some(record) => return Lookup::Hit(record.clone()),
+                None => pinned.remove(key),
+            };
+        }
+        match self.clean.get(key) {
+            Some(Evictable::Clean(record, _)) => Lookup::Hit(record),
+            Some(Evictable::Filling(..)) | None => Lookup::Miss,
+        }
+    }
+
+    fn hold_clean(&self, record: Record) {
+        let lifetime = self.lifetimes.of(&record);
+        self.clean
+            .insert(record.key.clone(), Evictable::Clean(record, lifetime));
+    }
+
+    fn clean_version(&self, key: &Key) -> Option<Version> {
+        match self.clean.get(key) {
+            Some(Evictable::Clean(record, _)) => Some(record.version),
+            Some(Evictable::Filling(..)) | None => None,
+        }
+    }
+}
+
+#[async_trait]
+impl Cache for MemoryCache {
+    async fn get(&self, key: &Key) -> Result<Lookup> {
+        Ok(self.lookup(&mut self.lock(key), key))
+    }
+
+    async fn begin_fill(&self, key: &Key) -> Result<FillStart> {
+        let mut pinned = self.lock(key);
+        match self.lookup(&mut pinned, key) {
+            Lookup::Miss if self.clean.contains_key(key) => Ok(FillStart::Busy),
+            Lookup::Miss => {
+                let ticket = FillTicket(self.next_ticket.fetch_add(1, Ordering::Relaxed));
+                self.clean
+                    .insert(key.clone(), Evictable::Filling(ticket, self.lifetimes.fill));
+                Ok(FillStart::Granted(ticket))
+            }
+            found => Ok(FillStart::Found(found)),
+        }
+    }
+
+    async fn fill(&self, ticket: FillTicket, record: &Record) -> Result<bool> {
+        let pinned = self.lock(&record.key);
+        // A write of the key removed or replaced the ticket; so did an eviction,
+        // after which nobody can tell whether there was a write.
+        let valid = !pinned.contains_key(&record.key)
+            && matches!(self.clean.get(&record.key), Some(Evictable::Filling(held, _)) if held == ticket);
+        if valid {
+            self.clock.raise(record.version);
+            self.hold_clean(record.clone());
+        }
+        Ok(valid)
+    }
+
+    async fn put_dirty(&self, records: &[Record]) -> Result<()> {
+        for record in records {
+            let mut pinned = self.lock(&record.key);
+            let held = pinned.entry(record.key.clone()).or_default();
+            let held_version = held
+                .dirty
+                .as_ref()
+                .map(|dirty| dirty.version)
+                .max(self.clean_version(&record.key));
+            if held_version.is_none_or(|held_version| record.version > held_version) {
+                held.dirty = Some(record.clone());
+                self.clean.invalidate(&record.key);
+            }
+            if held
+                .doubt
+                .is_some_and(|doubt| doubt.version < record.version)
+            {
+                held.doubt = None;
+            }
+            if held.dirty.is_none() && held.doubt.is_none() {
+                pinned.remove(&record.key);
+            }
+        }
+        Ok(())
+    }
+
+    async fn mark_clean(&self, flushed: &[(Key, Version)]) -> Result<()> {
+        for (key, version) in flushed {
+            let mut pinned = self.lock(key);
+            let Some(held) = pinned.get_mut(key) else {
+                continue;
+            };
+            let Some(record) = held.dirty.take_if(|dirty| dirty.version == *version) else {
+                continue;
+            };
+            if held.doubt.is_none() {
+                pinned.remove(key);
+                self.hold_clean(record);
+            }
+        }
+        Ok(())
+    }
+
+    async fn begin_write(&self, keys: &[Key]) -> Result<Vec<Version>> {
+        let until = Instant::now() + self.lifetimes.in_doubt;
+        keys.iter()
+            .map(|key| {
+                let version = self.clock.issue().ok_or(Error::Unseeded(Part::Cache))?;
+                let mut pinned = self.lock(key);
+                let held = pinned.entry(key.clone()).or_default();
+                // Of two marks the newer stays: versions are issued before the
+                // lock is taken, so they may arrive here out of order.
+                if held.doubt.is_none_or(|doubt| doubt.version < version) {
+                    held.doubt = Some(Doubt { version, until });
+                }
+                self.clean.invalidate(key);
+                Ok(version)
+            })
+            .collect()
+    }
+
+    async fn settle(&self, records: &[Record]) -> Result<()> {
+        for record in records {
+            let mut pinned = self.lock(&record.key);
+            if let Some(held) = pinned.get_mut(&record.key) {
+                if held
+                    .doubt
+                    .is_some_and(|doubt| doubt.version > record.version)
+                {
+                    continue;
+                }
+                held.doubt = None;
+                if held
+                    .dirty
+                    .as_ref()
+                    .is_some_and(|dirty| dirty.version > record.version)
+                {
+                    continue;
+                }
+                pinned.remove(&record.key);
+            }
+            if self
+                .clean_version(&record.key)
+                .is_none_or(|held| record.version > held)
+            {
+                self.hold_clean(record.clone());
+            }
+        }
+        Ok(())
+    }
+
+    async fn raise(&self, floor: Version) -> Result<()> {
+        self.clock.raise(floor);
+        Ok(())
+    }
+
+    async fn health(&self) -> PartHealth {
+        PartHealth {
+            kind: "memory",
+            at: format!("this process, {} MiB", self.capacity_bytes >> 20),
+            up: true,
+            problem: None,
+            durability: Some(
+                "none: it is filled again from the journal and the database".to_owned(),
+            ),
+        }
+    }
+}

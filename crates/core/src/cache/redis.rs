@@ -1,0 +1,230 @@
+//! The cache in Redis. What must be atomic is a script on the keys of one
+//! shard; the scripts are in `redis/*.lua`, the form of an entry in
+//! `crate::redis`.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use deadpool_redis::redis::{Script, cmd};
+
+use crate::cache::{Cache, FillStart, FillTicket, Lifetimes, Lookup};
+use crate::error::{Error, Part, Result};
+use crate::health::PartHealth;
+use crate::record::{Key, Record};
+use crate::redis::{Call, Entry, Redis, encode_version, milliseconds, parse_version};
+use crate::shard::Shard;
+use crate::version::Version;
+
+static BEGIN_FILL: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("redis/begin_fill.lua")));
+static FILL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/fill.lua")));
+static PUT_DIRTY: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("redis/put_dirty.lua")));
+static MARK_CLEAN: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("../redis/mark_clean.lua"),
+        include_str!("redis/mark_clean.lua")
+    ))
+});
+static BEGIN_WRITE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("redis/begin_write.lua")));
+static SETTLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/settle.lua")));
+
+/// The cache in Redis, which any number of processes may share.
+#[derive(Debug)]
+pub struct RedisCache {
+    redis: Arc<Redis>,
+    lifetimes: Lifetimes,
+}
+
+impl RedisCache {
+    /// A cache on this server.
+    pub fn new(redis: Arc<Redis>, lifetimes: Lifetimes) -> RedisCache {
+        RedisCache { redis, lifetimes }
+    }
+
+    fn entry(&self, key: &Key) -> String {
+        self.redis.keyspace.entry(key)
+    }
+
+    /// The items of each shard, with their places in the input.
+    fn by_shard<'a, T>(
+        &self,
+        items: &'a [T],
+        key: impl Fn(&T) -> &Key,
+    ) -> BTreeMap<Shard, Vec<(usize, &'a T)>> {
+        let mut shards: BTreeMap<Shard, Vec<(usize, &T)>> = BTreeMap::new();
+        for (place, item) in items.iter().enumerate() {
+            shards
+                .entry(self.redis.keyspace.shard_of(key(item)))
+                .or_default()
+                .push((place, item));
+        }
+        shards
+    }
+
+    fn lookup(key: &Key, value: Option<Bytes>) -> Result<Lookup> {
+        let Some(value) = value else {
+            return Ok(Lookup::Miss);
+        };
+        let record = |(version, body)| Record {
+            key: key.clone(),
+            version,
+            body,
+        };
+        match Entry::parse(&value) {
+            Some(Entry::Held(version, body)) => Ok(Lookup::Hit(record((version, body)))),
+            Some(Entry::InDoubt(held)) => Ok(Lookup::InDoubt(held.map(record))),
+            Some(Entry::Filling) => Ok(Lookup::Miss),
+            None => Err(Error::corrupt(Part::Cache, "an entry has no known form")),
+        }
+    }
+}
+
+fn body(record: &Record) -> &[u8] {
+    record.body.as_deref().unwrap_or_default()
+}
+
+#[async_trait]
+impl Cache for RedisCache {
+    async fn get(&self, key: &Key) -> Result<Lookup> {
+        let value = self
+            .redis
+            .command(Part::Cache, cmd("GET").arg(self.entry(key)))
+            .await?;
+        Self::lookup(key, value)
+    }
+
+    async fn begin_fill(&self, key: &Key) -> Result<FillStart> {
+        let ticket = FillTicket(fastrand::u64(..));
+        let mut call = Call::new(&BEGIN_FILL, vec![self.entry(key)]);
+        call.arg(ticket.0).arg(milliseconds(self.lifetimes.fill));
+        let held: Option<Bytes> = self.redis.script(Part::Cache, call).await?;
+        match (held.is_some(), Self::lookup(key, held)?) {
+            (false, _) => Ok(FillStart::Granted(ticket)),
+            (true, Lookup::Miss) => Ok(FillStart::Busy),
+            (true, found) => Ok(FillStart::Found(found)),
+        }
+    }
+
+    async fn fill(&self, ticket: FillTicket, record: &Record) -> Result<bool> {
+        let shard = self.redis.keyspace.shard_of(&record.key);
+        let mut call = Call::new(
+            &FILL,
+            vec![self.redis.keyspace.clock(shard), self.entry(&record.key)],
+        );
+        call.arg(ticket.0)
+            .arg(encode_version(record.version))
+            .arg(milliseconds(self.lifetimes.of(record)))
+            .arg(body(record));
+        self.redis.script(Part::Cache, call).await
+    }
+
+    async fn put_dirty(&self, records: &[Record]) -> Result<()> {
+        let shards = self.by_shard(records, |record| &record.key);
+        let calls = shards.values().map(|records| {
+            let keys = records
+                .iter()
+                .map(|(_, record)| self.entry(&record.key))
+                .collect();
+            let mut call = Call::new(&PUT_DIRTY, keys);
+            for (_, record) in records {
+                call.arg(encode_version(record.version)).arg(body(record));
+            }
+            call
+        });
+        self.redis
+            .scripts::<()>(Part::Cache, &calls.collect::<Vec<_>>())
+            .await
+            .map(drop)
+    }
+
+    async fn mark_clean(&self, flushed: &[(Key, Version)]) -> Result<()> {
+        let shards = self.by_shard(flushed, |(key, _)| key);
+        let calls = shards.values().map(|flushed| {
+            let keys = flushed
+                .iter()
+                .map(|(_, (key, _))| self.entry(key))
+                .collect();
+            let mut call = Call::new(&MARK_CLEAN, keys);
+            call.arg(milliseconds(self.lifetimes.clean))
+                .arg(milliseconds(self.lifetimes.in_doubt));
+            for (_, (_, version)) in flushed {
+                call.arg(encode_version(*version));
+            }
+            call
+        });
+        self.redis
+            .scripts::<()>(Part::Cache, &calls.collect::<Vec<_>>())
+            .await
+            .map(drop)
+    }
+
+    async fn begin_write(&self, keys: &[Key]) -> Result<Vec<Version>> {
+        let shards = self.by_shard(keys, |key| key);
+        let calls: Vec<Call> = shards
+            .iter()
+            .map(|(shard, keys)| {
+                let entries = keys.iter().map(|(_, key)| self.entry(key));
+                let mut call = Call::new(
+                    &BEGIN_WRITE,
+                    std::iter::once(self.redis.keyspace.clock(*shard))
+                        .chain(entries)
+                        .collect(),
+                );
+                call.arg(milliseconds(self.lifetimes.in_doubt));
+                call
+            })
+            .collect();
+        let issued: Vec<Vec<Bytes>> = self.redis.scripts(Part::Cache, &calls).await?;
+        let mut versions = vec![None; keys.len()];
+        for (keys, issued) in shards.values().zip(issued) {
+            for ((place, _), digits) in keys.iter().zip(issued) {
+                if let Some(version) = versions.get_mut(*place) {
+                    *version = parse_version(&digits);
+                }
+            }
+        }
+        let versions: Option<Vec<Version>> = versions.into_iter().collect();
+        versions.ok_or_else(|| Error::unavailable(Part::Cache, "the server issued no version"))
+    }
+
+    async fn settle(&self, records: &[Record]) -> Result<()> {
+        let shards = self.by_shard(records, |record| &record.key);
+        let calls = shards.values().map(|records| {
+            let keys = records
+                .iter()
+                .map(|(_, record)| self.entry(&record.key))
+                .collect();
+            let mut call = Call::new(&SETTLE, keys);
+            call.arg(milliseconds(self.lifetimes.clean));
+            for (_, record) in records {
+                call.arg(encode_version(record.version)).arg(body(record));
+            }
+            call
+        });
+        self.redis
+            .scripts::<()>(Part::Cache, &calls.collect::<Vec<_>>())
+            .await
+            .map(drop)
+    }
+
+    async fn raise(&self, floor: Version) -> Result<()> {
+        self.redis.raise(Part::Cache, floor).await
+    }
+
+    async fn health(&self) -> PartHealth {
+        let answer: Result<()> = self.redis.command(Part::Cache, &cmd("PING")).await;
+        PartHealth {
+            kind: "redis",
+            at: self.redis.at(),
+            up: answer.is_ok(),
+            problem: answer.is_err().then_some("it does not answer"),
+            durability: Some(
+                "none: it is filled again from the journal and the database".to_owned(),
+            ),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+-- Puts records that the database has committed, where nothing newer is held,
+-- and ends the doubt that their versions began.
+-- KEYS: entries. ARGV: lifetime in ms, then version and body of each.
+for i = 1, #KEYS do
+  local version, body = ARGV[2 * i], ARGV[2 * i + 1]
+  local held = redis.call('GET', KEYS[i])
+  local newest = held and tonumber(string.sub(held, 1, 16)) or 0
+  if held and string.sub(held, 17, 17) == 'E' then
+    newest = math.max(newest, tonumber(string.sub(held, 18, 33)))
+  end
+  -- The mark of this very write has this very version. A version that is held
+  -- clean already may be put again: it is the same.
+  if newest <= tonumber(version) then
+    redis.call('SET', KEYS[i], version .. 'C' .. body, 'PX', ARGV[1])
+  end
+end

@@ -1,0 +1,110 @@
+//! What the routes know of an engine, whichever pattern it follows.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::health::PartHealth;
+use crate::record::{Key, Record, Write};
+use crate::version::Version;
+
+/// How safe an answered write is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// The journal has it.
+    Journaled,
+    /// The database has committed it.
+    Persisted,
+}
+
+impl Durability {
+    /// The word for it in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Durability::Journaled => "journaled",
+            Durability::Persisted => "persisted",
+        }
+    }
+}
+
+/// What became of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It took place.
+    Written {
+        /// Its place in the order of writes.
+        version: Version,
+        /// How safe it is.
+        durability: Durability,
+    },
+    /// Its condition does not hold, and nothing changed.
+    ConditionFailed,
+}
+
+/// Where a read was answered from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The cache.
+    Hit,
+    /// The database, and the cache may hold the record now.
+    Miss {
+        /// Whether it does.
+        stored: bool,
+    },
+    /// The database, since a write of the key was in flight.
+    InDoubt,
+}
+
+/// The answer to a read.
+#[derive(Clone, Debug)]
+pub struct Read {
+    /// The current record; a tombstone or [`Version::ZERO`] if there is none.
+    pub record: Record,
+    /// Where it comes from.
+    pub source: Source,
+}
+
+/// The parts that an engine runs on and their states.
+#[derive(Clone, Debug, Serialize)]
+pub struct Health {
+    /// The cache.
+    pub cache: PartHealth,
+    /// The journal, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub journal: Option<PartHealth>,
+    /// The database.
+    pub database: PartHealth,
+}
+
+impl Health {
+    /// Whether all the parts are up.
+    pub fn up(&self) -> bool {
+        self.cache.up && self.database.up && self.journal.as_ref().is_none_or(|journal| journal.up)
+    }
+}
+
+/// A cache pattern over a cache, a database and perhaps a journal.
+#[async_trait]
+pub trait Engine: Debug + Send + Sync + 'static {
+    /// The current record of a key.
+    async fn read(&self, key: &Key) -> Result<Read>;
+
+    /// Writes, and returns when the write is as safe as the pattern promises.
+    async fn write(&self, write: Write) -> Result<Outcome>;
+
+    /// A page of live records as the database has them, in the order of keys.
+    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>>;
+
+    /// The state of every part.
+    async fn health(&self) -> Health;
+
+    /// Brings the figures that are read off the parts up to date in the metrics.
+    async fn observe(&self);
+
+    /// Takes no more writes, finishes what was submitted, and drains what there
+    /// is to drain for at most `deadline`.
+    async fn stop(&self, deadline: Duration);
+}

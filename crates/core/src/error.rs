@@ -1,0 +1,112 @@
+//! What can go wrong below the routes. Errors are cheap to clone, since one
+//! failed batch answers many writers.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The part that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// The cache.
+    Cache,
+    /// The journal.
+    Journal,
+    /// The database.
+    Database,
+}
+
+impl Part {
+    /// The word for it in logs, metrics and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Part::Cache => "cache",
+            Part::Journal => "journal",
+            Part::Database => "database",
+        }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// Why an operation failed. The texts are for logs and may name servers; what
+/// a client is told is decided in the HTTP parts.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The part cannot be reached, or did not answer in time. The operation
+    /// may or may not have taken place; repeating it is safe.
+    #[error("the {part} is unavailable: {reason}")]
+    Unavailable {
+        /// Which part.
+        part: Part,
+        /// What its driver said.
+        reason: Arc<str>,
+    },
+    /// The part's version clock does not know the newest version in the
+    /// database yet. The engine raises it and repeats the operation.
+    #[error("the {0}'s version clock is not seeded")]
+    Unseeded(Part),
+    /// The part holds something that cannot be understood.
+    #[error("the {part} holds something unreadable: {reason}")]
+    Corrupt {
+        /// Which part.
+        part: Part,
+        /// What and where.
+        reason: Arc<str>,
+    },
+    /// As many writes are waiting as the queue's bound allows.
+    #[error("too many writes are waiting")]
+    Overloaded,
+    /// The service is stopping and takes no more writes.
+    #[error("the service is stopping")]
+    Stopping,
+    /// A defect in this program: an operation panicked.
+    #[error("an operation panicked")]
+    Panicked,
+}
+
+impl Error {
+    /// [`Error::Unavailable`] with what the driver said.
+    pub fn unavailable(part: Part, reason: impl fmt::Display) -> Error {
+        Error::Unavailable {
+            part,
+            reason: reason.to_string().into(),
+        }
+    }
+
+    /// [`Error::Corrupt`] with what was found where.
+    pub fn corrupt(part: Part, reason: impl fmt::Display) -> Error {
+        Error::Corrupt {
+            part,
+            reason: reason.to_string().into(),
+        }
+    }
+
+    /// A word for metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Error::Unavailable { .. } => "unavailable",
+            Error::Unseeded(_) => "unseeded",
+            Error::Corrupt { .. } => "corrupt",
+            Error::Overloaded => "overloaded",
+            Error::Stopping => "stopping",
+            Error::Panicked => "panicked",
+        }
+    }
+
+    /// The part that failed, where one did.
+    pub fn part(&self) -> Option<Part> {
+        match self {
+            Error::Unavailable { part, .. }
+            | Error::Corrupt { part, .. }
+            | Error::Unseeded(part) => Some(*part),
+            Error::Overloaded | Error::Stopping | Error::Panicked => None,
+        }
+    }
+}
+
+/// A result below the routes.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,20 @@
+//! What a part says of itself when it is asked whether it works.
+
+use serde::Serialize;
+
+/// One part's state, as `/readyz` shows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct PartHealth {
+    /// The product: `memory`, `redis`, `file`, `sqlite`, `mysql`.
+    pub kind: &'static str,
+    /// Where it is, without credentials.
+    pub at: String,
+    /// Whether it answered.
+    pub up: bool,
+    /// What is wrong, when it is not up. Names no server and no statement.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<&'static str>,
+    /// What an answer from this part survives, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub durability: Option<String>,
+}

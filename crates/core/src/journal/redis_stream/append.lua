@@ -1,0 +1,42 @@
+-- Issues versions, puts values into the cache, appends to the journal.
+-- KEYS: clock, journal, then the entry of each write.
+-- ARGV: of each write its condition ('always' or 'exists'), key, body (empty =
+-- delete).
+-- Returns for each write its version, 'failed' if the condition does not hold,
+-- or 'unknown' if that cannot be told from the cache.
+local last = redis.call('GET', KEYS[1])
+if not last then
+  return redis.error_reply('UNSEEDED the clock does not know the newest version')
+end
+local time = redis.call('TIME')
+local version = math.max(tonumber(time[1]) * 1000000 + tonumber(time[2]), tonumber(last) + 1)
+local answers = {}
+for i = 1, #KEYS - 2 do
+  local entry, condition, key, body = KEYS[i + 2], ARGV[3 * i - 2], ARGV[3 * i - 1], ARGV[3 * i]
+  local answer
+  if condition == 'exists' then
+    local held = redis.call('GET', entry)
+    local state = held and string.sub(held, 17, 17)
+    if state ~= 'C' and state ~= 'D' then
+      answer = 'unknown'
+    elseif #held == 17 then
+      answer = 'failed'
+    end
+  end
+  if not answer then
+    -- No version held is newer: the clock is above all that were issued, and
+    -- a fill raises it.
+    answer = string.format('%016.0f', version)
+    redis.call('SET', entry, answer .. 'D' .. body)
+    local id = string.format('%.0f-0', version)
+    if body == '' then
+      redis.call('XADD', KEYS[2], id, 'k', key)
+    else
+      redis.call('XADD', KEYS[2], id, 'k', key, 'b', body)
+    end
+    version = version + 1
+  end
+  answers[i] = answer
+end
+redis.call('SET', KEYS[1], string.format('%016.0f', version - 1))
+return answers

@@ -1,0 +1,28 @@
+//! The record, its versions, and the cache, journal, store and engines that
+//! `write-through-svc` and `write-behind-svc` share.
+//!
+//! Data flows one way: route → engine → journal / cache / store. The engines
+//! know the traits [`cache::Cache`], [`journal::Journal`] and [`store::Store`]
+//! and never a concrete server; each service's `app.rs` picks those.
+
+pub mod cache;
+pub mod drainer;
+pub mod engine;
+pub mod error;
+pub mod group_commit;
+pub mod health;
+pub mod journal;
+pub mod parts;
+pub mod read_through;
+pub mod record;
+pub mod redis;
+pub mod settings;
+pub mod shard;
+pub mod shutdown;
+pub mod startup;
+pub mod store;
+pub mod telemetry;
+pub mod user;
+pub mod version;
+pub mod write_behind;
+pub mod write_through;

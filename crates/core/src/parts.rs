@@ -1,0 +1,128 @@
+//! Which concrete cache, journal and store the settings ask for: the only
+//! place that names them all.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cache::memory::MemoryCache;
+use crate::cache::redis::RedisCache;
+use crate::cache::{Cache, Lifetimes};
+use crate::error::{Error, Part, Result};
+use crate::journal::Journal;
+use crate::journal::file::FileJournal;
+use crate::journal::redis_stream::RedisStreamJournal;
+use crate::redis::Redis;
+use crate::settings::{CacheUrl, DatabaseUrl, JournalUrl, Settings};
+use crate::startup;
+use crate::store::Store;
+use crate::store::mysql::MysqlStore;
+use crate::store::sqlite::SqliteStore;
+
+/// Longer than any commit takes that may still succeed: the database's own
+/// timeout is below it.
+const IN_DOUBT_LIFETIME: Duration = Duration::from_secs(30);
+/// Longer than a reader takes to load one row.
+const FILL_LIFETIME: Duration = Duration::from_secs(10);
+
+/// The parts that every pattern needs.
+#[derive(Debug)]
+pub struct Parts {
+    /// The database, with its tables up to date.
+    pub store: Arc<dyn Store>,
+    /// The cache.
+    pub cache: Arc<dyn Cache>,
+    redis: Option<Arc<Redis>>,
+    lifetimes: Lifetimes,
+}
+
+impl Parts {
+    /// Opens database and cache, waiting for servers that are coming up.
+    ///
+    /// # Errors
+    /// When one of them is still away at the end of `settings.startup_deadline`.
+    pub async fn open(settings: &Settings) -> Result<Parts> {
+        let store = open_store(settings).await?;
+        let lifetimes = Lifetimes {
+            clean: settings.cache_ttl,
+            absent: settings.cache_absent_ttl,
+            in_doubt: IN_DOUBT_LIFETIME,
+            fill: FILL_LIFETIME,
+        };
+        let (cache, redis): (Arc<dyn Cache>, _) = match &settings.cache {
+            CacheUrl::Memory => (
+                Arc::new(MemoryCache::new(settings.cache_capacity_bytes, lifetimes)),
+                None,
+            ),
+            CacheUrl::Redis(url) => {
+                let connect = async || {
+                    Redis::connect(url.clone(), settings.redis_timeout, store.identity()).await
+                };
+                let redis = startup::within(settings.startup_deadline, connect).await?;
+                (
+                    Arc::new(RedisCache::new(redis.clone(), lifetimes)),
+                    Some(redis),
+                )
+            }
+        };
+        Ok(Parts {
+            store,
+            cache,
+            redis,
+            lifetimes,
+        })
+    }
+
+    /// Opens the journal that goes with them.
+    ///
+    /// # Errors
+    /// When it cannot be opened or is corrupt.
+    pub fn open_journal(&self, settings: &Settings) -> Result<Arc<dyn Journal>> {
+        match (&settings.journal, &self.redis) {
+            (JournalUrl::File(folder), _) => {
+                let journal = FileJournal::open(
+                    folder,
+                    settings.journal_sync,
+                    settings.journal_segment_bytes,
+                )?;
+                Ok(Arc::new(journal))
+            }
+            (JournalUrl::WithCache, Some(redis)) => {
+                let Lifetimes {
+                    clean, in_doubt, ..
+                } = self.lifetimes;
+                Ok(Arc::new(RedisStreamJournal::new(
+                    redis.clone(),
+                    clean,
+                    in_doubt,
+                )))
+            }
+            (JournalUrl::WithCache, None) => Err(Error::unavailable(
+                Part::Journal,
+                "the cache is not in Redis",
+            )),
+        }
+    }
+}
+
+/// Opens the database, creating it and its tables where they are missing.
+///
+/// # Errors
+/// When it is still away at the end of `settings.startup_deadline`.
+pub async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>> {
+    match &settings.database {
+        DatabaseUrl::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path).await?)),
+        DatabaseUrl::Mysql(url) => {
+            let open = async || {
+                MysqlStore::open(
+                    url.clone(),
+                    settings.database_pool_max,
+                    settings.database_timeout,
+                )
+                .await
+            };
+            Ok(Arc::new(
+                startup::within(settings.startup_deadline, open).await?,
+            ))
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The form of a cached entry in Redis.
+//!
+//! ```text
+//! <version, 16 digits> <state> <rest>
+//!
+//! state  rest                          meaning                                        expiry
+//! C      body, empty = tombstone       clean: the database has it too                 yes
+//! D      body, empty = tombstone       dirty: only the journal has it                 none
+//! ?      nothing                       in doubt: a write at this version is under way yes
+//! E      16 digits, body               dirty, and a write at the second version is
+//!                                      under way                                      none
+//! F      ticket                        a reader is filling the key                    yes
+//! ```
+//!
+//! The scripts in `cache/redis/` and `journal/redis_stream/` read and write the
+//! same form.
+
+use bytes::Bytes;
+
+use crate::version::Version;
+
+const DIGITS: usize = 16;
+
+/// A parsed entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    Held(Version, Option<Bytes>),
+    InDoubt(Option<(Version, Option<Bytes>)>),
+    Filling,
+}
+
+impl Entry {
+    /// `None` when the bytes have no such form.
+    pub(crate) fn parse(bytes: &Bytes) -> Option<Entry> {
+        let version = parse_version(bytes.get(..DIGITS)?)?;
+        let rest = || bytes.slice(DIGITS + 1..);
+        let body = |body: Bytes| (!body.is_empty()).then_some(body);
+        Some(match bytes.get(DIGITS)? {
+            b'C' | b'D' => Entry::Held(version, body(rest())),
+            b'?' => Entry::InDoubt(None),
+            b'E' if bytes.len() > 2 * DIGITS => {
+                Entry::InDoubt(Some((version, body(bytes.slice(2 * DIGITS + 1..)))))
+            }
+            b'F' => Entry::Filling,
+            _ => return None,
+        })
+    }
+}
+
+/// A version as entries and scripts write it.
+pub(crate) fn encode_version(version: Version) -> String {
+    format!("{:016}", version.get())
+}
+
+/// The version in decimal digits.
+pub(crate) fn parse_version(digits: &[u8]) -> Option<Version> {
+    std::str::from_utf8(digits)
+        .ok()?
+        .parse()
+        .ok()
+        .and_then(Version::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Option<Entry> {
+        Entry::parse(&Bytes::copy_from_slice(text.as_bytes()))
+    }
+
+    #[test]
+    fn every_state_parses_and_nothing_else_does() {
+        let version = Version::new(7).unwrap();
+        let body = Some(Bytes::from("{}"));
+        assert_eq!(
+            parse("0000000000000007C{}"),
+            Some(Entry::Held(version, body.clone()))
+        );
+        assert_eq!(parse("0000000000000007D"), Some(Entry::Held(version, None)));
+        assert_eq!(parse("0000000000000009?"), Some(Entry::InDoubt(None)));
+        assert_eq!(
+            parse("0000000000000007E0000000000000009{}"),
+            Some(Entry::InDoubt(Some((version, body))))
+        );
+        assert_eq!(
+            parse("0000000000000007E0000000000000009"),
+            Some(Entry::InDoubt(Some((version, None))))
+        );
+        assert_eq!(parse("0000000000000000F12"), Some(Entry::Filling));
+        for other in [
+            "",
+            "7C{}",
+            "000000000000000xC{}",
+            "0000000000000007X{}",
+            "0000000000000007E1",
+        ] {
+            assert_eq!(parse(other), None, "{other}");
+        }
+    }
+}

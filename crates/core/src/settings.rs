@@ -1,0 +1,380 @@
+//! Settings: defaults, then a TOML file, then the environment.
+//!
+//! Unknown keys in the file and bad values anywhere are refused with the name
+//! of the key. `settings/table.rs` is the one list of what there is; `--help` prints it.
+
+mod table;
+mod urls;
+
+pub use urls::{CacheUrl, DatabaseUrl, JournalUrl, Secret};
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use serde::Deserialize;
+
+use table::{Setting, TABLE, help};
+
+/// The exit code for bad settings: `EX_USAGE` of sysexits(3).
+pub const EXIT_BAD_SETTINGS: u8 = 64;
+
+/// Which service the settings are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// `write-through-svc`.
+    WriteThrough,
+    /// `write-behind-svc`.
+    WriteBehind,
+}
+
+impl Service {
+    /// `write-through` or `write-behind`: its data folder, its label, its name in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Service::WriteThrough => "write-through",
+            Service::WriteBehind => "write-behind",
+        }
+    }
+
+    /// The name of its binary.
+    pub fn binary(self) -> &'static str {
+        match self {
+            Service::WriteThrough => "write-through-svc",
+            Service::WriteBehind => "write-behind-svc",
+        }
+    }
+}
+
+/// What the log shows.
+#[derive(Clone, Debug)]
+pub struct LogSettings {
+    /// A `tracing` filter.
+    pub filter: String,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What an entry of the file journal survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JournalSync {
+    /// A crash of the process: the operating system has it.
+    Os,
+    /// A power loss: the disk has it.
+    Fsync,
+}
+
+/// All settings of a service.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Which service.
+    pub service: Service,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The database.
+    pub database: DatabaseUrl,
+    /// The cache.
+    pub cache: CacheUrl,
+    /// The journal (write-behind).
+    pub journal: JournalUrl,
+    /// What an entry of the file journal survives.
+    pub journal_sync: JournalSync,
+    /// Size at which the file journal begins a new segment.
+    pub journal_segment_bytes: u64,
+    /// Most entries in a drained batch.
+    pub drain_batch_max: usize,
+    /// Most shards drained at once.
+    pub drain_parallel_max: usize,
+    /// Most writes in a group commit.
+    pub batch_max: usize,
+    /// Most writes waiting for a group commit.
+    pub waiting_max: usize,
+    /// Lifetime of clean records in the cache.
+    pub cache_ttl: Duration,
+    /// Lifetime of the knowledge that a name is absent.
+    pub cache_absent_ttl: Duration,
+    /// Bound of the memory cache.
+    pub cache_capacity_bytes: u64,
+    /// When Redis counts as away.
+    pub redis_timeout: Duration,
+    /// Most database connections.
+    pub database_pool_max: usize,
+    /// When the database counts as away.
+    pub database_timeout: Duration,
+    /// How long to wait for the parts at start.
+    pub startup_deadline: Duration,
+    /// How long to finish and drain at the end.
+    pub shutdown_deadline: Duration,
+    /// Threads that serve HTTP.
+    pub http_workers: usize,
+    /// The log.
+    pub log: LogSettings,
+}
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Command {
+    /// Serve until told to stop.
+    Serve(Box<Settings>),
+    /// Bring the database up to date and exit.
+    Migrate(Box<Settings>),
+    /// Print this and exit with this code.
+    Print(String, u8),
+}
+
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// A TOML file with settings, under the environment's.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Bring the database and its tables up to date, then exit.
+    Migrate,
+}
+
+/// Values as they come from file and environment.
+#[derive(Debug, Deserialize)]
+struct Raw {
+    listen: SocketAddr,
+    database_url: String,
+    cache_url: String,
+    #[serde(default)]
+    journal_url: String,
+    #[serde(default = "fsync")]
+    journal_sync: JournalSync,
+    #[serde(default)]
+    journal_segment_bytes: u64,
+    #[serde(default)]
+    drain_batch_max: usize,
+    #[serde(default)]
+    drain_parallel_max: usize,
+    batch_max: usize,
+    waiting_max: usize,
+    cache_ttl_s: u64,
+    cache_absent_ttl_s: u64,
+    cache_capacity_mb: u64,
+    redis_timeout_ms: u64,
+    database_pool_max: usize,
+    database_timeout_ms: u64,
+    startup_deadline_s: u64,
+    shutdown_deadline_s: u64,
+    http_workers: usize,
+    log: String,
+    log_format: LogFormat,
+}
+
+fn fsync() -> JournalSync {
+    JournalSync::Fsync
+}
+
+/// Why settings are refused; names the key.
+#[derive(Debug, thiserror::Error)]
+#[error("{key}: {reason}")]
+pub struct BadSetting {
+    /// The key as the user wrote it, or the file's path.
+    pub key: String,
+    /// What is wrong with it. Never repeats a value that may hold a password.
+    pub reason: String,
+}
+
+fn bad(key: &str, reason: impl ToString) -> BadSetting {
+    BadSetting {
+        key: key.to_owned(),
+        reason: reason.to_string(),
+    }
+}
+
+/// Reads the command line, the file that it names, and the environment.
+///
+/// `version` and `about` are the binary's, for `--version` and `--help`.
+///
+/// # Errors
+/// The first setting that is unknown or has a bad value.
+pub fn from_process(
+    service: Service,
+    version: &'static str,
+    about: &'static str,
+) -> Result<Command, BadSetting> {
+    let environment =
+        |key: &str| std::env::var_os(key).map(|value| value.to_string_lossy().into_owned());
+    read(service, version, about, std::env::args_os(), environment)
+}
+
+/// As [`from_process`], with the arguments and the environment given.
+///
+/// # Errors
+/// The first setting that is unknown or has a bad value.
+pub fn read(
+    service: Service,
+    version: &'static str,
+    about: &'static str,
+    arguments: impl IntoIterator<Item = std::ffi::OsString>,
+    environment: impl Fn(&str) -> Option<String>,
+) -> Result<Command, BadSetting> {
+    let parser = Arguments::command()
+        .name(service.binary())
+        .version(version)
+        .about(about)
+        .after_help(help(service));
+    let arguments = match parser
+        .try_get_matches_from(arguments)
+        .and_then(|found| Arguments::from_arg_matches(&found))
+    {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = if error.use_stderr() {
+                EXIT_BAD_SETTINGS
+            } else {
+                0
+            };
+            return Ok(Command::Print(error.render().to_string(), code));
+        }
+    };
+    let settings = Box::new(load(service, arguments.config.as_deref(), environment)?);
+    Ok(match arguments.action {
+        None => Command::Serve(settings),
+        Some(Action::Migrate) => Command::Migrate(settings),
+    })
+}
+
+fn load(
+    service: Service,
+    file: Option<&Path>,
+    environment: impl Fn(&str) -> Option<String>,
+) -> Result<Settings, BadSetting> {
+    let known = || TABLE.iter().filter(|setting| setting.is_for(service));
+    let mut builder = config::Config::builder();
+    for setting in known() {
+        builder = builder
+            .set_default(setting.key.to_lowercase(), setting.default_for(service))
+            .map_err(|error| bad(setting.key, error))?;
+    }
+    if let Some(path) = file {
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| bad(&shown, error))?;
+        let source = config::File::from_str(&text, config::FileFormat::Toml);
+        let parsed = config::Config::builder().add_source(source.clone()).build();
+        let parsed = parsed.map_err(|_| bad(&shown, "is not valid TOML"))?;
+        let table = parsed.try_deserialize::<std::collections::BTreeMap<String, config::Value>>();
+        for key in table
+            .map_err(|_| bad(&shown, "is not a table of settings"))?
+            .keys()
+        {
+            if !known().any(|setting| setting.key.to_lowercase() == *key) {
+                return Err(bad(
+                    key,
+                    format!("{} has no such setting ({shown})", service.binary()),
+                ));
+            }
+        }
+        builder = builder.add_source(source);
+    }
+    for setting in known() {
+        if let Some(value) = environment(setting.key).filter(|value| !value.is_empty()) {
+            builder = builder
+                .set_override(setting.key.to_lowercase(), value)
+                .map_err(|error| bad(setting.key, error))?;
+        }
+    }
+    let merged = builder.build().map_err(|error| bad("settings", error))?;
+    // Each one by itself first, so that the message can name it; a value is not
+    // repeated, since any may hold a password by mistake.
+    for setting in known() {
+        check_type(setting, &merged)?;
+    }
+    let raw = merged
+        .try_deserialize::<Raw>()
+        .map_err(|error| bad("settings", error))?;
+    finish(service, raw)
+}
+
+fn check_type(setting: &Setting, merged: &config::Config) -> Result<(), BadSetting> {
+    let key = setting.key.to_lowercase();
+    let (good, wanted) = match setting.key {
+        "LISTEN" => (
+            merged.get::<SocketAddr>(&key).is_ok(),
+            "must be an address and a port, such as 127.0.0.1:8080",
+        ),
+        "JOURNAL_SYNC" => (
+            merged.get::<JournalSync>(&key).is_ok(),
+            "must be fsync or os",
+        ),
+        "LOG_FORMAT" => (
+            merged.get::<LogFormat>(&key).is_ok(),
+            "must be text or json",
+        ),
+        "DATABASE_URL" | "CACHE_URL" | "JOURNAL_URL" | "LOG" => {
+            (merged.get_string(&key).is_ok(), "must be a text")
+        }
+        "HTTP_WORKERS" | "CACHE_ABSENT_TTL_S" => (
+            merged.get::<u32>(&key).is_ok(),
+            "must be a whole number, 0 or more",
+        ),
+        _ => (
+            merged.get::<u32>(&key).is_ok_and(|number| number > 0),
+            "must be a whole number, 1 or more",
+        ),
+    };
+    if good {
+        Ok(())
+    } else {
+        Err(bad(setting.key, wanted))
+    }
+}
+
+fn finish(service: Service, raw: Raw) -> Result<Settings, BadSetting> {
+    let database =
+        DatabaseUrl::parse(&raw.database_url).map_err(|reason| bad("DATABASE_URL", reason))?;
+    let cache = CacheUrl::parse(&raw.cache_url).map_err(|reason| bad("CACHE_URL", reason))?;
+    let journal =
+        JournalUrl::parse(&raw.journal_url, &cache).map_err(|reason| bad("JOURNAL_URL", reason))?;
+    if tracing_subscriber::EnvFilter::try_new(&raw.log).is_err() {
+        return Err(bad("LOG", "is not a tracing filter"));
+    }
+    Ok(Settings {
+        service,
+        listen: raw.listen,
+        database,
+        cache,
+        journal,
+        journal_sync: raw.journal_sync,
+        journal_segment_bytes: raw.journal_segment_bytes,
+        drain_batch_max: raw.drain_batch_max,
+        drain_parallel_max: raw.drain_parallel_max,
+        batch_max: raw.batch_max,
+        waiting_max: raw.waiting_max,
+        cache_ttl: Duration::from_secs(raw.cache_ttl_s),
+        cache_absent_ttl: Duration::from_secs(raw.cache_absent_ttl_s),
+        cache_capacity_bytes: raw.cache_capacity_mb << 20,
+        redis_timeout: Duration::from_millis(raw.redis_timeout_ms),
+        database_pool_max: raw.database_pool_max,
+        database_timeout: Duration::from_millis(raw.database_timeout_ms),
+        startup_deadline: Duration::from_secs(raw.startup_deadline_s),
+        shutdown_deadline: Duration::from_secs(raw.shutdown_deadline_s),
+        http_workers: raw.http_workers,
+        log: LogSettings {
+            filter: raw.log,
+            format: raw.log_format,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests;

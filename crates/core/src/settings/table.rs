@@ -1,0 +1,168 @@
+//! The list of all settings.
+
+use std::fmt::Write as _;
+
+use crate::settings::Service;
+
+/// One setting. `{service}` in the default stands for [`Service::name`].
+pub(super) struct Setting {
+    pub(super) key: &'static str,
+    default: &'static str,
+    only: Option<Service>,
+    help: &'static str,
+}
+
+const fn setting(key: &'static str, default: &'static str, help: &'static str) -> Setting {
+    Setting {
+        key,
+        default,
+        only: None,
+        help,
+    }
+}
+
+const fn write_behind(key: &'static str, default: &'static str, help: &'static str) -> Setting {
+    Setting {
+        key,
+        default,
+        only: Some(Service::WriteBehind),
+        help,
+    }
+}
+
+/// Every setting, by the name that it has in the environment; in the TOML file
+/// the same name in lower case.
+pub(super) const TABLE: &[Setting] = &[
+    setting(
+        "LISTEN",
+        "",
+        "address and port to listen on; port 0 takes a free one [127.0.0.1:8080 write-through, 127.0.0.1:8081 write-behind]",
+    ),
+    setting(
+        "DATABASE_URL",
+        "sqlite://data/{service}/users.db",
+        "sqlite://PATH, or mysql://USER:PASSWORD@HOST:PORT/DATABASE for MySQL and MariaDB",
+    ),
+    setting(
+        "CACHE_URL",
+        "memory:",
+        "memory: for this process's memory, or redis://USER:PASSWORD@HOST:PORT/DB",
+    ),
+    write_behind(
+        "JOURNAL_URL",
+        "",
+        "file:PATH (only with CACHE_URL=memory:), or the Redis of CACHE_URL [file:data/write-behind/journal; with a Redis cache, that Redis]",
+    ),
+    write_behind(
+        "JOURNAL_SYNC",
+        "fsync",
+        "what a write in the file journal survives: fsync = a power loss, os = a crash of this process",
+    ),
+    write_behind(
+        "JOURNAL_SEGMENT_BYTES",
+        "67108864",
+        "size at which the file journal begins a new file",
+    ),
+    write_behind(
+        "DRAIN_BATCH_MAX",
+        "1000",
+        "most journal entries that go to the database together",
+    ),
+    write_behind(
+        "DRAIN_PARALLEL_MAX",
+        "4",
+        "most shards of the journal that are drained at the same time",
+    ),
+    setting(
+        "BATCH_MAX",
+        "1024",
+        "most writes that go together in one group commit",
+    ),
+    setting(
+        "WAITING_MAX",
+        "65536",
+        "most writes that wait for a group commit; more are answered 503",
+    ),
+    setting(
+        "CACHE_TTL_S",
+        "3600",
+        "seconds that a record which the database has stays in the cache",
+    ),
+    setting(
+        "CACHE_ABSENT_TTL_S",
+        "30",
+        "seconds that the cache remembers that the database has no such name",
+    ),
+    setting(
+        "CACHE_CAPACITY_MB",
+        "256",
+        "most megabytes of clean records in the memory cache",
+    ),
+    setting(
+        "REDIS_TIMEOUT_MS",
+        "2000",
+        "milliseconds after which Redis counts as away",
+    ),
+    setting("DATABASE_POOL_MAX", "8", "most connections to the database"),
+    setting(
+        "DATABASE_TIMEOUT_MS",
+        "10000",
+        "milliseconds after which the database counts as away",
+    ),
+    setting(
+        "STARTUP_DEADLINE_S",
+        "30",
+        "seconds to wait at start for Redis and the database to come up",
+    ),
+    setting(
+        "SHUTDOWN_DEADLINE_S",
+        "25",
+        "seconds to finish and drain after SIGTERM or SIGINT",
+    ),
+    setting(
+        "HTTP_WORKERS",
+        "0",
+        "threads that serve HTTP; 0 = one a core",
+    ),
+    setting(
+        "LOG",
+        "info,actix_server=warn",
+        "what is logged: error, warn, info, debug, trace, or a tracing filter",
+    ),
+    setting(
+        "LOG_FORMAT",
+        "text",
+        "text or json, one line an event, on standard error",
+    ),
+];
+
+impl Setting {
+    pub(super) fn is_for(&self, service: Service) -> bool {
+        self.only.is_none_or(|only| only == service)
+    }
+
+    pub(super) fn default_for(&self, service: Service) -> String {
+        match (self.key, service) {
+            ("LISTEN", Service::WriteThrough) => "127.0.0.1:8080".to_owned(),
+            ("LISTEN", Service::WriteBehind) => "127.0.0.1:8081".to_owned(),
+            _ => self.default.replace("{service}", service.name()),
+        }
+    }
+}
+
+/// What `--help` says of the settings.
+pub(super) fn help(service: Service) -> String {
+    let mut text =
+        "Settings, as environment variables or, in lower case, in the TOML file:\n".to_owned();
+    for setting in TABLE.iter().filter(|setting| setting.is_for(service)) {
+        let default = setting.default_for(service);
+        let default = if default.is_empty() || setting.key == "LISTEN" {
+            String::new()
+        } else {
+            format!(" [{default}]")
+        };
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n  {:<22} {}{default}", setting.key, setting.help);
+    }
+    text
+}

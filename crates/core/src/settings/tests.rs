@@ -1,0 +1,150 @@
+use super::*;
+use std::collections::HashMap;
+
+fn load_from(
+    service: Service,
+    file: Option<&str>,
+    environment: &[(&str, &str)],
+) -> Result<Settings, BadSetting> {
+    let environment: HashMap<String, String> = environment
+        .iter()
+        .map(|(key, value)| (key.to_string(), value.to_string()))
+        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("settings.toml");
+    if let Some(text) = file {
+        std::fs::write(&path, text).unwrap();
+    }
+    load(service, file.map(|_| path.as_path()), |key| {
+        environment.get(key).cloned()
+    })
+}
+
+#[test]
+fn nothing_configured_is_the_embedded_parts_in_a_folder_of_each_service() {
+    let through = load_from(Service::WriteThrough, None, &[]).unwrap();
+    let behind = load_from(Service::WriteBehind, None, &[]).unwrap();
+    assert_eq!(
+        through.database,
+        DatabaseUrl::Sqlite("data/write-through/users.db".into())
+    );
+    assert_eq!(
+        behind.database,
+        DatabaseUrl::Sqlite("data/write-behind/users.db".into())
+    );
+    assert_eq!(
+        behind.journal,
+        JournalUrl::File("data/write-behind/journal".into())
+    );
+    assert_eq!(
+        (through.cache, behind.cache),
+        (CacheUrl::Memory, CacheUrl::Memory)
+    );
+    assert_eq!(through.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(behind.listen.to_string(), "127.0.0.1:8081");
+}
+
+#[test]
+fn the_environment_goes_over_the_file_and_the_file_over_the_defaults() {
+    let file = "cache_ttl_s = 7\nbatch_max = 9\nlisten = \"127.0.0.1:99\"\n";
+    let settings = load_from(Service::WriteBehind, Some(file), &[("BATCH_MAX", "11")]).unwrap();
+    assert_eq!(settings.cache_ttl, Duration::from_secs(7));
+    assert_eq!(settings.batch_max, 11);
+    assert_eq!(settings.listen.port(), 99);
+    assert_eq!(settings.drain_batch_max, 1000);
+}
+
+#[test]
+fn an_unknown_key_in_the_file_is_refused_by_its_name() {
+    let refused = load_from(Service::WriteBehind, Some("cache_tll_s = 7\n"), &[]).unwrap_err();
+    assert_eq!(refused.key, "cache_tll_s");
+    let refused =
+        load_from(Service::WriteThrough, Some("journal_sync = \"os\"\n"), &[]).unwrap_err();
+    assert_eq!(
+        refused.key, "journal_sync",
+        "the write-through service has no journal"
+    );
+}
+
+#[test]
+fn bad_values_are_refused_by_the_key_and_without_the_value() {
+    for (key, value) in [
+        ("LISTEN", "sesame"),
+        ("DATABASE_URL", "postgres://me:sesame@host/users"),
+        ("DATABASE_URL", "mysql://me:sesame@host"),
+        ("DATABASE_URL", "mysql://me:sesame@host/us`ers"),
+        ("CACHE_URL", "memcached://sesame"),
+        ("JOURNAL_URL", "redis://:sesame@host"),
+        ("JOURNAL_SYNC", "sesame"),
+        ("BATCH_MAX", "sesame"),
+        ("BATCH_MAX", "0"),
+        ("BATCH_MAX", "-1"),
+        ("SHUTDOWN_DEADLINE_S", "1.5"),
+        ("LOG", "a=b=sesame"),
+        ("LOG_FORMAT", "sesame"),
+    ] {
+        let refused = load_from(Service::WriteBehind, None, &[(key, value)]).expect_err(key);
+        assert_eq!(refused.key, key);
+        assert!(!refused.to_string().contains("sesame"), "{refused}");
+    }
+}
+
+#[test]
+fn a_redis_cache_takes_the_journal_with_it() {
+    let redis = ("CACHE_URL", "redis://localhost");
+    let settings = load_from(Service::WriteBehind, None, &[redis]).unwrap();
+    assert_eq!(settings.journal, JournalUrl::WithCache);
+    let settings = load_from(
+        Service::WriteBehind,
+        None,
+        &[redis, ("JOURNAL_URL", "redis://localhost")],
+    )
+    .unwrap();
+    assert_eq!(settings.journal, JournalUrl::WithCache);
+    for other in ["redis://elsewhere", "file:journal"] {
+        assert!(
+            load_from(Service::WriteBehind, None, &[redis, ("JOURNAL_URL", other)]).is_err(),
+            "{other}"
+        );
+    }
+}
+
+#[test]
+fn no_form_of_a_url_shows_its_password() {
+    for text in [
+        "mysql://root:s3cret@localhost:3306/users",
+        "mysql://root:s3c@ret@localhost/users",
+        "mysql://root@localhost/users?password=s3cret",
+        "mysql://root@localhost/users?password=s3cret@x",
+    ] {
+        let Ok(DatabaseUrl::Mysql(url)) = DatabaseUrl::parse(text) else {
+            panic!("{text}")
+        };
+        let shown = format!("{url} {url:?}");
+        assert!(!shown.contains("s3c") && !shown.contains("ret@"), "{shown}");
+    }
+}
+
+#[test]
+fn help_lists_every_setting_of_the_service_and_usage_errors_exit_64() {
+    let ask = |service, argument: &str| {
+        let arguments = ["svc".into(), argument.into()];
+        match read(service, "1.2.3", "about", arguments, |_| None).unwrap() {
+            Command::Print(text, code) => (text, code),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (text, code) = ask(Service::WriteBehind, "--help");
+    assert_eq!(code, 0);
+    assert!(
+        TABLE.iter().all(|setting| text.contains(setting.key)),
+        "{text}"
+    );
+    let (text, _) = ask(Service::WriteThrough, "--help");
+    assert!(!text.contains("JOURNAL_URL"));
+    assert_eq!(
+        ask(Service::WriteThrough, "--nonsense").1,
+        EXIT_BAD_SETTINGS
+    );
+    assert!(ask(Service::WriteThrough, "--version").0.contains("1.2.3"));
+}

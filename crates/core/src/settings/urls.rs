@@ -1,0 +1,144 @@
+//! The URLs that say which parts a service runs on.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use url::Url;
+
+/// A text that may hold a password: shown without it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text, password included, for the driver.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Secret {
+    /// The URL without user, password and query.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ok(url) = Url::parse(&self.0) else {
+            return formatter.write_str("a URL");
+        };
+        write!(
+            formatter,
+            "{}://{}",
+            url.scheme(),
+            url.host_str().unwrap_or_default()
+        )?;
+        if let Some(port) = url.port() {
+            write!(formatter, ":{port}")?;
+        }
+        formatter.write_str(url.path())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{self}")
+    }
+}
+
+/// Which database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A SQLite file.
+    Sqlite(PathBuf),
+    /// MySQL or MariaDB.
+    Mysql(Secret),
+}
+
+impl DatabaseUrl {
+    /// Reads `sqlite://PATH` or `mysql://…/DATABASE`.
+    ///
+    /// # Errors
+    /// What is wrong, without repeating the text.
+    pub fn parse(text: &str) -> Result<DatabaseUrl, &'static str> {
+        const WANTED: &str = "must be sqlite://PATH or mysql://USER:PASSWORD@HOST:PORT/DATABASE";
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            return if path.is_empty() || path == ":memory:" {
+                Err(WANTED)
+            } else {
+                Ok(DatabaseUrl::Sqlite(path.into()))
+            };
+        }
+        let url = Url::parse(text)
+            .ok()
+            .filter(|url| url.scheme() == "mysql" && url.has_host());
+        let Some(url) = url else { return Err(WANTED) };
+        match url.path().trim_start_matches('/') {
+            "" => Err("must name a database: mysql://USER:PASSWORD@HOST:PORT/DATABASE"),
+            // It becomes an identifier in CREATE DATABASE.
+            name if name.len() <= 64 && name.chars().all(may_name_a_database) => {
+                Ok(DatabaseUrl::Mysql(Secret(text.to_owned())))
+            }
+            _ => Err("the database's name may have letters, digits, '_' and '-', 64 at most"),
+        }
+    }
+}
+
+fn may_name_a_database(character: char) -> bool {
+    character.is_ascii_alphanumeric() || character == '_' || character == '-'
+}
+
+/// Which cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CacheUrl {
+    /// This process's memory.
+    Memory,
+    /// A Redis server.
+    Redis(Secret),
+}
+
+impl CacheUrl {
+    /// Reads `memory:` or `redis://…`.
+    ///
+    /// # Errors
+    /// What is wrong, without repeating the text.
+    pub fn parse(text: &str) -> Result<CacheUrl, &'static str> {
+        match text {
+            "memory:" | "memory://" => Ok(CacheUrl::Memory),
+            _ if text.starts_with("redis://") && text.len() > "redis://".len() => {
+                Ok(CacheUrl::Redis(Secret(text.to_owned())))
+            }
+            _ => Err("must be memory: or redis://USER:PASSWORD@HOST:PORT/DB"),
+        }
+    }
+}
+
+/// Which journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JournalUrl {
+    /// A folder of this machine.
+    File(PathBuf),
+    /// The cache's Redis, where one script writes both.
+    WithCache,
+}
+
+impl JournalUrl {
+    /// Reads `file:PATH`, the URL of the cache's Redis, or nothing for what
+    /// goes with the cache.
+    ///
+    /// # Errors
+    /// What is wrong, without repeating the text.
+    pub fn parse(text: &str, cache: &CacheUrl) -> Result<JournalUrl, &'static str> {
+        match (text, cache) {
+            ("", CacheUrl::Memory) => Ok(JournalUrl::File("data/write-behind/journal".into())),
+            ("", CacheUrl::Redis(_)) => Ok(JournalUrl::WithCache),
+            (_, CacheUrl::Redis(url)) if text == url.expose() => Ok(JournalUrl::WithCache),
+            (_, CacheUrl::Redis(_)) => {
+                Err("with a Redis cache the journal is in the same Redis: leave it empty")
+            }
+            (_, CacheUrl::Memory) => match text
+                .strip_prefix("file:")
+                .map(|path| path.strip_prefix("//").unwrap_or(path))
+            {
+                None | Some("") => Err("must be file:PATH with the memory cache"),
+                Some(path) => Ok(JournalUrl::File(path.into())),
+            },
+        }
+    }
+}

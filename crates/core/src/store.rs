@@ -1,0 +1,48 @@
+//! The database: where every record ends up.
+
+pub mod mysql;
+pub mod sqlite;
+
+mod queries;
+mod row;
+mod upsert;
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use crate::error::Result;
+use crate::health::PartHealth;
+use crate::record::{Key, Record};
+use crate::version::Version;
+
+/// A database that holds one row a key.
+#[async_trait]
+pub trait Store: Debug + Send + Sync + 'static {
+    /// Brings each record into the database unless that has the same or a
+    /// newer version of its key: all of them, in one transaction, or none.
+    /// Each key occurs at most once.
+    ///
+    /// # Errors
+    /// After an error it is unknown whether the transaction was committed;
+    /// applying the same records again is safe.
+    async fn apply(&self, records: &[Record]) -> Result<()>;
+
+    /// The record of `key`, a tombstone included; `None` if there never was one.
+    async fn load(&self, key: &Key) -> Result<Option<Record>>;
+
+    /// Live records in the order of their keys' bytes, from the first one
+    /// after `after` on, at most `limit`.
+    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>>;
+
+    /// The newest version in the database, [`Version::ZERO`] in an empty one.
+    async fn newest_version(&self) -> Result<Version>;
+
+    /// A name for this database's data, made when its tables were made and the
+    /// same for everybody who opens it: what a cache holds of one database must
+    /// never be taken for another's. 16 hexadecimal digits.
+    fn identity(&self) -> &str;
+
+    /// Whether the database answers. Reads only.
+    async fn health(&self) -> PartHealth;
+}

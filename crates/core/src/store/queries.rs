@@ -1,0 +1,90 @@
+//! The queries, once for every database: diesel's types differ by connection,
+//! the text does not.
+
+/// Defines the module-private queries for one connection type.
+macro_rules! queries {
+    ($connection:ty) => {
+        use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, dsl};
+        use diesel_async::{AsyncConnection as _, RunQueryDsl};
+
+        use crate::store::row::{Row, Selected, users, users_identity};
+        use crate::store::upsert::{ROWS_MAX, Upsert};
+
+        async fn apply(connection: &mut $connection, rows: &[Row]) -> QueryResult<()> {
+            if rows.len() <= ROWS_MAX {
+                // One statement is a transaction by itself.
+                Upsert(rows).execute(connection).await?;
+                return Ok(());
+            }
+            connection
+                .transaction(async |connection| {
+                    for rows in rows.chunks(ROWS_MAX) {
+                        Upsert(rows).execute(connection).await?;
+                    }
+                    Ok(())
+                })
+                .await
+        }
+
+        async fn load(connection: &mut $connection, name: &str) -> QueryResult<Option<Selected>> {
+            users::table
+                .filter(users::name.eq(name))
+                .select((
+                    users::name,
+                    users::age,
+                    users::occupation,
+                    users::version,
+                    users::deleted_at.is_not_null(),
+                ))
+                .first(connection)
+                .await
+                .optional()
+        }
+
+        async fn page(
+            connection: &mut $connection,
+            after: &str,
+            limit: i64,
+        ) -> QueryResult<Vec<Selected>> {
+            users::table
+                .filter(users::name.gt(after))
+                .filter(users::deleted_at.is_null())
+                .order(users::name)
+                .limit(limit)
+                .select((
+                    users::name,
+                    users::age,
+                    users::occupation,
+                    users::version,
+                    users::deleted_at.is_not_null(),
+                ))
+                .load(connection)
+                .await
+        }
+
+        async fn newest_version(connection: &mut $connection) -> QueryResult<Option<i64>> {
+            users::table
+                .select(dsl::max(users::version))
+                .first(connection)
+                .await
+        }
+
+        /// Gives a new database its name; keeps that of one that has one.
+        async fn identify(connection: &mut $connection) -> QueryResult<String> {
+            let proposed = format!("{:016x}", fastrand::u64(..));
+            diesel::insert_or_ignore_into(users_identity::table)
+                .values((
+                    users_identity::id.eq(1),
+                    users_identity::identity.eq(proposed),
+                ))
+                .execute(connection)
+                .await?;
+            users_identity::table
+                .select(users_identity::identity)
+                .first(connection)
+                .await
+        }
+    };
+}
+
+pub(super) use queries;

@@ -1,0 +1,179 @@
+//! SQLite: the embedded database, for one process.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use diesel::SqliteConnection;
+use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use diesel_async::pooled_connection::{
+    AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
+};
+use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+use diesel_async::{AsyncMigrationHarness, SimpleAsyncConnection};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use crate::error::{Error, Part, Result};
+use crate::health::PartHealth;
+use crate::record::{Key, Record};
+use crate::store::{Store, row};
+use crate::version::Version;
+
+type Connection = SyncConnectionWrapper<SqliteConnection>;
+
+super::queries::queries!(Connection);
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
+
+/// A committed transaction survives a power loss, and readers do not wait for
+/// the writer.
+const SESSION: &str =
+    "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
+
+/// Readers beside the one writer that SQLite admits.
+const CONNECTIONS_MAX: usize = 4;
+
+/// A SQLite file, locked for this process.
+pub struct SqliteStore {
+    pool: Pool<Connection>,
+    identity: String,
+    path: PathBuf,
+    _lock: Arc<File>,
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "SqliteStore({})", self.path.display())
+    }
+}
+
+impl SqliteStore {
+    /// Opens the file, creating it and its folder where they are missing, and
+    /// brings its tables up to date.
+    ///
+    /// Runs on the multi-thread runtime only, as the migrations block in place.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or another process has it.
+    pub async fn open(path: &Path) -> Result<SqliteStore> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|error| in_file(folder, error))?;
+        }
+        let lock = lock(path)?;
+        let mut config = ManagerConfig::<Connection>::default();
+        config.custom_setup = Box::new(|path| {
+            let path = path.to_owned();
+            Box::pin(async move {
+                let mut connection = Connection::establish(&path).await?;
+                connection
+                    .batch_execute(SESSION)
+                    .await
+                    .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+                Ok(connection)
+            })
+        });
+        config.recycling_method = RecyclingMethod::Fast;
+        let name = path
+            .to_str()
+            .ok_or_else(|| in_file(path, "the path is not UTF-8"))?;
+        let manager = AsyncDieselConnectionManager::new_with_config(name, config);
+        let pool = Pool::builder(manager)
+            .max_size(CONNECTIONS_MAX)
+            .build()
+            .map_err(|error| in_file(path, error))?;
+        let connection = pool.get().await.map_err(|error| in_file(path, error))?;
+        let mut harness = AsyncMigrationHarness::new(connection);
+        harness
+            .run_pending_migrations(MIGRATIONS)
+            .map_err(|error| in_file(path, error))?;
+        let identity = identify(&mut harness.into_inner())
+            .await
+            .map_err(|error| in_file(path, error))?;
+        Ok(SqliteStore {
+            pool,
+            identity,
+            path: path.to_owned(),
+            _lock: lock.into(),
+        })
+    }
+
+    async fn connection(&self) -> Result<Object<Connection>> {
+        self.pool.get().await.map_err(unavailable)
+    }
+}
+
+/// Keeps other processes out: they would not know what this one's cache holds.
+fn lock(path: &Path) -> Result<File> {
+    let mut lock_path = path.as_os_str().to_owned();
+    lock_path.push(".lock");
+    let file = File::create(&lock_path).map_err(|error| in_file(path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(in_file(path, "another process has it open")),
+        Err(TryLockError::Error(error)) => Err(in_file(path, error)),
+    }
+}
+
+fn in_file(path: &Path, error: impl std::fmt::Display) -> Error {
+    Error::unavailable(Part::Database, format!("{}: {error}", path.display()))
+}
+
+fn unavailable(error: impl std::fmt::Display) -> Error {
+    Error::unavailable(Part::Database, error)
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn apply(&self, records: &[Record]) -> Result<()> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let rows = records
+            .iter()
+            .map(Row::from_record)
+            .collect::<Result<Vec<Row>>>()?;
+        apply(&mut *self.connection().await?, &rows)
+            .await
+            .map_err(unavailable)
+    }
+
+    async fn load(&self, key: &Key) -> Result<Option<Record>> {
+        let selected = load(&mut *self.connection().await?, key.as_str())
+            .await
+            .map_err(unavailable)?;
+        selected.map(row::to_record).transpose()
+    }
+
+    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>> {
+        let after = after.map_or("", Key::as_str);
+        let selected = page(&mut *self.connection().await?, after, limit.into())
+            .await
+            .map_err(unavailable)?;
+        selected.into_iter().map(row::to_record).collect()
+    }
+
+    async fn newest_version(&self) -> Result<Version> {
+        let newest = newest_version(&mut *self.connection().await?)
+            .await
+            .map_err(unavailable)?;
+        Version::from_i64(newest.unwrap_or_default()).ok_or_else(|| {
+            Error::corrupt(Part::Database, "a row of users has a version out of range")
+        })
+    }
+
+    fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    async fn health(&self) -> PartHealth {
+        let up = self.newest_version().await.is_ok();
+        PartHealth {
+            kind: "sqlite",
+            at: self.path.display().to_string(),
+            up,
+            problem: (!up).then_some("it does not answer"),
+            durability: Some("survives a power loss: synchronous=FULL".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! One statement for many rows, each guarded by its version: the newer wins.
+
+use chrono::NaiveDateTime;
+use diesel::QueryResult;
+use diesel::backend::Backend;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{BigInt, HasSqlType, Integer, Nullable, Text, Timestamp};
+
+use super::row::Row;
+
+/// Most rows in one statement: five placeholders each, of which SQLite takes
+/// 32,766 and MySQL 65,535.
+pub(super) const ROWS_MAX: usize = 1024;
+
+/// Where the databases' SQL differs.
+pub(super) trait Dialect: Backend {
+    /// What to do with a row whose name is there already: take it over if its
+    /// version is newer, else leave everything as it is.
+    const ON_CONFLICT: &'static str;
+}
+
+impl Dialect for diesel::mysql::Mysql {
+    // IMPORTANT: `version` is assigned last, since each assignment sees the ones
+    // before it. VALUES() is deprecated in MySQL but there up to 9.x, and the
+    // row alias that replaces it is unknown to MariaDB.
+    const ON_CONFLICT: &'static str = " ON DUPLICATE KEY UPDATE \
+        age = IF(VALUES(version) > version, VALUES(age), age), \
+        occupation = IF(VALUES(version) > version, VALUES(occupation), occupation), \
+        deleted_at = IF(VALUES(version) > version, VALUES(deleted_at), deleted_at), \
+        version = IF(VALUES(version) > version, VALUES(version), version)";
+}
+
+impl Dialect for diesel::sqlite::Sqlite {
+    const ON_CONFLICT: &'static str = " ON CONFLICT (name) DO UPDATE SET \
+        age = excluded.age, occupation = excluded.occupation, \
+        deleted_at = excluded.deleted_at, version = excluded.version \
+        WHERE excluded.version > users.version";
+}
+
+/// The guarded upsert of 1 to [`ROWS_MAX`] rows.
+///
+/// The statement has a power of two of rows, so that a connection prepares only
+/// a few and keeps them; the last row is repeated to fill it up, which changes
+/// nothing, as a repeated version is not newer.
+#[derive(Debug)]
+pub(super) struct Upsert<'a>(pub(super) &'a [Row]);
+
+impl QueryId for Upsert<'_> {
+    type QueryId = ();
+    // The text differs with the number of rows, so the text is the cache's key.
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<DB> QueryFragment<DB> for Upsert<'_>
+where
+    DB: Dialect
+        + HasSqlType<Text>
+        + HasSqlType<Integer>
+        + HasSqlType<BigInt>
+        + HasSqlType<Timestamp>,
+    String: ToSql<Text, DB>,
+    i64: ToSql<BigInt, DB>,
+    Option<i32>: ToSql<Nullable<Integer>, DB>,
+    Option<String>: ToSql<Nullable<Text>, DB>,
+    Option<NaiveDateTime>: ToSql<Nullable<Timestamp>, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let Some(last) = self.0.last() else {
+            return Ok(());
+        };
+        let padding = self.0.len().next_power_of_two() - self.0.len();
+        out.push_sql("INSERT INTO users (name, age, occupation, version, deleted_at) VALUES ");
+        for (index, row) in self
+            .0
+            .iter()
+            .chain(std::iter::repeat_n(last, padding))
+            .enumerate()
+        {
+            out.push_sql(if index == 0 { "(" } else { ", (" });
+            out.push_bind_param::<Text, _>(&row.name)?;
+            out.push_sql(", ");
+            out.push_bind_param::<Nullable<Integer>, _>(&row.age)?;
+            out.push_sql(", ");
+            out.push_bind_param::<Nullable<Text>, _>(&row.occupation)?;
+            out.push_sql(", ");
+            out.push_bind_param::<BigInt, _>(&row.version)?;
+            out.push_sql(", ");
+            out.push_bind_param::<Nullable<Timestamp>, _>(&row.deleted_at)?;
+            out.push_sql(")");
+        }
+        out.push_sql(DB::ON_CONFLICT);
+        Ok(())
+    }
+}

@@ -1,0 +1,193 @@
+//! Logs and metrics: how they are set up, and the one list of what is counted.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+/// Renders the metrics in the Prometheus text format.
+pub use metrics_exporter_prometheus::PrometheusHandle as MetricsHandle;
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
+use tracing_subscriber::EnvFilter;
+
+use crate::drainer::Drained;
+use crate::engine::Source;
+use crate::error::{Error, Part};
+use crate::journal::ShardStats;
+use crate::settings::{LogFormat, LogSettings};
+
+const LATENCIES_S: &[f64] = &[
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0,
+];
+const SIZES: &[f64] = &[
+    1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 4096.0,
+];
+
+/// Sends the log to standard error.
+pub fn start_log(settings: &LogSettings) {
+    let filter = EnvFilter::new(&settings.filter);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    // Fails only when a log is set up already, as in tests; that one stays.
+    let _ = match settings.format {
+        LogFormat::Text => builder
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+}
+
+/// Starts to count. Call it before the first metric is touched.
+///
+/// # Errors
+/// When metrics are set up already.
+pub fn start_metrics(service: &'static str) -> Result<MetricsHandle, BuildError> {
+    let handle = PrometheusBuilder::new()
+        .add_global_label("service", service)
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), LATENCIES_S)?
+        .set_buckets_for_metric(Matcher::Suffix("_size".into()), SIZES)?
+        .install_recorder()?;
+    describe();
+    // Every series is there from the start, at 0, so that a rate can be taken.
+    LazyLock::force(&READS);
+    Ok(handle)
+}
+
+fn describe() {
+    use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+    describe_counter!(
+        "http_requests_total",
+        "Requests answered, by route, method and status."
+    );
+    describe_histogram!(
+        "http_request_duration_seconds",
+        Unit::Seconds,
+        "Time from a request's head to its answer's head."
+    );
+    describe_counter!(
+        "cache_reads_total",
+        "Reads by where they were answered from: hit, miss, bypass (a write was in flight)."
+    );
+    describe_histogram!(
+        "group_commit_batch_size",
+        "Requests that went together in one batch, by queue."
+    );
+    describe_gauge!(
+        "journal_depth_entries",
+        "Entries in the journal that the database does not have yet, by shard."
+    );
+    describe_gauge!(
+        "journal_depth_bytes",
+        Unit::Bytes,
+        "Bytes that those entries take, by shard."
+    );
+    describe_gauge!(
+        "journal_oldest_age_seconds",
+        Unit::Seconds,
+        "Age of the oldest entry that the database does not have yet, over all shards; NaN while the journal does not answer."
+    );
+    describe_counter!("drain_entries_total", "Entries drained from the journal.");
+    describe_counter!(
+        "drain_rows_total",
+        "Rows applied to the database by the drainer; fewer than entries where writes of one name coalesced."
+    );
+    describe_counter!(
+        "drain_batches_total",
+        "Batches applied to the database by the drainer."
+    );
+    describe_histogram!(
+        "drain_batch_duration_seconds",
+        Unit::Seconds,
+        "Time to apply and acknowledge one batch."
+    );
+    describe_histogram!("drain_batch_size", "Entries in one drained batch.");
+    describe_counter!(
+        "errors_total",
+        "Failed operations, by operation, part and kind."
+    );
+}
+
+struct Reads {
+    hit: Counter,
+    miss: Counter,
+    bypass: Counter,
+}
+
+static READS: LazyLock<Reads> = LazyLock::new(|| Reads {
+    hit: counter!("cache_reads_total", "outcome" => "hit"),
+    miss: counter!("cache_reads_total", "outcome" => "miss"),
+    bypass: counter!("cache_reads_total", "outcome" => "bypass"),
+});
+
+struct Drain {
+    entries: Counter,
+    rows: Counter,
+    batches: Counter,
+    batch_duration_s: Histogram,
+    batch_size: Histogram,
+    oldest_age_s: Gauge,
+}
+
+static DRAIN: LazyLock<Drain> = LazyLock::new(|| Drain {
+    entries: counter!("drain_entries_total"),
+    rows: counter!("drain_rows_total"),
+    batches: counter!("drain_batches_total"),
+    batch_duration_s: histogram!("drain_batch_duration_seconds"),
+    batch_size: histogram!("drain_batch_size"),
+    oldest_age_s: gauge!("journal_oldest_age_seconds"),
+});
+
+/// Has the drainer's series there from its start.
+pub fn drainer_started() {
+    LazyLock::force(&DRAIN);
+}
+
+/// A read was answered.
+pub fn read(source: Source) {
+    match source {
+        Source::Hit => READS.hit.increment(1),
+        Source::Miss { .. } => READS.miss.increment(1),
+        Source::InDoubt => READS.bypass.increment(1),
+    }
+}
+
+/// A batch of `size` requests went out from a group-commit queue.
+pub fn batch_committed(queue: &'static str, size: usize) {
+    histogram!("group_commit_batch_size", "queue" => queue).record(size as f64);
+}
+
+/// A batch reached the database.
+pub fn drained(drained: Drained, elapsed: Duration) {
+    DRAIN.entries.increment(drained.entries as u64);
+    DRAIN.rows.increment(drained.rows as u64);
+    DRAIN.batches.increment(1);
+    DRAIN.batch_duration_s.record(elapsed.as_secs_f64());
+    DRAIN.batch_size.record(drained.entries as f64);
+}
+
+/// The journal's figures as they are now; `None` when it does not answer.
+pub fn journal(shards: Option<&[ShardStats]>) {
+    let Some(shards) = shards else {
+        DRAIN.oldest_age_s.set(f64::NAN);
+        return;
+    };
+    for shard in shards {
+        let label = shard.shard.0.to_string();
+        gauge!("journal_depth_entries", "shard" => label.clone()).set(shard.depth as f64);
+        gauge!("journal_depth_bytes", "shard" => label).set(shard.bytes as f64);
+    }
+    let oldest_age_us = shards
+        .iter()
+        .map(|shard| shard.oldest_age_us)
+        .max()
+        .unwrap_or(0);
+    DRAIN.oldest_age_s.set(oldest_age_us as f64 / 1e6);
+}
+
+/// An operation failed.
+pub fn failed(operation: &'static str, error: &Error) {
+    let part = error.part().map_or("none", Part::as_str);
+    counter!("errors_total", "operation" => operation, "part" => part, "kind" => error.kind())
+        .increment(1);
+}

@@ -1,0 +1,142 @@
+//! The user record, and the rules that every one keeps.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// Most characters (Unicode scalar values) that a name or occupation has.
+pub const TEXT_MAX_CHARS: usize = 255;
+/// The largest age, in years.
+pub const AGE_MAX: u8 = 150;
+
+/// A user, identified by its name byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// 1 to 255 characters; no control characters, no white space at either end.
+    pub name: String,
+    /// Years, 0 to 150.
+    pub age: u8,
+    /// 1 to 255 characters.
+    pub occupation: String,
+}
+
+impl User {
+    /// The record's body: the JSON that a read answers with, field for field.
+    pub fn to_body(&self) -> Bytes {
+        // Serializing two strings and a number into memory cannot fail.
+        serde_json::to_vec(self).unwrap_or_default().into()
+    }
+
+    /// The user that [`User::to_body`] wrote.
+    ///
+    /// # Errors
+    /// When the bytes are no such JSON.
+    pub fn from_body(body: &[u8]) -> serde_json::Result<User> {
+        serde_json::from_slice(body)
+    }
+}
+
+/// Whether `name` may identify a user.
+///
+/// # Errors
+/// What is wrong with it, in words that complete "name …".
+pub fn check_name(name: &str) -> Result<(), &'static str> {
+    check_length(name)?;
+    if name.chars().any(char::is_control) {
+        return Err("must not contain control characters");
+    }
+    if name.starts_with(char::is_whitespace) || name.ends_with(char::is_whitespace) {
+        return Err("must not begin or end with white space");
+    }
+    Ok(())
+}
+
+/// Whether `occupation` may stand in a record.
+///
+/// # Errors
+/// What is wrong with it, in words that complete "occupation …".
+pub fn check_occupation(occupation: &str) -> Result<(), &'static str> {
+    check_length(occupation)
+}
+
+/// Whether `age` may stand in a record.
+///
+/// # Errors
+/// What is wrong with it, in words that complete "age …".
+pub fn check_age(age: i128) -> Result<u8, &'static str> {
+    u8::try_from(age)
+        .ok()
+        .filter(|age| *age <= AGE_MAX)
+        .ok_or("must be a whole number from 0 to 150")
+}
+
+fn check_length(text: &str) -> Result<(), &'static str> {
+    // Every character has at least one byte, so most texts need no counting.
+    let short_enough = text.len() <= TEXT_MAX_CHARS || text.chars().count() <= TEXT_MAX_CHARS;
+    if text.is_empty() || !short_enough {
+        return Err("must have 1 to 255 characters");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn length_counts_characters_not_bytes() {
+        assert!(check_name(&"😀".repeat(255)).is_ok());
+        assert!(check_name(&"😀".repeat(256)).is_err());
+        assert!(check_name(&"a".repeat(255)).is_ok());
+        assert!(check_name(&"a".repeat(256)).is_err());
+        assert!(check_name("").is_err());
+    }
+
+    #[test]
+    fn names_that_databases_would_fold_together_are_refused_or_distinct() {
+        for padded in [" a", "a ", "a\u{a0}", "\u{3000}a"] {
+            assert!(check_name(padded).is_err(), "{padded:?}");
+        }
+        for control in ["a\0b", "a\nb", "\u{7f}", "a\u{85}b"] {
+            assert!(check_name(control).is_err(), "{control:?}");
+        }
+        for fine in [
+            "a  b",
+            "a\u{200b}b",
+            "\u{feff}",
+            "é",
+            "e\u{301}",
+            "a/b%2F",
+            ".",
+        ] {
+            assert!(check_name(fine).is_ok(), "{fine:?}");
+        }
+    }
+
+    #[test]
+    fn age_has_both_ends() {
+        assert_eq!(check_age(0), Ok(0));
+        assert_eq!(check_age(150), Ok(150));
+        for outside in [-1, 151, 256, 1 << 63, i128::MAX, i128::MIN] {
+            assert!(check_age(outside).is_err(), "{outside}");
+        }
+    }
+
+    #[test]
+    fn the_body_is_the_answer_and_reads_back() {
+        let user = User {
+            name: "Zoë \"Z\" 😀".into(),
+            age: 7,
+            occupation: "\u{1}\n".into(),
+        };
+        assert_eq!(User::from_body(&user.to_body()).unwrap(), user);
+        let john = User {
+            name: "John Doe".into(),
+            age: 30,
+            occupation: "Engineer".into(),
+        };
+        assert_eq!(
+            &john.to_body()[..],
+            br#"{"name":"John Doe","age":30,"occupation":"Engineer"}"#
+        );
+    }
+}

@@ -1,0 +1,209 @@
+//! Write-through: a write is answered when the database has committed it and
+//! the cache holds it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::task::JoinHandle;
+
+use crate::cache::Cache;
+use crate::engine::{Durability, Engine, Health, Outcome, Read};
+use crate::error::{Error, Result};
+use crate::group_commit::{Commit, GroupCommit, GroupCommitBounds};
+use crate::read_through::ReadThrough;
+use crate::record::{Condition, Key, Record, Write, newest_per_key};
+use crate::store::Store;
+use crate::telemetry;
+use crate::version::Version;
+
+/// The write-through engine.
+#[derive(Debug)]
+pub struct WriteThrough {
+    reader: ReadThrough,
+    cache: Arc<dyn Cache>,
+    store: Arc<dyn Store>,
+    writes: GroupCommit<Transactions>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl WriteThrough {
+    /// Starts the engine on its parts.
+    ///
+    /// # Errors
+    /// When the database cannot be asked for its newest version, or the cache
+    /// cannot be told.
+    pub async fn start(
+        cache: Arc<dyn Cache>,
+        store: Arc<dyn Store>,
+        bounds: GroupCommitBounds,
+    ) -> Result<Arc<WriteThrough>> {
+        cache.raise(store.newest_version().await?).await?;
+        let transactions = Arc::new(Transactions {
+            cache: cache.clone(),
+            store: store.clone(),
+        });
+        let (writes, writer) = GroupCommit::start("write-through", bounds, transactions);
+        Ok(Arc::new(WriteThrough {
+            reader: ReadThrough::new(cache.clone(), store.clone()),
+            cache,
+            store,
+            writes,
+            writer: Mutex::new(Some(writer)),
+        }))
+    }
+}
+
+#[async_trait]
+impl Engine for WriteThrough {
+    async fn read(&self, key: &Key) -> Result<Read> {
+        self.reader.read(key).await
+    }
+
+    async fn write(&self, write: Write) -> Result<Outcome> {
+        // Most conditions that fail do so here, before anything is in doubt.
+        if write.condition != Condition::Always
+            && !write
+                .condition
+                .holds(&self.reader.read(&write.key).await?.record)
+        {
+            return Ok(Outcome::ConditionFailed);
+        }
+        self.writes.submit(write).await
+    }
+
+    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>> {
+        self.store.page(after, limit).await
+    }
+
+    async fn health(&self) -> Health {
+        let (cache, database) = tokio::join!(self.cache.health(), self.store.health());
+        Health {
+            cache,
+            journal: None,
+            database,
+        }
+    }
+
+    async fn observe(&self) {}
+
+    async fn stop(&self, deadline: Duration) {
+        self.writes.close();
+        let writer = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(writer) = writer
+            && tokio::time::timeout(deadline, writer).await.is_err()
+        {
+            tracing::error!(
+                "the writes in flight did not end before the deadline; they were not acknowledged"
+            );
+        }
+    }
+}
+
+/// Takes each batch of writes through cache and database.
+#[derive(Debug)]
+struct Transactions {
+    cache: Arc<dyn Cache>,
+    store: Arc<dyn Store>,
+}
+
+#[async_trait]
+impl Commit for Transactions {
+    type Request = Write;
+    type Answer = Outcome;
+
+    async fn commit(&self, batch: Vec<Write>) -> Vec<Result<Outcome>> {
+        let size = batch.len();
+        match self.transact(batch).await {
+            Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+            Err(error) => {
+                telemetry::failed("write-through", &error);
+                tracing::warn!(%error, writes = size, "a batch of writes failed");
+                vec![Err(error); size]
+            }
+        }
+    }
+}
+
+impl Transactions {
+    async fn transact(&self, batch: Vec<Write>) -> Result<Vec<Outcome>> {
+        let keys: Vec<Key> = batch.iter().map(|write| write.key.clone()).collect();
+        // IMPORTANT: the names are in doubt before the database changes and
+        // until the cache holds what it changed to, so that no reader takes the
+        // value in between, which may be either, from the cache.
+        let versions = self.begin(&keys).await?;
+        let current = self.current(&batch).await?;
+        let (outcomes, records) = decide(&batch, &versions, current);
+        self.store.apply(&records).await?;
+        // A name whose condition failed only here, because of a race, stays in
+        // doubt until its mark's lifetime ends: an older write of it may be in
+        // flight through another replica, so nobody can tell that none is.
+        self.cache.settle(&records).await?;
+        Ok(outcomes)
+    }
+
+    async fn begin(&self, keys: &[Key]) -> Result<Vec<Version>> {
+        match self.cache.begin_write(keys).await {
+            Err(Error::Unseeded(_)) => {
+                self.cache.raise(self.store.newest_version().await?).await?;
+                self.cache.begin_write(keys).await
+            }
+            begun => begun,
+        }
+    }
+
+    /// The current record of every key that a condition asks about.
+    async fn current(&self, batch: &[Write]) -> Result<HashMap<Key, Record>> {
+        let mut current = HashMap::new();
+        for write in batch
+            .iter()
+            .filter(|write| write.condition != Condition::Always)
+        {
+            if !current.contains_key(&write.key) {
+                let stored = self.store.load(&write.key).await?;
+                current.insert(
+                    write.key.clone(),
+                    stored.unwrap_or_else(|| Record::absent(write.key.clone())),
+                );
+            }
+        }
+        Ok(current)
+    }
+}
+
+/// Judges the writes one after the other, each upon what those before it left.
+/// Returns the outcome of each and what the database must have afterwards.
+fn decide(
+    batch: &[Write],
+    versions: &[Version],
+    mut current: HashMap<Key, Record>,
+) -> (Vec<Outcome>, Vec<Record>) {
+    let mut written = Vec::new();
+    let outcomes = batch
+        .iter()
+        .zip(versions)
+        .map(|(write, version)| {
+            let holds = current
+                .get(&write.key)
+                .is_none_or(|current| write.condition.holds(current));
+            if !holds {
+                return Outcome::ConditionFailed;
+            }
+            let record = write.at(*version);
+            if let Some(current) = current.get_mut(&write.key) {
+                *current = record.clone();
+            }
+            written.push(record);
+            Outcome::Written {
+                version: *version,
+                durability: Durability::Persisted,
+            }
+        })
+        .collect();
+    (outcomes, newest_per_key(written))
+}

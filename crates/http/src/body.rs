@@ -1,0 +1,93 @@
+//! Reading a request's JSON body: its media type, its bound, its time.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+
+use crate::problem::Problem;
+
+/// Most bytes of a body. The longest valid record, every character of it
+/// written as a surrogate pair, has 7 KiB.
+pub const BODY_MAX_BYTES: usize = 16 * 1024;
+/// How long a client may take to send a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A body that was sent as JSON, whole, not parsed yet.
+#[derive(Debug)]
+pub struct JsonBody(pub Bytes);
+
+impl FromRequest for JsonBody {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<JsonBody, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let checked = check(request);
+        let payload = payload.take();
+        Box::pin(async move {
+            checked?;
+            let body = tokio::time::timeout(BODY_TIMEOUT, read(payload)).await;
+            body.unwrap_or_else(|_| {
+                Err(Problem::new(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "the body did not arrive in time",
+                ))
+            })
+        })
+    }
+}
+
+fn check(request: &HttpRequest) -> Result<(), Problem> {
+    if !is_json(request) {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "the body must be sent as Content-Type: application/json",
+        ));
+    }
+    let length = request
+        .headers()
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|length| length > BODY_MAX_BYTES as u64) {
+        Err(too_large())
+    } else {
+        Ok(())
+    }
+}
+
+/// `application/json`, with no charset or UTF-8, which is the only one JSON has.
+fn is_json(request: &HttpRequest) -> bool {
+    if request.headers().get_all(CONTENT_TYPE).count() != 1 {
+        return false;
+    }
+    let Ok(Some(mime)) = request.mime_type() else {
+        return false;
+    };
+    let charset = mime.get_param("charset");
+    mime.essence_str() == "application/json" && charset.is_none_or(|charset| charset == "utf-8")
+}
+
+async fn read(mut payload: Payload) -> Result<JsonBody, Problem> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Problem::malformed("the body cannot be read to its end"))?;
+        if body.len() + chunk.len() > BODY_MAX_BYTES {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(JsonBody(body.freeze()))
+}
+
+fn too_large() -> Problem {
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        format!("the body has more than {BODY_MAX_BYTES} bytes"),
+    )
+}

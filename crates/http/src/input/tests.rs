@@ -1,0 +1,150 @@
+use super::*;
+use actix_web::ResponseError;
+
+fn refused(body: &[u8]) -> (u16, Vec<(String, String)>) {
+    let problem = parse_user(body, None).expect_err(&String::from_utf8_lossy(body));
+    let response = problem.error_response();
+    let body = actix_web::body::to_bytes(response.into_body());
+    let body = futures_util::FutureExt::now_or_never(body)
+        .unwrap()
+        .unwrap();
+    let document: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    let errors = document
+        .get("errors")
+        .and_then(|errors| errors.as_array())
+        .cloned()
+        .unwrap_or_default();
+    let text =
+        |error: &serde_json::Value, key: &str| error.get(key).unwrap().as_str().unwrap().to_owned();
+    let errors = errors
+        .iter()
+        .map(|error| (text(error, "field"), text(error, "detail")))
+        .collect();
+    (problem.status_code().as_u16(), errors)
+}
+
+fn fields(body: &str) -> Vec<String> {
+    let (status, errors) = refused(body.as_bytes());
+    assert_eq!(status, 422, "{body}");
+    errors.into_iter().map(|(field, _)| field).collect()
+}
+
+fn with_age(age: &str) -> String {
+    format!(r#"{{"name":"a","age":{age},"occupation":"b"}}"#)
+}
+
+#[test]
+fn a_whole_number_from_0_to_150_is_the_only_age() {
+    for age in ["0", "150", "-0", " 7 "] {
+        assert!(parse_user(with_age(age).as_bytes(), None).is_ok(), "{age}");
+    }
+    for age in [
+        "-1",
+        "151",
+        "256",
+        "30.5",
+        "30.0",
+        "1e3",
+        "1e999",
+        "9223372036854775808",
+        "\"30\"",
+        "null",
+        "true",
+        "[30]",
+        "{}",
+        &"9".repeat(99),
+    ] {
+        assert_eq!(fields(&with_age(age)), ["age"], "{age}");
+    }
+}
+
+#[test]
+fn every_wrong_field_is_named_at_once() {
+    assert_eq!(fields("{}"), ["name", "age", "occupation"]);
+    assert_eq!(
+        fields(r#"{"name":"","age":-1,"occupation":7,"extra":1}"#),
+        ["name", "age", "occupation", "extra"]
+    );
+    assert_eq!(
+        fields(r#"{"name":"a","age":1,"age":1,"occupation":"b"}"#),
+        ["age"]
+    );
+    assert_eq!(
+        fields(r#"{"name":"a","age":1,"occupation":"b","Name":"a"}"#),
+        ["Name"]
+    );
+    assert_eq!(
+        fields(r#"{"name":null,"age":1,"occupation":"b"}"#),
+        ["name"]
+    );
+}
+
+#[test]
+fn what_is_not_json_is_400_and_what_is_no_object_422() {
+    for body in [
+        &b""[..],
+        b"  ",
+        b"{",
+        br#"{"name":"a""#,
+        b"{}x",
+        b"\xff",
+        br#"{"name":"\xff","age":1,"occupation":"b"}"#,
+        b"{\"name\":\"a\xc3\x28\",\"age\":1,\"occupation\":\"b\"}",
+        br#"{"name":"\ud800","age":1,"occupation":"b"}"#,
+        br#"{"name":"a","age":01,"occupation":"b"}"#,
+        b"{'name':1}",
+        b"\xef\xbb\xbf{}",
+    ] {
+        assert_eq!(refused(body).0, 400, "{}", String::from_utf8_lossy(body));
+    }
+    for body in [&b"[]"[..], br#"["a",1,"b"]"#, b"1", b"null", br#""text""#] {
+        assert_eq!(refused(body).0, 422, "{}", String::from_utf8_lossy(body));
+    }
+    let deep = format!(
+        r#"{{"name":{}1{},"age":1,"occupation":"b"}}"#,
+        "[".repeat(5_000),
+        "]".repeat(5_000)
+    );
+    assert_eq!(fields(&deep), ["name"]);
+}
+
+#[test]
+fn escapes_are_read_and_a_name_in_the_path_may_be_left_out_or_repeated() {
+    let user = parse_user(
+        br#" {"occupation":"\u00e9\ud83d\ude00", "age":1, "name":"a\/b"} "#,
+        None,
+    )
+    .unwrap();
+    assert_eq!(
+        (user.name.as_str(), user.occupation.as_str()),
+        ("a/b", "é😀")
+    );
+    let without = br#"{"age":1,"occupation":"b"}"#;
+    assert_eq!(parse_user(without, Some("x")).unwrap().name, "x");
+    let with = br#"{"name":"x","age":1,"occupation":"b"}"#;
+    assert_eq!(parse_user(with, Some("x")).unwrap().name, "x");
+    assert!(parse_user(with, Some("y")).is_err());
+    assert!(parse_user(br#"{"name":null,"age":1,"occupation":"b"}"#, Some("x")).is_err());
+}
+
+#[test]
+fn a_name_by_itself_is_read_by_the_same_rules() {
+    assert_eq!(parse_name(br#"{"name":"a"}"#).unwrap(), "a");
+    for body in [
+        &b"{}"[..],
+        br#"{"name":1}"#,
+        br#"{"name":" a"}"#,
+        br#"{"name":"a","age":1}"#,
+        br#"["a"]"#,
+    ] {
+        assert_eq!(parse_name(body).unwrap_err().status_code(), 422);
+    }
+    assert_eq!(parse_name(b"{").unwrap_err().status_code(), 400);
+}
+
+#[test]
+fn an_answer_repeats_little_of_an_unknown_field() {
+    let long = "x".repeat(10_000);
+    let body = format!(r#"{{"name":"a","age":1,"occupation":"b","{long}":1}}"#);
+    assert_eq!(fields(&body), ["x".repeat(64)]);
+}

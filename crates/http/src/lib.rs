@@ -1,0 +1,17 @@
+//! The HTTP parts that `write-through-svc` and `write-behind-svc` share: how a
+//! request is read, how an answer and an error look, the routes that both have,
+//! and the server under them.
+
+pub mod body;
+pub mod health;
+pub mod input;
+pub mod observe;
+pub mod path;
+pub mod problem;
+pub mod process;
+pub mod query;
+pub mod resource;
+pub mod server;
+pub mod state;
+pub mod unknown;
+pub mod users;

@@ -1,0 +1,166 @@
+//! Errors as clients see them: RFC 9457 `application/problem+json`.
+//!
+//! Nothing in them comes from a driver, so there is no statement, no address
+//! and no password in them.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, RETRY_AFTER};
+use actix_web::{HttpResponse, ResponseError};
+use cache_core::error::Error;
+use serde::Serialize;
+
+/// What is wrong with one field of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    /// The field's name as it stands in the request.
+    pub field: String,
+    /// What it must be.
+    pub detail: Cow<'static, str>,
+}
+
+impl FieldError {
+    /// What is wrong with `field`.
+    pub fn new(field: impl Into<String>, detail: impl Into<Cow<'static, str>>) -> FieldError {
+        FieldError {
+            field: field.into(),
+            detail: detail.into(),
+        }
+    }
+}
+
+/// An error answer.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    status: StatusCode,
+    detail: Cow<'static, str>,
+    errors: Vec<FieldError>,
+    allow: Option<&'static str>,
+    retry_after_s: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldError],
+}
+
+impl Problem {
+    /// An error with this status.
+    pub fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Problem {
+        Problem {
+            status,
+            detail: detail.into(),
+            errors: Vec::new(),
+            allow: None,
+            retry_after_s: None,
+        }
+    }
+
+    /// `400`: the request cannot be read.
+    pub fn malformed(detail: impl Into<Cow<'static, str>>) -> Problem {
+        Problem::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// `422`: the request can be read, and these fields are wrong.
+    pub fn fields(errors: Vec<FieldError>) -> Problem {
+        let named: Vec<&str> = errors.iter().map(|error| error.field.as_str()).collect();
+        let detail = format!("not a valid request: {}", named.join(", "));
+        Problem {
+            errors,
+            ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+        }
+    }
+
+    /// `404`: there is no such user.
+    pub fn no_such_user() -> Problem {
+        Problem::new(StatusCode::NOT_FOUND, "there is no user of this name")
+    }
+
+    /// `405` with the methods that the resource has, as a list.
+    pub fn method_not_allowed(allow: &'static str) -> Problem {
+        let detail = format!("this resource takes {allow}");
+        Problem {
+            allow: Some(allow),
+            ..Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+        }
+    }
+
+    /// `503` with the seconds after which to try again.
+    pub fn unavailable(detail: impl Into<Cow<'static, str>>, retry_after_s: u64) -> Problem {
+        Problem {
+            retry_after_s: Some(retry_after_s),
+            ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+        }
+    }
+
+    /// A write that failed below the routes.
+    pub fn of_write(error: &Error) -> Problem {
+        match error {
+            Error::Unavailable { part, .. } => Problem::unavailable(
+                format!(
+                    "the {part} is unavailable, so it is unknown whether the write took place; repeating it is safe"
+                ),
+                1,
+            ),
+            other => Problem::of_read(other),
+        }
+    }
+
+    /// A read that failed below the routes.
+    pub fn of_read(error: &Error) -> Problem {
+        match error {
+            Error::Unavailable { part, .. } | Error::Unseeded(part) => {
+                Problem::unavailable(format!("the {part} is unavailable"), 1)
+            }
+            Error::Overloaded => {
+                Problem::unavailable("too many writes are waiting; nothing was written", 1)
+            }
+            Error::Stopping => {
+                Problem::unavailable("the service is stopping; nothing was written", 1)
+            }
+            Error::Corrupt { .. } | Error::Panicked => Problem::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "something went wrong here; the log says what",
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.status, self.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status);
+        response.content_type("application/problem+json");
+        if let Some(allow) = self.allow {
+            response.insert_header((ALLOW, allow));
+        }
+        if let Some(retry_after_s) = self.retry_after_s {
+            response.insert_header((RETRY_AFTER, retry_after_s));
+        }
+        let document = Document {
+            r#type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            errors: &self.errors,
+        };
+        // Texts and numbers into memory: this cannot fail.
+        response.body(serde_json::to_vec(&document).unwrap_or_default())
+    }
+}

@@ -1,0 +1,58 @@
+//! The process around a service: settings, telemetry, what to do, exit code.
+
+use std::future::Future;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use cache_core::parts::open_store;
+use cache_core::settings::{self, Command, EXIT_BAD_SETTINGS, Service, Settings};
+use cache_core::telemetry;
+
+/// What a service's `main` is: reads the settings, starts the log, and runs
+/// `serve` or does what the command line asks for instead.
+///
+/// Exits with 0 after a clean stop, 64 for bad settings, 1 for everything else.
+pub async fn main<F>(
+    service: Service,
+    version: &'static str,
+    about: &'static str,
+    serve: impl FnOnce(Settings) -> F,
+) -> ExitCode
+where
+    F: Future<Output = Result<(), Box<dyn std::error::Error>>>,
+{
+    let outcome = match settings::from_process(service, version, about) {
+        Err(refused) => {
+            complain(&format!("{}: {refused}\n", service.binary()));
+            return ExitCode::from(EXIT_BAD_SETTINGS);
+        }
+        Ok(Command::Print(text, code)) => {
+            if code == 0 {
+                let _ = std::io::stdout().write_all(text.as_bytes());
+            } else {
+                complain(&text);
+            }
+            return ExitCode::from(code);
+        }
+        Ok(Command::Migrate(settings)) => {
+            telemetry::start_log(&settings.log);
+            open_store(&settings).await.map(drop).map_err(Into::into)
+        }
+        Ok(Command::Serve(settings)) => {
+            telemetry::start_log(&settings.log);
+            serve(*settings).await
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "{} cannot go on", service.binary());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn complain(text: &str) {
+    // Nobody may be reading, and there is nobody else to tell.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}

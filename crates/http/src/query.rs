@@ -1,0 +1,124 @@
+//! Query strings.
+
+use cache_core::user::check_name;
+
+use crate::path::decode;
+use crate::problem::{FieldError, Problem};
+
+/// The fields of a query string, each taken once.
+#[derive(Debug)]
+pub struct Query {
+    fields: Vec<(String, String)>,
+    errors: Vec<FieldError>,
+}
+
+impl Query {
+    /// Splits and decodes a query string.
+    ///
+    /// # Errors
+    /// `400` when it does not decode.
+    pub fn parse(text: &str) -> Result<Query, Problem> {
+        let pairs = text.split('&').filter(|pair| !pair.is_empty());
+        let fields = pairs.map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Ok((
+                decode(&name.replace('+', " "))?,
+                decode(&value.replace('+', " "))?,
+            ))
+        });
+        Ok(Query {
+            fields: fields.collect::<Result<_, Problem>>()?,
+            errors: Vec::new(),
+        })
+    }
+
+    fn take(&mut self, field: &str) -> Option<String> {
+        let place = self.fields.iter().position(|(name, _)| name == field)?;
+        Some(self.fields.remove(place).1)
+    }
+
+    /// A whole number in a range, `default` when it is not given.
+    pub fn number(
+        &mut self,
+        field: &'static str,
+        range: std::ops::RangeInclusive<u32>,
+        default: u32,
+    ) -> u32 {
+        let Some(text) = self.take(field) else {
+            return default;
+        };
+        match text.parse() {
+            Ok(number) if range.contains(&number) => number,
+            _ => {
+                let detail = format!(
+                    "must be a whole number from {} to {}",
+                    range.start(),
+                    range.end()
+                );
+                self.errors.push(FieldError::new(field, detail));
+                default
+            }
+        }
+    }
+
+    /// A user's name.
+    pub fn name(&mut self, field: &'static str) -> Option<String> {
+        let name = self.take(field)?;
+        if let Err(detail) = check_name(&name) {
+            self.errors.push(FieldError::new(field, detail));
+        }
+        Some(name)
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// `422` with every field that is wrong, unknown, or there twice.
+    pub fn finish(mut self) -> Result<(), Problem> {
+        for (field, _) in self.fields {
+            let field: String = field.chars().take(64).collect();
+            self.errors.push(FieldError::new(
+                field,
+                "is not a known field, or is there more than once",
+            ));
+        }
+        if self.errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::fields(self.errors))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(text: &str) -> Result<(Option<String>, u32), Problem> {
+        let mut query = Query::parse(text)?;
+        let asked = (query.name("after"), query.number("limit", 1..=1000, 100));
+        query.finish().map(|()| asked)
+    }
+
+    #[test]
+    fn what_is_given_is_taken_and_everything_else_refused() {
+        assert_eq!(page("").unwrap(), (None, 100));
+        assert_eq!(
+            page("limit=7&after=a%26b+c").unwrap(),
+            (Some("a&b c".to_owned()), 7)
+        );
+        for wrong in [
+            "limit=0",
+            "limit=1001",
+            "limit=x",
+            "limit=",
+            "after=",
+            "after=%20a",
+            "limit=1&limit=2",
+            "lmit=1",
+            "after=%F",
+        ] {
+            assert!(page(wrong).is_err(), "{wrong}");
+        }
+    }
+}

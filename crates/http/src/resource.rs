@@ -1,0 +1,75 @@
+//! Routes: one function for all, so that each is measured and each answers a
+//! wrong method with `405` and `Allow`.
+
+use actix_web::http::Method;
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{Handler, Responder, Route};
+
+use crate::observe::Observed;
+use crate::problem::Problem;
+
+/// One method of a resource.
+pub struct Endpoint {
+    method: Method,
+    route: Route,
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Endpoint({})", self.method)
+    }
+}
+
+/// `GET`, and with it `HEAD`.
+pub fn get<F, Args>(handler: F) -> Vec<Endpoint>
+where
+    F: Handler<Args>,
+    Args: actix_web::FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    [Method::GET, Method::HEAD]
+        .into_iter()
+        .flat_map(|method| on(method, handler.clone()))
+        .collect()
+}
+
+/// Any method by itself.
+pub fn on<F, Args>(method: Method, handler: F) -> Vec<Endpoint>
+where
+    F: Handler<Args>,
+    Args: actix_web::FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    vec![Endpoint {
+        route: web::method(method.clone()).to(handler),
+        method,
+    }]
+}
+
+/// Adds the resource at `path`. `allow` is its methods as the `Allow` header
+/// lists them.
+pub fn resource(
+    config: &mut ServiceConfig,
+    path: &'static str,
+    allow: &'static str,
+    endpoints: Vec<Vec<Endpoint>>,
+) {
+    let observed = Observed::new(path);
+    let mut resource = web::resource(path);
+    for endpoint in endpoints.into_iter().flatten() {
+        debug_assert!(
+            allow
+                .split(", ")
+                .any(|method| method == endpoint.method.as_str())
+        );
+        resource = resource.route(endpoint.route);
+    }
+    let refuse = move || async move { Err::<&str, Problem>(Problem::method_not_allowed(allow)) };
+    let record = move |request, next| observed.clone().record(request, next);
+    config.service(
+        resource
+            .default_service(web::to(refuse))
+            .wrap(from_fn(record)),
+    );
+}

@@ -1,0 +1,138 @@
+//! The server: the routes on a listener until it is told to stop.
+
+use std::future::Future;
+use std::io::{self, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web::{Data, ServiceConfig};
+use actix_web::{App, HttpServer};
+use cache_core::engine::{Engine, Health};
+use cache_core::health::PartHealth;
+use cache_core::settings::{Service, Settings};
+use cache_core::shutdown;
+use tokio::time::Instant;
+
+use crate::state::State;
+use crate::{health, unknown, users};
+
+/// Listens, says where, serves until SIGTERM or SIGINT, and stops cleanly: takes
+/// no more connections, finishes what is in flight, then stops the engine, all
+/// within the settings' deadline.
+///
+/// # Errors
+/// When the address cannot be listened on.
+pub async fn run(
+    settings: &Settings,
+    version: &str,
+    engine: Arc<dyn Engine>,
+    metrics: cache_core::telemetry::MetricsHandle,
+    own_routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+) -> io::Result<()> {
+    let listener = TcpListener::bind(settings.listen).map_err(|error| {
+        io::Error::new(error.kind(), format!("LISTEN {}: {error}", settings.listen))
+    })?;
+    announce(
+        settings.service,
+        version,
+        listener.local_addr()?,
+        &engine.health().await,
+    );
+    let signal = async {
+        match shutdown::signal().await {
+            Ok(name) => tracing::info!(signal = name, "stopping"),
+            Err(error) => tracing::error!(%error, "cannot listen to signals; stopping"),
+        }
+        Instant::now() + settings.shutdown_deadline
+    };
+    let state = State {
+        service: settings.service,
+        engine: engine.clone(),
+        metrics,
+    };
+    let deadline = serve(listener, settings.http_workers, state, own_routes, signal).await?;
+    engine
+        .stop(deadline.saturating_duration_since(Instant::now()))
+        .await;
+    Ok(())
+}
+
+/// Serves the shared routes and the service's own until `stop` completes with
+/// the time by which all must be over; then takes no more connections and
+/// finishes what is in flight. Returns that time.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub async fn serve(
+    listener: TcpListener,
+    workers: usize,
+    state: State,
+    own_routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    stop: impl Future<Output = Instant>,
+) -> io::Result<Instant> {
+    let state = Data::new(state);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(state.clone())
+            .configure(own_routes.clone())
+            .configure(users::configure)
+            .configure(health::configure)
+            .configure(unknown::configure)
+    });
+    let server = if workers > 0 {
+        server.workers(workers)
+    } else {
+        server
+    };
+    // actix waits for idle keep-alive connections too, so its own bound is
+    // short: a request takes milliseconds, and the rest of the deadline is the
+    // drainer's.
+    let server = server
+        .listen(listener)?
+        .disable_signals()
+        .shutdown_timeout(IN_FLIGHT_DEADLINE.as_secs())
+        .run();
+    let handle = server.handle();
+    let running = tokio::spawn(server);
+    let deadline = stop.await;
+    handle.stop(true).await;
+    running.await.map_err(io::Error::other)??;
+    Ok(deadline)
+}
+
+/// How long requests in flight may take to end at a stop.
+const IN_FLIGHT_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Says on standard output where the service listens, what it runs on, and what
+/// to try.
+fn announce(service: Service, version: &str, address: SocketAddr, health: &Health) {
+    let part = |name, part: &PartHealth| {
+        let durability = part
+            .durability
+            .as_deref()
+            .map_or(String::new(), |durability| format!(" ({durability})"));
+        format!("  {name:<10} {}: {}{durability}\n", part.kind, part.at)
+    };
+    let mut text = format!(
+        "{} {version}\n  {:<10} http://{address}\n",
+        service.binary(),
+        "listening"
+    );
+    text += &part("cache", &health.cache);
+    if let Some(journal) = &health.journal {
+        text += &part("journal", journal);
+    }
+    text += &part("database", &health.database);
+    text += &format!(
+        "  {:<10} curl -X POST http://{address}/{} -H 'Content-Type: application/json' \
+         -d '{{\"name\": \"John Doe\", \"age\": 30, \"occupation\": \"Engineer\"}}'\n",
+        "try",
+        service.name()
+    );
+    // Nobody may be reading, and that is no reason to stop.
+    let mut output = io::stdout().lock();
+    let _ = output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush());
+}

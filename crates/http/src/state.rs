@@ -1,0 +1,18 @@
+//! What every handler is given.
+
+use std::sync::Arc;
+
+use cache_core::engine::Engine;
+use cache_core::settings::Service;
+use cache_core::telemetry::MetricsHandle;
+
+/// The engine behind the routes.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Which service this is.
+    pub service: Service,
+    /// Its engine.
+    pub engine: Arc<dyn Engine>,
+    /// Renders the metrics.
+    pub metrics: MetricsHandle,
+}

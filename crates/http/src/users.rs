@@ -1,0 +1,189 @@
+//! The routes on users that both services have.
+
+use actix_web::http::Method;
+use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderName};
+use actix_web::web::{Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
+use cache_core::engine::{Outcome, Read, Source};
+use cache_core::record::{Key, Record, Write};
+use cache_core::settings::Service;
+use cache_core::user::User;
+use cache_core::version::Version;
+
+use crate::body::JsonBody;
+use crate::input::{parse_name, parse_user};
+use crate::path;
+use crate::problem::Problem;
+use crate::query::Query;
+use crate::resource::{get, on, resource};
+use crate::state::State;
+
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+const DURABILITY: HeaderName = HeaderName::from_static("durability");
+const WRITTEN: &[u8] = br#"{"message":"Data write successful!"}"#;
+const PAGE_MAX: u32 = 1000;
+const PAGE_DEFAULT: u32 = 100;
+
+/// Adds the routes under `/users`.
+pub fn configure(config: &mut ServiceConfig) {
+    resource(config, "/users", "GET, HEAD", vec![get(list)]);
+    resource(
+        config,
+        "/users/{name}",
+        "GET, HEAD, PUT, DELETE",
+        vec![
+            get(get_user),
+            on(Method::PUT, put_user),
+            on(Method::DELETE, delete_user),
+        ],
+    );
+}
+
+/// `POST` of a record: writes it.
+///
+/// # Errors
+/// As the engine's write; `4xx` for what is no record.
+pub async fn write(state: Data<State>, body: JsonBody) -> Result<HttpResponse, Problem> {
+    write_user(&state, parse_user(&body.0, None)?).await
+}
+
+/// `POST` of `{"name": …}`: reads the record of that name.
+///
+/// # Errors
+/// As the engine's read; `404` if there is none; `4xx` for what is no name.
+pub async fn read(state: Data<State>, body: JsonBody) -> Result<HttpResponse, Problem> {
+    read_user(&state, parse_name(&body.0)?).await
+}
+
+async fn get_user(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    read_user(&state, path::name(&request)?).await
+}
+
+async fn put_user(
+    state: Data<State>,
+    request: HttpRequest,
+    body: JsonBody,
+) -> Result<HttpResponse, Problem> {
+    let name = path::name(&request)?;
+    write_user(&state, parse_user(&body.0, Some(&name))?).await
+}
+
+async fn delete_user(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let write = Write::delete(Key::from(path::name(&request)?));
+    match state
+        .engine
+        .write(write)
+        .await
+        .map_err(|error| Problem::of_write(&error))?
+    {
+        Outcome::Written {
+            version,
+            durability,
+        } => Ok(HttpResponse::NoContent()
+            .insert_header((ETAG, etag(version)))
+            .insert_header((DURABILITY, durability.as_str()))
+            .finish()),
+        Outcome::ConditionFailed => Err(Problem::no_such_user()),
+    }
+}
+
+async fn write_user(state: &State, user: User) -> Result<HttpResponse, Problem> {
+    let body = user.to_body();
+    let write = Write::put(Key::from(user.name), body);
+    match state
+        .engine
+        .write(write)
+        .await
+        .map_err(|error| Problem::of_write(&error))?
+    {
+        Outcome::Written {
+            version,
+            durability,
+        } => Ok(HttpResponse::Ok()
+            .insert_header((CONTENT_TYPE, "application/json"))
+            .insert_header((ETAG, etag(version)))
+            .insert_header((DURABILITY, durability.as_str()))
+            .body(Bytes::from_static(WRITTEN))),
+        Outcome::ConditionFailed => Err(Problem::no_such_user()),
+    }
+}
+
+async fn read_user(state: &State, name: String) -> Result<HttpResponse, Problem> {
+    let read = state
+        .engine
+        .read(&Key::from(name))
+        .await
+        .map_err(|error| Problem::of_read(&error))?;
+    let status = cache_status(state.service, &read);
+    match read.record.body {
+        Some(body) => Ok(HttpResponse::Ok()
+            .insert_header((CONTENT_TYPE, "application/json"))
+            .insert_header((ETAG, etag(read.record.version)))
+            .insert_header((CACHE_STATUS, status))
+            .body(body)),
+        None => {
+            let mut response = actix_web::ResponseError::error_response(&Problem::no_such_user());
+            let value = actix_web::http::header::HeaderValue::from_static(status);
+            response.headers_mut().insert(CACHE_STATUS, value);
+            Ok(response)
+        }
+    }
+}
+
+async fn list(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let mut query = Query::parse(request.query_string())?;
+    let after = query.name("after").map(Key::from);
+    let limit = query.number("limit", 1..=PAGE_MAX, PAGE_DEFAULT);
+    query.finish()?;
+    let records = state
+        .engine
+        .page(after.as_ref(), limit)
+        .await
+        .map_err(|error| Problem::of_read(&error))?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "application/json"))
+        .body(page(&records, limit)))
+}
+
+/// `{"users": […], "next": …}`; `next` is the name to go on after, null at the end.
+fn page(records: &[Record], limit: u32) -> Vec<u8> {
+    let bodies: Vec<&[u8]> = records
+        .iter()
+        .filter_map(|record| record.body.as_deref())
+        .collect();
+    let full = records.len() as u32 == limit;
+    let next = records
+        .last()
+        .filter(|_| full)
+        .map(|record| record.key.as_str());
+    // An optional text into memory: this cannot fail.
+    let next = serde_json::to_vec(&next).unwrap_or_default();
+    [
+        br#"{"users":["#,
+        bodies.join(&b","[..]).as_slice(),
+        br#"],"next":"#,
+        next.as_slice(),
+        b"}",
+    ]
+    .concat()
+}
+
+/// The version as a strong entity tag.
+fn etag(version: Version) -> String {
+    format!("\"{version}\"")
+}
+
+/// RFC 9211.
+fn cache_status(service: Service, read: &Read) -> &'static str {
+    match (service, read.source) {
+        (Service::WriteThrough, Source::Hit) => "write-through; hit",
+        (Service::WriteThrough, Source::Miss { stored: true }) => "write-through; fwd=miss; stored",
+        (Service::WriteThrough, Source::Miss { stored: false }) => "write-through; fwd=miss",
+        (Service::WriteThrough, Source::InDoubt) => "write-through; fwd=bypass; detail=in-doubt",
+        (Service::WriteBehind, Source::Hit) => "write-behind; hit",
+        (Service::WriteBehind, Source::Miss { stored: true }) => "write-behind; fwd=miss; stored",
+        (Service::WriteBehind, Source::Miss { stored: false }) => "write-behind; fwd=miss",
+        (Service::WriteBehind, Source::InDoubt) => "write-behind; fwd=bypass; detail=in-doubt",
+    }
+}

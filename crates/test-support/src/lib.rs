@@ -1,0 +1,16 @@
+//! What the tests of this workspace share: private servers, the services as processes, an HTTP client
+//! and difficult records.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test support function that fails ends the test, and says why"
+)]
+
+pub mod http;
+pub mod parts;
+pub mod records;
+pub mod servers;
+pub mod service;

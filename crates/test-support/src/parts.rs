@@ -1,0 +1,163 @@
+//! The sets of parts that a service runs on, each started fresh for a test.
+
+use std::path::Path;
+use std::process::ExitStatus;
+
+use tempfile::TempDir;
+
+use crate::http::Client;
+use crate::servers::{TestDatabase, redis_url};
+use crate::service::{Service, ServiceProcess};
+
+/// What a service runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parts {
+    /// Nothing configured: cache in the process, journal on disk, SQLite.
+    Embedded,
+    /// The tests' Redis, and a database of the test's own on their MySQL or MariaDB.
+    RedisMariaDb,
+}
+
+impl Parts {
+    /// Every set, for tests that hold on all of them.
+    pub fn all() -> [Parts; 2] {
+        [Parts::Embedded, Parts::RedisMariaDb]
+    }
+
+    /// Starts the service on fresh parts.
+    pub fn start(self, service: Service) -> RunningService {
+        self.start_with(service, &[])
+    }
+
+    /// The same with more settings in its environment.
+    pub fn start_with(self, service: Service, env: &[(&str, &str)]) -> RunningService {
+        let mut settings: Vec<(String, String)> = Vec::new();
+        let database = match self {
+            Parts::Embedded => None,
+            Parts::RedisMariaDb => {
+                let database = TestDatabase::create();
+                settings.push(("CACHE_URL".to_owned(), redis_url()));
+                settings.push(("DATABASE_URL".to_owned(), database.url()));
+                Some(database)
+            }
+        };
+        let more = env.iter();
+        settings.extend(more.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+
+        let folder = TempDir::new().expect("a temporary folder");
+        RunningService {
+            process: start_process(folder.path(), service, &settings),
+            service,
+            settings,
+            database,
+            folder,
+        }
+    }
+}
+
+fn start_process(folder: &Path, service: Service, settings: &[(String, String)]) -> ServiceProcess {
+    let env: Vec<(&str, &str)> = settings
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    ServiceProcess::start_in(folder, service, &env)
+}
+
+/// A service together with the parts it runs on. Dropping it stops the service, then removes the parts.
+#[derive(Debug)]
+pub struct RunningService {
+    // The fields are dropped in this order.
+    process: ServiceProcess,
+    service: Service,
+    settings: Vec<(String, String)>,
+    database: Option<TestDatabase>,
+    folder: TempDir,
+}
+
+impl RunningService {
+    /// Which service it is.
+    pub fn service(&self) -> Service {
+        self.service
+    }
+
+    /// `http://127.0.0.1:PORT`. Each start has a port of its own.
+    pub fn base_url(&self) -> &str {
+        self.process.base_url()
+    }
+
+    /// A client of the process that runs now.
+    pub fn client(&self) -> Client {
+        self.process.client()
+    }
+
+    /// The process that runs now.
+    pub fn process(&mut self) -> &mut ServiceProcess {
+        &mut self.process
+    }
+
+    /// The output of the process that runs now.
+    pub fn logs(&self) -> String {
+        self.process.logs()
+    }
+
+    /// The folder that the service runs in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The database, unless the parts are embedded.
+    pub fn database(&self) -> Option<&TestDatabase> {
+        self.database.as_ref()
+    }
+
+    /// Changes a setting for the next start.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Stops the service by SIGTERM and starts it again on the same data.
+    ///
+    /// # Panics
+    ///
+    /// When it does not end with exit code 0.
+    pub fn restart(&mut self) {
+        let status = self.process.terminate();
+        assert!(
+            status.success(),
+            "{} ended with {status}",
+            self.service.name()
+        );
+        self.start_again();
+    }
+
+    /// Kills the service by SIGKILL and starts it again on the same data.
+    pub fn crash_and_restart(&mut self) {
+        self.process.kill_9();
+        self.start_again();
+    }
+
+    /// Starts the service again on the same data, after a test has ended it by itself.
+    ///
+    /// # Panics
+    ///
+    /// When it still runs.
+    pub fn start_again(&mut self) {
+        assert!(
+            self.process.exit_status_now().is_some(),
+            "{} still runs",
+            self.service.name()
+        );
+        self.process = start_process(self.folder.path(), self.service, &self.settings);
+    }
+
+    /// Stops the service by SIGTERM for good; the parts remain until this value is dropped.
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.process.terminate()
+    }
+
+    /// Starts another process with the same settings and parts: a replica of this service, or the other
+    /// service. Only for parts that may be shared. It must be dropped before this value.
+    pub fn start_beside(&self, service: Service) -> ServiceProcess {
+        start_process(self.folder.path(), service, &self.settings)
+    }
+}

@@ -1,0 +1,105 @@
+//! The rule of imports, checked on the source of every crate: data flows one way, from route to engine to
+//! cache, journal and store, and each library and server has the files that may name it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails says why"
+)]
+
+mod paths;
+mod reports;
+mod rules;
+mod sources;
+
+use rules::{Offence, Rule, offences, rule};
+use sources::read_sources;
+
+// Lists are separated by white space. In files, `*` stands for anything, `/` too. In paths, a name
+// stands for all that is below it. A file may always name the modules that it is part of.
+
+const NONE: &str = "";
+const EVERYWHERE: &str = "*";
+
+const CACHE: &str = "core/src/cache.rs core/src/cache/*";
+const JOURNAL: &str = "core/src/journal.rs core/src/journal/*";
+const STORE: &str = "core/src/store.rs core/src/store/*";
+const PARTS: &str = "core/src/cache.rs core/src/cache/* core/src/journal.rs core/src/journal/* \
+                     core/src/store.rs core/src/store/*";
+const REDIS: &str = "core/src/redis.rs core/src/redis/* core/src/cache/redis.rs core/src/cache/redis/* \
+                     core/src/journal/redis_stream.rs core/src/journal/redis_stream/*";
+const SETTINGS: &str = "core/src/settings.rs core/src/settings/*";
+const ENGINES: &str = "core/src/engine.rs core/src/engine/* core/src/read_through.rs core/src/read_through/* \
+                       core/src/write_through.rs core/src/write_through/* \
+                       core/src/write_behind.rs core/src/write_behind/* \
+                       core/src/drainer.rs core/src/drainer/* \
+                       core/src/group_commit.rs core/src/group_commit/*";
+const VALUES: &str = "core/src/user.rs core/src/user/* core/src/version.rs core/src/version/*";
+const STORE_AND_USER: &str = "core/src/store.rs core/src/store/* core/src/user.rs core/src/user/*";
+const HTTP: &str = "http/src/* *-svc/src/app.rs *-svc/src/routes.rs *-svc/src/main.rs";
+const CHOICE_OF_PARTS: &str = "core/src/parts.rs";
+
+const CONCRETE_PARTS: &str = "cache_core::cache::redis cache_core::cache::memory \
+                              cache_core::journal::redis_stream cache_core::journal::file \
+                              cache_core::store::mysql cache_core::store::sqlite";
+const ENGINE_MODULES: &str = "cache_core::engine cache_core::read_through cache_core::write_through \
+                              cache_core::write_behind cache_core::drainer";
+const DIESEL: &str = "diesel diesel_async diesel_migrations libsqlite3_sys";
+const ACTIX: &str = "actix_web actix_http actix_rt actix_server actix_service";
+
+#[rustfmt::skip]
+const RULES: &[Rule] = &[
+    //   in       but not in      nothing names                            except               because
+    rule(VALUES,     NONE,           "cache_core",                            "cache_core::error", "user and version import nothing of ours"),
+    rule(CACHE,      NONE,           "cache_core::journal cache_core::store", NONE,                "cache, journal and store never import each other"),
+    rule(JOURNAL,    NONE,           "cache_core::cache cache_core::store",   NONE,                "cache, journal and store never import each other"),
+    rule(STORE,      NONE,           "cache_core::cache cache_core::journal", NONE,                "cache, journal and store never import each other"),
+    rule(PARTS,      NONE,           ENGINE_MODULES,                          NONE,                "data flows from engine to cache, journal and store"),
+    rule("core/*",   STORE_AND_USER, "cache_core::user",                      NONE,                "in the core, only the stores know what a user is"),
+    rule(ENGINES,    NONE,           "cache_core::redis",                     NONE,                "engines know their interfaces, never a server"),
+    rule(EVERYWHERE, CHOICE_OF_PARTS, CONCRETE_PARTS,                         NONE,                "only parts.rs names concrete parts"),
+    rule(EVERYWHERE, STORE,          DIESEL,                                  NONE,                "diesel lives in the store"),
+    rule(EVERYWHERE, REDIS,          "deadpool_redis redis",                  NONE,                "deadpool-redis lives in the Redis files"),
+    rule(EVERYWHERE, HTTP,           ACTIX,                                   NONE,                "actix-web lives in the HTTP parts"),
+    rule(EVERYWHERE, SETTINGS,       "config",                                NONE,                "the config crate lives in the settings"),
+];
+
+/// Names that say nothing about what is inside.
+const FILE_NAMES_REFUSED: &[&str] = &["utils.rs", "helpers.rs", "common.rs", "mod.rs"];
+
+const FILE_LINES_MAX: usize = 500;
+
+#[test]
+fn every_import_keeps_the_rules() {
+    let found: Vec<Offence> = read_sources()
+        .iter()
+        .flat_map(|source| offences(RULES, source))
+        .collect();
+    let report: String = found
+        .iter()
+        .map(|offence| format!("\n  {offence}"))
+        .collect();
+    assert!(found.is_empty(), "{report}");
+}
+
+#[test]
+fn every_file_is_named_for_what_it_holds() {
+    for source in read_sources() {
+        let name = source.file.rsplit('/').next().unwrap();
+        assert!(!FILE_NAMES_REFUSED.contains(&name), "{}", source.file);
+    }
+}
+
+#[test]
+fn no_file_is_too_long() {
+    for source in read_sources() {
+        let lines = source.text.lines().count();
+        assert!(
+            lines <= FILE_LINES_MAX,
+            "{} has {lines} lines, more than {FILE_LINES_MAX}",
+            source.file
+        );
+    }
+}

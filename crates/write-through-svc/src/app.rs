@@ -1,0 +1,35 @@
+//! Puts the service together.
+
+use std::error::Error;
+
+use cache_core::group_commit::GroupCommitBounds;
+use cache_core::parts::Parts;
+use cache_core::settings::Settings;
+use cache_core::telemetry;
+use cache_core::write_through::WriteThrough;
+use cache_http::server;
+
+use crate::routes;
+
+/// Builds the engine on the parts that the settings name and serves it.
+///
+/// # Errors
+/// When a part cannot be opened or the address is taken.
+pub(crate) async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
+    let metrics = telemetry::start_metrics(settings.service.name())?;
+    let parts = Parts::open(&settings).await?;
+    let bounds = GroupCommitBounds {
+        batch_max: settings.batch_max,
+        waiting_max: settings.waiting_max,
+    };
+    let engine = WriteThrough::start(parts.cache, parts.store, bounds).await?;
+    server::run(
+        &settings,
+        env!("CARGO_PKG_VERSION"),
+        engine,
+        metrics,
+        routes::configure,
+    )
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,184 @@
+# Private Redis and MariaDB servers for scripts/test and scripts/dev-servers: on free ports of
+# 127.0.0.1, without the system's daemons, stopped again by their process ids.
+#
+#   . scripts/servers.sh
+#   start_servers              in a temporary folder, removed at exit
+#   start_servers DIR [NAME]   data kept in DIR, with the database NAME created
+#
+# Afterwards TEST_REDIS_URL and TEST_MYSQL_URL are exported. One that is set beforehand is used as it
+# is, and that server is not started.
+
+PATH="$PATH:/usr/sbin:/sbin"
+
+server_start_seconds_max=60
+server_stop_seconds_max=20
+port_attempts_max=20
+
+server_pids=()
+run_folder=""
+own_policy=""
+
+fail() {
+  echo "$0: $*" >&2
+  exit 1
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    fail "installing the servers needs root or sudo (or set TEST_REDIS_URL and TEST_MYSQL_URL)"
+  fi
+}
+
+remove_own_policy() {
+  if [ -n "$own_policy" ]; then as_root rm -f "$own_policy"; fi
+  own_policy=""
+}
+
+# Installs Debian packages without starting the daemons that they bring, now or at the next boot.
+install_packages() {
+  command -v apt-get >/dev/null ||
+    fail "$* not installed, and there is no apt-get here; install them, or set TEST_REDIS_URL and TEST_MYSQL_URL to running servers"
+  local policy=/usr/sbin/policy-rc.d installed=0
+  if [ ! -e "$policy" ]; then
+    own_policy=$policy
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+  fi
+  { as_root apt-get update -q && as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -q -y --no-install-recommends "$@"; } >&2 || installed=$?
+  remove_own_policy
+  [ "$installed" = 0 ] || fail "apt-get could not install $*"
+  if [ -d /run/systemd/system ]; then as_root systemctl disable -q "${@/mariadb-server/mariadb}" || true; fi
+}
+
+install_servers() {
+  local missing=()
+  if [ -z "${TEST_REDIS_URL:-}" ]; then
+    command -v redis-server >/dev/null && command -v redis-cli >/dev/null || missing+=(redis-server)
+  fi
+  if [ -z "${TEST_MYSQL_URL:-}" ]; then
+    command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null || missing+=(mariadb-server)
+  fi
+  if [ ${#missing[@]} -gt 0 ]; then install_packages "${missing[@]}"; fi
+}
+
+# A port of 127.0.0.1 that nothing listens on, below the range that outgoing connections use.
+free_port() {
+  local port attempt
+  for ((attempt = 0; attempt < port_attempts_max; attempt++)); do
+    port=$((20000 + RANDOM % 12000))
+    if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+      echo "$port"
+      return
+    fi
+  done
+  fail "no free port found"
+}
+
+# wait_until_ready PID COMMAND...: until the command succeeds; fails when the process has ended.
+wait_until_ready() {
+  local pid=$1 deadline=$((SECONDS + server_start_seconds_max))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    kill -0 "$pid" 2>/dev/null || return 1
+    if ((SECONDS >= deadline)); then
+      echo "$0: not ready after $server_start_seconds_max s: $*" >&2
+      return 1
+    fi
+    sleep 0.05
+  done
+}
+
+# Asks for the process id, so that only the server started here counts as ready.
+redis_is_ready() {
+  redis-cli -h 127.0.0.1 -p "$1" info server | grep -q "^process_id:$2"
+}
+
+start_redis() {
+  local folder=$1 port pid
+  mkdir -p "$folder"
+  port=$(free_port)
+  redis-server --bind 127.0.0.1 --port "$port" --dir "$folder" --daemonize no --save '' \
+    --appendonly yes --appendfsync everysec --maxmemory-policy noeviction \
+    >"$run_folder/redis.log" 2>&1 </dev/null &
+  pid=$!
+  server_pids+=("$pid")
+  wait_until_ready "$pid" redis_is_ready "$port" "$pid" || {
+    tail -n 30 "$run_folder/redis.log" >&2
+    fail "redis-server did not start"
+  }
+  export TEST_REDIS_URL="redis://127.0.0.1:$port"
+}
+
+# No option file is read, so the server's own defaults hold, such as latin1 as the character set of a
+# database that does not say which it wants.
+start_mariadb() {
+  local folder=$1 database=${2:-} port pid user
+  user=$(id -un)
+  mkdir -p "$folder"
+  folder=$(cd "$folder" && pwd)
+  if [ ! -d "$folder/mysql" ]; then
+    mariadb-install-db --no-defaults --user="$user" --datadir="$folder" --skip-test-db \
+      --auth-root-authentication-method=normal >"$run_folder/mariadb-install.log" 2>&1 || {
+      cat "$run_folder/mariadb-install.log" >&2
+      fail "mariadb-install-db failed"
+    }
+  fi
+  cat >"$run_folder/init.sql" <<-SQL
+	ALTER USER 'root'@'localhost' IDENTIFIED BY 'root';
+	CREATE OR REPLACE USER 'root'@'127.0.0.1' IDENTIFIED BY 'root';
+	GRANT ALL PRIVILEGES ON *.* TO 'root'@'127.0.0.1' WITH GRANT OPTION;
+	${database:+CREATE DATABASE IF NOT EXISTS \`$database\`;}
+	SQL
+  port=$(free_port)
+  mariadbd --no-defaults --user="$user" --datadir="$folder" --tmpdir="$run_folder" \
+    --bind-address=127.0.0.1 --port="$port" --skip-name-resolve --max-connections=1000 \
+    --socket="$run_folder/mariadb.sock" --pid-file="$run_folder/mariadb.pid" \
+    --init-file="$run_folder/init.sql" --innodb-flush-log-at-trx-commit=1 \
+    >"$run_folder/mariadb.log" 2>&1 </dev/null &
+  pid=$!
+  server_pids+=("$pid")
+  # Asked on its own socket, so that only the server started here counts as ready.
+  wait_until_ready "$pid" mariadb-admin --no-defaults --socket="$run_folder/mariadb.sock" \
+    --user=root --password=root status || {
+    tail -n 30 "$run_folder/mariadb.log" >&2
+    fail "mariadbd did not start"
+  }
+  export TEST_MYSQL_URL="mysql://root:root@127.0.0.1:$port"
+}
+
+stop_servers() {
+  trap '' HUP INT TERM
+  local pid deadline=$((SECONDS + server_stop_seconds_max))
+  remove_own_policy
+  for pid in ${server_pids[@]+"${server_pids[@]}"}; do kill -TERM "$pid" 2>/dev/null || true; done
+  for pid in ${server_pids[@]+"${server_pids[@]}"}; do
+    while kill -0 "$pid" 2>/dev/null; do
+      if ((SECONDS >= deadline)); then
+        kill -KILL "$pid" 2>/dev/null || true
+        break
+      fi
+      sleep 0.05
+    done
+    wait "$pid" 2>/dev/null || true
+  done
+  server_pids=()
+  if [ -n "$run_folder" ]; then rm -rf "$run_folder"; fi
+}
+
+start_servers() {
+  local data_folder=${1:-} database=${2:-}
+  # Also at Ctrl-C and SIGTERM, since bash runs it for these too.
+  trap stop_servers EXIT
+  install_servers
+  # Short, because the path of a socket may have 107 bytes.
+  run_folder=$(mktemp -d /tmp/servers.XXXXXX)
+  : "${data_folder:=$run_folder}"
+  if [ -z "${TEST_REDIS_URL:-}" ]; then start_redis "$data_folder/redis"; fi
+  if [ -z "${TEST_MYSQL_URL:-}" ]; then start_mariadb "$data_folder/mariadb" "$database"; fi
+  export TEST_REDIS_URL TEST_MYSQL_URL
+}
