@@ -18,8 +18,8 @@ use crate::store::Store;
 use crate::store::mysql::MysqlStore;
 use crate::store::sqlite::SqliteStore;
 
-/// Longer than any commit takes that may still succeed: the database's own
-/// timeout is below it.
+/// How long a name of whose write nobody knows the outcome is read from the
+/// database.
 const IN_DOUBT_LIFETIME: Duration = Duration::from_secs(30);
 /// Longer than a reader takes to load one row.
 const FILL_LIFETIME: Duration = Duration::from_secs(10);

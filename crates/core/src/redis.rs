@@ -132,6 +132,10 @@ impl Redis {
         part: Part,
         calls: &[Call<'_>],
     ) -> Result<Vec<T>> {
+        if calls.is_empty() {
+            // The driver refuses a pipeline that holds nothing.
+            return Ok(Vec::new());
+        }
         let mut connection = self.connection(part).await?;
         let mut pipeline = Pipeline::with_capacity(calls.len());
         for call in calls {

@@ -2,10 +2,12 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use diesel::sql_types::Integer;
+use diesel::QueryableByName;
+use diesel::sql_types::{BigInt, Integer};
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
@@ -89,26 +91,44 @@ impl MysqlStore {
     /// that connection would be given this one's answer.
     async fn run<T: Send + 'static>(
         &self,
-        operation: impl FnOnce(Connection) -> Operation<T> + Send + 'static,
+        operation: impl Fn(Connection) -> Operation<T> + Send + Sync + 'static,
     ) -> Result<T> {
         let pool = self.pool.clone();
         let task = self.runtime.spawn(async move {
             let connection = pool.get().await.map_err(unavailable)?;
-            let (connection, outcome) = operation(connection).await;
-            outcome.map_err(|error| {
-                drop(Object::take(connection));
-                unavailable(error)
-            })
+            let reused = Object::metrics(&connection).recycle_count > 0;
+            match attempt(&operation, connection).await {
+                // The server may have closed what lay in the pool, as it does
+                // when it restarts. Every operation may be repeated.
+                Err(_) if reused => {
+                    pool.retain(|_, _| false);
+                    let connection = pool.get().await.map_err(unavailable)?;
+                    attempt(&operation, connection).await
+                }
+                outcome => outcome,
+            }
         });
         match tokio::time::timeout(self.timeout, task).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(Error::Panicked),
-            Err(_) => Err(Error::unavailable(
-                Part::Database,
-                format!("no answer in {:?}", self.timeout),
-            )),
+            Err(_) => {
+                let reason = format!("no answer in {:?}", self.timeout);
+                Err(Error::unavailable(Part::Database, reason))
+            }
         }
     }
+}
+
+/// Runs `operation`; a connection on which it failed does not go back to the pool.
+async fn attempt<T>(
+    operation: &impl Fn(Connection) -> Operation<T>,
+    connection: Connection,
+) -> Result<T> {
+    let (connection, outcome) = operation(connection).await;
+    outcome.map_err(|error| {
+        drop(Object::take(connection));
+        unavailable(error)
+    })
 }
 
 fn unavailable(error: impl std::fmt::Display) -> Error {
@@ -186,7 +206,9 @@ impl Store for MysqlStore {
             .iter()
             .map(Row::from_record)
             .collect::<Result<Vec<Row>>>()?;
+        let rows: Arc<[Row]> = rows.into();
         self.run(move |mut connection| {
+            let rows = rows.clone();
             Box::pin(async move {
                 let outcome = apply(&mut connection, &rows).await;
                 (connection, outcome)
@@ -199,6 +221,7 @@ impl Store for MysqlStore {
         let key = key.clone();
         let selected = self
             .run(move |mut connection| {
+                let key = key.clone();
                 Box::pin(async move {
                     let outcome = load(&mut connection, key.as_str()).await;
                     (connection, outcome)
@@ -209,11 +232,12 @@ impl Store for MysqlStore {
     }
 
     async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>> {
-        let after = after.map_or(String::new(), |after| after.as_str().to_owned());
+        let after = after.cloned().unwrap_or_else(|| Key::from(""));
         let selected = self
             .run(move |mut connection| {
+                let after = after.clone();
                 Box::pin(async move {
-                    let outcome = page(&mut connection, &after, limit.into()).await;
+                    let outcome = page(&mut connection, after.as_str(), limit.into()).await;
                     (connection, outcome)
                 })
             })
@@ -230,7 +254,7 @@ impl Store for MysqlStore {
                 })
             })
             .await?;
-        newest_of(newest)
+        row::to_version(newest.unwrap_or_default())
     }
 
     fn identity(&self) -> &str {
@@ -238,21 +262,48 @@ impl Store for MysqlStore {
     }
 
     async fn health(&self) -> PartHealth {
-        let up = self.newest_version().await.is_ok();
+        let durability = self
+            .run(|mut connection| {
+                Box::pin(async move {
+                    let outcome = flush_settings(&mut connection).await;
+                    (connection, outcome)
+                })
+            })
+            .await;
         PartHealth {
             kind: "mysql",
             at: self.url.to_string(),
-            up,
-            problem: (!up).then_some("it does not answer"),
-            durability: Some(
-                "as the server's innodb_flush_log_at_trx_commit and sync_binlog say".to_owned(),
-            ),
+            up: durability.is_ok(),
+            problem: durability.is_err().then_some("it does not answer"),
+            durability: durability.ok().map(durability_in_words),
         }
     }
 }
 
-fn newest_of(number: Option<i64>) -> Result<Version> {
-    let number = number.unwrap_or_default();
-    Version::from_i64(number)
-        .ok_or_else(|| Error::corrupt(Part::Database, "a row of users has a version out of range"))
+/// What the server is told to do at a commit.
+#[derive(Debug, QueryableByName)]
+struct FlushSettings {
+    #[diesel(sql_type = BigInt)]
+    flush_log: i64,
+    #[diesel(sql_type = BigInt)]
+    sync_binlog: i64,
+}
+
+async fn flush_settings(connection: &mut AsyncMysqlConnection) -> QueryResult<FlushSettings> {
+    let query = "SELECT CAST(@@innodb_flush_log_at_trx_commit AS SIGNED) AS flush_log, \
+                 CAST(@@sync_binlog AS SIGNED) AS sync_binlog";
+    diesel::sql_query(query).get_result(connection).await
+}
+
+fn durability_in_words(settings: FlushSettings) -> String {
+    let FlushSettings {
+        flush_log,
+        sync_binlog,
+    } = settings;
+    let survives = match flush_log {
+        1 => "survives a power loss",
+        2 => "survives a crash of the server; a power loss takes up to about the last second",
+        _ => "a crash of the server takes up to about the last second",
+    };
+    format!("{survives}: innodb_flush_log_at_trx_commit={flush_log}, sync_binlog={sync_binlog}")
 }

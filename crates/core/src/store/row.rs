@@ -64,9 +64,7 @@ impl Row {
 pub(super) type Selected = (String, Option<i32>, Option<String>, i64, bool);
 
 pub(super) fn to_record((name, age, occupation, version, deleted): Selected) -> Result<Record> {
-    // Rows can be written past the services, so nothing about them is taken for granted.
-    let unreadable = |what| Error::corrupt(Part::Database, format!("a row of users has {what}"));
-    let version = Version::from_i64(version).ok_or_else(|| unreadable("a version out of range"))?;
+    let version = to_version(version)?;
     let key = Key::from(name.as_str());
     if deleted {
         return Ok(Record {
@@ -78,16 +76,23 @@ pub(super) fn to_record((name, age, occupation, version, deleted): Selected) -> 
     let age = age.ok_or_else(|| unreadable("no age"))?;
     let age = check_age(age.into()).map_err(|_| unreadable("an age out of range"))?;
     let occupation = occupation.ok_or_else(|| unreadable("no occupation"))?;
+    let user = User {
+        name,
+        age,
+        occupation,
+    };
     Ok(Record {
         key,
         version,
-        body: Some(
-            User {
-                name,
-                age,
-                occupation,
-            }
-            .to_body(),
-        ),
+        body: Some(user.to_body()),
     })
+}
+
+pub(super) fn to_version(number: i64) -> Result<Version> {
+    Version::from_i64(number).ok_or_else(|| unreadable("a version out of range"))
+}
+
+/// Rows can be written past the services, so nothing about them is taken for granted.
+fn unreadable(what: &str) -> Error {
+    Error::corrupt(Part::Database, format!("a row of users has {what}"))
 }

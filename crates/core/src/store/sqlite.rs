@@ -157,9 +157,7 @@ impl Store for SqliteStore {
         let newest = newest_version(&mut *self.connection().await?)
             .await
             .map_err(unavailable)?;
-        Version::from_i64(newest.unwrap_or_default()).ok_or_else(|| {
-            Error::corrupt(Part::Database, "a row of users has a version out of range")
-        })
+        row::to_version(newest.unwrap_or_default())
     }
 
     fn identity(&self) -> &str {
