@@ -95,7 +95,9 @@ pub trait Cache: Debug + Send + Sync + 'static {
     async fn begin_write(&self, keys: &[Key]) -> Result<Vec<Version>>;
 
     /// Holds records that the database has committed, unless something newer
-    /// is held, and ends the doubt that their versions began.
+    /// is held, and ends the doubt that their versions began. Where nothing is
+    /// held any more, not even that doubt, nothing is put: a newer write may
+    /// have settled and been forgotten meanwhile.
     async fn settle(&self, records: &[Record]) -> Result<()>;
 
     /// Seeds the version clock: what it issues from now on is newer than `floor`.

@@ -5,6 +5,17 @@
 //! know the traits [`cache::Cache`], [`journal::Journal`] and [`store::Store`]
 //! and never a concrete server; each service's `app.rs` picks those.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "a test that fails says why"
+    )
+)]
+
 pub mod cache;
 pub mod drainer;
 pub mod engine;

@@ -31,6 +31,10 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The record of `key`, a tombstone included; `None` if there never was one.
     async fn load(&self, key: &Key) -> Result<Option<Record>>;
 
+    /// The records of `keys`, tombstones included, in no particular order;
+    /// those that never were are left out.
+    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Record>>;
+
     /// Live records in the order of their keys' bytes, from the first one
     /// after `after` on, at most `limit`.
     async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>>;

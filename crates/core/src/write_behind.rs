@@ -16,7 +16,7 @@ use crate::error::{Error, Part, Result};
 use crate::group_commit::{Commit, GroupCommit, GroupCommitBounds};
 use crate::journal::{Appended, Journal, ShardStats};
 use crate::read_through::ReadThrough;
-use crate::record::{Condition, Key, Record, Write};
+use crate::record::{Condition, Key, Record, Write, newest_per_key};
 use crate::shard::Shard;
 use crate::store::Store;
 use crate::telemetry;
@@ -58,7 +58,7 @@ impl WriteBehind {
         journal.raise(newest).await?;
         cache.raise(newest).await?;
         if !journal.holds_cache() {
-            replay(&*journal, &*cache).await?;
+            replay(&*journal, &*cache, &*store).await?;
         }
         let drainer = Drainer::start(cache.clone(), journal.clone(), store.clone(), drainer);
         let appends = Arc::new(Appends {
@@ -130,8 +130,11 @@ impl WriteBehind {
     }
 }
 
-/// Brings what the journal holds into a cache that does not survive as long.
-async fn replay(journal: &dyn Journal, cache: &dyn Cache) -> Result<()> {
+/// Brings what the journal holds into a cache that does not survive as long,
+/// except where the database has something newer: an entry may have been
+/// drained before without the journal having noted it, and other services may
+/// have written the database since.
+async fn replay(journal: &dyn Journal, cache: &dyn Cache, store: &dyn Store) -> Result<()> {
     let mut entries = 0;
     for shard in (0..journal.shards()).map(Shard) {
         let mut after = Version::ZERO;
@@ -140,13 +143,26 @@ async fn replay(journal: &dyn Journal, cache: &dyn Cache) -> Result<()> {
             let Some(last) = records.last() else { break };
             after = last.version;
             entries += records.len();
-            cache.put_dirty(&records).await?;
+            let waiting = newest_per_key(records);
+            let keys: Vec<Key> = waiting.iter().map(|record| record.key.clone()).collect();
+            let stored = store.load_many(&keys).await?;
+            let stored: HashMap<Key, Version> = stored
+                .into_iter()
+                .map(|record| (record.key, record.version))
+                .collect();
+            let is_newer = |record: &Record| {
+                stored
+                    .get(&record.key)
+                    .is_none_or(|stored| record.version > *stored)
+            };
+            let dirty: Vec<Record> = waiting.into_iter().filter(is_newer).collect();
+            cache.put_dirty(&dirty).await?;
         }
     }
     if entries > 0 {
         tracing::info!(
             entries,
-            "the journal holds writes that the database does not have yet; they are in the cache again"
+            "the journal holds writes to drain; they are in the cache again"
         );
     }
     Ok(())

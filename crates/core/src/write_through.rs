@@ -159,19 +159,22 @@ impl Transactions {
 
     /// The current record of every key that a condition asks about.
     async fn current(&self, batch: &[Write]) -> Result<HashMap<Key, Record>> {
-        let mut current = HashMap::new();
-        for write in batch
+        let conditional = batch
             .iter()
-            .filter(|write| write.condition != Condition::Always)
-        {
-            if !current.contains_key(&write.key) {
-                let stored = self.store.load(&write.key).await?;
-                current.insert(
-                    write.key.clone(),
-                    stored.unwrap_or_else(|| Record::absent(write.key.clone())),
-                );
-            }
+            .filter(|write| write.condition != Condition::Always);
+        let mut current: HashMap<Key, Record> = conditional
+            .map(|write| (write.key.clone(), Record::absent(write.key.clone())))
+            .collect();
+        if current.is_empty() {
+            return Ok(current);
         }
+        let keys: Vec<Key> = current.keys().cloned().collect();
+        let stored = self.store.load_many(&keys).await?;
+        current.extend(
+            stored
+                .into_iter()
+                .map(|record| (record.key.clone(), record)),
+        );
         Ok(current)
     }
 }

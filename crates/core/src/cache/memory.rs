@@ -233,14 +233,13 @@ impl Cache for MemoryCache {
         let until = Instant::now() + self.lifetimes.in_doubt;
         keys.iter()
             .map(|key| {
-                let version = self.clock.issue().ok_or(Error::Unseeded(Part::Cache))?;
+                // IMPORTANT: the version is issued under the lock. A mark that
+                // came after those of newer writes, and after these settled,
+                // would have its own write settle over theirs.
                 let mut pinned = self.lock(key);
+                let version = self.clock.issue().ok_or(Error::Unseeded(Part::Cache))?;
                 let held = pinned.entry(key.clone()).or_default();
-                // Of two marks the newer stays: versions are issued before the
-                // lock is taken, so they may arrive here out of order.
-                if held.doubt.is_none_or(|doubt| doubt.version < version) {
-                    held.doubt = Some(Doubt { version, until });
-                }
+                held.doubt = Some(Doubt { version, until });
                 self.clean.invalidate(key);
                 Ok(version)
             })
@@ -250,29 +249,32 @@ impl Cache for MemoryCache {
     async fn settle(&self, records: &[Record]) -> Result<()> {
         for record in records {
             let mut pinned = self.lock(&record.key);
-            if let Some(held) = pinned.get_mut(&record.key) {
-                if held
-                    .doubt
-                    .is_some_and(|doubt| doubt.version > record.version)
-                {
-                    continue;
+            let Some(held) = pinned.get_mut(&record.key) else {
+                match self.clean_version(&record.key) {
+                    Some(clean) if clean < record.version => self.hold_clean(record.clone()),
+                    Some(_) => {}
+                    // The mark is lost, and a newer write may have come and
+                    // gone since: nobody can tell. A reader's ticket is void.
+                    None => self.clean.invalidate(&record.key),
                 }
-                held.doubt = None;
-                if held
-                    .dirty
-                    .as_ref()
-                    .is_some_and(|dirty| dirty.version > record.version)
-                {
-                    continue;
-                }
-                pinned.remove(&record.key);
-            }
-            if self
-                .clean_version(&record.key)
-                .is_none_or(|held| record.version > held)
+                continue;
+            };
+            if held
+                .doubt
+                .is_some_and(|doubt| doubt.version > record.version)
             {
-                self.hold_clean(record.clone());
+                continue;
             }
+            held.doubt = None;
+            if held
+                .dirty
+                .as_ref()
+                .is_some_and(|dirty| dirty.version > record.version)
+            {
+                continue;
+            }
+            pinned.remove(&record.key);
+            self.hold_clean(record.clone());
         }
         Ok(())
     }

@@ -231,6 +231,20 @@ impl Store for MysqlStore {
         selected.map(row::to_record).transpose()
     }
 
+    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Record>> {
+        let keys: Arc<[Key]> = keys.into();
+        let selected = self
+            .run(move |mut connection| {
+                let keys = keys.clone();
+                Box::pin(async move {
+                    let outcome = load_many(&mut connection, &keys).await;
+                    (connection, outcome)
+                })
+            })
+            .await?;
+        selected.into_iter().map(row::to_record).collect()
+    }
+
     async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>> {
         let after = after.cloned().unwrap_or_else(|| Key::from(""));
         let selected = self

@@ -26,19 +26,42 @@ macro_rules! queries {
                 .await
         }
 
+        /// The columns of [`Selected`].
+        #[diesel::dsl::auto_type(no_type_alias)]
+        fn selected() -> _ {
+            (
+                users::name,
+                users::age,
+                users::occupation,
+                users::version,
+                users::deleted_at.is_not_null(),
+            )
+        }
+
         async fn load(connection: &mut $connection, name: &str) -> QueryResult<Option<Selected>> {
             users::table
                 .filter(users::name.eq(name))
-                .select((
-                    users::name,
-                    users::age,
-                    users::occupation,
-                    users::version,
-                    users::deleted_at.is_not_null(),
-                ))
+                .select(selected())
                 .first(connection)
                 .await
                 .optional()
+        }
+
+        async fn load_many(
+            connection: &mut $connection,
+            keys: &[Key],
+        ) -> QueryResult<Vec<Selected>> {
+            let mut all = Vec::with_capacity(keys.len());
+            for keys in keys.chunks(ROWS_MAX) {
+                let names = keys.iter().map(Key::as_str);
+                let found: Vec<Selected> = users::table
+                    .filter(users::name.eq_any(names))
+                    .select(selected())
+                    .load(connection)
+                    .await?;
+                all.extend(found);
+            }
+            Ok(all)
         }
 
         async fn page(
@@ -51,13 +74,7 @@ macro_rules! queries {
                 .filter(users::deleted_at.is_null())
                 .order(users::name)
                 .limit(limit)
-                .select((
-                    users::name,
-                    users::age,
-                    users::occupation,
-                    users::version,
-                    users::deleted_at.is_not_null(),
-                ))
+                .select(selected())
                 .load(connection)
                 .await
         }

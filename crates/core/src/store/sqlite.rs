@@ -133,9 +133,14 @@ impl Store for SqliteStore {
             .iter()
             .map(Row::from_record)
             .collect::<Result<Vec<Row>>>()?;
-        apply(&mut *self.connection().await?, &rows)
-            .await
-            .map_err(unavailable)
+        let pool = self.pool.clone();
+        // IMPORTANT: in a task of its own, since a transaction that is dropped
+        // midway goes back to the pool open, and keeps every other writer out.
+        let task = tokio::spawn(async move {
+            let mut connection = pool.get().await.map_err(unavailable)?;
+            apply(&mut connection, &rows).await.map_err(unavailable)
+        });
+        task.await.unwrap_or(Err(Error::Panicked))
     }
 
     async fn load(&self, key: &Key) -> Result<Option<Record>> {
@@ -143,6 +148,15 @@ impl Store for SqliteStore {
             .await
             .map_err(unavailable)?;
         selected.map(row::to_record).transpose()
+    }
+
+    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Record>> {
+        let selected = load_many(&mut *self.connection().await?, keys).await;
+        selected
+            .map_err(unavailable)?
+            .into_iter()
+            .map(row::to_record)
+            .collect()
     }
 
     async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>> {

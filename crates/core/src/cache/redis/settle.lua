@@ -4,13 +4,20 @@
 for i = 1, #KEYS do
   local version, body = ARGV[2 * i], ARGV[2 * i + 1]
   local held = redis.call('GET', KEYS[i])
-  local newest = held and tonumber(string.sub(held, 1, 16)) or 0
-  if held and string.sub(held, 17, 17) == 'E' then
-    newest = math.max(newest, tonumber(string.sub(held, 18, 33)))
-  end
-  -- The mark of this very write has this very version. A version that is held
-  -- clean already may be put again: it is the same.
-  if newest <= tonumber(version) then
-    redis.call('SET', KEYS[i], version .. 'C' .. body, 'PX', ARGV[1])
+  local state = held and string.sub(held, 17, 17)
+  if not held or state == 'F' then
+    -- The mark is lost, and a newer write may have come and gone since: nobody
+    -- can tell. A reader's ticket is void.
+    redis.call('DEL', KEYS[i])
+  else
+    local newest = tonumber(string.sub(held, 1, 16))
+    if state == 'E' then
+      newest = math.max(newest, tonumber(string.sub(held, 18, 33)))
+    end
+    -- The mark of this very write has this very version. A version that is held
+    -- clean already may be put again: it is the same.
+    if newest <= tonumber(version) then
+      redis.call('SET', KEYS[i], version .. 'C' .. body, 'PX', ARGV[1])
+    end
   end
 end

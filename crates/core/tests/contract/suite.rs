@@ -1,0 +1,113 @@
+//! What the contract suites share.
+
+#![allow(dead_code, reason = "each suite uses its own part of this")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use cache_core::record::{Key, Record};
+use cache_core::redis::Redis;
+use cache_core::settings::CacheUrl;
+use cache_core::version::Version;
+use proptest::strategy::Strategy;
+use proptest::test_runner::{Config, TestError, TestRunner};
+use test_support::servers::redis_url;
+use tokio::runtime::Handle;
+
+/// Runs every test of a suite for every implementation, as `module::test`. A
+/// test is an `async fn` that takes the implementation; one that is not listed
+/// is dead code, which the lints refuse.
+macro_rules! contract {
+    ([$($module:ident: $implementation:expr),+ $(,)?], $tests:tt) => {
+        $( contract!(@ $module, $implementation, $tests); )+
+    };
+    (@ $module:ident, $implementation:expr, [$($test:ident),+ $(,)?]) => {
+        mod $module {
+            use super::*;
+
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    super::$test($implementation).await;
+                }
+            )+
+        }
+    };
+}
+
+/// How long something that must come true may take.
+const EVENTUALLY: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+pub(crate) fn key(name: &str) -> Key {
+    Key::from(name)
+}
+
+pub(crate) fn version(microseconds: u64) -> Version {
+    Version::new(microseconds).unwrap()
+}
+
+/// A version that the wall clock reaches in an hour.
+pub(crate) fn ahead_of_the_clock() -> Version {
+    version(Version::now().get() + 3_600_000_000)
+}
+
+pub(crate) fn value(key: &Key, version: Version, body: &str) -> Record {
+    Record {
+        key: key.clone(),
+        version,
+        body: Some(Bytes::copy_from_slice(body.as_bytes())),
+    }
+}
+
+pub(crate) fn tombstone(key: &Key, version: Version) -> Record {
+    Record {
+        key: key.clone(),
+        version,
+        body: None,
+    }
+}
+
+/// The identity of a database that nobody else has.
+pub(crate) fn new_identity() -> String {
+    format!("{:016x}", fastrand::u64(..))
+}
+
+/// A connection of its own to the tests' Redis.
+pub(crate) async fn connect_to_redis(identity: &str) -> Arc<Redis> {
+    let Ok(CacheUrl::Redis(url)) = CacheUrl::parse(&redis_url()) else {
+        panic!("TEST_REDIS_URL is no Redis URL");
+    };
+    Redis::connect(url, EVENTUALLY, identity).await.unwrap()
+}
+
+/// Looks until `holds`.
+pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + EVENTUALLY;
+    while !holds().await {
+        assert!(Instant::now() < deadline, "never: {what}");
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// Runs a property on `cases` inputs; shrinks the one that fails.
+pub(crate) async fn for_random<S: Strategy>(cases: u32, inputs: S, test: impl AsyncFn(S::Value)) {
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 2_000,
+        ..Config::default()
+    };
+    let outcome = tokio::task::block_in_place(|| {
+        TestRunner::new(config).run(&inputs, |input| {
+            Handle::current().block_on(test(input));
+            Ok(())
+        })
+    });
+    match outcome {
+        Ok(()) => {}
+        Err(TestError::Fail(reason, input)) => panic!("{reason} for {input:#?}"),
+        Err(TestError::Abort(reason)) => panic!("{reason}"),
+    }
+}

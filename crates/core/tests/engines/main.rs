@@ -1,0 +1,16 @@
+//! The engines on their parts: what holds for reads while writers race, what
+//! happens while the database is away, and what a restart finds.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails says why"
+)]
+
+mod parts;
+mod racing;
+mod restarts;
+mod switched_store;
+mod without_the_database;

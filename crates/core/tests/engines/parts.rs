@@ -1,0 +1,165 @@
+//! Engines on the embedded parts and on real servers.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cache_core::cache::memory::MemoryCache;
+use cache_core::cache::redis::RedisCache;
+use cache_core::cache::{Cache, Lifetimes};
+use cache_core::drainer::DrainerSettings;
+use cache_core::group_commit::GroupCommitBounds;
+use cache_core::journal::Journal;
+use cache_core::journal::file::FileJournal;
+use cache_core::journal::redis_stream::RedisStreamJournal;
+use cache_core::record::{Key, Write};
+use cache_core::redis::Redis;
+use cache_core::settings::{CacheUrl, DatabaseUrl, JournalSync, Secret};
+use cache_core::store::Store;
+use cache_core::store::mysql::MysqlStore;
+use cache_core::store::sqlite::SqliteStore;
+use cache_core::user::User;
+use cache_core::write_behind::WriteBehind;
+use cache_core::write_through::WriteThrough;
+use test_support::servers::{TestDatabase, redis_url};
+
+use crate::switched_store::SwitchedStore;
+
+pub(crate) const BOUNDS: GroupCommitBounds = GroupCommitBounds {
+    batch_max: 64,
+    waiting_max: 1024,
+};
+pub(crate) const DRAINER: DrainerSettings = DrainerSettings {
+    batch_max: 100,
+    parallel_max: 4,
+};
+const LIFETIMES: Lifetimes = Lifetimes {
+    clean: Duration::from_secs(60),
+    absent: Duration::from_secs(60),
+    in_doubt: Duration::from_secs(30),
+    fill: Duration::from_secs(10),
+};
+
+/// Parts in one folder, or on the servers; opened again on the same data as
+/// often as a test restarts.
+pub(crate) enum Place {
+    Embedded(tempfile::TempDir),
+    Servers(TestDatabase),
+}
+
+pub(crate) struct Parts {
+    pub(crate) cache: Arc<dyn Cache>,
+    pub(crate) store: Arc<SwitchedStore>,
+    pub(crate) journal: Arc<dyn Journal>,
+}
+
+impl Place {
+    pub(crate) fn embedded() -> Place {
+        Place::Embedded(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn servers() -> Place {
+        Place::Servers(TestDatabase::create())
+    }
+
+    pub(crate) async fn open(&self) -> Parts {
+        match self {
+            Place::Embedded(folder) => {
+                let store = SqliteStore::open(&folder.path().join("users.db"))
+                    .await
+                    .unwrap();
+                let cache = Arc::new(MemoryCache::new(1 << 20, LIFETIMES));
+                Parts {
+                    cache,
+                    store: SwitchedStore::new(store),
+                    journal: open_file_journal(folder.path()),
+                }
+            }
+            Place::Servers(database) => {
+                let url = mysql_secret(&database.url());
+                let store = MysqlStore::open(url, 4, Duration::from_secs(10))
+                    .await
+                    .unwrap();
+                let redis = Redis::connect(
+                    redis_secret(&redis_url()),
+                    Duration::from_secs(2),
+                    store.identity(),
+                );
+                let redis = redis.await.unwrap();
+                let journal =
+                    RedisStreamJournal::new(redis.clone(), LIFETIMES.clean, LIFETIMES.in_doubt);
+                let cache = Arc::new(RedisCache::new(redis, LIFETIMES));
+                Parts {
+                    cache,
+                    store: SwitchedStore::new(store),
+                    journal: Arc::new(journal),
+                }
+            }
+        }
+    }
+}
+
+pub(crate) fn open_file_journal(folder: &Path) -> Arc<dyn Journal> {
+    let journal = FileJournal::open(&folder.join("journal"), JournalSync::Fsync, 1 << 16);
+    Arc::new(journal.unwrap())
+}
+
+impl Parts {
+    pub(crate) async fn write_through(&self) -> Arc<WriteThrough> {
+        WriteThrough::start(self.cache.clone(), self.store.clone(), BOUNDS)
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn write_behind(&self) -> Arc<WriteBehind> {
+        let (cache, journal, store) =
+            (self.cache.clone(), self.journal.clone(), self.store.clone());
+        WriteBehind::start(cache, journal, store, BOUNDS, DRAINER)
+            .await
+            .unwrap()
+    }
+}
+
+fn mysql_secret(url: &str) -> Secret {
+    match DatabaseUrl::parse(url).unwrap() {
+        DatabaseUrl::Mysql(secret) => secret,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn redis_secret(url: &str) -> Secret {
+    match CacheUrl::parse(url).unwrap() {
+        CacheUrl::Redis(secret) => secret,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A user called `name`, told apart from its other values by `age`.
+pub(crate) fn body(name: &str, age: u8) -> Bytes {
+    User {
+        name: name.to_owned(),
+        age,
+        occupation: "Tester".to_owned(),
+    }
+    .to_body()
+}
+
+pub(crate) fn put(name: &str, age: u8) -> Write {
+    Write::put(Key::from(name), body(name, age))
+}
+
+/// Defines one test for each place.
+macro_rules! in_each_place {
+    ($($name:ident)+) => {
+        mod embedded {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() { super::$name($crate::parts::Place::embedded()).await })+
+        }
+        mod redis_and_mariadb {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() { super::$name($crate::parts::Place::servers()).await })+
+        }
+    };
+}
+pub(crate) use in_each_place;

@@ -1,0 +1,66 @@
+//! A store that can be switched off, as a database that goes away. (A real one
+//! cannot be taken away between two given steps of an engine.)
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use cache_core::error::{Error, Part, Result};
+use cache_core::health::PartHealth;
+use cache_core::record::{Key, Record};
+use cache_core::store::Store;
+use cache_core::version::Version;
+
+#[derive(Debug)]
+pub(crate) struct SwitchedStore {
+    inner: Box<dyn Store>,
+    refuses_writes: AtomicBool,
+}
+
+impl SwitchedStore {
+    pub(crate) fn new(inner: impl Store) -> Arc<SwitchedStore> {
+        Arc::new(SwitchedStore {
+            inner: Box::new(inner),
+            refuses_writes: AtomicBool::new(false),
+        })
+    }
+
+    /// Makes every write fail, or no longer.
+    pub(crate) fn refuse_writes(&self, refuse: bool) {
+        self.refuses_writes.store(refuse, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Store for SwitchedStore {
+    async fn apply(&self, records: &[Record]) -> Result<()> {
+        if self.refuses_writes.load(Ordering::SeqCst) {
+            return Err(Error::unavailable(Part::Database, "switched off"));
+        }
+        self.inner.apply(records).await
+    }
+
+    async fn load(&self, key: &Key) -> Result<Option<Record>> {
+        self.inner.load(key).await
+    }
+
+    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Record>> {
+        self.inner.load_many(keys).await
+    }
+
+    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>> {
+        self.inner.page(after, limit).await
+    }
+
+    async fn newest_version(&self) -> Result<Version> {
+        self.inner.newest_version().await
+    }
+
+    fn identity(&self) -> &str {
+        self.inner.identity()
+    }
+
+    async fn health(&self) -> PartHealth {
+        self.inner.health().await
+    }
+}
