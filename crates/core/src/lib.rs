@@ -3,18 +3,7 @@
 //!
 //! Data flows one way: route → engine → journal / cache / store. The engines
 //! know the traits [`cache::Cache`], [`journal::Journal`] and [`store::Store`]
-//! and never a concrete server; each service's `app.rs` picks those.
-
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing,
-        reason = "a test that fails says why"
-    )
-)]
+//! and never a concrete server; [`parts`] picks those.
 
 pub mod cache;
 pub mod drainer;

@@ -1108,6 +1108,39 @@ async fn a_tombstone_is_held_like_a_value(implementation: Implementation) {
     }
 }
 
+/// A command that is dropped midway must not leave its answer to the next one.
+async fn a_dropped_get_gives_its_answer_to_nobody_else(implementation: Implementation) {
+    let cache: Arc<dyn Cache> = implementation.cache(LONG_LIFETIMES).await.into();
+    let records: Vec<Record> = (1..=100)
+        .map(|number| {
+            value(
+                &key(&format!("{number}")),
+                version(number),
+                &number.to_string(),
+            )
+        })
+        .collect();
+    cache.put_dirty(&records).await.unwrap();
+    let mut readers = JoinSet::new();
+    for (place, record) in records.iter().cycle().take(2_000).cloned().enumerate() {
+        let cache = cache.clone();
+        readers.spawn(async move {
+            if place % 2 == 0 {
+                let until_dropped = Duration::from_micros(fastrand::u64(..5_000));
+                let _ = tokio::time::timeout(until_dropped, cache.get(&record.key)).await;
+            } else {
+                assert_eq!(hit(&*cache, &record.key).await, record);
+            }
+        });
+    }
+    while let Some(ended) = readers.join_next().await {
+        ended.unwrap();
+    }
+    for record in &records {
+        assert_eq!(hit(&*cache, &record.key).await, *record);
+    }
+}
+
 async fn no_read_goes_back(implementation: Implementation) {
     let cases = implementation.cases();
     for_random(cases, cache_model::steps(), async |steps| {
@@ -1180,6 +1213,7 @@ contract!(
         any_body_can_be_filled,
         the_first_and_the_last_version_are_held,
         a_tombstone_is_held_like_a_value,
+        a_dropped_get_gives_its_answer_to_nobody_else,
         no_read_goes_back,
     ]
 );

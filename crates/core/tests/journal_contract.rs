@@ -138,6 +138,10 @@ pub(crate) async fn page_through(journal: &dyn Journal, shard: Shard, max: usize
             return all;
         }
         all.extend(page);
+        assert!(
+            all.is_sorted_by(|one, next| one.version < next.version),
+            "it goes in circles"
+        );
     }
 }
 
@@ -506,6 +510,32 @@ async fn stats_are_the_same_after_reopening(implementation: Implementation) {
     assert_eq!((after.depth, after.oldest), (5, Some(appended[9].version)));
 }
 
+async fn stats_agree_with_themselves_while_work_goes_on(implementation: Implementation) {
+    let place = implementation.new_place();
+    let journal = place.open().await;
+    let (shard, names) = names_in_one_shard(&*journal, 2);
+    let worker = {
+        let journal = journal.clone();
+        tokio::spawn(async move {
+            for _ in 0..100 {
+                let appended = append(&*journal, &[put(&names[0], "x"), put(&names[1], "y")]).await;
+                acknowledge(&*journal, shard, &appended[..1]).await;
+                acknowledge(&*journal, shard, &appended).await;
+            }
+        })
+    };
+    while !worker.is_finished() {
+        let stats = stats_of(&*journal, shard).await;
+        let empty = stats.depth == 0;
+        assert_eq!(
+            (stats.oldest.is_none(), stats.bytes == 0),
+            (empty, empty),
+            "{stats:?}"
+        );
+    }
+    worker.await.unwrap();
+}
+
 async fn the_entries_of_a_key_are_in_its_shard_in_order(implementation: Implementation) {
     let place = implementation.new_place();
     let journal = place.open().await;
@@ -686,10 +716,42 @@ async fn what_is_appended_is_drained_once(implementation: Implementation) {
         }
         acknowledge(&*journal, shard, &records).await;
         drained.extend(records);
+        assert!(
+            drained.is_sorted_by(|one, next| one.version < next.version),
+            "it goes in circles"
+        );
     }
     assert_eq!(drained, writer.await.unwrap());
     let stats = stats_of(&*journal, shard).await;
     assert_eq!((stats.depth, stats.bytes), (0, 0));
+}
+
+/// And what is appended afterwards goes on behind it.
+async fn a_dropped_append_is_whole_or_did_not_take_place(implementation: Implementation) {
+    let place = implementation.new_place();
+    let journal = place.open().await;
+    let (shard, names) = names_in_one_shard(&*journal, 3);
+    let batch = |body: &str| -> Vec<Write> { names.iter().map(|name| put(name, body)).collect() };
+    let mut kept: Vec<Record> = Vec::new();
+    for round in 0..60 {
+        let dropped = batch(&format!("dropped in round {round}"));
+        let until_dropped = Duration::from_micros(fastrand::u64(..400));
+        let _ = tokio::time::timeout(until_dropped, journal.append(&dropped)).await;
+        kept.extend(append(&*journal, &batch(&format!("round {round}"))).await);
+    }
+    let waiting = journal.read(shard, Version::ZERO, 1_000).await.unwrap();
+    assert!(waiting.is_sorted_by(|one, next| one.version < next.version));
+    let (whole, dropped): (Vec<Record>, Vec<Record>) = waiting
+        .into_iter()
+        .partition(|record| kept.contains(record));
+    assert_eq!(whole, kept);
+    for batch in dropped.chunks(names.len()) {
+        let of_batch: Vec<&str> = batch.iter().map(|record| record.key.as_str()).collect();
+        assert_eq!(of_batch, names);
+        assert!(batch.iter().all(|record| record.body == batch[0].body));
+    }
+    let stats = stats_of(&*journal, shard).await;
+    assert_eq!(stats.depth, (whole.len() + dropped.len()) as u64);
 }
 
 async fn any_order_of_operations_leaves_what_is_not_acknowledged(implementation: Implementation) {
@@ -725,6 +787,7 @@ contract!(
         what_was_acknowledged_stays_so_after_reopening,
         stats_say_how_much_waits,
         stats_are_the_same_after_reopening,
+        stats_agree_with_themselves_while_work_goes_on,
         the_entries_of_a_key_are_in_its_shard_in_order,
         appended_entries_survive_reopening,
         versions_go_on_after_reopening,
@@ -732,6 +795,7 @@ contract!(
         any_name_and_any_body_come_back_unchanged,
         large_batches_and_large_bodies_come_back_whole,
         what_is_appended_is_drained_once,
+        a_dropped_append_is_whole_or_did_not_take_place,
         any_order_of_operations_leaves_what_is_not_acknowledged,
     ]
 );

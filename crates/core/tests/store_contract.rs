@@ -201,6 +201,10 @@ async fn page_through(store: &dyn Store, limit: u32) -> Vec<Record> {
             return all;
         }
         all.extend(page);
+        assert!(
+            all.is_sorted_by(|one, next| one.key < next.key),
+            "it goes in circles"
+        );
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use actix_web::{FromRequest, HttpRequest};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 
@@ -63,14 +63,23 @@ fn check(request: &HttpRequest) -> Result<(), Problem> {
 
 /// `application/json`, with no charset or UTF-8, which is the only one JSON has.
 fn is_json(request: &HttpRequest) -> bool {
-    if request.headers().get_all(CONTENT_TYPE).count() != 1 {
-        return false;
-    }
-    let Ok(Some(mime)) = request.mime_type() else {
+    let mut types = request.headers().get_all(CONTENT_TYPE);
+    let (Some(value), None) = (types.next(), types.next()) else {
         return false;
     };
-    let charset = mime.get_param("charset");
-    mime.essence_str() == "application/json" && charset.is_none_or(|charset| charset == "utf-8")
+    // Read here and not by the mime crate, which refuses the white space that
+    // RFC 9110 allows before a semicolon.
+    let mut parts = value.to_str().unwrap_or_default().split(';').map(str::trim);
+    let is_json = parts
+        .next()
+        .is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
+    is_json
+        && parts.all(|parameter| match parameter.split_once('=') {
+            Some((name, charset)) if name.eq_ignore_ascii_case("charset") => {
+                charset.trim_matches('"').eq_ignore_ascii_case("utf-8")
+            }
+            _ => true,
+        })
 }
 
 async fn read(mut payload: Payload) -> Result<JsonBody, Problem> {

@@ -149,9 +149,9 @@ impl<'a> Fields<'a> {
 
     fn wrong(&mut self, field: &str, detail: &'static str) {
         let field: String = field.chars().take(ECHO_MAX_CHARS).collect();
-        let error = FieldError::new(field, detail);
-        if !self.errors.contains(&error) {
-            self.errors.push(error);
+        // One reason a field is enough: the first, which is the plainest.
+        if !self.errors.iter().any(|error| error.field == field) {
+            self.errors.push(FieldError::new(field, detail));
         }
     }
 

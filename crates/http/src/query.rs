@@ -47,8 +47,9 @@ impl Query {
         let Some(text) = self.take(field) else {
             return default;
         };
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
         match text.parse() {
-            Ok(number) if range.contains(&number) => number,
+            Ok(number) if is_plain && range.contains(&number) => number,
             _ => {
                 let detail = format!(
                     "must be a whole number from {} to {}",
@@ -77,10 +78,12 @@ impl Query {
     pub fn finish(mut self) -> Result<(), Problem> {
         for (field, _) in self.fields {
             let field: String = field.chars().take(64).collect();
-            self.errors.push(FieldError::new(
-                field,
-                "is not a known field, or is there more than once",
-            ));
+            if !self.errors.iter().any(|error| error.field == field) {
+                self.errors.push(FieldError::new(
+                    field,
+                    "is not a known field, or is there more than once",
+                ));
+            }
         }
         if self.errors.is_empty() {
             Ok(())
@@ -111,6 +114,7 @@ mod tests {
             "limit=0",
             "limit=1001",
             "limit=x",
+            "limit=%2B1",
             "limit=",
             "after=",
             "after=%20a",

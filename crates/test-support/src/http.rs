@@ -2,9 +2,7 @@
 //! and no redirect is followed.
 
 use std::fmt::Write as _;
-use std::io::{Read, Write as _};
-use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use ureq::Agent;
@@ -15,9 +13,6 @@ pub const REQUEST_SECONDS_MAX: u64 = 120;
 
 /// How large an answer may be.
 pub const BODY_BYTES_MAX: u64 = 1 << 30;
-
-/// How long [`raw`] waits for the server to close.
-pub const RAW_SECONDS_MAX: u64 = 10;
 
 /// A client of one server. Clones share their connections.
 #[derive(Clone, Debug)]
@@ -178,33 +173,9 @@ pub fn user_path(name: &str) -> String {
     path
 }
 
-/// Writes the bytes on a connection of their own, and returns what the server sends until it closes, or
-/// until [`RAW_SECONDS_MAX`] have passed. For requests that no client would send.
-pub fn raw(base_url: &str, bytes: &[u8]) -> Vec<u8> {
-    let address = base_url.trim_start_matches("http://").trim_end_matches('/');
-    let mut stream = TcpStream::connect(address).expect("a connection");
-    // The server may refuse and close before it has read everything.
-    let _ = stream.write_all(bytes);
-
-    let deadline = Instant::now() + Duration::from_secs(RAW_SECONDS_MAX);
-    let mut answer = Vec::new();
-    let mut buffer = [0; 4096];
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return answer;
-        }
-        stream.set_read_timeout(Some(left)).expect("a read timeout");
-        match stream.read(&mut buffer) {
-            Ok(0) | Err(_) => return answer,
-            Ok(length) => answer.extend_from_slice(&buffer[..length]),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead, BufReader};
+    use std::io::{BufRead, BufReader, Write as _};
     use std::net::TcpListener;
     use std::thread;
 
@@ -267,14 +238,6 @@ mod tests {
         let head = server.join().unwrap();
         assert!(head.contains(&"content-length: 0".to_owned()), "{head:?}");
         assert!(head.contains(&"if-match: *".to_owned()), "{head:?}");
-    }
-
-    #[test]
-    fn raw_bytes_arrive_and_the_answer_is_returned_whole() {
-        let (base_url, server) = answer_once(b"HTTP/1.1 400 Bad Request\r\n\r\n");
-        let answer = raw(&base_url, b"GARBAGE\r\n\r\n");
-        assert_eq!(answer, b"HTTP/1.1 400 Bad Request\r\n\r\n");
-        assert_eq!(server.join().unwrap(), ["GARBAGE"]);
     }
 
     #[test]

@@ -11,6 +11,8 @@
 
 pub mod http;
 pub mod parts;
+pub mod proxy;
 pub mod records;
 pub mod servers;
 pub mod service;
+pub mod wire;

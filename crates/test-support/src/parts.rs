@@ -1,7 +1,7 @@
-//! The sets of parts that a service runs on, each started fresh for a test.
+//! The sets of parts that a service runs on, each made fresh for a test.
 
 use std::path::Path;
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 
 use tempfile::TempDir;
 
@@ -24,6 +24,14 @@ impl Parts {
         [Parts::Embedded, Parts::RedisMariaDb]
     }
 
+    /// Whether the cache is still filled when the service starts again.
+    pub fn cache_outlives_service(self) -> bool {
+        match self {
+            Parts::Embedded => false,
+            Parts::RedisMariaDb => true,
+        }
+    }
+
     /// Starts the service on fresh parts.
     pub fn start(self, service: Service) -> RunningService {
         self.start_with(service, &[])
@@ -31,6 +39,18 @@ impl Parts {
 
     /// The same with more settings in its environment.
     pub fn start_with(self, service: Service, env: &[(&str, &str)]) -> RunningService {
+        let mut installation = self.install(service);
+        for (name, value) in env {
+            installation.set(name, value);
+        }
+        RunningService {
+            process: installation.start(service),
+            installation,
+        }
+    }
+
+    /// Fresh parts on which nothing runs yet.
+    pub fn install(self, service: Service) -> Installation {
         let mut settings: Vec<(String, String)> = Vec::new();
         let database = match self {
             Parts::Embedded => None,
@@ -41,26 +61,60 @@ impl Parts {
                 Some(database)
             }
         };
-        let more = env.iter();
-        settings.extend(more.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-
-        let folder = TempDir::new().expect("a temporary folder");
-        RunningService {
-            process: start_process(folder.path(), service, &settings),
+        Installation {
             service,
             settings,
             database,
-            folder,
+            folder: TempDir::new().expect("a temporary folder"),
         }
     }
 }
 
-fn start_process(folder: &Path, service: Service, settings: &[(String, String)]) -> ServiceProcess {
-    let env: Vec<(&str, &str)> = settings
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
-    ServiceProcess::start_in(folder, service, &env)
+/// A service's settings and parts, and the folder that it runs in. Dropping it removes them.
+#[derive(Debug)]
+pub struct Installation {
+    service: Service,
+    settings: Vec<(String, String)>,
+    database: Option<TestDatabase>,
+    folder: TempDir,
+}
+
+impl Installation {
+    /// The settings in the environment, the last one of a name being the one that counts.
+    pub fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
+        let settings = self.settings.iter();
+        settings.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The binary with these settings, for a test that runs it to its end.
+    pub fn command(&self) -> Command {
+        let mut command = self.service.command();
+        command
+            .envs(self.settings())
+            .current_dir(self.folder.path());
+        command
+    }
+
+    /// The folder that the service runs in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The database, unless the parts are embedded.
+    pub fn database(&self) -> Option<&TestDatabase> {
+        self.database.as_ref()
+    }
+
+    /// Changes a setting for the next start.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Starts either service on these parts. The process must be dropped before this value.
+    pub fn start(&self, service: Service) -> ServiceProcess {
+        let env: Vec<(&str, &str)> = self.settings().collect();
+        ServiceProcess::start_in(self.folder.path(), service, &env)
+    }
 }
 
 /// A service together with the parts it runs on. Dropping it stops the service, then removes the parts.
@@ -68,16 +122,13 @@ fn start_process(folder: &Path, service: Service, settings: &[(String, String)])
 pub struct RunningService {
     // The fields are dropped in this order.
     process: ServiceProcess,
-    service: Service,
-    settings: Vec<(String, String)>,
-    database: Option<TestDatabase>,
-    folder: TempDir,
+    installation: Installation,
 }
 
 impl RunningService {
     /// Which service it is.
     pub fn service(&self) -> Service {
-        self.service
+        self.installation.service
     }
 
     /// `http://127.0.0.1:PORT`. Each start has a port of its own.
@@ -102,17 +153,17 @@ impl RunningService {
 
     /// The folder that the service runs in.
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        self.installation.folder()
     }
 
     /// The database, unless the parts are embedded.
     pub fn database(&self) -> Option<&TestDatabase> {
-        self.database.as_ref()
+        self.installation.database()
     }
 
     /// Changes a setting for the next start.
     pub fn set(&mut self, name: &str, value: &str) {
-        self.settings.push((name.to_owned(), value.to_owned()));
+        self.installation.set(name, value);
     }
 
     /// Stops the service by SIGTERM and starts it again on the same data.
@@ -125,7 +176,7 @@ impl RunningService {
         assert!(
             status.success(),
             "{} ended with {status}",
-            self.service.name()
+            self.service().name()
         );
         self.start_again();
     }
@@ -145,9 +196,9 @@ impl RunningService {
         assert!(
             self.process.exit_status_now().is_some(),
             "{} still runs",
-            self.service.name()
+            self.service().name()
         );
-        self.process = start_process(self.folder.path(), self.service, &self.settings);
+        self.process = self.installation.start(self.service());
     }
 
     /// Stops the service by SIGTERM for good; the parts remain until this value is dropped.
@@ -158,6 +209,6 @@ impl RunningService {
     /// Starts another process with the same settings and parts: a replica of this service, or the other
     /// service. Only for parts that may be shared. It must be dropped before this value.
     pub fn start_beside(&self, service: Service) -> ServiceProcess {
-        start_process(self.folder.path(), service, &self.settings)
+        self.installation.start(service)
     }
 }

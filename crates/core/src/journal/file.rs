@@ -190,8 +190,10 @@ impl Journal for FileJournal {
     async fn acknowledge(&self, _: Shard, through: Version, _: &[(Key, Version)]) -> Result<()> {
         let (head, tail) = (self.head.clone(), self.tail.clone());
         Self::blocking(move || {
+            // The head stays locked until the tail agrees with it.
+            let mut head = lock(&head);
             let end = lock(&tail).end;
-            let passed = lock(&head).acknowledge(through, end)?;
+            let passed = head.acknowledge(through, end)?;
             let mut tail = lock(&tail);
             tail.depth = tail.depth.saturating_sub(passed.entries);
             tail.bytes = tail.bytes.saturating_sub(passed.bytes);
@@ -207,12 +209,14 @@ impl Journal for FileJournal {
     }
 
     async fn stats(&self) -> Result<Vec<ShardStats>> {
-        let oldest = self
-            .read(SHARD, Version::ZERO, 1)
-            .await?
-            .first()
-            .map(|record| record.version);
-        let tail = *lock(&self.tail);
+        let (head, tail) = (self.head.clone(), self.tail.clone());
+        let (oldest, tail) = Self::blocking(move || {
+            let mut head = lock(&head);
+            let tail = *lock(&tail);
+            Ok((head.read(Version::ZERO, 1, tail.end)?, tail))
+        })
+        .await?;
+        let oldest = oldest.first().map(|record| record.version);
         Ok(vec![ShardStats {
             shard: SHARD,
             depth: tail.depth,

@@ -1,0 +1,154 @@
+//! The HTTP contract: what both services promise to whoever talks to them, asked of the real binaries over
+//! real sockets, on every set of parts.
+//!
+//! Each check is a function of a [`combination::Turn`], and a test of its own for each combination of
+//! service and parts. Most checks of a combination share one process and keep to names of their own; one
+//! that restarts the service, breaks its parts or counts has a process for itself.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails says why"
+)]
+
+/// Names the checks of a topic, which is the file that this stands in. One that is left out is dead code.
+macro_rules! checks {
+    ($topic:ident: $($check:ident),+ $(,)?) => {
+        macro_rules! $topic {
+            () => {
+                $(
+                    #[test]
+                    fn $check() {
+                        crate::$topic::$check(&super::COMBINATION.turn());
+                    }
+                )+
+            };
+        }
+    };
+}
+
+mod api;
+mod combination;
+mod problem;
+mod prometheus;
+
+#[macro_use]
+mod answers;
+#[macro_use]
+mod arbitrary;
+#[macro_use]
+mod bodies;
+#[macro_use]
+mod deletes;
+#[macro_use]
+mod fields;
+#[macro_use]
+mod health;
+#[macro_use]
+mod journal;
+#[macro_use]
+mod media_types;
+#[macro_use]
+mod methods;
+#[macro_use]
+mod metrics;
+#[macro_use]
+mod migrations;
+#[macro_use]
+mod names;
+#[macro_use]
+mod outages;
+#[macro_use]
+mod paging;
+#[macro_use]
+mod paths;
+#[macro_use]
+mod protocol;
+#[macro_use]
+mod restarts;
+#[macro_use]
+mod sizes;
+
+mod settings;
+mod together;
+
+use test_support::parts::Parts;
+use test_support::service::Service;
+
+/// Topics that one of the services has for itself.
+macro_rules! topics_of_service {
+    (WriteThrough) => {};
+    (WriteBehind) => {
+        mod journal {
+            journal!();
+        }
+    };
+}
+
+/// Topics that only some sets of parts have.
+macro_rules! topics_of_parts {
+    (Embedded) => {};
+    (RedisMariaDb) => {
+        mod outages {
+            outages!();
+        }
+    };
+}
+
+macro_rules! combinations {
+    ($($module:ident: $service:ident, $parts:ident;)+) => {
+        $(
+            mod $module {
+                use crate::combination::Combination;
+                use test_support::parts::Parts;
+                use test_support::service::Service;
+
+                pub(crate) static COMBINATION: Combination =
+                    Combination::new(Service::$service, Parts::$parts);
+
+                mod answers { answers!(); }
+                mod arbitrary { arbitrary!(); }
+                mod bodies { bodies!(); }
+                mod deletes { deletes!(); }
+                mod fields { fields!(); }
+                mod health { health!(); }
+                mod media_types { media_types!(); }
+                mod methods { methods!(); }
+                mod metrics { metrics!(); }
+                mod migrations { migrations!(); }
+                mod names { names!(); }
+                mod paging { paging!(); }
+                mod paths { paths!(); }
+                mod protocol { protocol!(); }
+                mod restarts { restarts!(); }
+                mod sizes { sizes!(); }
+
+                topics_of_service!($service);
+                topics_of_parts!($parts);
+            }
+        )+
+
+        const COMBINATIONS: &[(Service, Parts)] = &[$((Service::$service, Parts::$parts)),+];
+    };
+}
+
+combinations! {
+    write_behind_on_embedded_parts: WriteBehind, Embedded;
+    write_behind_on_redis_and_mariadb: WriteBehind, RedisMariaDb;
+    write_through_on_embedded_parts: WriteThrough, Embedded;
+    write_through_on_redis_and_mariadb: WriteThrough, RedisMariaDb;
+}
+
+#[test]
+fn every_service_is_checked_on_every_set_of_parts() {
+    for service in Service::all() {
+        for parts in Parts::all() {
+            assert!(
+                COMBINATIONS.contains(&(service, parts)),
+                "{service:?} on {parts:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! `/metrics`: every request is counted once, and the figures are those of what has happened.
+
+use serde_json::json;
+
+use crate::api::{Api, encoded, record};
+use crate::combination::Turn;
+use crate::prometheus::Metrics;
+
+checks!(metrics:
+    the_answer_is_prometheus_text_and_has_every_documented_metric,
+    each_request_is_counted_once_by_route_method_and_status,
+    reads_are_counted_as_hits_and_misses,
+    what_is_drained_is_counted,
+    a_clients_inventions_become_no_label,
+);
+
+fn metrics_of(api: &Api) -> Metrics {
+    let answer = api.client().get("/metrics");
+    assert_eq!(answer.status, 200);
+    let content_type = answer.header("Content-Type").unwrap();
+    assert!(
+        content_type.starts_with("text/plain; version=0.0.4"),
+        "{content_type}"
+    );
+    Metrics::parse(answer.text())
+}
+
+pub(crate) fn the_answer_is_prometheus_text_and_has_every_documented_metric(turn: &Turn) {
+    let api = turn.shared();
+    api.must_write(&record(
+        &crate::combination::own_name("metrics"),
+        30,
+        "Engineer",
+    ));
+    api.settle();
+    // The one before counts itself.
+    metrics_of(&api);
+    let metrics = metrics_of(&api);
+    let mut documented = vec![
+        ("http_requests_total", "counter"),
+        ("http_request_duration_seconds", "histogram"),
+        ("cache_reads_total", "counter"),
+    ];
+    if turn.is_write_behind() {
+        documented.extend([
+            ("journal_depth_entries", "gauge"),
+            ("journal_depth_bytes", "gauge"),
+            ("journal_oldest_age_seconds", "gauge"),
+            ("drain_entries_total", "counter"),
+            ("drain_rows_total", "counter"),
+            ("drain_batches_total", "counter"),
+        ]);
+    }
+    for (name, kind) in documented {
+        assert_eq!(metrics.kind(name), Some(kind), "{name}");
+    }
+    let own = turn.service().write_path().trim_start_matches('/');
+    let services = metrics.label_values("http_requests_total", "service");
+    assert_eq!(Vec::from_iter(services), [own]);
+}
+
+pub(crate) fn each_request_is_counted_once_by_route_method_and_status(turn: &Turn) {
+    let running = turn.start();
+    let api = Api::of(&running);
+    let before = metrics_of(&api);
+    let user = record("counted", 30, "Engineer");
+    for _ in 0..7 {
+        api.must_write(&user);
+    }
+    for _ in 0..5 {
+        api.must_get("counted");
+    }
+    for name in ["counted", "another", "counted"] {
+        api.read(name);
+    }
+    api.get("missing");
+    api.get("missing too");
+    api.put("counted", &json!({ "age": 200 }));
+    api.put("counted", &json!({ "age": 20, "occupation": "x" }));
+    api.delete("counted");
+    api.delete("counted");
+    api.wire("HEAD", "/users/counted", &[], None);
+    api.wire("PATCH", "/users/counted", &[], None);
+    api.wire("POST", "/users", &[], None);
+    api.client().get("/users?limit=1");
+    api.client().get("/users?limit=0");
+    api.client().get("/healthz");
+    api.client().get("/readyz");
+    for path in ["/nowhere", "/nowhere/either", "/users/a/b"] {
+        api.client().get(path);
+    }
+    let after = metrics_of(&api);
+
+    let service = turn.service();
+    let expected = [
+        (service.write_path(), "POST", "200", 7),
+        (service.read_path(), "POST", "200", 2),
+        (service.read_path(), "POST", "404", 1),
+        ("/users/{name}", "GET", "200", 5),
+        ("/users/{name}", "GET", "404", 2),
+        ("/users/{name}", "PUT", "422", 1),
+        ("/users/{name}", "PUT", "200", 1),
+        ("/users/{name}", "DELETE", "204", 1),
+        ("/users/{name}", "DELETE", "404", 1),
+        ("/users/{name}", "HEAD", "404", 1),
+        ("/users/{name}", "other", "405", 1),
+        ("/users", "POST", "405", 1),
+        ("/users", "GET", "200", 1),
+        ("/users", "GET", "422", 1),
+        ("/healthz", "GET", "200", 1),
+        ("/readyz", "GET", "200", 1),
+        ("/metrics", "GET", "200", 1),
+        ("unknown", "GET", "404", 3),
+    ];
+    let mut all = 0;
+    for (route, method, status, count) in expected {
+        let labels = [("route", route), ("method", method), ("status", status)];
+        let grown =
+            after.sum("http_requests_total", &labels) - before.sum("http_requests_total", &labels);
+        assert_eq!(grown, f64::from(count), "{labels:?}");
+        all += count;
+    }
+    for name in ["http_requests_total", "http_request_duration_seconds_count"] {
+        let grown = after.sum(name, &[]) - before.sum(name, &[]);
+        assert_eq!(grown, f64::from(all), "{name}");
+    }
+    let seconds = after.sum("http_request_duration_seconds_sum", &[]);
+    assert!(seconds > 0.0 && seconds < 60.0, "{seconds}");
+}
+
+pub(crate) fn reads_are_counted_as_hits_and_misses(turn: &Turn) {
+    let running = turn.start();
+    let api = Api::of(&running);
+    let reads =
+        |metrics: &Metrics, outcome| metrics.sum("cache_reads_total", &[("outcome", outcome)]);
+    let before = metrics_of(&api);
+    for outcome in ["hit", "miss", "bypass"] {
+        assert_eq!(reads(&before, outcome), 0.0, "{outcome}");
+    }
+    api.must_write(&record("read", 30, "Engineer"));
+    for _ in 0..6 {
+        api.must_get("read");
+    }
+    for name in ["missing", "missing", "missing too"] {
+        api.get(name);
+    }
+    // None of these reads.
+    api.get(" ");
+    api.client().get("/users");
+    api.client().get("/nowhere");
+    let after = metrics_of(&api);
+    assert_eq!(reads(&after, "hit"), 7.0);
+    assert_eq!(reads(&after, "miss"), 2.0);
+    assert_eq!(reads(&after, "bypass"), 0.0);
+}
+
+pub(crate) fn what_is_drained_is_counted(turn: &Turn) {
+    let running = turn.start();
+    let api = Api::of(&running);
+    if !turn.is_write_behind() {
+        let metrics = metrics_of(&api);
+        assert_eq!(metrics.kind("journal_depth_entries"), None);
+        assert_eq!(metrics.kind("drain_entries_total"), None);
+        return;
+    }
+    let before = metrics_of(&api);
+    for name in [
+        "drain_entries_total",
+        "drain_rows_total",
+        "drain_batches_total",
+    ] {
+        assert_eq!(before.sum(name, &[]), 0.0, "{name}");
+    }
+    for number in 0..40 {
+        api.must_write(&record(
+            &format!("drained {}", number % 10),
+            number,
+            "Engineer",
+        ));
+    }
+    assert_eq!(api.delete("drained 3").status, 204);
+    api.settle();
+    let after = metrics_of(&api);
+    assert_eq!(after.sum("drain_entries_total", &[]), 41.0);
+    let rows = after.sum("drain_rows_total", &[]);
+    assert!((10.0..=41.0).contains(&rows), "{rows}");
+    let batches = after.sum("drain_batches_total", &[]);
+    assert!((1.0..=41.0).contains(&batches), "{batches}");
+    for name in [
+        "journal_depth_entries",
+        "journal_depth_bytes",
+        "journal_oldest_age_seconds",
+    ] {
+        assert_eq!(after.sum(name, &[]), 0.0, "{name}");
+    }
+}
+
+pub(crate) fn a_clients_inventions_become_no_label(turn: &Turn) {
+    let api = turn.shared();
+    let name = crate::combination::own_name("label");
+    for invention in ["BREW", "propfind", "X-METHOD"] {
+        api.wire(invention, &format!("/users/{}", encoded(&name)), &[], None);
+        api.wire(invention, &format!("/{invention}/secret"), &[], None);
+    }
+    let metrics = metrics_of(&api);
+    let known = ["GET", "HEAD", "POST", "PUT", "DELETE", "other"];
+    for method in metrics.label_values("http_requests_total", "method") {
+        assert!(known.contains(&method), "{method}");
+    }
+    for route in metrics.label_values("http_requests_total", "route") {
+        assert!(
+            !route.contains("secret") && !route.contains("label"),
+            "{route}"
+        );
+    }
+}

@@ -1,0 +1,280 @@
+//! Outages: the database or the cache away for a while, by a network that is cut or by a table that has
+//! another name.
+
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+use test_support::http::Response;
+use test_support::parts::Installation;
+use test_support::proxy::ChaosProxy;
+use test_support::service::ServiceProcess;
+
+use crate::api::{Api, record, shown, version};
+use crate::combination::Turn;
+use crate::journal::journal_of;
+use crate::problem::{assert_nothing_leaks, expect_problem};
+use crate::prometheus::Metrics;
+
+checks!(outages:
+    what_needs_the_database_is_503_and_works_again_afterwards,
+    what_does_not_need_the_database_goes_on,
+    errors_are_counted_by_operation_part_and_kind,
+    readiness_says_which_part_is_away,
+    what_is_acknowledged_while_the_cache_comes_and_goes_is_kept,
+    without_the_cache_no_write_is_acknowledged,
+);
+
+/// A service whose network can be cut. The parts are the check's own, so nobody minds an outage that a
+/// failing check does not end.
+struct Site {
+    // The fields are dropped in this order.
+    process: ServiceProcess,
+    api: Api,
+    database: ChaosProxy,
+    cache: ChaosProxy,
+    installation: Installation,
+}
+
+impl Site {
+    fn start(turn: &Turn) -> Self {
+        let mut installation = turn.install();
+        let mut proxy_before = |key: &str, options: &str| {
+            let settings = installation.settings();
+            let url = settings.filter(|(name, _)| *name == key).last();
+            let url = url.expect("a server").1.to_owned();
+            let proxy = ChaosProxy::before(&url);
+            installation.set(key, &format!("{}{options}", proxy.url(&url)));
+            proxy
+        };
+        // On its own machine, the driver would go on to the server's socket in the file system.
+        let database = proxy_before("DATABASE_URL", "?prefer_socket=false");
+        let cache = proxy_before("CACHE_URL", "");
+        let process = installation.start(turn.service());
+        Site {
+            api: Api::at(turn.service(), process.base_url()),
+            process,
+            database,
+            cache,
+            installation,
+        }
+    }
+
+    fn query(&self, sql: &str) {
+        self.installation.database().unwrap().query_rows(sql);
+    }
+
+    fn metrics(&self) -> Metrics {
+        Metrics::parse(self.api.client().get("/metrics").text())
+    }
+}
+
+/// A way for the database to be away: what begins it, and what ends it.
+type Outage = (fn(&Site), fn(&Site));
+
+const NETWORK: Outage = (|site| site.database.cut(), |site| site.database.restore());
+const TABLE: Outage = (
+    |site| site.query("RENAME TABLE users TO users_away"),
+    |site| site.query("RENAME TABLE users_away TO users"),
+);
+
+/// What the drivers say of such outages, which is for the log.
+const DRIVERS_WORDS: &[&str] = &["Table", "exist", "test_", "connection", "rror", "127.0.0.1"];
+
+#[track_caller]
+fn expect_unavailable(answer: &Response) {
+    expect_problem(answer, 503);
+    for word in DRIVERS_WORDS {
+        assert!(!answer.text().contains(word), "{}", answer.text());
+    }
+    let seconds = answer.header("Retry-After").expect("a Retry-After");
+    let seconds: u64 = seconds.parse().expect("a number of seconds");
+    assert!((1..=3600).contains(&seconds), "{seconds}");
+}
+
+pub(crate) fn what_needs_the_database_is_503_and_works_again_afterwards(turn: &Turn) {
+    let site = Site::start(turn);
+    let api = &site.api;
+    let mut newest = api.must_write(&record("there", 30, "Engineer"));
+    api.settle();
+
+    for (number, (begin, end)) in [NETWORK, TABLE].into_iter().enumerate() {
+        begin(&site);
+        expect_unavailable(&api.get(&format!("not in the cache {number}")));
+        expect_unavailable(&api.read(&format!("not in the cache either {number}")));
+        expect_unavailable(&api.client().get("/users"));
+        if !turn.is_write_behind() {
+            expect_unavailable(&api.write(&record("there", 31, "Engineer")));
+            expect_unavailable(&api.write(&record("new", 31, "Engineer")));
+            expect_unavailable(&api.put("new", &record("new", 32, "Engineer")));
+            expect_unavailable(&api.delete("there"));
+        }
+        api.assert_healthy();
+        end(&site);
+
+        expect_problem(&api.get(&format!("not in the cache {number}")), 404);
+        if number == 0 {
+            assert_eq!(api.must_get("there"), record("there", 30, "Engineer"));
+            expect_problem(&api.get("new"), 404);
+        }
+        let written = api.must_write(&record("there", 33, "Engineer"));
+        assert!(written > newest);
+        newest = written;
+        api.must_write(&record("new", 34, "Engineer"));
+        api.settle();
+        let expected = [
+            record("new", 34, "Engineer"),
+            record("there", 33, "Engineer"),
+        ];
+        assert_eq!(api.all_users(10), expected);
+    }
+}
+
+pub(crate) fn what_does_not_need_the_database_goes_on(turn: &Turn) {
+    const NAMES: u8 = 30;
+    let site = Site::start(turn);
+    let api = &site.api;
+    let first = api.must_write(&record("there", 30, "Engineer"));
+    api.settle();
+
+    site.database.cut();
+    let read = api.get("there");
+    assert_eq!(read.json(), record("there", 30, "Engineer"));
+    assert_eq!(version(&read), first);
+    if !turn.is_write_behind() {
+        return;
+    }
+
+    let name = |number: u8| format!("during {number:02}");
+    let during = |number| record(&name(number), number, "Engineer");
+    for number in 0..NAMES {
+        api.must_write(&during(number));
+        assert_eq!(api.must_get(&name(number)), during(number));
+    }
+    assert_eq!(api.delete("there").status, 204);
+    expect_problem(&api.get("there"), 404);
+
+    let entries = u64::from(NAMES) + 1;
+    thread::sleep(Duration::from_millis(20));
+    let journal = journal_of(api);
+    assert_eq!(journal["depth"], entries, "{journal}");
+    assert!(journal["bytes"].as_u64().unwrap() > 0, "{journal}");
+    let oldest_age_ms = journal["oldest_age_ms"].as_u64().unwrap();
+    assert!(oldest_age_ms >= 20, "{journal}");
+    let metrics = site.metrics();
+    assert_eq!(metrics.sum("journal_depth_entries", &[]), entries as f64);
+    assert!(metrics.sum("journal_depth_bytes", &[]) > 0.0);
+    assert!(metrics.sum("journal_oldest_age_seconds", &[]) >= oldest_age_ms as f64 / 1000.0);
+    for timeout_s in [0, 1] {
+        let path = format!("/flush?timeout_s={timeout_s}");
+        expect_problem(&api.client().request("POST", &path, &[], None), 504);
+    }
+    site.database.restore();
+
+    api.settle();
+    assert_eq!(journal_of(api)["depth"], 0);
+    let expected: Vec<Value> = (0..NAMES).map(during).collect();
+    assert_eq!(api.all_users(1000), expected);
+}
+
+pub(crate) fn errors_are_counted_by_operation_part_and_kind(turn: &Turn) {
+    let site = Site::start(turn);
+    for (number, (begin, end)) in (1..).zip([NETWORK, TABLE]) {
+        begin(&site);
+        site.api.write(&record("Xaver", number, "Obituarist"));
+        thread::sleep(Duration::from_millis(100));
+        let metrics = site.metrics();
+        assert_eq!(metrics.kind("errors_total"), Some("counter"));
+        let of_the_database = [("part", "database"), ("kind", "unavailable")];
+        assert!(metrics.sum("errors_total", &of_the_database) >= f64::from(number));
+        assert!(!metrics.label_values("errors_total", "operation").is_empty());
+        end(&site);
+    }
+    // The log names no user and no password, whatever the database's errors say.
+    let logs = site.process.logs();
+    for never in ["root", "Xaver", "Obituarist"] {
+        assert!(!logs.contains(never), "{logs}");
+    }
+}
+
+pub(crate) fn readiness_says_which_part_is_away(turn: &Turn) {
+    let site = Site::start(turn);
+    for (part, proxy) in [("database", &site.database), ("cache", &site.cache)] {
+        proxy.cut();
+        let answer = site.api.client().get("/readyz");
+        assert_eq!(answer.status, 503, "{}", shown(&answer));
+        assert!(answer.header("Retry-After").is_some());
+        let document = answer.json();
+        assert_eq!(document["status"], "not ready");
+        for (name, state) in document["parts"].as_object().unwrap() {
+            // A journal in Redis is away when the cache is.
+            let is_away = name == part || (part == "cache" && name == "journal");
+            assert_eq!(state["up"], !is_away, "{document}");
+            assert_eq!(state["problem"].is_string(), is_away, "{document}");
+        }
+        let places = ["mysql://", "redis://"];
+        let rest = places
+            .iter()
+            .fold(document.to_string(), |text, place| text.replace(place, ""));
+        assert_nothing_leaks(&rest);
+        site.api.assert_healthy();
+        proxy.restore();
+        assert_eq!(site.api.client().get("/readyz").status, 200);
+    }
+}
+
+pub(crate) fn what_is_acknowledged_while_the_cache_comes_and_goes_is_kept(turn: &Turn) {
+    let site = Site::start(turn);
+    let api = &site.api;
+    let name = "in and out";
+    // The age that was acknowledged last, and those that may have been written since.
+    let mut acknowledged = (0, api.must_write(&record(name, 0, "Engineer")));
+    let mut since = Vec::new();
+    for age in 1..=60_u8 {
+        match age % 10 {
+            3 => site.cache.cut(),
+            7 => site.cache.restore(),
+            _ => {}
+        }
+        let answer = api.write(&record(name, age, "Engineer"));
+        match answer.status {
+            200 => {
+                assert!(version(&answer) > acknowledged.1);
+                acknowledged = (age, version(&answer));
+                since.clear();
+            }
+            _ => {
+                expect_unavailable(&answer);
+                since.push(age);
+            }
+        }
+        let answer = api.get(name);
+        match answer.status {
+            200 => {
+                let read = answer.json();
+                let read_age = read["age"].as_u64().unwrap() as u8;
+                let is_current = read_age == acknowledged.0 || since.contains(&read_age);
+                assert!(is_current, "{read} after {acknowledged:?} {since:?}");
+            }
+            _ => expect_unavailable(&answer),
+        }
+    }
+    let last = api.must_write(&record(name, 99, "Engineer"));
+    assert!(last > acknowledged.1);
+    api.settle();
+    assert_eq!(api.must_get(name), record(name, 99, "Engineer"));
+    assert_eq!(api.all_users(10), [record(name, 99, "Engineer")]);
+}
+
+pub(crate) fn without_the_cache_no_write_is_acknowledged(turn: &Turn) {
+    let site = Site::start(turn);
+    let api = &site.api;
+    let newest = api.must_write(&record("there", 0, "Engineer"));
+    site.cache.cut();
+    for age in 1..5 {
+        expect_unavailable(&api.write(&record("there", age, "Engineer")));
+    }
+    site.cache.restore();
+    assert!(api.must_write(&record("there", 20, "Engineer")) > newest);
+    assert_eq!(api.must_get("there"), record("there", 20, "Engineer"));
+}
