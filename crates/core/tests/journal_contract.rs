@@ -811,6 +811,7 @@ contract!(
         an_append_voids_the_tickets_of_readers,
         an_append_ends_an_older_doubt,
         a_condition_is_judged_by_what_the_cache_holds,
+        a_lost_clock_goes_on_above_all_that_was_ever_appended,
         a_condition_is_unknown_where_the_cache_cannot_tell,
         writes_of_one_batch_are_judged_one_upon_the_other,
         a_failed_condition_holds_up_no_other_write,

@@ -35,6 +35,7 @@ pub struct MemoryCache {
     lifetimes: Lifetimes,
     next_ticket: AtomicU64,
     capacity_bytes: u64,
+    next_sweep: Mutex<Instant>,
 }
 
 /// What is held of a key and must not be evicted; never both `None`.
@@ -106,6 +107,30 @@ impl MemoryCache {
             lifetimes,
             next_ticket: AtomicU64::new(0),
             capacity_bytes,
+            next_sweep: Mutex::new(Instant::now() + lifetimes.in_doubt),
+        }
+    }
+
+    /// Forgets marks of doubt that have ended by their lifetime: those of failed
+    /// writes of names that nobody asks for again would stay for ever. Does so
+    /// once a lifetime, so that it costs the single write next to nothing.
+    fn sweep(&self, now: Instant) {
+        {
+            let mut next_sweep = self
+                .next_sweep
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if now < *next_sweep {
+                return;
+            }
+            *next_sweep = now + self.lifetimes.in_doubt;
+        }
+        for stripe in &self.stripes {
+            let mut pinned = stripe.lock().unwrap_or_else(PoisonError::into_inner);
+            pinned.retain(|_, held| {
+                held.doubt = held.doubt.filter(|doubt| doubt.until > now);
+                held.dirty.is_some() || held.doubt.is_some()
+            });
         }
     }
 
@@ -230,7 +255,9 @@ impl Cache for MemoryCache {
     }
 
     async fn begin_write(&self, keys: &[Key]) -> Result<Vec<Version>> {
-        let until = Instant::now() + self.lifetimes.in_doubt;
+        let now = Instant::now();
+        self.sweep(now);
+        let until = now + self.lifetimes.in_doubt;
         keys.iter()
             .map(|key| {
                 // IMPORTANT: the version is issued under the lock. A mark that
@@ -294,5 +321,41 @@ impl Cache for MemoryCache {
                 "none: it is filled again from the journal and the database".to_owned(),
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn marks_of_failed_writes_do_not_pile_up() {
+        let lifetime = Duration::from_millis(20);
+        let lifetimes = Lifetimes {
+            clean: lifetime,
+            absent: lifetime,
+            in_doubt: lifetime,
+            fill: lifetime,
+        };
+        let cache = MemoryCache::new(1 << 20, lifetimes);
+        cache.raise(Version::ZERO).await.unwrap();
+        let keys: Vec<Key> = (0..1_000)
+            .map(|number| Key::from(format!("failed {number}")))
+            .collect();
+        cache.begin_write(&keys).await.unwrap();
+        let dirty = Record {
+            key: Key::from("dirty"),
+            version: Version::MAX,
+            body: None,
+        };
+        cache.put_dirty(std::slice::from_ref(&dirty)).await.unwrap();
+        std::thread::sleep(lifetime);
+        cache.begin_write(&[Key::from("next")]).await.unwrap();
+        let pinned: usize = cache
+            .stripes
+            .iter()
+            .map(|stripe| stripe.lock().unwrap().len())
+            .sum();
+        assert_eq!(pinned, 2, "the dirty record and the mark just made");
     }
 }

@@ -7,13 +7,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use cache_core::cache::redis::RedisCache;
 use cache_core::cache::{Cache, FillStart, Lifetimes, Lookup};
+use cache_core::error::Error;
 use cache_core::journal::redis_stream::RedisStreamJournal;
 use cache_core::journal::{Appended, Journal};
 use cache_core::record::{Key, Record, Write};
 use cache_core::redis::Redis;
 use cache_core::version::Version;
+use test_support::servers::redis_url;
 
-use crate::suite::{connect_to_redis, eventually, key, new_identity, tombstone, value, version};
+use crate::suite::{
+    ahead_of_the_clock, connect_to_redis, eventually, key, new_identity, tombstone, value, version,
+};
 use crate::{acknowledge, append, names_in_one_shard, put, remove};
 
 #[derive(Clone, Copy, Debug)]
@@ -409,4 +413,33 @@ pub(crate) async fn two_processes_share_one_sequence(with_cache: WithCache) {
     assert_eq!(waiting(&*other, &key("a")).await, all);
     let lookup = cache.get(&key("a")).await.unwrap();
     assert_eq!(lookup, Lookup::Hit(all[99].clone()));
+}
+
+/// As when an operator deletes it, or an eviction policy takes it.
+pub(crate) async fn a_lost_clock_goes_on_above_all_that_was_ever_appended(of: WithCache) {
+    let identity = new_identity();
+    let (journal, _) = of.open_again(&identity, LONG).await;
+    journal.raise(ahead_of_the_clock()).await.unwrap();
+    let Appended::At(first) = append_one(&*journal, put("lost", "1")).await else {
+        panic!("not appended");
+    };
+    let shard = journal.shard_of(&key("lost"));
+    journal.acknowledge(shard, first, &[]).await.unwrap();
+    let WithCache::Redis = of;
+    let client = deadpool_redis::redis::Client::open(redis_url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let clock = format!("wc:{{{identity}:{:02}}}:clock", shard.0);
+    let deleted: u32 = deadpool_redis::redis::cmd("DEL")
+        .arg(clock)
+        .query_async(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(deleted, 1, "the clock was there");
+    let unseeded = journal.append(&[put("lost", "2")]).await;
+    assert!(matches!(unseeded, Err(Error::Unseeded(_))), "{unseeded:?}");
+    journal.raise(Version::ZERO).await.unwrap();
+    let Appended::At(second) = append_one(&*journal, put("lost", "2")).await else {
+        panic!("not appended");
+    };
+    assert!(second > first);
 }

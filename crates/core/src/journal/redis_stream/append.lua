@@ -27,13 +27,14 @@ for i = 1, #KEYS - 2 do
     -- No version held is newer: the clock is above all that were issued, and
     -- a fill raises it.
     answer = string.format('%016.0f', version)
-    redis.call('SET', entry, answer .. 'D' .. body)
     local id = string.format('%.0f-0', version)
     if body == '' then
       redis.call('XADD', KEYS[2], id, 'k', key)
     else
       redis.call('XADD', KEYS[2], id, 'k', key, 'b', body)
     end
+    -- After the append, which ends the script if it fails.
+    redis.call('SET', entry, answer .. 'D' .. body)
     version = version + 1
   end
   answers[i] = answer
