@@ -93,7 +93,12 @@ impl Drainer {
         });
         let mut tasks = JoinSet::new();
         for shard in (0..shards).map(Shard) {
-            tasks.spawn(run(drain.clone(), shard, wake.clone(), stopping.clone()));
+            tasks.spawn(supervise(
+                drain.clone(),
+                shard,
+                wake.clone(),
+                stopping.clone(),
+            ));
         }
         Drainer {
             drain,
@@ -188,6 +193,19 @@ impl Drain {
         };
         telemetry::drained(drained, started.elapsed());
         Ok(drained)
+    }
+}
+
+/// Starts the loop again should it ever panic: a shard without one would fill
+/// up unseen.
+async fn supervise(drain: Arc<Drain>, shard: Shard, wake: Wake, stop: watch::Receiver<bool>) {
+    loop {
+        let run = run(drain.clone(), shard, wake.clone(), stop.clone());
+        match AssertUnwindSafe(run).catch_unwind().await {
+            Ok(()) => return,
+            Err(_) => telemetry::failed("drain", &Error::Panicked),
+        }
+        tokio::time::sleep(BACK_OFF_MAX).await;
     }
 }
 

@@ -57,6 +57,17 @@ pub enum Error {
         /// What and where.
         reason: Arc<str>,
     },
+    /// The part refuses what a setting says; waiting does not mend that.
+    #[error("{key}: {reason}")]
+    BadSetting {
+        /// The setting.
+        key: &'static str,
+        /// What is wrong, without repeating its value.
+        reason: Arc<str>,
+    },
+    /// Whether a write's condition holds could not be told; nothing was written.
+    #[error("the write's condition could not be judged")]
+    Undecided,
     /// As many writes are waiting as the queue's bound allows.
     #[error("too many writes are waiting")]
     Overloaded,
@@ -91,6 +102,8 @@ impl Error {
             Error::Unavailable { .. } => "unavailable",
             Error::Unseeded(_) => "unseeded",
             Error::Corrupt { .. } => "corrupt",
+            Error::BadSetting { .. } => "bad setting",
+            Error::Undecided => "undecided",
             Error::Overloaded => "overloaded",
             Error::Stopping => "stopping",
             Error::Panicked => "panicked",
@@ -103,7 +116,11 @@ impl Error {
             Error::Unavailable { part, .. }
             | Error::Corrupt { part, .. }
             | Error::Unseeded(part) => Some(*part),
-            Error::Overloaded | Error::Stopping | Error::Panicked => None,
+            Error::BadSetting { .. }
+            | Error::Undecided
+            | Error::Overloaded
+            | Error::Stopping
+            | Error::Panicked => None,
         }
     }
 }

@@ -117,7 +117,7 @@ async fn run<C: Commit>(
     committer: Arc<C>,
     mut queue: mpsc::Receiver<Waiting<C>>,
 ) {
-    let mut waiting = Vec::with_capacity(batch_max);
+    let mut waiting = Vec::new();
     while queue.recv_many(&mut waiting, batch_max).await > 0 {
         telemetry::batch_committed(name, waiting.len());
         let (requests, callers): (Vec<_>, Vec<_>) = waiting.drain(..).unzip();

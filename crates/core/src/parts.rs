@@ -19,8 +19,9 @@ use crate::store::mysql::MysqlStore;
 use crate::store::sqlite::SqliteStore;
 
 /// How long a name of whose write nobody knows the outcome is read from the
-/// database.
-const IN_DOUBT_LIFETIME: Duration = Duration::from_secs(30);
+/// database. Far longer than a statement waits for its locks there: one that is
+/// still running when its names' doubt ends could commit unseen.
+const IN_DOUBT_LIFETIME: Duration = Duration::from_secs(600);
 /// Longer than a reader takes to load one row.
 const FILL_LIFETIME: Duration = Duration::from_secs(10);
 

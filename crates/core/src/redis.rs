@@ -56,8 +56,13 @@ impl Redis {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(timeout))
             .set_response_timeout(Some(timeout));
-        let manager = Manager::new_with_config(url.expose(), config)
-            .map_err(|error| unavailable(Part::Cache, &error))?;
+        let manager = Manager::new_with_config(url.expose(), config).map_err(|error| {
+            let reason = error.detail().unwrap_or("is not one that the driver takes");
+            Error::BadSetting {
+                key: "CACHE_URL",
+                reason: reason.into(),
+            }
+        })?;
         let pool = Pool::builder(manager)
             .max_size(CONNECTIONS_MAX)
             .runtime(Runtime::Tokio1)

@@ -20,6 +20,10 @@ use table::{Setting, TABLE, help};
 /// The exit code for bad settings: `EX_USAGE` of sysexits(3).
 pub const EXIT_BAD_SETTINGS: u8 = 64;
 
+/// The largest number in a setting, and in one that counts bytes.
+const NUMBER_MAX: u64 = 1_000_000_000;
+const BYTES_MAX: u64 = 1_000_000_000_000;
+
 /// Which service the settings are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
@@ -307,36 +311,59 @@ fn load(
 
 fn check_type(setting: &Setting, merged: &config::Config) -> Result<(), BadSetting> {
     let key = setting.key.to_lowercase();
-    let (good, wanted) = match setting.key {
-        "LISTEN" => (
-            merged.get::<SocketAddr>(&key).is_ok(),
-            "must be an address and a port, such as 127.0.0.1:8080",
-        ),
-        "JOURNAL_SYNC" => (
-            merged.get::<JournalSync>(&key).is_ok(),
-            "must be fsync or os",
-        ),
-        "LOG_FORMAT" => (
-            merged.get::<LogFormat>(&key).is_ok(),
-            "must be text or json",
-        ),
-        "DATABASE_URL" | "CACHE_URL" | "JOURNAL_URL" | "LOG" => {
-            (merged.get_string(&key).is_ok(), "must be a text")
+    let wanted = match setting.key {
+        "LISTEN" if merged.get::<SocketAddr>(&key).is_err() => {
+            "must be an address and a port, such as 127.0.0.1:8080"
         }
-        "HTTP_WORKERS" | "CACHE_ABSENT_TTL_S" => (
-            merged.get::<u32>(&key).is_ok(),
-            "must be a whole number, 0 or more",
-        ),
-        _ => (
-            merged.get::<u32>(&key).is_ok_and(|number| number > 0),
-            "must be a whole number, 1 or more",
-        ),
+        "JOURNAL_SYNC" if merged.get::<JournalSync>(&key).is_err() => "must be fsync or os",
+        "LOG_FORMAT" if merged.get::<LogFormat>(&key).is_err() => "must be text or json",
+        "LISTEN" | "JOURNAL_SYNC" | "LOG_FORMAT" => return Ok(()),
+        "DATABASE_URL" | "CACHE_URL" | "JOURNAL_URL" | "LOG" => match merged.get(&key) {
+            Ok(config::Value {
+                kind: config::ValueKind::String(_),
+                ..
+            }) => return Ok(()),
+            _ => "must be a text",
+        },
+        _ => {
+            let min = u64::from(setting.key != "HTTP_WORKERS");
+            let max = if setting.key.ends_with("_BYTES") {
+                BYTES_MAX
+            } else {
+                NUMBER_MAX
+            };
+            if whole_number(merged, &key).is_some_and(|number| (min..=max).contains(&number)) {
+                return Ok(());
+            }
+            let reason = format!("must be a whole number from {min} to {max}");
+            return Err(bad(setting.key, reason));
+        }
     };
-    if good {
-        Ok(())
-    } else {
-        Err(bad(setting.key, wanted))
+    Err(bad(setting.key, wanted))
+}
+
+/// A number as a number, or as digits in a text; unlike the config crate's own
+/// conversions, not from true, yes, 1.6 or -0.
+fn whole_number(merged: &config::Config, key: &str) -> Option<u64> {
+    use config::ValueKind;
+    match merged.get::<config::Value>(key).ok()?.kind {
+        ValueKind::I64(number) => number.try_into().ok(),
+        ValueKind::U64(number) => Some(number),
+        ValueKind::String(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            text.parse().ok()
+        }
+        _ => None,
     }
+}
+
+/// Whether a log filter says how much is logged in general. One that only names
+/// a target, such as a misspelt level, would silence all the rest.
+fn has_level(filter: &str) -> bool {
+    filter.split(',').any(|part| {
+        part.trim()
+            .parse::<tracing::level_filters::LevelFilter>()
+            .is_ok()
+    })
 }
 
 fn finish(service: Service, raw: Raw) -> Result<Settings, BadSetting> {
@@ -345,8 +372,10 @@ fn finish(service: Service, raw: Raw) -> Result<Settings, BadSetting> {
     let cache = CacheUrl::parse(&raw.cache_url).map_err(|reason| bad("CACHE_URL", reason))?;
     let journal =
         JournalUrl::parse(&raw.journal_url, &cache).map_err(|reason| bad("JOURNAL_URL", reason))?;
-    if tracing_subscriber::EnvFilter::try_new(&raw.log).is_err() {
-        return Err(bad("LOG", "is not a tracing filter"));
+    if tracing_subscriber::EnvFilter::try_new(&raw.log).is_err() || !has_level(&raw.log) {
+        let reason =
+            "must be error, warn, info, debug or trace, or a tracing filter with one of them";
+        return Err(bad("LOG", reason));
     }
     Ok(Settings {
         service,
@@ -362,7 +391,7 @@ fn finish(service: Service, raw: Raw) -> Result<Settings, BadSetting> {
         waiting_max: raw.waiting_max,
         cache_ttl: Duration::from_secs(raw.cache_ttl_s),
         cache_absent_ttl: Duration::from_secs(raw.cache_absent_ttl_s),
-        cache_capacity_bytes: raw.cache_capacity_mb << 20,
+        cache_capacity_bytes: raw.cache_capacity_mb.saturating_mul(1 << 20),
         redis_timeout: Duration::from_millis(raw.redis_timeout_ms),
         database_pool_max: raw.database_pool_max,
         database_timeout: Duration::from_millis(raw.database_timeout_ms),

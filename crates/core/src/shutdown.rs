@@ -1,15 +1,51 @@
 //! When to stop.
 
-/// Completes on the first SIGTERM or SIGINT.
-///
-/// # Errors
-/// When the process cannot listen to signals.
-pub async fn signal() -> std::io::Result<&'static str> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    })
+use std::future::Future;
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// SIGTERM and SIGINT, caught from the moment that this exists.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Begins to catch them.
+    ///
+    /// # Errors
+    /// When the process cannot listen to signals.
+    pub fn listen() -> io::Result<Signals> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for the next one and says which it is.
+    pub async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+
+    /// Does `work` in a task of its own; `None` when a signal comes first.
+    pub async fn unless_stopped<T: Send + 'static>(
+        &mut self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        let work = tokio::spawn(work);
+        tokio::select! {
+            // A panic of the work ends the process as a stop does; its message
+            // is on standard error.
+            done = work => done.ok(),
+            name = self.next() => {
+                tracing::info!(signal = name, "stopping before the start is complete");
+                None
+            }
+        }
+    }
 }

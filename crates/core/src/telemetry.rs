@@ -28,7 +28,9 @@ pub fn start_log(settings: &LogSettings) {
     let filter = EnvFilter::new(&settings.filter);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        // Nobody may be reading, and saying so there would panic.
+        .log_internal_errors(false);
     // Fails only when a log is set up already, as in tests; that one stays.
     let _ = match settings.format {
         LogFormat::Text => builder

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::cache::{Cache, Lookup};
 use crate::drainer::{Drainer, DrainerSettings};
 use crate::engine::{Durability, Engine, Health, Outcome, Read};
-use crate::error::{Error, Part, Result};
+use crate::error::{Error, Result};
 use crate::group_commit::{Commit, GroupCommit, GroupCommitBounds};
 use crate::journal::{Appended, Journal, ShardStats};
 use crate::read_through::ReadThrough;
@@ -25,6 +25,9 @@ use crate::version::Version;
 /// How often a conditional write whose key is not in the cache fills the cache
 /// and tries again, before it gives up.
 const CONDITION_TRIES_MAX: u32 = 10;
+/// How much longer it waits after each try: a write in flight of the same key
+/// through another service may be what the cache cannot tell about.
+const CONDITION_PAUSE: Duration = Duration::from_millis(5);
 /// Entries that are read from the journal at once when the cache is filled
 /// from it at start.
 const REPLAY_BATCH_MAX: usize = 10_000;
@@ -175,7 +178,7 @@ impl Engine for WriteBehind {
     }
 
     async fn write(&self, write: Write) -> Result<Outcome> {
-        for _ in 0..CONDITION_TRIES_MAX {
+        for attempt in 0..CONDITION_TRIES_MAX {
             match self.appends.submit(write.clone()).await? {
                 Appended::At(version) => {
                     return Ok(Outcome::Written {
@@ -185,14 +188,17 @@ impl Engine for WriteBehind {
                 }
                 Appended::ConditionFailed => return Ok(Outcome::ConditionFailed),
                 Appended::Unknown => {
-                    self.reader.read(&write.key).await?;
+                    // Fills the cache, where it may. A condition that does not
+                    // hold for what is read did not hold at that moment.
+                    let current = self.reader.read(&write.key).await?.record;
+                    if !write.condition.holds(&current) {
+                        return Ok(Outcome::ConditionFailed);
+                    }
+                    tokio::time::sleep(CONDITION_PAUSE * attempt).await;
                 }
             }
         }
-        Err(Error::unavailable(
-            Part::Cache,
-            "it does not keep a key long enough to judge a condition on it",
-        ))
+        Err(Error::Undecided)
     }
 
     async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>> {

@@ -132,19 +132,36 @@ impl Commit for Transactions {
 
 impl Transactions {
     async fn transact(&self, batch: Vec<Write>) -> Result<Vec<Outcome>> {
-        let keys: Vec<Key> = batch.iter().map(|write| write.key.clone()).collect();
+        // Judged before anything is marked: nobody could tell when to end the
+        // doubt of a name that is not written, since an older write of it may be
+        // in flight through another replica.
+        let accepted = judge(&batch, self.current(&batch).await?);
+        let writes = || {
+            let accepted = batch.iter().zip(&accepted);
+            accepted
+                .filter(|(_, accepted)| **accepted)
+                .map(|(write, _)| write)
+        };
+        let keys: Vec<Key> = writes().map(|write| write.key.clone()).collect();
         // IMPORTANT: the names are in doubt before the database changes and
         // until the cache holds what it changed to, so that no reader takes the
         // value in between, which may be either, from the cache.
         let versions = self.begin(&keys).await?;
-        let current = self.current(&batch).await?;
-        let (outcomes, records) = decide(&batch, &versions, current);
+        let records = writes()
+            .zip(&versions)
+            .map(|(write, version)| write.at(*version));
+        let records = newest_per_key(records);
         self.store.apply(&records).await?;
-        // A name whose condition failed only here, because of a race, stays in
-        // doubt until its mark's lifetime ends: an older write of it may be in
-        // flight through another replica, so nobody can tell that none is.
         self.cache.settle(&records).await?;
-        Ok(outcomes)
+        let mut versions = versions.into_iter();
+        let outcomes = accepted.into_iter().map(|accepted| {
+            let version = if accepted { versions.next() } else { None };
+            version.map_or(Outcome::ConditionFailed, |version| Outcome::Written {
+                version,
+                durability: Durability::Persisted,
+            })
+        });
+        Ok(outcomes.collect())
     }
 
     async fn begin(&self, keys: &[Key]) -> Result<Vec<Version>> {
@@ -179,34 +196,18 @@ impl Transactions {
     }
 }
 
-/// Judges the writes one after the other, each upon what those before it left.
-/// Returns the outcome of each and what the database must have afterwards.
-fn decide(
-    batch: &[Write],
-    versions: &[Version],
-    mut current: HashMap<Key, Record>,
-) -> (Vec<Outcome>, Vec<Record>) {
-    let mut written = Vec::new();
-    let outcomes = batch
-        .iter()
-        .zip(versions)
-        .map(|(write, version)| {
-            let holds = current
-                .get(&write.key)
-                .is_none_or(|current| write.condition.holds(current));
-            if !holds {
-                return Outcome::ConditionFailed;
-            }
-            let record = write.at(*version);
-            if let Some(current) = current.get_mut(&write.key) {
-                *current = record.clone();
-            }
-            written.push(record);
-            Outcome::Written {
-                version: *version,
-                durability: Durability::Persisted,
-            }
-        })
-        .collect();
-    (outcomes, newest_per_key(written))
+/// Whether each write takes place, judged one after the other, each upon what
+/// those before it left.
+fn judge(batch: &[Write], mut current: HashMap<Key, Record>) -> Vec<bool> {
+    let verdicts = batch.iter().map(|write| {
+        let Some(current) = current.get_mut(&write.key) else {
+            return true;
+        };
+        let holds = write.condition.holds(current);
+        if holds {
+            *current = write.at(Version::ZERO);
+        }
+        holds
+    });
+    verdicts.collect()
 }

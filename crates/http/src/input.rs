@@ -196,11 +196,13 @@ impl<'a> Fields<'a> {
             self.wrong("age", "is missing");
             return None;
         };
-        // Only digits: 30.0 and 3e1 are not the whole numbers that JSON writes.
+        // Only digits: -0, 30.0 and 3e1 are whole numbers too, and not written so.
         let age = value
             .get()
             .parse::<i128>()
-            .map_err(|_| "must be a whole number from 0 to 150")
+            .ok()
+            .filter(|_| value.get() != "-0")
+            .ok_or("must be a whole number from 0 to 150")
             .and_then(check_age);
         age.map_err(|detail| self.wrong("age", detail)).ok()
     }

@@ -119,13 +119,17 @@ impl Problem {
             Error::Unavailable { part, .. } | Error::Unseeded(part) => {
                 Problem::unavailable(format!("the {part} is unavailable"), 1)
             }
+            Error::Undecided => Problem::unavailable(
+                "another write of this name is in flight; nothing was written",
+                1,
+            ),
             Error::Overloaded => {
                 Problem::unavailable("too many writes are waiting; nothing was written", 1)
             }
             Error::Stopping => {
                 Problem::unavailable("the service is stopping; nothing was written", 1)
             }
-            Error::Corrupt { .. } | Error::Panicked => Problem::new(
+            Error::Corrupt { .. } | Error::BadSetting { .. } | Error::Panicked => Problem::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "something went wrong here; the log says what",
             ),

@@ -4,8 +4,10 @@ use std::future::Future;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use cache_core::error::Error;
 use cache_core::parts::open_store;
 use cache_core::settings::{self, Command, EXIT_BAD_SETTINGS, Service, Settings};
+use cache_core::shutdown::Signals;
 use cache_core::telemetry;
 
 /// What a service's `main` is: reads the settings, starts the log, and runs
@@ -16,11 +18,20 @@ pub async fn main<F>(
     service: Service,
     version: &'static str,
     about: &'static str,
-    serve: impl FnOnce(Settings) -> F,
+    serve: impl FnOnce(Settings, Signals) -> F,
 ) -> ExitCode
 where
     F: Future<Output = Result<(), Box<dyn std::error::Error>>>,
 {
+    // First of all, so that none is lost: a process that is told to stop while
+    // it starts must stop too.
+    let signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => {
+            complain(&format!("{}: {error}\n", service.binary()));
+            return ExitCode::FAILURE;
+        }
+    };
     let outcome = match settings::from_process(service, version, about) {
         Err(refused) => {
             complain(&format!("{}: {refused}\n", service.binary()));
@@ -36,20 +47,31 @@ where
         }
         Ok(Command::Migrate(settings)) => {
             telemetry::start_log(&settings.log);
-            open_store(&settings).await.map(drop).map_err(Into::into)
+            migrate(*settings, signals).await
         }
         Ok(Command::Serve(settings)) => {
             telemetry::start_log(&settings.log);
-            serve(*settings).await
+            serve(*settings, signals).await
         }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "{} cannot go on", service.binary());
-            ExitCode::FAILURE
+            match error.downcast_ref() {
+                Some(Error::BadSetting { .. }) => ExitCode::from(EXIT_BAD_SETTINGS),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
+}
+
+async fn migrate(
+    settings: Settings,
+    mut signals: Signals,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let migrated = signals.unless_stopped(async move { open_store(&settings).await.map(drop) });
+    Ok(migrated.await.unwrap_or(Ok(()))?)
 }
 
 fn complain(text: &str) {

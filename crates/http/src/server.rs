@@ -11,7 +11,7 @@ use actix_web::{App, HttpServer};
 use cache_core::engine::{Engine, Health};
 use cache_core::health::PartHealth;
 use cache_core::settings::{Service, Settings};
-use cache_core::shutdown;
+use cache_core::shutdown::Signals;
 use tokio::time::Instant;
 
 use crate::state::State;
@@ -27,6 +27,7 @@ pub async fn run(
     settings: &Settings,
     version: &str,
     engine: Arc<dyn Engine>,
+    mut signals: Signals,
     metrics: cache_core::telemetry::MetricsHandle,
     own_routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
 ) -> io::Result<()> {
@@ -39,11 +40,8 @@ pub async fn run(
         listener.local_addr()?,
         &engine.health().await,
     );
-    let signal = async {
-        match shutdown::signal().await {
-            Ok(name) => tracing::info!(signal = name, "stopping"),
-            Err(error) => tracing::error!(%error, "cannot listen to signals; stopping"),
-        }
+    let signal = async move {
+        tracing::info!(signal = signals.next().await, "stopping");
         Instant::now() + settings.shutdown_deadline
     };
     let state = State {
@@ -85,24 +83,30 @@ pub async fn serve(
     } else {
         server
     };
-    // actix waits for idle keep-alive connections too, so its own bound is
-    // short: a request takes milliseconds, and the rest of the deadline is the
-    // drainer's.
     let server = server
         .listen(listener)?
         .disable_signals()
-        .shutdown_timeout(IN_FLIGHT_DEADLINE.as_secs())
+        .shutdown_timeout(u64::from(u32::MAX))
         .run();
     let handle = server.handle();
     let running = tokio::spawn(server);
     let deadline = stop.await;
-    handle.stop(true).await;
+    // The engine drains all the while, but has some time for itself at the end.
+    let left = deadline.saturating_duration_since(Instant::now());
+    let for_requests = left - DRAIN_RESERVE.min(left / 2);
+    if tokio::time::timeout(for_requests, handle.stop(true))
+        .await
+        .is_err()
+    {
+        tracing::warn!("requests in flight did not end in time and are cut off");
+        return Ok(deadline);
+    }
     running.await.map_err(io::Error::other)??;
     Ok(deadline)
 }
 
-/// How long requests in flight may take to end at a stop.
-const IN_FLIGHT_DEADLINE: Duration = Duration::from_secs(5);
+/// The part of the shutdown deadline that requests in flight leave to the drain.
+const DRAIN_RESERVE: Duration = Duration::from_secs(5);
 
 /// Says on standard output where the service listens, what it runs on, and what
 /// to try.

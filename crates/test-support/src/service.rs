@@ -4,7 +4,7 @@ use std::env;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -72,7 +72,7 @@ impl Service {
     }
 
     /// The binary with an empty environment and no arguments, for a test that runs it to its end:
-    /// `service.command().arg("--help").output()`.
+    /// `run_to_end(service.command().arg("--help"))`.
     ///
     /// # Panics
     ///
@@ -95,6 +95,48 @@ impl Service {
         );
         binary
     }
+}
+
+/// Runs a command that ends by itself, and returns what it has written.
+///
+/// # Panics
+///
+/// When it has not ended within [`STOP_SECONDS_MAX`], after killing it.
+pub fn run_to_end(command: &mut Command) -> Output {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let stdout = read_to_end(child.stdout.take().expect("a piped stdout"));
+    let stderr = read_to_end(child.stderr.take().expect("a piped stderr"));
+
+    let deadline = Instant::now() + Duration::from_secs(STOP_SECONDS_MAX);
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("the state of the process") {
+            break status;
+        }
+        if Instant::now() > deadline {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("{command:?} still runs after {STOP_SECONDS_MAX} s");
+        }
+        thread::sleep(Duration::from_millis(2));
+    };
+    Output {
+        status,
+        stdout: stdout.join().expect("the reader of stdout"),
+        stderr: stderr.join().expect("the reader of stderr"),
+    }
+}
+
+fn read_to_end(mut output: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        output.read_to_end(&mut bytes).expect("the output");
+        bytes
+    })
 }
 
 /// A running service. Dropping it kills it, and prints its output when the test is failing.
@@ -383,6 +425,16 @@ mod tests {
         assert_eq!(process.exit_status_now(), None);
         assert_eq!(process.terminate().code(), Some(3));
         assert_eq!(process.logs(), "on http://127.0.0.1:4321\nbye\n");
+    }
+
+    #[test]
+    fn a_command_is_run_to_its_end() {
+        let output = run_to_end(&mut shell("echo out; echo err >&2; exit 7"));
+        assert_eq!(output.status.code(), Some(7));
+        assert_eq!(
+            (output.stdout, output.stderr),
+            (b"out\n".into(), b"err\n".into())
+        );
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! Puts the service together.
 
 use std::error::Error;
+use std::sync::Arc;
 
 use actix_web::web::{Data, ServiceConfig};
 use cache_core::drainer::DrainerSettings;
 use cache_core::group_commit::GroupCommitBounds;
 use cache_core::parts::Parts;
 use cache_core::settings::Settings;
+use cache_core::shutdown::Signals;
 use cache_core::telemetry;
 use cache_core::write_behind::WriteBehind;
 use cache_http::server;
@@ -17,8 +19,22 @@ use crate::routes;
 ///
 /// # Errors
 /// When a part cannot be opened or the address is taken.
-pub(crate) async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
+pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<(), Box<dyn Error>> {
     let metrics = telemetry::start_metrics(settings.service.name())?;
+    let Some(engine) = signals.unless_stopped(start(settings.clone())).await else {
+        return Ok(());
+    };
+    let engine = engine?;
+    let engine_of_routes = Data::from(engine.clone());
+    let routes = move |config: &mut ServiceConfig| {
+        routes::configure(config, engine_of_routes.clone());
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    server::run(&settings, version, engine, signals, metrics, routes).await?;
+    Ok(())
+}
+
+async fn start(settings: Settings) -> cache_core::error::Result<Arc<WriteBehind>> {
     let parts = Parts::open(&settings).await?;
     let journal = parts.open_journal(&settings)?;
     let bounds = GroupCommitBounds {
@@ -29,16 +45,5 @@ pub(crate) async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
         batch_max: settings.drain_batch_max,
         parallel_max: settings.drain_parallel_max,
     };
-    let engine = WriteBehind::start(parts.cache, journal, parts.store, bounds, drainer).await?;
-    let shared = Data::from(engine.clone());
-    let routes = move |config: &mut ServiceConfig| routes::configure(config, shared.clone());
-    server::run(
-        &settings,
-        env!("CARGO_PKG_VERSION"),
-        engine,
-        metrics,
-        routes,
-    )
-    .await?;
-    Ok(())
+    WriteBehind::start(parts.cache, journal, parts.store, bounds, drainer).await
 }

@@ -1,10 +1,12 @@
 //! Puts the service together.
 
 use std::error::Error;
+use std::sync::Arc;
 
 use cache_core::group_commit::GroupCommitBounds;
 use cache_core::parts::Parts;
 use cache_core::settings::Settings;
+use cache_core::shutdown::Signals;
 use cache_core::telemetry;
 use cache_core::write_through::WriteThrough;
 use cache_http::server;
@@ -15,21 +17,30 @@ use crate::routes;
 ///
 /// # Errors
 /// When a part cannot be opened or the address is taken.
-pub(crate) async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
+pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<(), Box<dyn Error>> {
     let metrics = telemetry::start_metrics(settings.service.name())?;
-    let parts = Parts::open(&settings).await?;
-    let bounds = GroupCommitBounds {
-        batch_max: settings.batch_max,
-        waiting_max: settings.waiting_max,
+    let Some(engine) = signals.unless_stopped(start(settings.clone())).await else {
+        return Ok(());
     };
-    let engine = WriteThrough::start(parts.cache, parts.store, bounds).await?;
+    let engine = engine?;
+    let version = env!("CARGO_PKG_VERSION");
     server::run(
         &settings,
-        env!("CARGO_PKG_VERSION"),
+        version,
         engine,
+        signals,
         metrics,
         routes::configure,
     )
     .await?;
     Ok(())
+}
+
+async fn start(settings: Settings) -> cache_core::error::Result<Arc<WriteThrough>> {
+    let parts = Parts::open(&settings).await?;
+    let bounds = GroupCommitBounds {
+        batch_max: settings.batch_max,
+        waiting_max: settings.waiting_max,
+    };
+    WriteThrough::start(parts.cache, parts.store, bounds).await
 }

@@ -1,5 +1,5 @@
 -- BINARY, SQLite's default collation, compares UTF-8 bytes.
-CREATE TABLE users (
+CREATE TABLE IF NOT EXISTS users (
   id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
   name TEXT NOT NULL UNIQUE,
   age INTEGER NULL,

@@ -1,1 +1,1 @@
-DROP INDEX users_version;
+DROP INDEX IF EXISTS users_version;

@@ -1,2 +1,2 @@
 -- A service asks for the newest version when it starts.
-CREATE INDEX users_version ON users (version);
+CREATE INDEX IF NOT EXISTS users_version ON users (version);

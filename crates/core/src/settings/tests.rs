@@ -81,12 +81,44 @@ fn bad_values_are_refused_by_the_key_and_without_the_value() {
         ("BATCH_MAX", "-1"),
         ("SHUTDOWN_DEADLINE_S", "1.5"),
         ("LOG", "a=b=sesame"),
+        ("LOG", "sesame"),
+        ("BATCH_MAX", "yes"),
+        ("BATCH_MAX", "1000000001"),
+        ("CACHE_ABSENT_TTL_S", "0"),
         ("LOG_FORMAT", "sesame"),
     ] {
         let refused = load_from(Service::WriteBehind, None, &[(key, value)]).expect_err(key);
         assert_eq!(refused.key, key);
         assert!(!refused.to_string().contains("sesame"), "{refused}");
     }
+}
+
+#[test]
+fn values_in_the_file_are_taken_as_they_are_or_refused() {
+    for wrong in [
+        "batch_max = 1.6",
+        "batch_max = true",
+        "batch_max = -1",
+        "log = 1",
+        "cache_url = 1",
+    ] {
+        let refused = load_from(Service::WriteBehind, Some(wrong), &[]).expect_err(wrong);
+        assert_eq!(refused.key.to_lowercase(), wrong.split(' ').next().unwrap());
+    }
+    for fine in ["batch_max = 16", "batch_max = \"16\""] {
+        assert_eq!(
+            load_from(Service::WriteBehind, Some(fine), &[])
+                .unwrap()
+                .batch_max,
+            16
+        );
+    }
+    let large = load_from(
+        Service::WriteBehind,
+        None,
+        &[("JOURNAL_SEGMENT_BYTES", "5000000000")],
+    );
+    assert_eq!(large.unwrap().journal_segment_bytes, 5_000_000_000);
 }
 
 #[test]

@@ -30,14 +30,15 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/mysql
 /// How long one replica waits for another that is running the migrations.
 const MIGRATION_LOCK_TIMEOUT_S: u32 = 60;
 
-/// Bad data must be an error rather than be cut to fit; and without gap locks,
-/// batches that touch neighbouring names do not wait for each other.
+/// Bad data must be an error rather than be cut to fit; without gap locks,
+/// batches that touch neighbouring names do not wait for each other; and a
+/// statement whose client has given up must end well before the mark of doubt
+/// on its names does.
 const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
-    SESSION lock_wait_timeout = 30; \
+    SESSION lock_wait_timeout = 10, SESSION innodb_lock_wait_timeout = 10; \
     SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
 
-type Connection = Object<AsyncMysqlConnection>;
-type Operation<T> = Pin<Box<dyn Future<Output = (Connection, QueryResult<T>)> + Send>>;
+type Operation<'c, T> = Pin<Box<dyn Future<Output = QueryResult<T>> + Send + 'c>>;
 
 /// A MySQL or MariaDB database.
 pub struct MysqlStore {
@@ -69,8 +70,8 @@ impl MysqlStore {
             let url = url.to_owned();
             Box::pin(async move { establish(&url).await })
         });
-        // A connection that failed is taken out of the pool, and none is ever
-        // cancelled in the middle of a query, so there is nothing to verify.
+        // Only a connection on which everything succeeded goes back to the pool,
+        // so there is nothing to verify.
         config.recycling_method = RecyclingMethod::Fast;
         let manager = AsyncDieselConnectionManager::new_with_config(url.expose(), config);
         let pool = Pool::builder(manager)
@@ -86,53 +87,73 @@ impl MysqlStore {
         })
     }
 
-    /// Runs `operation` in a task of its own: a query that is dropped midway
-    /// leaves its connection out of step with the server, and the next user of
-    /// that connection would be given this one's answer.
+    /// Runs `operation` in a task of its own, so that a caller that goes away
+    /// costs no connection, for at most the timeout.
     async fn run<T: Send + 'static>(
         &self,
-        operation: impl Fn(Connection) -> Operation<T> + Send + Sync + 'static,
+        operation: impl for<'c> Fn(&'c mut AsyncMysqlConnection) -> Operation<'c, T>
+        + Send
+        + Sync
+        + 'static,
     ) -> Result<T> {
-        let pool = self.pool.clone();
+        let (pool, timeout) = (self.pool.clone(), self.timeout);
         let task = self.runtime.spawn(async move {
-            let connection = pool.get().await.map_err(unavailable)?;
-            let reused = Object::metrics(&connection).recycle_count > 0;
-            match attempt(&operation, connection).await {
-                // The server may have closed what lay in the pool, as it does
-                // when it restarts. Every operation may be repeated.
-                Err(_) if reused => {
-                    pool.retain(|_, _| false);
-                    let connection = pool.get().await.map_err(unavailable)?;
-                    attempt(&operation, connection).await
-                }
-                outcome => outcome,
-            }
+            tokio::time::timeout(timeout, attempts(&pool, &operation))
+                .await
+                .unwrap_or_else(|_| Err(unavailable(format!("no answer in {timeout:?}"))))
         });
-        match tokio::time::timeout(self.timeout, task).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(Error::Panicked),
-            Err(_) => {
-                let reason = format!("no answer in {:?}", self.timeout);
-                Err(Error::unavailable(Part::Database, reason))
+        task.await.unwrap_or(Err(Error::Panicked))
+    }
+}
+
+/// A connection that goes back to its pool only when it is given back. One that
+/// is dropped in the middle of a query is out of step with its server, and the
+/// next user of it would be given this one's answer; so it is closed.
+struct Lent(Option<Object<AsyncMysqlConnection>>);
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        drop(self.0.take().map(Object::take));
+    }
+}
+
+/// Runs `operation`, once more if it failed on a connection that had been used
+/// before: the server may have closed what lay in the pool, as it does when it
+/// restarts. Every operation may be repeated.
+async fn attempts<T>(
+    pool: &Pool<AsyncMysqlConnection>,
+    operation: &impl for<'c> Fn(&'c mut AsyncMysqlConnection) -> Operation<'c, T>,
+) -> Result<T> {
+    loop {
+        let connection = pool.get().await.map_err(unavailable)?;
+        let reused = Object::metrics(&connection).recycle_count > 0;
+        let mut lent = Lent(Some(connection));
+        let Some(connection) = lent.0.as_mut() else {
+            return Err(Error::Panicked);
+        };
+        match operation(connection).await {
+            Ok(answer) => {
+                drop(lent.0.take());
+                return Ok(answer);
             }
+            Err(_) if reused => {
+                // None of the others is better.
+                pool.retain(|_, _| false);
+            }
+            Err(error) => return Err(unavailable(error)),
         }
     }
 }
 
-/// Runs `operation`; a connection on which it failed does not go back to the pool.
-async fn attempt<T>(
-    operation: &impl Fn(Connection) -> Operation<T>,
-    connection: Connection,
-) -> Result<T> {
-    let (connection, outcome) = operation(connection).await;
-    outcome.map_err(|error| {
-        drop(Object::take(connection));
-        unavailable(error)
-    })
-}
-
 fn unavailable(error: impl std::fmt::Display) -> Error {
     Error::unavailable(Part::Database, error)
+}
+
+fn bad_url(reason: &str) -> Error {
+    Error::BadSetting {
+        key: "DATABASE_URL",
+        reason: reason.into(),
+    }
 }
 
 async fn establish(url: &str) -> diesel::ConnectionResult<AsyncMysqlConnection> {
@@ -155,7 +176,7 @@ fn split_database(url: &str) -> Option<(String, String)> {
 /// Creates the database and its tables where they are missing; returns its identity.
 async fn migrate(url: &Secret) -> Result<String> {
     let (server_url, database) =
-        split_database(url.expose()).ok_or_else(|| unavailable("the URL names no database"))?;
+        split_database(url.expose()).ok_or_else(|| bad_url("names no database"))?;
     let mut connection = match establish(url.expose()).await {
         Ok(connection) => connection,
         Err(error) if error.to_string().contains("Unknown database") => {
@@ -164,6 +185,9 @@ async fn migrate(url: &Secret) -> Result<String> {
                 format!("CREATE DATABASE IF NOT EXISTS `{database}` CHARACTER SET utf8mb4");
             server.batch_execute(&create).await.map_err(unavailable)?;
             establish(url.expose()).await.map_err(unavailable)?
+        }
+        Err(diesel::ConnectionError::InvalidConnectionUrl(_)) => {
+            return Err(bad_url("is not one that the driver takes"));
         }
         Err(error) => return Err(unavailable(error)),
     };
@@ -207,12 +231,9 @@ impl Store for MysqlStore {
             .map(Row::from_record)
             .collect::<Result<Vec<Row>>>()?;
         let rows: Arc<[Row]> = rows.into();
-        self.run(move |mut connection| {
+        self.run(move |connection| {
             let rows = rows.clone();
-            Box::pin(async move {
-                let outcome = apply(&mut connection, &rows).await;
-                (connection, outcome)
-            })
+            Box::pin(async move { apply(connection, &rows).await })
         })
         .await
     }
@@ -220,12 +241,9 @@ impl Store for MysqlStore {
     async fn load(&self, key: &Key) -> Result<Option<Record>> {
         let key = key.clone();
         let selected = self
-            .run(move |mut connection| {
+            .run(move |connection| {
                 let key = key.clone();
-                Box::pin(async move {
-                    let outcome = load(&mut connection, key.as_str()).await;
-                    (connection, outcome)
-                })
+                Box::pin(async move { load(connection, key.as_str()).await })
             })
             .await?;
         selected.map(row::to_record).transpose()
@@ -234,39 +252,28 @@ impl Store for MysqlStore {
     async fn load_many(&self, keys: &[Key]) -> Result<Vec<Record>> {
         let keys: Arc<[Key]> = keys.into();
         let selected = self
-            .run(move |mut connection| {
+            .run(move |connection| {
                 let keys = keys.clone();
-                Box::pin(async move {
-                    let outcome = load_many(&mut connection, &keys).await;
-                    (connection, outcome)
-                })
+                Box::pin(async move { load_many(connection, &keys).await })
             })
             .await?;
-        selected.into_iter().map(row::to_record).collect()
+        Ok(row::readable(selected))
     }
 
     async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>> {
         let after = after.cloned().unwrap_or_else(|| Key::from(""));
         let selected = self
-            .run(move |mut connection| {
+            .run(move |connection| {
                 let after = after.clone();
-                Box::pin(async move {
-                    let outcome = page(&mut connection, after.as_str(), limit.into()).await;
-                    (connection, outcome)
-                })
+                Box::pin(async move { page(connection, after.as_str(), limit.into()).await })
             })
             .await?;
-        selected.into_iter().map(row::to_record).collect()
+        Ok(row::readable(selected))
     }
 
     async fn newest_version(&self) -> Result<Version> {
         let newest = self
-            .run(|mut connection| {
-                Box::pin(async move {
-                    let outcome = newest_version(&mut connection).await;
-                    (connection, outcome)
-                })
-            })
+            .run(|connection| Box::pin(async move { newest_version(connection).await }))
             .await?;
         row::to_version(newest.unwrap_or_default())
     }
@@ -277,12 +284,7 @@ impl Store for MysqlStore {
 
     async fn health(&self) -> PartHealth {
         let durability = self
-            .run(|mut connection| {
-                Box::pin(async move {
-                    let outcome = flush_settings(&mut connection).await;
-                    (connection, outcome)
-                })
-            })
+            .run(|connection| Box::pin(async move { flush_settings(connection).await }))
             .await;
         PartHealth {
             kind: "mysql",

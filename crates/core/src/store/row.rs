@@ -88,6 +88,19 @@ pub(super) fn to_record((name, age, occupation, version, deleted): Selected) -> 
     })
 }
 
+/// The records of those rows that can be read: one bad row, which no service
+/// has written, must not hide all the others.
+pub(super) fn readable(rows: Vec<Selected>) -> Vec<Record> {
+    let records = rows.into_iter().map(to_record);
+    records
+        .filter_map(|record| {
+            record
+                .inspect_err(|error| tracing::error!(%error, "a row is left out"))
+                .ok()
+        })
+        .collect()
+}
+
 pub(super) fn to_version(number: i64) -> Result<Version> {
     Version::from_i64(number).ok_or_else(|| unreadable("a version out of range"))
 }

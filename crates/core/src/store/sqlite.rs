@@ -152,11 +152,7 @@ impl Store for SqliteStore {
 
     async fn load_many(&self, keys: &[Key]) -> Result<Vec<Record>> {
         let selected = load_many(&mut *self.connection().await?, keys).await;
-        selected
-            .map_err(unavailable)?
-            .into_iter()
-            .map(row::to_record)
-            .collect()
+        Ok(row::readable(selected.map_err(unavailable)?))
     }
 
     async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>> {
@@ -164,7 +160,7 @@ impl Store for SqliteStore {
         let selected = page(&mut *self.connection().await?, after, limit.into())
             .await
             .map_err(unavailable)?;
-        selected.into_iter().map(row::to_record).collect()
+        Ok(row::readable(selected))
     }
 
     async fn newest_version(&self) -> Result<Version> {

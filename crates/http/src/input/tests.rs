@@ -35,11 +35,12 @@ fn with_age(age: &str) -> String {
 
 #[test]
 fn a_whole_number_from_0_to_150_is_the_only_age() {
-    for age in ["0", "150", "-0", " 7 "] {
+    for age in ["0", "150", " 7 "] {
         assert!(parse_user(with_age(age).as_bytes(), None).is_ok(), "{age}");
     }
     for age in [
         "-1",
+        "-0",
         "151",
         "256",
         "30.5",

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use test_support::parts::Installation;
+use test_support::service::run_to_end;
 
 use crate::api::{Api, record};
 use crate::combination::Turn;
@@ -11,7 +12,7 @@ checks!(migrations: a_migration_can_be_repeated_and_keeps_what_is_there);
 
 #[track_caller]
 fn expect_success(mut command: Command) {
-    let output = command.arg("migrate").output().unwrap();
+    let output = run_to_end(command.arg("migrate"));
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{stderr}");
     assert!(!stderr.contains("root"), "{stderr}");

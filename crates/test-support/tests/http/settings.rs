@@ -4,7 +4,7 @@ use std::fs;
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
-use test_support::service::Service;
+use test_support::service::{Service, run_to_end};
 
 /// Exit code of bad settings.
 const BAD_SETTINGS: i32 = 64;
@@ -15,7 +15,7 @@ fn run(command: &mut Command) -> (i32, String, String) {
         status,
         stdout,
         stderr,
-    } = command.output().unwrap();
+    } = run_to_end(command);
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (status.code().unwrap(), text(stdout), text(stderr))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use test_support::parts::Parts;
-use test_support::service::{Service, ServiceProcess};
+use test_support::service::{Service, ServiceProcess, run_to_end};
 
 use crate::api::{Api, record, version};
 
@@ -46,13 +46,13 @@ fn a_second_process_on_the_same_files_is_refused() {
         let first = ServiceProcess::start_in(folder.path(), service, &[]);
         let api = Api::at(service, first.base_url());
         api.must_write(&record("kept", 30, "Engineer"));
-        let output = service
-            .command()
-            .env("LISTEN", "127.0.0.1:0")
-            .env("STARTUP_DEADLINE_S", "1")
-            .current_dir(folder.path())
-            .output()
-            .unwrap();
+        let output = run_to_end(
+            service
+                .command()
+                .env("LISTEN", "127.0.0.1:0")
+                .env("STARTUP_DEADLINE_S", "1")
+                .current_dir(folder.path()),
+        );
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{stderr}");
         assert!(stderr.contains("another process"), "{stderr}");
@@ -66,12 +66,12 @@ fn an_address_that_is_taken_is_named() {
         let first = ServiceProcess::start(service, &[]);
         let address = first.base_url().trim_start_matches("http://");
         let folder = TempDir::new().unwrap();
-        let output = service
-            .command()
-            .env("LISTEN", address)
-            .current_dir(folder.path())
-            .output()
-            .unwrap();
+        let output = run_to_end(
+            service
+                .command()
+                .env("LISTEN", address)
+                .current_dir(folder.path()),
+        );
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{stderr}");
         assert!(

@@ -144,9 +144,16 @@ impl Head {
                 }
             }
         }
-        self.write_acknowledged()?;
-        if self.position.segment > first_segment {
-            self.delete_acknowledged_segments()?;
+        // Neither is worth failing for: what was passed is passed, a segment that
+        // could not be deleted is at the next start, and an old note costs a
+        // second draining, which changes nothing.
+        if self.position.segment > first_segment
+            && let Err(error) = self.delete_acknowledged_segments()
+        {
+            tracing::warn!(%error, "cannot delete what was drained from the journal");
+        }
+        if let Err(error) = self.write_acknowledged() {
+            tracing::warn!(%error, "cannot note what was drained from the journal");
         }
         Ok(passed)
     }
@@ -216,7 +223,7 @@ impl Head {
         Ok(&self.open.insert(open).1)
     }
 
-    /// Not synced: an old note costs a second draining, which changes nothing.
+    /// Not synced, as the note may be an old one.
     fn write_acknowledged(&mut self) -> Result<()> {
         let path = self.folder.join(ACKNOWLEDGED);
         let version = self.acknowledged.get().to_le_bytes();
