@@ -28,6 +28,7 @@ use cache_core::user::User;
 use cache_core::version::Version;
 use diesel::sql_types::{BigInt, Text};
 use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
+use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -957,4 +958,53 @@ async fn a_mysql_database_is_read_and_written_by_several_processes_at_once() {
         Some(tombstone(&key("a"), version(9)))
     );
     assert_eq!(one.newest_version().await.unwrap(), version(9));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mysql_a_query_that_took_too_long_gives_its_answer_to_nobody_else() {
+    let database = TestDatabase::create();
+    let url = match DatabaseUrl::parse(&database.url()).unwrap() {
+        DatabaseUrl::Mysql(url) => url,
+        other => panic!("{other:?}"),
+    };
+    let patience = Duration::from_millis(300);
+    let store = MysqlStore::open(url, 1, patience).await.unwrap();
+    for name in ["slow", "quick"] {
+        store.apply(&[numbered(name, 7)]).await.unwrap();
+    }
+    let mut other = <AsyncMysqlConnection as AsyncConnection>::establish(&database.url())
+        .await
+        .unwrap();
+    other
+        .batch_execute("LOCK TABLES users WRITE")
+        .await
+        .unwrap();
+    let refused = store.load(&key("slow")).await;
+    assert!(
+        matches!(refused, Err(Error::Unavailable { .. })),
+        "{refused:?}"
+    );
+    other.batch_execute("UNLOCK TABLES").await.unwrap();
+    for _ in 0..3 {
+        for name in ["quick", "slow"] {
+            assert_eq!(load(&store, name).await, Some(numbered(name, 7)));
+        }
+    }
+}
+
+/// As after a crash between a statement, which MySQL commits by itself, and the
+/// note that it ran.
+#[tokio::test(flavor = "multi_thread")]
+async fn migrations_that_ran_already_run_again() {
+    for implementation in [Implementation::Sqlite, Implementation::Mysql] {
+        let database = implementation.new_database();
+        let store = database.open().await;
+        apply(&*store, &numbered("kept", 7)).await;
+        let identity = store.identity().to_owned();
+        drop(store);
+        database.execute("DELETE FROM __diesel_schema_migrations");
+        let store = database.open().await;
+        assert_eq!(load(&*store, "kept").await, Some(numbered("kept", 7)));
+        assert_eq!(store.identity(), identity);
+    }
 }

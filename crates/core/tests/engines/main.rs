@@ -9,6 +9,7 @@
     reason = "a test that fails says why"
 )]
 
+mod conditions;
 mod parts;
 mod racing;
 mod restarts;

@@ -34,7 +34,7 @@ pub(crate) const DRAINER: DrainerSettings = DrainerSettings {
     batch_max: 100,
     parallel_max: 4,
 };
-const LIFETIMES: Lifetimes = Lifetimes {
+pub(crate) const LIFETIMES: Lifetimes = Lifetimes {
     clean: Duration::from_secs(60),
     absent: Duration::from_secs(60),
     in_doubt: Duration::from_secs(30),

@@ -605,3 +605,25 @@ async fn versions_go_on_above_the_note_when_every_segment_is_gone() {
     drop(journal);
     assert_eq!(waiting(&open(&folder, ONE_SEGMENT)).await, after);
 }
+
+/// As on a full disk, where a note that is not there yet cannot be made.
+#[tokio::test]
+async fn what_is_drained_is_freed_also_when_it_cannot_be_noted() {
+    let folder = TempDir::new().unwrap();
+    let journal = open(&folder, A_SEGMENT_A_FRAME);
+    append(&journal, "one").await;
+    let last = append(&journal, "two").await.pop().unwrap();
+    append(&journal, "three").await;
+    std::fs::create_dir(folder.path().join("acknowledged")).unwrap();
+    journal.acknowledge(SHARD, last.version, &[]).await.unwrap();
+    assert_eq!(
+        waiting(&journal).await.len(),
+        3,
+        "what was not drained is there"
+    );
+    assert_eq!(
+        segment::list(folder.path()).unwrap(),
+        [2],
+        "what was drained takes no space"
+    );
+}
