@@ -72,6 +72,7 @@ mod restarts;
 mod sizes;
 
 mod settings;
+mod stops;
 mod together;
 
 use test_support::parts::Parts;

@@ -1,0 +1,130 @@
+//! Being told to stop: at any moment, and in the time that the settings give.
+
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use test_support::service::{Service, ServiceProcess};
+
+use crate::api::{Api, record};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn terminate(process: &Child) {
+    let sent = Command::new("kill").arg(process.id().to_string()).status();
+    assert!(sent.unwrap().success());
+}
+
+/// The exit code, within [`PATIENCE`].
+fn exit_code(process: &mut Child) -> Option<i32> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(status) = process.try_wait().unwrap() {
+            return status.code();
+        }
+        if Instant::now() > deadline {
+            process.kill().unwrap();
+            process.wait().unwrap();
+            panic!("still running");
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_service_that_waits_for_its_database_stops_when_it_is_told_to() {
+    for service in Service::all() {
+        let folder = TempDir::new().unwrap();
+        let mut process = service
+            .command()
+            .current_dir(folder.path())
+            .env("LISTEN", "127.0.0.1:0")
+            // Nothing listens on port 1.
+            .env("DATABASE_URL", "mysql://root:root@127.0.0.1:1/users")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Its first complaint says that it waits.
+        let mut complaint = [0; 1];
+        let mut stderr = process.stderr.take().unwrap();
+        std::io::Read::read_exact(&mut stderr, &mut complaint).unwrap();
+        let drained = thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
+        terminate(&process);
+        assert_eq!(exit_code(&mut process), Some(0), "{}", service.name());
+        drained.join().unwrap().unwrap();
+    }
+}
+
+#[test]
+fn a_service_that_has_just_begun_to_listen_stops_when_it_is_told_to() {
+    for service in Service::all() {
+        for _ in 0..5 {
+            let mut process = ServiceProcess::start(service, &[]);
+            let status = process.terminate();
+            assert!(status.success(), "{status}: {}", process.logs());
+        }
+    }
+}
+
+#[test]
+fn a_client_that_never_ends_its_request_does_not_hold_up_a_stop() {
+    for service in Service::all() {
+        let mut process = ServiceProcess::start(service, &[("SHUTDOWN_DEADLINE_S", "2")]);
+        let api = Api::at(service, process.base_url());
+        api.must_write(&record("kept", 30, "Engineer"));
+        let address = process.base_url().trim_start_matches("http://").to_owned();
+        let mut client = TcpStream::connect(address).unwrap();
+        let head = format!(
+            "POST {} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{",
+            service.write_path()
+        );
+        client.write_all(head.as_bytes()).unwrap();
+        // Answered after the head above was read, as the workers are told of
+        // connections in turn.
+        for _ in 0..8 {
+            assert_eq!(api.get("kept").status, 200);
+        }
+        let began = Instant::now();
+        let status = process.terminate();
+        let took = began.elapsed();
+        assert!(status.success(), "{status}: {}", process.logs());
+        assert!(took < Duration::from_secs(4), "{took:?}");
+    }
+}
+
+/// As a log collector that dies: every line that is logged from then on fails.
+#[test]
+fn a_log_that_nobody_reads_stops_nothing() {
+    for service in Service::all() {
+        let folder = TempDir::new().unwrap();
+        let mut process = service
+            .command()
+            .current_dir(folder.path())
+            .env("LISTEN", "127.0.0.1:0")
+            .env("LOG", "trace")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(process.stderr.take());
+        let mut announced = String::new();
+        let mut stdout = std::io::BufReader::new(process.stdout.take().unwrap());
+        while !announced.contains("try") {
+            let read = std::io::BufRead::read_line(&mut stdout, &mut announced).unwrap();
+            assert!(read > 0, "{} ended: {announced}", service.name());
+        }
+        let address = announced
+            .split_whitespace()
+            .find(|word| word.starts_with("http://"));
+        let api = Api::at(service, address.unwrap());
+        api.must_write(&record("kept", 30, "Engineer"));
+        api.settle();
+        assert_eq!(api.all_users(10).len(), 1, "it was drained");
+        terminate(&process);
+        assert_eq!(exit_code(&mut process), Some(0), "{}", service.name());
+    }
+}
