@@ -28,8 +28,12 @@ static MARK_CLEAN: LazyLock<Script> = LazyLock::new(|| {
         include_str!("redis/mark_clean.lua")
     ))
 });
-static BEGIN_WRITE: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("redis/begin_write.lua")));
+static BEGIN_WRITE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("../redis/next_version.lua"),
+        include_str!("redis/begin_write.lua")
+    ))
+});
 static SETTLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/settle.lua")));
 
 /// The cache in Redis, which any number of processes may share.

@@ -17,8 +17,12 @@ use crate::redis::{Call, Redis, encode_version, milliseconds, parse_version};
 use crate::shard::Shard;
 use crate::version::Version;
 
-static APPEND: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("redis_stream/append.lua")));
+static APPEND: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("../redis/next_version.lua"),
+        include_str!("redis_stream/append.lua")
+    ))
+});
 static ACKNOWLEDGE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
         include_str!("../redis/mark_clean.lua"),

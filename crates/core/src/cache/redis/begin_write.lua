@@ -1,12 +1,10 @@
 -- Issues a version to each key, in order, and marks the key in doubt.
 -- KEYS: clock, entries. ARGV: lifetime of the mark in ms.
 -- Returns the versions.
-local last = redis.call('GET', KEYS[1])
-if not last then
-  return redis.error_reply('UNSEEDED the clock does not know the newest version')
+local version = next_version(KEYS[1])
+if not version then
+  return unseeded()
 end
-local time = redis.call('TIME')
-local version = math.max(tonumber(time[1]) * 1000000 + tonumber(time[2]), tonumber(last) + 1)
 local versions = {}
 for i = 2, #KEYS do
   local digits = string.format('%016.0f', version)

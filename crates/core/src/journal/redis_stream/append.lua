@@ -4,12 +4,10 @@
 -- delete).
 -- Returns for each write its version, 'failed' if the condition does not hold,
 -- or 'unknown' if that cannot be told from the cache.
-local last = redis.call('GET', KEYS[1])
-if not last then
-  return redis.error_reply('UNSEEDED the clock does not know the newest version')
+local version = next_version(KEYS[1])
+if not version then
+  return unseeded()
 end
-local time = redis.call('TIME')
-local version = math.max(tonumber(time[1]) * 1000000 + tonumber(time[2]), tonumber(last) + 1)
 local answers = {}
 for i = 1, #KEYS - 2 do
   local entry, condition, key, body = KEYS[i + 2], ARGV[3 * i - 2], ARGV[3 * i - 1], ARGV[3 * i]
