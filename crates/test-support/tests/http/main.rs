@@ -39,6 +39,8 @@ mod answers;
 #[macro_use]
 mod arbitrary;
 #[macro_use]
+mod backlog;
+#[macro_use]
 mod bodies;
 #[macro_use]
 mod deletes;
@@ -98,6 +100,16 @@ macro_rules! topics_of_parts {
     };
 }
 
+/// Topics of one service on one set of parts.
+macro_rules! topics_of_both {
+    (WriteBehind, RedisMariaDb) => {
+        mod backlog {
+            backlog!();
+        }
+    };
+    ($service:ident, $parts:ident) => {};
+}
+
 macro_rules! combinations {
     ($($module:ident: $service:ident, $parts:ident;)+) => {
         $(
@@ -128,6 +140,7 @@ macro_rules! combinations {
 
                 topics_of_service!($service);
                 topics_of_parts!($parts);
+                topics_of_both!($service, $parts);
             }
         )+
 
