@@ -39,13 +39,32 @@ impl Signals {
     ) -> Option<T> {
         let work = tokio::spawn(work);
         tokio::select! {
-            // A panic of the work ends the process as a stop does; its message
-            // is on standard error.
-            done = work => done.ok(),
+            done = work => match done {
+                Ok(done) => Some(done),
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            },
             name = self.next() => {
                 tracing::info!(signal = name, "stopping before the start is complete");
                 None
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn work_that_ends_first_is_not_stopped() {
+        let mut signals = Signals::listen().unwrap();
+        assert_eq!(signals.unless_stopped(async { 7 }).await, Some(7));
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "broken")]
+    async fn a_panic_of_the_work_is_not_taken_for_a_stop() {
+        let mut signals = Signals::listen().unwrap();
+        signals.unless_stopped(async { panic!("broken") }).await;
     }
 }
