@@ -133,12 +133,11 @@ impl Drainer {
         self.stop.send_replace(true);
         let mut tasks =
             std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        let ended = async { while tasks.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout_at(deadline, ended).await;
         // What is cut off here is in the journal, and applying it again at the
-        // next start changes nothing.
-        let _ = tokio::time::timeout_at(deadline, async {
-            while tasks.join_next().await.is_some() {}
-        })
-        .await;
+        // next start changes nothing. On return nobody uses the parts any more.
+        tasks.shutdown().await;
     }
 }
 
