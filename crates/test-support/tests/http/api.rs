@@ -97,16 +97,21 @@ impl Api {
     #[track_caller]
     pub(crate) fn all_users(&self, limit: usize) -> Vec<Value> {
         let mut users = Vec::new();
+        let mut path = format!("/users?limit={limit}");
         let mut after = String::new();
         loop {
-            let page = self.client.get(&format!("/users?limit={limit}{after}"));
+            let page = self.client.get(&path);
             assert_eq!(page.status, 200, "{}", shown(&page));
             let page = page.json();
             users.extend(page["users"].as_array().unwrap().iter().cloned());
-            match &page["next"] {
-                Value::Null => return users,
-                next => after = format!("&after={}", encoded(next.as_str().unwrap())),
-            }
+            let Value::String(next) = &page["next"] else {
+                assert_eq!(page["next"], Value::Null);
+                return users;
+            };
+            // Or this would not end.
+            assert!(*next > after, "{next:?} after {after:?}");
+            after.clone_from(next);
+            path = format!("/users?limit={limit}&after={}", encoded(&after));
         }
     }
 
