@@ -2,7 +2,7 @@
 //! another name.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use test_support::http::Response;
@@ -166,8 +166,12 @@ pub(crate) fn what_does_not_need_the_database_goes_on(turn: &Turn) {
     assert!(metrics.sum("journal_depth_bytes", &[]) > 0.0);
     assert!(metrics.sum("journal_oldest_age_seconds", &[]) >= oldest_age_ms as f64 / 1000.0);
     for timeout_s in [0, 1] {
+        let began = Instant::now();
         let path = format!("/flush?timeout_s={timeout_s}");
         expect_problem(&api.client().request("POST", &path, &[], None), 504);
+        let waited = began.elapsed();
+        assert!(waited >= Duration::from_secs(timeout_s), "{waited:?}");
+        assert!(waited < Duration::from_secs(timeout_s + 5), "{waited:?}");
     }
     site.database.restore();
 

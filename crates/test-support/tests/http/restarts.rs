@@ -19,6 +19,7 @@ checks!(restarts:
     a_burst_that_was_acknowledged_before_a_kill_is_kept,
     every_write_that_was_acknowledged_when_the_kill_came_is_kept,
     a_stop_answers_what_is_in_flight_and_leaves_nothing_undrained,
+    a_write_is_newer_than_all_that_the_database_had_at_the_start,
 );
 
 const THREADS: usize = 8;
@@ -247,4 +248,41 @@ pub(crate) fn a_stop_answers_what_is_in_flight_and_leaves_nothing_undrained(turn
     }
     running.start_again();
     expect_all(&running, &acknowledged, &unknown);
+}
+
+pub(crate) fn a_write_is_newer_than_all_that_the_database_had_at_the_start(turn: &Turn) {
+    // The clock of the parts' own cache, and that of the process.
+    for env in [[].as_slice(), &[("CACHE_URL", "memory:")]] {
+        let running = turn.parts().start_with(turn.service(), env);
+        expect_newer_than_the_database(running);
+    }
+}
+
+fn expect_newer_than_the_database(mut running: RunningService) {
+    const YEAR_US: u64 = 365 * 24 * 3600 * 1_000_000;
+    let written = Api::of(&running).must_write(&record("there", 30, "Engineer"));
+    assert!(running.terminate().success());
+    let mut future = written;
+    if let Some(database) = running.database() {
+        // As after a clock that was wrong, or on another machine.
+        future += YEAR_US;
+        database.query_rows(&format!(
+            "INSERT INTO users (name, age, occupation, version) VALUES ('ahead', 1, 'x', {future})"
+        ));
+    }
+    running.start_again();
+    let api = Api::of(&running);
+    if running.database().is_some() {
+        let read = api.get("ahead");
+        assert_eq!(read.json(), record("ahead", 1, "x"));
+        assert_eq!(version(&read), future);
+    }
+    for name in ["ahead", "there", "elsewhere"] {
+        let written = api.must_write(&record(name, 2, "Engineer"));
+        assert!(written > future, "{written} {future}");
+        api.settle();
+        assert_eq!(api.must_get(name), record(name, 2, "Engineer"));
+    }
+    let expected = ["ahead", "elsewhere", "there"].map(|name| record(name, 2, "Engineer"));
+    assert_eq!(api.all_users(10), expected);
 }
