@@ -14,6 +14,7 @@
 mod suite;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -963,12 +964,10 @@ async fn a_mysql_database_is_read_and_written_by_several_processes_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn mysql_a_query_that_took_too_long_gives_its_answer_to_nobody_else() {
     let database = TestDatabase::create();
-    let url = match DatabaseUrl::parse(&database.url()).unwrap() {
-        DatabaseUrl::Mysql(url) => url,
-        other => panic!("{other:?}"),
-    };
     let patience = Duration::from_millis(300);
-    let store = MysqlStore::open(url, 1, patience).await.unwrap();
+    let store = MysqlStore::open(mysql_secret(&database), 1, patience)
+        .await
+        .unwrap();
     for name in ["slow", "quick"] {
         store.apply(&[numbered(name, 7)]).await.unwrap();
     }
@@ -1006,5 +1005,35 @@ async fn migrations_that_ran_already_run_again() {
         let store = database.open().await;
         assert_eq!(load(&*store, "kept").await, Some(numbered("kept", 7)));
         assert_eq!(store.identity(), identity);
+    }
+}
+
+/// The newest first, as an operator who goes back to an older release would.
+#[tokio::test(flavor = "multi_thread")]
+async fn migrations_that_are_undone_leave_nothing_and_may_run_again() {
+    for (implementation, folder) in [
+        (Implementation::Sqlite, "sqlite"),
+        (Implementation::Mysql, "mysql"),
+    ] {
+        let database = implementation.new_database();
+        let store = database.open().await;
+        apply(&*store, &numbered("undone", 7)).await;
+        drop(store);
+        let migrations = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations");
+        let folders = std::fs::read_dir(migrations.join(folder)).unwrap();
+        let mut folders: Vec<_> = folders.map(|folder| folder.unwrap().path()).collect();
+        folders.sort();
+        for folder in folders.iter().rev() {
+            let down = std::fs::read_to_string(folder.join("down.sql")).unwrap();
+            assert!(
+                !down.trim().is_empty(),
+                "{} undoes nothing",
+                folder.display()
+            );
+            database.execute(&down);
+        }
+        database.execute("DELETE FROM __diesel_schema_migrations");
+        let store = database.open().await;
+        assert_eq!(load(&*store, "undone").await, None);
     }
 }
