@@ -11,10 +11,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::problem::{FieldError, Problem};
-
-/// Characters of an unknown field's name that an answer repeats.
-const ECHO_MAX_CHARS: usize = 64;
+use crate::problem::{FieldErrors, Problem};
 
 /// The user in `body`; `path_name` is the one that the path names, which the
 /// body may then leave out.
@@ -36,10 +33,7 @@ pub fn parse_name(body: &[u8]) -> Result<String, Problem> {
     let mut fields = Fields::parse(body)?;
     let name = fields.name(None)?;
     fields.refuse_the_rest();
-    match name {
-        Some(name) if fields.errors.is_empty() => Ok(name),
-        _ => Err(Problem::fields(fields.errors)),
-    }
+    fields.errors.finish(name)
 }
 
 /// The name that a path or query gives, checked.
@@ -47,10 +41,11 @@ pub fn parse_name(body: &[u8]) -> Result<String, Problem> {
 /// # Errors
 /// `422` naming `field`.
 pub fn checked_name(name: String, field: &str) -> Result<String, Problem> {
-    match check_name(&name) {
-        Ok(()) => Ok(name),
-        Err(detail) => Err(Problem::fields(vec![FieldError::new(field, detail)])),
+    let mut errors = FieldErrors::default();
+    if let Err(detail) = check_name(&name) {
+        errors.add(field, detail);
     }
+    errors.finish(Some(name))
 }
 
 #[derive(Deserialize)]
@@ -97,20 +92,21 @@ fn careful_user(body: &[u8], path_name: Option<&str>) -> Result<User, Problem> {
     let age = fields.age();
     let occupation = fields.text("occupation", check_occupation)?;
     fields.refuse_the_rest();
-    match (name, age, occupation) {
-        (Some(name), Some(age), Some(occupation)) if fields.errors.is_empty() => Ok(User {
+    let user = match (name, age, occupation) {
+        (Some(name), Some(age), Some(occupation)) => Some(User {
             name,
             age,
             occupation,
         }),
-        _ => Err(Problem::fields(fields.errors)),
-    }
+        _ => None,
+    };
+    fields.errors.finish(user)
 }
 
 /// The fields of a JSON object, as they stand in it.
 struct Fields<'a> {
     values: BTreeMap<String, &'a RawValue>,
-    errors: Vec<FieldError>,
+    errors: FieldErrors,
 }
 
 impl<'a> Fields<'a> {
@@ -137,22 +133,14 @@ impl<'a> Fields<'a> {
             serde_json::from_str(whole.get()).map_err(|error| not_json(&error))?;
         let mut fields = Fields {
             values: BTreeMap::new(),
-            errors: Vec::new(),
+            errors: FieldErrors::default(),
         };
         for (name, value) in pairs.0 {
             if fields.values.insert(name.clone(), value).is_some() {
-                fields.wrong(&name, "is there more than once");
+                fields.errors.add(&name, "is there more than once");
             }
         }
         Ok(fields)
-    }
-
-    fn wrong(&mut self, field: &str, detail: &'static str) {
-        let field: String = field.chars().take(ECHO_MAX_CHARS).collect();
-        // One reason a field is enough: the first, which is the plainest.
-        if !self.errors.iter().any(|error| error.field == field) {
-            self.errors.push(FieldError::new(field, detail));
-        }
     }
 
     fn name(&mut self, path_name: Option<&str>) -> Result<Option<String>, Problem> {
@@ -162,7 +150,8 @@ impl<'a> Fields<'a> {
             Some(path_name) => {
                 let name = self.text("name", check_name)?;
                 if name.as_deref().is_some_and(|name| name != path_name) {
-                    self.wrong("name", "must be the name in the path, or be left out");
+                    self.errors
+                        .add("name", "must be the name in the path, or be left out");
                 }
                 Ok(name)
             }
@@ -175,25 +164,25 @@ impl<'a> Fields<'a> {
         check: fn(&str) -> Result<(), &'static str>,
     ) -> Result<Option<String>, Problem> {
         let Some(value) = self.values.remove(field) else {
-            self.wrong(field, "is missing");
+            self.errors.add(field, "is missing");
             return Ok(None);
         };
         if !value.get().starts_with('"') {
-            self.wrong(field, "must be a text");
+            self.errors.add(field, "must be a text");
             return Ok(None);
         }
         // Its grammar was checked; what can be wrong still is half of a
         // surrogate pair, which no UTF-8 can hold.
         let text: String = serde_json::from_str(value.get()).map_err(|error| not_json(&error))?;
         if let Err(detail) = check(&text) {
-            self.wrong(field, detail);
+            self.errors.add(field, detail);
         }
         Ok(Some(text))
     }
 
     fn age(&mut self) -> Option<u8> {
         let Some(value) = self.values.remove("age") else {
-            self.wrong("age", "is missing");
+            self.errors.add("age", "is missing");
             return None;
         };
         // Only digits: -0, 30.0 and 3e1 are whole numbers too, and not written so.
@@ -204,12 +193,12 @@ impl<'a> Fields<'a> {
             .filter(|_| value.get() != "-0")
             .ok_or("must be a whole number from 0 to 150")
             .and_then(check_age);
-        age.map_err(|detail| self.wrong("age", detail)).ok()
+        age.map_err(|detail| self.errors.add("age", detail)).ok()
     }
 
     fn refuse_the_rest(&mut self) {
         for field in std::mem::take(&mut self.values).into_keys() {
-            self.wrong(&field, "is not a known field");
+            self.errors.add(&field, "is not a known field");
         }
     }
 }

@@ -13,20 +13,38 @@ use cache_core::error::Error;
 use serde::Serialize;
 
 /// What is wrong with one field of a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FieldError {
-    /// The field's name as it stands in the request.
-    pub field: String,
-    /// What it must be.
-    pub detail: Cow<'static, str>,
+#[derive(Clone, Debug, Serialize)]
+struct FieldError {
+    field: String,
+    detail: Cow<'static, str>,
 }
 
-impl FieldError {
-    /// What is wrong with `field`.
-    pub fn new(field: impl Into<String>, detail: impl Into<Cow<'static, str>>) -> FieldError {
-        FieldError {
-            field: field.into(),
-            detail: detail.into(),
+/// Characters of a field's name that an answer repeats: clients choose it.
+const FIELD_ECHO_MAX_CHARS: usize = 64;
+
+/// What is wrong with a request, field by field.
+#[derive(Clone, Debug, Default)]
+pub struct FieldErrors(Vec<FieldError>);
+
+impl FieldErrors {
+    /// Notes that `field` is wrong. One reason a field is enough: the first,
+    /// which is the plainest.
+    pub fn add(&mut self, field: &str, detail: impl Into<Cow<'static, str>>) {
+        let field: String = field.chars().take(FIELD_ECHO_MAX_CHARS).collect();
+        if !self.0.iter().any(|error| error.field == field) {
+            let detail = detail.into();
+            self.0.push(FieldError { field, detail });
+        }
+    }
+
+    /// `value`, where nothing was wrong; it is `None` only where something was.
+    ///
+    /// # Errors
+    /// `422` with every field that was.
+    pub fn finish<T>(self, value: Option<T>) -> Result<T, Problem> {
+        match value {
+            Some(value) if self.0.is_empty() => Ok(value),
+            _ => Err(Problem::fields(self.0)),
         }
     }
 }
@@ -69,7 +87,7 @@ impl Problem {
     }
 
     /// `422`: the request can be read, and these fields are wrong.
-    pub fn fields(errors: Vec<FieldError>) -> Problem {
+    fn fields(errors: Vec<FieldError>) -> Problem {
         let named: Vec<&str> = errors.iter().map(|error| error.field.as_str()).collect();
         let detail = format!("not a valid request: {}", named.join(", "));
         Problem {

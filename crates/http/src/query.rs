@@ -3,13 +3,13 @@
 use cache_core::user::check_name;
 
 use crate::path::decode;
-use crate::problem::{FieldError, Problem};
+use crate::problem::{FieldErrors, Problem};
 
 /// The fields of a query string, each taken once.
 #[derive(Debug)]
 pub struct Query {
     fields: Vec<(String, String)>,
-    errors: Vec<FieldError>,
+    errors: FieldErrors,
 }
 
 impl Query {
@@ -28,7 +28,7 @@ impl Query {
         });
         Ok(Query {
             fields: fields.collect::<Result<_, Problem>>()?,
-            errors: Vec::new(),
+            errors: FieldErrors::default(),
         })
     }
 
@@ -56,7 +56,7 @@ impl Query {
                     range.start(),
                     range.end()
                 );
-                self.errors.push(FieldError::new(field, detail));
+                self.errors.add(field, detail);
                 default
             }
         }
@@ -66,7 +66,7 @@ impl Query {
     pub fn name(&mut self, field: &'static str) -> Option<String> {
         let name = self.take(field)?;
         if let Err(detail) = check_name(&name) {
-            self.errors.push(FieldError::new(field, detail));
+            self.errors.add(field, detail);
         }
         Some(name)
     }
@@ -77,19 +77,10 @@ impl Query {
     /// `422` with every field that is wrong, unknown, or there twice.
     pub fn finish(mut self) -> Result<(), Problem> {
         for (field, _) in self.fields {
-            let field: String = field.chars().take(64).collect();
-            if !self.errors.iter().any(|error| error.field == field) {
-                self.errors.push(FieldError::new(
-                    field,
-                    "is not a known field, or is there more than once",
-                ));
-            }
+            let detail = "is not a known field, or is there more than once";
+            self.errors.add(&field, detail);
         }
-        if self.errors.is_empty() {
-            Ok(())
-        } else {
-            Err(Problem::fields(self.errors))
-        }
+        self.errors.finish(Some(()))
     }
 }
 
