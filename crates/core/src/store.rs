@@ -31,8 +31,9 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The record of `key`, a tombstone included; `None` if there never was one.
     async fn load(&self, key: &Key) -> Result<Option<Record>>;
 
-    /// The records of `keys`, tombstones included, in no particular order;
-    /// those that never were are left out.
+    /// The records of `keys`, tombstones included, in no particular order.
+    /// Those that never were are left out, and so are, with a line in the log,
+    /// rows that no service can have written. [`Store::page`] does the same.
     async fn load_many(&self, keys: &[Key]) -> Result<Vec<Record>>;
 
     /// Live records in the order of their keys' bytes, from the first one

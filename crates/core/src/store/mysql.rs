@@ -124,6 +124,7 @@ async fn attempts<T>(
     pool: &Pool<AsyncMysqlConnection>,
     operation: &impl for<'c> Fn(&'c mut AsyncMysqlConnection) -> Operation<'c, T>,
 ) -> Result<T> {
+    let mut may_repeat = true;
     loop {
         let connection = pool.get().await.map_err(unavailable)?;
         let reused = Object::metrics(&connection).recycle_count > 0;
@@ -136,7 +137,8 @@ async fn attempts<T>(
                 drop(lent.0.take());
                 return Ok(answer);
             }
-            Err(_) if reused => {
+            Err(_) if reused && may_repeat => {
+                may_repeat = false;
                 // None of the others is better.
                 pool.retain(|_, _| false);
             }
