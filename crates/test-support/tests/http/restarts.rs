@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
-use std::{mem, thread};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use test_support::http::Response;
 use test_support::parts::RunningService;
 
 use crate::api::{Api, CacheStatus, cache_status, record, version};
@@ -23,6 +23,7 @@ checks!(restarts:
 );
 
 const THREADS: usize = 8;
+const ENOUGH_WITHIN: Duration = Duration::from_secs(60);
 
 /// What the record of a name in a burst is.
 fn burst_record(name: &str) -> Value {
@@ -127,44 +128,76 @@ pub(crate) fn every_write_that_was_acknowledged_when_the_kill_came_is_kept(turn:
     const ACKNOWLEDGED_BEFORE_THE_KILL: usize = 150;
     let mut running = turn.start();
     let api = Api::of(&running);
+    let (acknowledged, unknown) = write_into_a_cut(
+        &api,
+        THREADS,
+        ACKNOWLEDGED_BEFORE_THE_KILL,
+        |_| Outcome::Unknown,
+        || {
+            running.process().kill_9();
+        },
+    );
+    running.start_again();
+    assert!(acknowledged.len() >= ACKNOWLEDGED_BEFORE_THE_KILL);
+    expect_all(&running, &acknowledged, &unknown);
+}
+
+/// What an answer other than `200` says of its write.
+enum Outcome {
+    Unknown,
+    DidNotTakePlace,
+}
+
+/// Writes from several threads, each until a write of its own is not acknowledged, and makes the cut when
+/// `enough` are. Returns the names that were acknowledged, and those of whose writes nobody can tell:
+/// where there was no answer, or one of which `refused` says so.
+fn write_into_a_cut(
+    api: &Api,
+    threads: usize,
+    enough: usize,
+    refused: fn(&Response) -> Outcome,
+    cut: impl FnOnce(),
+) -> (BTreeSet<String>, BTreeSet<String>) {
     let acknowledged = Mutex::new(BTreeSet::new());
     let unknown = Mutex::new(BTreeSet::new());
-    let count = AtomicUsize::new(0);
+    let deadline = Instant::now() + ENOUGH_WITHIN;
     thread::scope(|scope| {
-        for thread in 0..THREADS {
-            let (api, acknowledged, unknown, count) = (&api, &acknowledged, &unknown, &count);
+        for thread in 0..threads {
+            let (acknowledged, unknown) = (&acknowledged, &unknown);
             scope.spawn(move || {
                 for number in 0.. {
-                    let name = format!("race {thread} {number}");
+                    let name = format!("cut {thread} {number}");
                     let body = burst_record(&name).to_string();
                     let headers = [("Content-Type", "application/json")];
                     let path = api.service.write_path();
                     let answer =
                         api.client()
                             .try_request("POST", path, &headers, Some(body.as_bytes()));
-                    match answer {
+                    let outcome = match answer {
                         Ok(answer) if answer.status == 200 => {
                             acknowledged.lock().unwrap().insert(name);
-                            count.fetch_add(1, Ordering::SeqCst);
+                            continue;
                         }
-                        _ => {
-                            unknown.lock().unwrap().insert(name);
-                            return;
-                        }
+                        Ok(answer) => refused(&answer),
+                        // The connection was refused, or closed.
+                        Err(_) => Outcome::Unknown,
+                    };
+                    if let Outcome::Unknown = outcome {
+                        unknown.lock().unwrap().insert(name);
                     }
+                    return;
                 }
             });
         }
-        while count.load(Ordering::SeqCst) < ACKNOWLEDGED_BEFORE_THE_KILL {
+        while acknowledged.lock().unwrap().len() < enough && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(1));
         }
-        running.process().kill_9();
+        // In any case, or the threads would go on for ever.
+        cut();
     });
-    running.start_again();
-    let acknowledged = mem::take(&mut *acknowledged.lock().unwrap());
-    assert!(acknowledged.len() >= ACKNOWLEDGED_BEFORE_THE_KILL);
-    let unknown = mem::take(&mut *unknown.lock().unwrap());
-    expect_all(&running, &acknowledged, &unknown);
+    let acknowledged = acknowledged.into_inner().unwrap();
+    assert!(acknowledged.len() >= enough, "{}", acknowledged.len());
+    (acknowledged, unknown.into_inner().unwrap())
 }
 
 /// Expects the record of every name that was acknowledged, in the service and in the database, and of the
@@ -200,46 +233,16 @@ fn expect_all(
 pub(crate) fn a_stop_answers_what_is_in_flight_and_leaves_nothing_undrained(turn: &Turn) {
     let mut running = turn.start();
     let api = Api::of(&running);
-    let acknowledged = Mutex::new(BTreeSet::new());
-    let unknown = Mutex::new(BTreeSet::new());
-    let count = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        for thread in 0..4 {
-            let (api, acknowledged, unknown, count) = (&api, &acknowledged, &unknown, &count);
-            scope.spawn(move || {
-                for number in 0.. {
-                    let name = format!("stop {thread} {number}");
-                    let body = burst_record(&name).to_string();
-                    let headers = [("Content-Type", "application/json")];
-                    let path = api.service.write_path();
-                    let answer =
-                        api.client()
-                            .try_request("POST", path, &headers, Some(body.as_bytes()));
-                    match answer {
-                        Ok(answer) if answer.status == 200 => {
-                            acknowledged.lock().unwrap().insert(name);
-                            count.fetch_add(1, Ordering::SeqCst);
-                        }
-                        Ok(answer) => {
-                            expect_problem(&answer, 503);
-                            return;
-                        }
-                        // The connection was refused, or closed while it was idle.
-                        Err(_) => {
-                            unknown.lock().unwrap().insert(name);
-                            return;
-                        }
-                    }
-                }
-            });
-        }
-        while count.load(Ordering::SeqCst) < 50 {
-            thread::sleep(Duration::from_millis(1));
-        }
-        assert!(running.terminate().success());
-    });
-    let acknowledged = mem::take(&mut *acknowledged.lock().unwrap());
-    let unknown = mem::take(&mut *unknown.lock().unwrap());
+    let (acknowledged, unknown) = write_into_a_cut(
+        &api,
+        4,
+        50,
+        |answer| {
+            expect_problem(answer, 503);
+            Outcome::DidNotTakePlace
+        },
+        || assert!(running.terminate().success()),
+    );
     if let Some(database) = running.database() {
         // Already before it starts again.
         let rows = database.query_rows("SELECT name FROM users");

@@ -18,6 +18,19 @@ fn terminate(process: &Child) {
     assert!(sent.unwrap().success());
 }
 
+/// Starts the service past `ServiceProcess`, which waits until it listens and keeps reading its log.
+fn spawn(service: Service, folder: &TempDir, env: (&str, &str)) -> Child {
+    service
+        .command()
+        .current_dir(folder.path())
+        .env("LISTEN", "127.0.0.1:0")
+        .env(env.0, env.1)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
 /// The exit code, within [`PATIENCE`].
 fn exit_code(process: &mut Child) -> Option<i32> {
     let deadline = Instant::now() + PATIENCE;
@@ -38,16 +51,9 @@ fn exit_code(process: &mut Child) -> Option<i32> {
 fn a_service_that_waits_for_its_database_stops_when_it_is_told_to() {
     for service in Service::all() {
         let folder = TempDir::new().unwrap();
-        let mut process = service
-            .command()
-            .current_dir(folder.path())
-            .env("LISTEN", "127.0.0.1:0")
-            // Nothing listens on port 1.
-            .env("DATABASE_URL", "mysql://root:root@127.0.0.1:1/users")
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        // Nothing listens on port 1.
+        let nowhere = ("DATABASE_URL", "mysql://root:root@127.0.0.1:1/users");
+        let mut process = spawn(service, &folder, nowhere);
         // Its first complaint says that it waits.
         let mut complaint = [0; 1];
         let mut stderr = process.stderr.take().unwrap();
@@ -101,15 +107,7 @@ fn a_client_that_never_ends_its_request_does_not_hold_up_a_stop() {
 fn a_log_that_nobody_reads_stops_nothing() {
     for service in Service::all() {
         let folder = TempDir::new().unwrap();
-        let mut process = service
-            .command()
-            .current_dir(folder.path())
-            .env("LISTEN", "127.0.0.1:0")
-            .env("LOG", "trace")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut process = spawn(service, &folder, ("LOG", "trace"));
         drop(process.stderr.take());
         let mut announced = String::new();
         let mut stdout = std::io::BufReader::new(process.stdout.take().unwrap());
