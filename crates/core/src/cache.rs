@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use crate::error::Result;
 use crate::health::PartHealth;
 use crate::record::{Key, Record};
+use crate::seed::StoredVersions;
 use crate::version::Version;
 
 /// What a cache holds of a key.
@@ -75,6 +76,10 @@ pub trait Cache: Debug + Send + Sync + 'static {
     async fn get(&self, key: &Key) -> Result<Lookup>;
 
     /// Asks for the right to fill `key`, which [`Cache::get`] did not find.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Unseeded`] before [`Cache::raise`], from a cache
+    /// that others use too: what it lacks may be waiting in the journal.
     async fn begin_fill(&self, key: &Key) -> Result<FillStart>;
 
     /// Holds a record read from the database, if `ticket` is still valid, that
@@ -100,8 +105,13 @@ pub trait Cache: Debug + Send + Sync + 'static {
     /// have settled and been forgotten meanwhile.
     async fn settle(&self, records: &[Record]) -> Result<()>;
 
-    /// Seeds the version clock: what it issues from now on is newer than `floor`.
-    async fn raise(&self, floor: Version) -> Result<()>;
+    /// Forgets a version that will never be in the database, where it is still
+    /// the one held.
+    async fn discard(&self, key: &Key, version: Version) -> Result<()>;
+
+    /// Seeds the version clock: what it issues from now on is newer than all
+    /// that the database has.
+    async fn raise(&self, stored: &dyn StoredVersions) -> Result<()>;
 
     /// Whether the cache answers. Reads only.
     async fn health(&self) -> PartHealth;

@@ -1,31 +1,32 @@
 //! The drainer: takes what waits in the journal to the database.
 
-use std::fmt::Debug;
-use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicU64, Ordering};
+mod apply;
+mod drain;
+mod keeper;
+mod shard_loop;
+mod wake;
+
+pub use drain::{Drain, Drained};
+pub use wake::Wake;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::cache::Cache;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::journal::Journal;
-use crate::record::{Key, newest_per_key};
+use crate::lease::Leases;
+use crate::seeder::Seeder;
 use crate::shard::Shard;
 use crate::store::Store;
 use crate::telemetry;
 use crate::version::Version;
 
-/// The first wait after a failed drain; it doubles up to [`BACK_OFF_MAX`].
-const BACK_OFF_MIN: Duration = Duration::from_millis(50);
-const BACK_OFF_MAX: Duration = Duration::from_secs(5);
-/// How often a shard is looked at though nobody in this process appended to
-/// it: what a process that died left behind is found by this.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+use shard_loop::ShardLoop;
 
 /// How to drain.
 #[derive(Clone, Copy, Debug)]
@@ -34,39 +35,21 @@ pub struct DrainerSettings {
     pub batch_max: usize,
     /// Most shards that are drained at the same time.
     pub parallel_max: usize,
+    /// How long to wait for more before a batch that is not full is drained.
+    pub linger: Duration,
 }
 
-/// What one step did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Drained {
-    /// Entries taken from the journal.
-    pub entries: usize,
-    /// Rows applied to the database: one a key.
-    pub rows: usize,
-}
-
-/// Runs one loop a shard over [`Drain::once`].
+/// Runs one loop a shard over [`Drain::once`], in the shards that this process
+/// holds a lease on.
 #[derive(Debug)]
 pub struct Drainer {
     drain: Arc<Drain>,
+    leases: Arc<dyn Leases>,
     wake: Wake,
     progress: watch::Receiver<()>,
     stop: watch::Sender<bool>,
-    tasks: Mutex<JoinSet<()>>,
-}
-
-/// Wakes the loop of a shard.
-#[derive(Clone, Debug)]
-pub struct Wake(Arc<[Notify]>);
-
-impl Wake {
-    /// There is something in `shard`.
-    pub fn wake(&self, shard: Shard) {
-        if let Some(notify) = self.0.get(usize::from(shard.0)) {
-            // Leaves a permit when the loop is not waiting, so that nothing is missed.
-            notify.notify_one();
-        }
-    }
+    loops: Mutex<JoinSet<()>>,
+    keeper: Mutex<JoinSet<()>>,
 }
 
 impl Drainer {
@@ -75,43 +58,50 @@ impl Drainer {
         cache: Arc<dyn Cache>,
         journal: Arc<dyn Journal>,
         store: Arc<dyn Store>,
+        leases: Arc<dyn Leases>,
+        seeder: Arc<Seeder>,
         settings: DrainerSettings,
     ) -> Drainer {
         telemetry::drainer_started();
         let shards = journal.shards();
-        let wake = Wake((0..shards).map(|_| Notify::new()).collect());
+        let wake = Wake::new(shards);
         let (progressed, progress) = watch::channel(());
         let (stop, stopping) = watch::channel(false);
-        let drain = Arc::new(Drain {
-            cache,
-            journal,
-            store,
-            batch_max: settings.batch_max.max(1),
-            turns: Semaphore::new(settings.parallel_max.max(1)),
-            through: (0..shards).map(|_| AtomicU64::new(0)).collect(),
-            progressed,
-        });
-        let mut tasks = JoinSet::new();
+        let drain = Arc::new(Drain::new(cache, journal, store, progressed));
+        let turns = Arc::new(Semaphore::new(settings.parallel_max.max(1)));
+        let mut loops = JoinSet::new();
         for shard in (0..shards).map(Shard) {
-            tasks.spawn(supervise(
-                drain.clone(),
+            let shard_loop = ShardLoop {
+                drain: drain.clone(),
+                leases: leases.clone(),
+                seeder: seeder.clone(),
+                turns: turns.clone(),
                 shard,
-                wake.clone(),
-                stopping.clone(),
-            ));
+                wake: wake.clone(),
+                batch_max: settings.batch_max.max(1),
+                linger: settings.linger,
+                stop: stopping.clone(),
+            };
+            loops.spawn(shard_loop.supervise());
+        }
+        let mut keeper = JoinSet::new();
+        if let Some(lifetime) = leases.lifetime() {
+            keeper.spawn(keeper::keep(leases.clone(), lifetime, wake.clone(), shards));
         }
         Drainer {
             drain,
+            leases,
             wake,
             progress,
             stop,
-            tasks: Mutex::new(tasks),
+            loops: Mutex::new(loops),
+            keeper: Mutex::new(keeper),
         }
     }
 
     /// Wakes the loops.
-    pub fn wake(&self) -> Wake {
-        self.wake.clone()
+    pub fn wake(&self) -> &Wake {
+        &self.wake
     }
 
     /// Changes whenever a batch is in the database.
@@ -121,125 +111,43 @@ impl Drainer {
 
     /// Up to which version this process has drained `shard`.
     pub fn drained_through(&self, shard: Shard) -> Version {
-        let through = self.drain.through.get(usize::from(shard.0));
-        through
-            .and_then(|through| Version::new(through.load(Ordering::Acquire)))
-            .unwrap_or_default()
+        self.drain.through(shard)
     }
 
-    /// Drains what is left, until the journal is empty or the deadline has
-    /// come, and ends the loops.
+    /// Whether this process drains `shard` now.
+    pub fn holds(&self, shard: Shard) -> bool {
+        self.leases.held().holds(shard)
+    }
+
+    /// Which process drains each shard.
+    ///
+    /// # Errors
+    /// When the journal is unavailable.
+    pub async fn holders(&self) -> Result<Vec<Option<String>>> {
+        self.leases.holders().await
+    }
+
+    /// Drains what is left in the shards held, until the journal is empty or the
+    /// deadline has come, ends the loops and hands the shards over.
     pub async fn stop(&self, deadline: Instant) {
         self.stop.send_replace(true);
-        let mut tasks =
-            std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
-        let ended = async { while tasks.join_next().await.is_some() {} };
+        self.wake.hurry();
+        let mut loops = take(&self.loops);
+        let ended = async { while loops.join_next().await.is_some() {} };
         let _ = tokio::time::timeout_at(deadline, ended).await;
         // What is cut off here is in the journal, and applying it again at the
         // next start changes nothing. On return nobody uses the parts any more.
-        tasks.shutdown().await;
-    }
-}
-
-/// The steps of draining, and what the loops share.
-#[derive(Debug)]
-pub struct Drain {
-    cache: Arc<dyn Cache>,
-    journal: Arc<dyn Journal>,
-    store: Arc<dyn Store>,
-    batch_max: usize,
-    turns: Semaphore,
-    through: Box<[AtomicU64]>,
-    progressed: watch::Sender<()>,
-}
-
-impl Drain {
-    /// Takes the oldest batch of `shard` to the database.
-    ///
-    /// # Errors
-    /// When a part is unavailable. The batch, or the rest of it, is in the
-    /// journal still; doing it again is safe.
-    pub async fn once(&self, shard: Shard) -> Result<Drained> {
-        let records = self
-            .journal
-            .read(shard, Version::ZERO, self.batch_max)
-            .await?;
-        let Some(last) = records.last() else {
-            return Ok(Drained {
-                entries: 0,
-                rows: 0,
-            });
-        };
-        let (entries, through) = (records.len(), last.version);
-        let rows = newest_per_key(records);
-        let started = Instant::now();
-        self.store.apply(&rows).await?;
-        // IMPORTANT: only now, when the database has them, may the journal
-        // forget the entries and the cache be allowed to drop the values.
-        let flushed: Vec<(Key, Version)> =
-            rows.into_iter().map(|row| (row.key, row.version)).collect();
-        self.journal.acknowledge(shard, through, &flushed).await?;
-        if !self.journal.holds_cache() {
-            self.cache.mark_clean(&flushed).await?;
-        }
-        if let Some(drained) = self.through.get(usize::from(shard.0)) {
-            drained.fetch_max(through.get(), Ordering::AcqRel);
-        }
-        self.progressed.send_replace(());
-        let drained = Drained {
-            entries,
-            rows: flushed.len(),
-        };
-        telemetry::drained(drained, started.elapsed());
-        Ok(drained)
-    }
-}
-
-/// Starts the loop again should it ever panic: a shard without one would fill
-/// up unseen.
-async fn supervise(drain: Arc<Drain>, shard: Shard, wake: Wake, stop: watch::Receiver<bool>) {
-    loop {
-        let run = run(drain.clone(), shard, wake.clone(), stop.clone());
-        match AssertUnwindSafe(run).catch_unwind().await {
-            Ok(()) => return,
-            Err(_) => telemetry::failed("drain", &Error::Panicked),
-        }
-        tokio::time::sleep(BACK_OFF_MAX).await;
-    }
-}
-
-async fn run(drain: Arc<Drain>, shard: Shard, wake: Wake, mut stop: watch::Receiver<bool>) {
-    let Some(notify) = wake.0.get(usize::from(shard.0)) else {
-        return;
-    };
-    let mut back_off = BACK_OFF_MIN;
-    loop {
-        let stopping = *stop.borrow();
-        let Ok(turn) = drain.turns.acquire().await else {
-            return;
-        };
-        let drained = AssertUnwindSafe(drain.once(shard))
-            .catch_unwind()
-            .await
-            .unwrap_or(Err(Error::Panicked));
-        drop(turn);
-        match drained {
-            Ok(Drained { entries: 0, .. }) if stopping => return,
-            Ok(Drained { entries: 0, .. }) => {
-                // A wake-up since the last look has left its permit.
-                tokio::select! {
-                    () = notify.notified() => {}
-                    () = tokio::time::sleep(LOOK_AGAIN) => {}
-                    _ = stop.changed() => {}
-                }
-            }
-            Ok(_) => back_off = BACK_OFF_MIN,
-            Err(error) => {
-                telemetry::failed("drain", &error);
-                tracing::warn!(shard = shard.0, %error, retry_in_ms = back_off.as_millis() as u64, "cannot drain; the entries stay in the journal");
-                tokio::time::sleep(back_off.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-                back_off = (back_off * 2).min(BACK_OFF_MAX);
+        loops.shutdown().await;
+        let mut keeper = take(&self.keeper);
+        if !keeper.is_empty() {
+            keeper.shutdown().await;
+            if let Err(error) = self.leases.release().await {
+                tracing::warn!(%error, "cannot give the leases back; they end by themselves");
             }
         }
     }
+}
+
+fn take(tasks: &Mutex<JoinSet<()>>) -> JoinSet<()> {
+    std::mem::take(&mut *tasks.lock().unwrap_or_else(PoisonError::into_inner))
 }

@@ -95,6 +95,14 @@ pub trait Engine: Debug + Send + Sync + 'static {
     /// Writes, and returns when the write is as safe as the pattern promises.
     async fn write(&self, write: Write) -> Result<Outcome>;
 
+    /// Waits until the write of `key` that was answered with `version` is
+    /// committed in the database.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::NotPersisted`] after `timeout`;
+    /// [`crate::error::Error::DeadLetter`] when the database refuses it.
+    async fn persisted(&self, key: &Key, version: Version, timeout: Duration) -> Result<()>;
+
     /// A page of live records as the database has them, in the order of keys.
     async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>>;
 

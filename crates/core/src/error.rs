@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The part that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +58,31 @@ pub enum Error {
         /// What and where.
         reason: Arc<str>,
     },
+    /// The part takes the connection but not this record, and will not take it
+    /// when it is repeated either. Nothing of the operation took place.
+    #[error("the {part} refuses a record: {reason}")]
+    Refused {
+        /// Which part.
+        part: Part,
+        /// Why; may quote a part of the record.
+        reason: Arc<str>,
+    },
+    /// The journal holds as much as it may; nothing was written.
+    #[error("the journal is full: {what}")]
+    Full {
+        /// Which limit was met.
+        what: &'static str,
+        /// When there will be room, by the rate at which the journal drains.
+        retry_after: Duration,
+    },
+    /// The write is in the journal, and did not reach the database in the time
+    /// that its caller allowed.
+    #[error("the write is in the journal but not yet in the database")]
+    NotPersisted,
+    /// The write was acknowledged by the journal, and the database refuses it:
+    /// it is among the dead letters.
+    #[error("the database refuses the record; it is among the dead letters")]
+    DeadLetter,
     /// The part refuses what a setting says; waiting does not mend that.
     #[error("{key}: {reason}")]
     BadSetting {
@@ -96,12 +122,24 @@ impl Error {
         }
     }
 
+    /// [`Error::Refused`] with what the part said.
+    pub fn refused(part: Part, reason: impl fmt::Display) -> Error {
+        Error::Refused {
+            part,
+            reason: reason.to_string().into(),
+        }
+    }
+
     /// A word for metrics.
     pub fn kind(&self) -> &'static str {
         match self {
             Error::Unavailable { .. } => "unavailable",
             Error::Unseeded(_) => "unseeded",
             Error::Corrupt { .. } => "corrupt",
+            Error::Refused { .. } => "refused",
+            Error::Full { .. } => "full",
+            Error::NotPersisted => "not persisted",
+            Error::DeadLetter => "dead letter",
             Error::BadSetting { .. } => "bad setting",
             Error::Undecided => "undecided",
             Error::Overloaded => "overloaded",
@@ -115,8 +153,12 @@ impl Error {
         match self {
             Error::Unavailable { part, .. }
             | Error::Corrupt { part, .. }
+            | Error::Refused { part, .. }
             | Error::Unseeded(part) => Some(*part),
-            Error::BadSetting { .. }
+            Error::Full { .. } => Some(Part::Journal),
+            Error::NotPersisted
+            | Error::DeadLetter
+            | Error::BadSetting { .. }
             | Error::Undecided
             | Error::Overloaded
             | Error::Stopping

@@ -7,9 +7,11 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
+use crate::dead_letter::DeadLetter;
 use crate::error::Result;
 use crate::health::PartHealth;
 use crate::record::{Key, Record, Write};
+use crate::seed::StoredVersions;
 use crate::shard::Shard;
 use crate::version::Version;
 
@@ -41,6 +43,11 @@ pub struct ShardStats {
     /// Microseconds since the oldest waiting entry was appended, by the clock
     /// that issued its version; 0 when none waits.
     pub oldest_age_us: u64,
+    /// Entries acknowledged, by all who share the journal, since some moment in
+    /// the past: only the difference between two answers says something.
+    pub drained: u64,
+    /// Dead letters.
+    pub dead: u64,
 }
 
 /// A journal: append-only, in the order of versions within a shard.
@@ -59,19 +66,36 @@ pub trait Journal: Debug + Send + Sync + 'static {
     fn holds_cache(&self) -> bool;
 
     /// Issues a version to each write, in order, and makes the batch durable.
-    /// On return the writes may be acknowledged.
+    /// A write that was answered [`Appended::At`] may be acknowledged.
     ///
     /// # Errors
-    /// [`crate::error::Error::Unseeded`] before [`Journal::raise`]. After any
-    /// error some of the batch may be in the journal.
-    async fn append(&self, writes: &[Write]) -> Result<Vec<Appended>>;
+    /// By write. [`crate::error::Error::Unseeded`] before [`Journal::raise`] and
+    /// [`crate::error::Error::Full`]: it is not in the journal. After any other
+    /// it may be.
+    async fn append(&self, writes: &[Write]) -> Vec<Result<Appended>>;
+
+    /// Entries that wait in all shards, as last heard: what is appended and
+    /// acknowledged through this value is counted at once, what other processes
+    /// do when this one next asks.
+    fn depth(&self) -> u64;
+
+    /// Acknowledged writes that a journal which came back without its newest
+    /// entries has lost, as far as this process can know: at most so many.
+    fn lost(&self) -> u64 {
+        0
+    }
 
     /// The oldest waiting entries of a shard that are newer than `after`, at
     /// most `max` of them, oldest first.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Corrupt`] when one of them cannot be understood;
+    /// [`Journal::set_aside_undecodable`] gets it out of the way.
     async fn read(&self, shard: Shard, after: Version, max: usize) -> Result<Vec<Record>>;
 
     /// Removes the shard's entries up to and including version `through`, all
-    /// of which the database has. `flushed` is the newest of them of each key.
+    /// of which the database has or which are set aside. `flushed` is the newest
+    /// of them of each key; an older dead letter of such a key ends.
     async fn acknowledge(
         &self,
         shard: Shard,
@@ -79,9 +103,28 @@ pub trait Journal: Debug + Send + Sync + 'static {
         flushed: &[(Key, Version)],
     ) -> Result<()>;
 
-    /// Seeds the version clock: what it issues from now on is newer than
-    /// `floor` and than all that the journal holds.
-    async fn raise(&self, floor: Version) -> Result<()>;
+    /// Keeps a write that the database refuses as a dead letter, durably,
+    /// unless there is a newer one of its key. Its entry remains until
+    /// [`Journal::acknowledge`].
+    async fn set_aside(&self, shard: Shard, letter: &DeadLetter) -> Result<()>;
+
+    /// Makes dead letters of those entries of a shard that cannot be understood.
+    /// Returns how many there were.
+    async fn set_aside_undecodable(&self, shard: Shard) -> Result<u64>;
+
+    /// Dead letters in the order of their keys, at most `max`.
+    async fn dead_letters(&self, max: usize) -> Result<Vec<DeadLetter>>;
+
+    /// The dead letter of `key`.
+    async fn dead_letter(&self, key: &Key) -> Result<Option<DeadLetter>>;
+
+    /// Removes the dead letter of `key`, if it has this version. Returns whether
+    /// it had.
+    async fn forget_dead_letter(&self, key: &Key, version: Version) -> Result<bool>;
+
+    /// Seeds the version clock: what it issues from now on is newer than all
+    /// that the database has and than all that the journal holds.
+    async fn raise(&self, stored: &dyn StoredVersions) -> Result<()>;
 
     /// How much waits, shard by shard.
     async fn stats(&self) -> Result<Vec<ShardStats>>;

@@ -5,17 +5,24 @@
 //! know the traits [`cache::Cache`], [`journal::Journal`] and [`store::Store`]
 //! and never a concrete server; [`parts`] picks those.
 
+pub mod backlog;
+mod barrier;
 pub mod cache;
+pub mod dead_letter;
 pub mod drainer;
 pub mod engine;
 pub mod error;
+pub mod fault;
 pub mod group_commit;
 pub mod health;
 pub mod journal;
+pub mod lease;
 pub mod parts;
 pub mod read_through;
 pub mod record;
 pub mod redis;
+pub mod seed;
+pub mod seeder;
 pub mod settings;
 pub mod shard;
 pub mod shutdown;

@@ -10,7 +10,9 @@ use crate::cache::{Cache, Lifetimes};
 use crate::error::{Error, Part, Result};
 use crate::journal::Journal;
 use crate::journal::file::FileJournal;
-use crate::journal::redis_stream::RedisStreamJournal;
+use crate::journal::redis_stream::{EntryLifetimes, RedisStreamJournal, WaitFor};
+use crate::lease::redis::RedisLeases;
+use crate::lease::{Leases, Sole};
 use crate::redis::Redis;
 use crate::settings::{CacheUrl, DatabaseUrl, JournalUrl, Settings};
 use crate::startup;
@@ -73,36 +75,67 @@ impl Parts {
         })
     }
 
-    /// Opens the journal that goes with them.
+    /// Opens the journal that goes with them, and the leases on its shards.
     ///
     /// # Errors
     /// When it cannot be opened or is corrupt.
-    pub fn open_journal(&self, settings: &Settings) -> Result<Arc<dyn Journal>> {
-        match (&settings.journal, &self.redis) {
-            (JournalUrl::File(folder), _) => {
+    pub async fn open_journal(
+        &self,
+        settings: &Settings,
+    ) -> Result<(Arc<dyn Journal>, Arc<dyn Leases>)> {
+        match (&settings.journal, &settings.cache, &self.redis) {
+            (JournalUrl::File(folder), _, _) => {
                 let journal = FileJournal::open(
                     folder,
                     settings.journal_sync,
                     settings.journal_segment_bytes,
                 )?;
-                Ok(Arc::new(journal))
+                let leases = Sole::new(journal.shards());
+                Ok((Arc::new(journal), Arc::new(leases)))
             }
-            (JournalUrl::WithCache, Some(redis)) => {
-                let Lifetimes {
-                    clean, in_doubt, ..
-                } = self.lifetimes;
-                Ok(Arc::new(RedisStreamJournal::new(
+            (JournalUrl::WithCache, CacheUrl::Redis(url), Some(redis)) => {
+                let leases =
+                    RedisLeases::new(redis.clone(), name_of_this_process(), settings.lease);
+                let lifetimes = EntryLifetimes {
+                    clean: self.lifetimes.clean,
+                    in_doubt: self.lifetimes.in_doubt,
+                };
+                let wait_for = WaitFor {
+                    replicas: settings.redis_wait_replicas,
+                    fsync: settings.redis_wait_fsync,
+                    timeout_ms: settings.redis_wait_timeout.as_millis() as u64,
+                };
+                let connect = async || {
+                    // An answer that waits for replicas may take that much longer.
+                    let patience = settings.redis_timeout + settings.redis_wait_timeout;
+                    Redis::connect(url.clone(), patience, self.store.identity()).await
+                };
+                let appends = startup::within(settings.startup_deadline, connect).await?;
+                let journal = RedisStreamJournal::open(
                     redis.clone(),
-                    clean,
-                    in_doubt,
-                )))
+                    appends,
+                    wait_for,
+                    lifetimes,
+                    leases.share_held(),
+                );
+                Ok((Arc::new(journal.await?), Arc::new(leases)))
             }
-            (JournalUrl::WithCache, None) => Err(Error::unavailable(
+            _ => Err(Error::unavailable(
                 Part::Journal,
                 "the cache is not in Redis",
             )),
         }
     }
+}
+
+/// A name that no other process has, and that says where to look for it.
+fn name_of_this_process() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = match host.trim() {
+        "" => "unknown",
+        host => host,
+    };
+    format!("{host}:{}:{:08x}", std::process::id(), fastrand::u32(..))
 }
 
 /// Opens the database, creating it and its tables where they are missing.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use crate::cache::{Cache, FillStart, Lookup};
 use crate::engine::{Read, Source};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::record::{Key, Record};
+use crate::seeder::Seeder;
 use crate::store::Store;
 use crate::telemetry;
 
@@ -14,22 +15,40 @@ use crate::telemetry;
 pub struct ReadThrough {
     cache: Arc<dyn Cache>,
     store: Arc<dyn Store>,
+    seeder: Arc<Seeder>,
 }
 
 impl ReadThrough {
     /// Reads from `cache` and, where that holds nothing, from `store`.
-    pub fn new(cache: Arc<dyn Cache>, store: Arc<dyn Store>) -> ReadThrough {
-        ReadThrough { cache, store }
+    pub fn new(cache: Arc<dyn Cache>, store: Arc<dyn Store>, seeder: Arc<Seeder>) -> ReadThrough {
+        ReadThrough {
+            cache,
+            store,
+            seeder,
+        }
     }
 
     /// The current record of `key`.
     pub async fn read(&self, key: &Key) -> Result<Read> {
-        let read = match self.cache.get(key).await? {
-            Lookup::Miss => self.fill(key).await?,
-            found => self.found(key, found).await?,
+        let seed = self.seeder.generation();
+        let read = match self.look(key).await {
+            // What is not held may be waiting in the journal of a server that
+            // has come back.
+            Err(Error::Unseeded(_)) => {
+                self.seeder.seed(seed).await?;
+                self.look(key).await?
+            }
+            read => read?,
         };
         telemetry::read(read.source);
         Ok(read)
+    }
+
+    async fn look(&self, key: &Key) -> Result<Read> {
+        match self.cache.get(key).await? {
+            Lookup::Miss => self.fill(key).await,
+            found => self.found(key, found).await,
+        }
     }
 
     async fn found(&self, key: &Key, lookup: Lookup) -> Result<Read> {
@@ -60,10 +79,18 @@ impl ReadThrough {
         // IMPORTANT: the ticket is taken before the database is read. A write
         // in between voids it, so an old value never overwrites a new one, even
         // one that was evicted meanwhile.
-        match self.cache.begin_fill(key).await? {
+        let start = match self.cache.begin_fill(key).await {
+            // No room for a ticket, nor for what it is for.
+            Err(Error::Full { .. }) => FillStart::Busy,
+            start => start?,
+        };
+        match start {
             FillStart::Granted(ticket) => {
                 let record = self.load(key).await?;
-                let stored = self.cache.fill(ticket, &record).await?;
+                let stored = match self.cache.fill(ticket, &record).await {
+                    Err(Error::Full { .. }) => false,
+                    stored => stored?,
+                };
                 Ok(Read {
                     record,
                     source: Source::Miss { stored },

@@ -1,23 +1,28 @@
-//! The link to a Redis server, which the Redis cache and journal share: one
-//! connection that carries everybody's commands at once, the layout of the
+//! The link to a Redis server, which the Redis cache, journal and leases share:
+//! one connection that carries everybody's commands at once, the layout of the
 //! keys, and the form of an entry.
 
 mod clock;
+pub(crate) mod dead_letter;
 mod entry;
 mod keyspace;
+mod link;
+mod recovery;
+mod server;
+mod stream;
 
 pub(crate) use entry::{Entry, encode_version, parse_version};
-pub(crate) use keyspace::Keyspace;
+pub(crate) use keyspace::{Keyspace, RunKeys};
+pub(crate) use link::{Call, Link};
+pub(crate) use server::info;
+pub(crate) use stream::{StreamEntry, parse_entry, parse_id};
 
 use std::fmt::Debug;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use deadpool_redis::redis::aio::MultiplexedConnection;
-use deadpool_redis::redis::{
-    self, AsyncConnectionConfig, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult,
-    Script, ServerErrorKind,
-};
+use deadpool_redis::redis::{AsyncConnectionConfig, RedisError};
 use deadpool_redis::{Connection, Manager, Pool, Runtime};
 use tokio::runtime::Handle;
 
@@ -28,16 +33,28 @@ use crate::settings::Secret;
 const CONNECTIONS_MAX: usize = 4;
 /// What a script answers when its clock has not been raised yet.
 const UNSEEDED: &str = "UNSEEDED";
+/// What the server answers when it holds as much as it may.
+const OUT_OF_MEMORY: &str = "OOM";
+/// What a server answers that is a replica now.
+const READ_ONLY: &str = "READONLY";
 
 /// A Redis server and the keys that belong to one database's data.
 pub struct Redis {
     pool: Pool,
     // The pool checks a connection each time it lends it; one shared clone
     // carries many commands at once without that.
-    shared: RwLock<Option<MultiplexedConnection>>,
+    shared: RwLock<Option<Shared>>,
     runtime: Handle,
     pub(crate) keyspace: Keyspace,
     url: Secret,
+}
+
+/// A connection, and the names of the keys that live as long as the run of the
+/// server that it goes to.
+#[derive(Clone)]
+struct Shared {
+    connection: MultiplexedConnection,
+    keys: Arc<RunKeys>,
 }
 
 impl Debug for Redis {
@@ -78,7 +95,7 @@ impl Redis {
             keyspace: Keyspace::new(identity),
             url,
         };
-        redis.connection(Part::Cache).await?;
+        redis.link(Part::Cache).await?;
         Ok(Arc::new(redis))
     }
 
@@ -87,10 +104,31 @@ impl Redis {
         self.url.to_string()
     }
 
-    async fn connection(&self, part: Part) -> Result<MultiplexedConnection> {
-        if let Some(shared) = &*self.shared.read().unwrap_or_else(PoisonError::into_inner) {
-            return Ok(shared.clone());
-        }
+    /// Where the server is, with credentials.
+    pub(crate) fn url(&self) -> &Secret {
+        &self.url
+    }
+
+    /// The connection that `part` may use now.
+    pub(crate) async fn link(&self, part: Part) -> Result<Link<'_>> {
+        let held = self
+            .shared
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let Shared { connection, keys } = match held {
+            Some(shared) => shared,
+            None => self.open(part).await?,
+        };
+        Ok(Link {
+            redis: self,
+            part,
+            connection,
+            keys,
+        })
+    }
+
+    async fn open(&self, part: Part) -> Result<Shared> {
         // A connection's driver runs where it is opened, so that is the main
         // runtime and not that of whichever HTTP worker asked.
         let pool = self.pool.clone();
@@ -98,88 +136,39 @@ impl Redis {
         let opened = opened
             .map_err(|_| Error::Panicked)?
             .map_err(|error| Error::unavailable(part, error))?;
-        let opened = Connection::take(opened);
-        *self.shared.write().unwrap_or_else(PoisonError::into_inner) = Some(opened.clone());
-        Ok(opened)
+        let mut connection = Connection::take(opened);
+        let run = server::run(&mut connection)
+            .await
+            .map_err(|error| unavailable(part, &error))?;
+        let shared = Shared {
+            connection,
+            keys: Arc::new(self.keyspace.in_run(&run)),
+        };
+        *self.shared.write().unwrap_or_else(PoisonError::into_inner) = Some(shared.clone());
+        Ok(shared)
     }
 
     /// Gives up the shared connection when `error` says that it is of no use,
     /// so that the next command opens another.
     fn failed(&self, part: Part, error: &RedisError) -> Error {
-        if error.is_io_error() || error.is_unrecoverable_error() || error.is_timeout() {
+        if error.is_io_error()
+            || error.is_unrecoverable_error()
+            || error.is_timeout()
+            || error.code() == Some(READ_ONLY)
+        {
             self.shared
                 .write()
                 .unwrap_or_else(PoisonError::into_inner)
                 .take();
         }
-        if error.code() == Some(UNSEEDED) {
-            return Error::Unseeded(part);
+        match error.code() {
+            Some(UNSEEDED) => Error::Unseeded(part),
+            Some(OUT_OF_MEMORY) => Error::Full {
+                what: "Redis is out of memory",
+                retry_after: Duration::ZERO,
+            },
+            _ => unavailable(part, error),
         }
-        unavailable(part, error)
-    }
-
-    /// Runs one command for `part`.
-    pub(crate) async fn command<T: FromRedisValue>(&self, part: Part, command: &Cmd) -> Result<T> {
-        let mut connection = self.connection(part).await?;
-        command
-            .query_async(&mut connection)
-            .await
-            .map_err(|error| self.failed(part, &error))
-    }
-
-    /// Runs scripts in one round trip. Each runs whole, but another client's
-    /// commands may come between two of them.
-    ///
-    /// # Errors
-    /// [`Error::Unseeded`] if any script says so, else the first error.
-    pub(crate) async fn scripts<T: FromRedisValue>(
-        &self,
-        part: Part,
-        calls: &[Call<'_>],
-    ) -> Result<Vec<T>> {
-        if calls.is_empty() {
-            // The driver refuses a pipeline that holds nothing.
-            return Ok(Vec::new());
-        }
-        let mut connection = self.connection(part).await?;
-        let mut pipeline = Pipeline::with_capacity(calls.len());
-        for call in calls {
-            pipeline.add_command(call.command());
-        }
-        pipeline.ignore_errors();
-        let results: Vec<RedisResult<T>> = pipeline
-            .query_async(&mut connection)
-            .await
-            .map_err(|error| self.failed(part, &error))?;
-        let mut answers = Vec::with_capacity(calls.len());
-        for (result, call) in results.into_iter().zip(calls) {
-            let answer = match result {
-                Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                    // It did not run, so it may run now.
-                    call.load(&mut connection)
-                        .await
-                        .map_err(|error| self.failed(part, &error))?;
-                    call.command().query_async(&mut connection).await
-                }
-                other => other,
-            };
-            answers.push(answer.map_err(|error| self.failed(part, &error)));
-        }
-        match answers
-            .iter()
-            .position(|answer| matches!(answer, Err(Error::Unseeded(_))))
-        {
-            Some(_) => Err(Error::Unseeded(part)),
-            None => answers.into_iter().collect(),
-        }
-    }
-
-    /// Runs one script.
-    pub(crate) async fn script<T: FromRedisValue>(&self, part: Part, call: Call<'_>) -> Result<T> {
-        let mut answers = self.scripts(part, &[call]).await?;
-        answers
-            .pop()
-            .ok_or_else(|| Error::unavailable(part, "the server answered nothing"))
     }
 }
 
@@ -191,57 +180,11 @@ pub(crate) fn milliseconds(duration: Duration) -> u64 {
 /// A pipeline's error lists every failed command with its data, so only the
 /// kind and the code are taken from it.
 fn unavailable(part: Part, error: &RedisError) -> Error {
+    use deadpool_redis::redis::ErrorKind;
     let code = error.code().unwrap_or_default();
     let detail = match error.kind() {
         ErrorKind::Server(_) | ErrorKind::Extension => code.to_owned(),
         kind => format!("{kind:?}"),
     };
     Error::unavailable(part, format!("redis: {detail}"))
-}
-
-/// One call of a script.
-pub(crate) struct Call<'a> {
-    script: &'a Script,
-    keys: usize,
-    arguments: Cmd,
-}
-
-impl<'a> Call<'a> {
-    /// `script` with `keys`, all of one shard.
-    pub(crate) fn new(script: &'a Script, keys: Vec<String>) -> Call<'a> {
-        let mut arguments = redis::cmd("EVALSHA");
-        arguments.arg(script.get_hash()).arg(keys.len());
-        for key in &keys {
-            arguments.arg(key);
-        }
-        Call {
-            script,
-            keys: keys.len(),
-            arguments,
-        }
-    }
-
-    /// Adds an argument.
-    pub(crate) fn arg(&mut self, argument: impl redis::ToRedisArgs) -> &mut Self {
-        self.arguments.arg(argument);
-        self
-    }
-
-    fn command(&self) -> Cmd {
-        self.arguments.clone()
-    }
-
-    async fn load(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
-        self.script
-            .prepare_invoke()
-            .load_async(connection)
-            .await
-            .map(drop)
-    }
-}
-
-impl Debug for Call<'_> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Call({} keys)", self.keys)
-    }
 }

@@ -97,10 +97,26 @@ pub struct Settings {
     pub journal_sync: JournalSync,
     /// Size at which the file journal begins a new segment.
     pub journal_segment_bytes: u64,
+    /// Most entries that wait in the journal.
+    pub journal_entries_max: u64,
+    /// Most bytes that they take.
+    pub journal_bytes_max: u64,
+    /// How old the oldest may become.
+    pub journal_age_max: Duration,
     /// Most entries in a drained batch.
     pub drain_batch_max: usize,
     /// Most shards drained at once.
     pub drain_parallel_max: usize,
+    /// How long a batch that is not full waits for more.
+    pub drain_linger: Duration,
+    /// How long a lease on a shard holds without being renewed.
+    pub lease: Duration,
+    /// Replicas of Redis that must have a write.
+    pub redis_wait_replicas: u32,
+    /// Whether the disk of Redis must have it.
+    pub redis_wait_fsync: bool,
+    /// How long to wait for both.
+    pub redis_wait_timeout: Duration,
     /// Most writes in a group commit.
     pub batch_max: usize,
     /// Most writes waiting for a group commit.
@@ -166,9 +182,25 @@ struct Raw {
     #[serde(default)]
     journal_segment_bytes: u64,
     #[serde(default)]
+    journal_entries_max: u64,
+    #[serde(default)]
+    journal_bytes_max: u64,
+    #[serde(default)]
+    journal_age_max_s: u64,
+    #[serde(default)]
     drain_batch_max: usize,
     #[serde(default)]
     drain_parallel_max: usize,
+    #[serde(default)]
+    drain_linger_ms: u64,
+    #[serde(default)]
+    lease_ms: u64,
+    #[serde(default)]
+    redis_wait_replicas: u32,
+    #[serde(default = "no")]
+    redis_wait_fsync: YesOrNo,
+    #[serde(default)]
+    redis_wait_timeout_ms: u64,
     batch_max: usize,
     waiting_max: usize,
     cache_ttl_s: u64,
@@ -186,6 +218,17 @@ struct Raw {
 
 fn fsync() -> JournalSync {
     JournalSync::Fsync
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum YesOrNo {
+    Yes,
+    No,
+}
+
+fn no() -> YesOrNo {
+    YesOrNo::No
 }
 
 /// Why settings are refused; names the key.
@@ -317,7 +360,8 @@ fn check_type(setting: &Setting, merged: &config::Config) -> Result<(), BadSetti
         }
         "JOURNAL_SYNC" if merged.get::<JournalSync>(&key).is_err() => "must be fsync or os",
         "LOG_FORMAT" if merged.get::<LogFormat>(&key).is_err() => "must be text or json",
-        "LISTEN" | "JOURNAL_SYNC" | "LOG_FORMAT" => return Ok(()),
+        "REDIS_WAIT_FSYNC" if merged.get::<YesOrNo>(&key).is_err() => "must be yes or no",
+        "LISTEN" | "JOURNAL_SYNC" | "LOG_FORMAT" | "REDIS_WAIT_FSYNC" => return Ok(()),
         "DATABASE_URL" | "CACHE_URL" | "JOURNAL_URL" | "LOG" => match merged.get(&key) {
             Ok(config::Value {
                 kind: config::ValueKind::String(_),
@@ -326,8 +370,9 @@ fn check_type(setting: &Setting, merged: &config::Config) -> Result<(), BadSetti
             _ => "must be a text",
         },
         _ => {
-            let min = u64::from(setting.key != "HTTP_WORKERS");
-            let max = if setting.key.ends_with("_BYTES") {
+            let may_be_none = ["HTTP_WORKERS", "DRAIN_LINGER_MS", "REDIS_WAIT_REPLICAS"];
+            let min = u64::from(!may_be_none.contains(&setting.key));
+            let max = if setting.key.contains("_BYTES") {
                 BYTES_MAX
             } else {
                 NUMBER_MAX
@@ -385,8 +430,16 @@ fn finish(service: Service, raw: Raw) -> Result<Settings, BadSetting> {
         journal,
         journal_sync: raw.journal_sync,
         journal_segment_bytes: raw.journal_segment_bytes,
+        journal_entries_max: raw.journal_entries_max,
+        journal_bytes_max: raw.journal_bytes_max,
+        journal_age_max: Duration::from_secs(raw.journal_age_max_s),
         drain_batch_max: raw.drain_batch_max,
         drain_parallel_max: raw.drain_parallel_max,
+        drain_linger: Duration::from_millis(raw.drain_linger_ms),
+        lease: Duration::from_millis(raw.lease_ms),
+        redis_wait_replicas: raw.redis_wait_replicas,
+        redis_wait_fsync: raw.redis_wait_fsync == YesOrNo::Yes,
+        redis_wait_timeout: Duration::from_millis(raw.redis_wait_timeout_ms),
         batch_max: raw.batch_max,
         waiting_max: raw.waiting_max,
         cache_ttl: Duration::from_secs(raw.cache_ttl_s),

@@ -7,13 +7,16 @@ mod queries;
 mod row;
 mod upsert;
 
+use std::collections::HashMap;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::error::Result;
 use crate::health::PartHealth;
 use crate::record::{Key, Record};
+use crate::seed::StoredVersions;
 use crate::version::Version;
 
 /// A database that holds one row a key.
@@ -24,8 +27,11 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Each key occurs at most once.
     ///
     /// # Errors
-    /// After an error it is unknown whether the transaction was committed;
-    /// applying the same records again is safe.
+    /// [`crate::error::Error::Refused`] when the database would refuse one of
+    /// the records whenever it is tried: nothing was committed, and without
+    /// that record the others may be. After any other error it is unknown
+    /// whether the transaction was committed; applying the same records again
+    /// is safe.
     async fn apply(&self, records: &[Record]) -> Result<()>;
 
     /// The record of `key`, a tombstone included; `None` if there never was one.
@@ -50,4 +56,16 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Whether the database answers. Reads only.
     async fn health(&self) -> PartHealth;
+}
+
+#[async_trait]
+impl StoredVersions for Arc<dyn Store> {
+    async fn newest(&self) -> Result<Version> {
+        self.newest_version().await
+    }
+
+    async fn of(&self, keys: &[Key]) -> Result<HashMap<Key, Version>> {
+        let records = self.load_many(keys).await?.into_iter();
+        Ok(records.map(|record| (record.key, record.version)).collect())
+    }
 }

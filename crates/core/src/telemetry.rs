@@ -89,6 +89,26 @@ fn describe() {
         Unit::Seconds,
         "Age of the oldest entry that the database does not have yet, over all shards; NaN while the journal does not answer."
     );
+    describe_gauge!(
+        "journal_dead_letters",
+        "Writes that the database refused and that wait for an operator, by shard."
+    );
+    describe_gauge!(
+        "journal_leases_held",
+        "Shards of a shared journal that this process drains."
+    );
+    describe_gauge!(
+        "drain_rate_entries_per_second",
+        "Entries that all processes drained from the journal a second, lately."
+    );
+    describe_counter!(
+        "journal_lost_entries_total",
+        "Acknowledged writes that a journal which came back without its newest entries has lost, at most."
+    );
+    describe_counter!(
+        "dead_letters_total",
+        "Writes that the database refused and that this process set aside."
+    );
     describe_counter!("drain_entries_total", "Entries drained from the journal.");
     describe_counter!(
         "drain_rows_total",
@@ -123,6 +143,10 @@ static READS: LazyLock<Reads> = LazyLock::new(|| Reads {
 });
 
 struct Drain {
+    dead_letters: Counter,
+    lost: Counter,
+    rate: Gauge,
+    leases: Gauge,
     entries: Counter,
     rows: Counter,
     batches: Counter,
@@ -132,6 +156,10 @@ struct Drain {
 }
 
 static DRAIN: LazyLock<Drain> = LazyLock::new(|| Drain {
+    dead_letters: counter!("dead_letters_total"),
+    lost: counter!("journal_lost_entries_total"),
+    rate: gauge!("drain_rate_entries_per_second"),
+    leases: gauge!("journal_leases_held"),
     entries: counter!("drain_entries_total"),
     rows: counter!("drain_rows_total"),
     batches: counter!("drain_batches_total"),
@@ -177,6 +205,7 @@ pub fn journal(shards: Option<&[ShardStats]>) {
     for shard in shards {
         let label = shard.shard.0.to_string();
         gauge!("journal_depth_entries", "shard" => label.clone()).set(shard.depth as f64);
+        gauge!("journal_dead_letters", "shard" => label.clone()).set(shard.dead as f64);
         gauge!("journal_depth_bytes", "shard" => label).set(shard.bytes as f64);
     }
     let oldest_age_us = shards
@@ -185,6 +214,26 @@ pub fn journal(shards: Option<&[ShardStats]>) {
         .max()
         .unwrap_or(0);
     DRAIN.oldest_age_s.set(oldest_age_us as f64 / 1e6);
+}
+
+/// How fast the journal drains, in entries a second.
+pub fn drain_rate(entries_per_second: f64) {
+    DRAIN.rate.set(entries_per_second);
+}
+
+/// So many shards are leased to this process.
+pub fn leases(shards: usize) {
+    DRAIN.leases.set(shards as f64);
+}
+
+/// The journal has lost so many acknowledged writes.
+pub fn lost(entries: u64) {
+    DRAIN.lost.increment(entries);
+}
+
+/// So many writes were set aside.
+pub fn dead_letters(letters: u64) {
+    DRAIN.dead_letters.increment(letters);
 }
 
 /// An operation failed.

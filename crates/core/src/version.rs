@@ -44,6 +44,12 @@ impl Version {
         u64::try_from(number).ok().and_then(Version::new)
     }
 
+    /// The version's time as RFC 3339 has it, in UTC, to the millisecond.
+    pub fn to_rfc3339(self) -> String {
+        let time = chrono::DateTime::from_timestamp_micros(self.to_i64()).unwrap_or_default();
+        time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+    }
+
     /// Microseconds from this version's time to `now`, 0 when it lies ahead.
     pub fn age_us(self, now: Version) -> u64 {
         now.0.saturating_sub(self.0)

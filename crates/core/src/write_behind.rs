@@ -9,14 +9,20 @@ use async_trait::async_trait;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::backlog::{Backlog, BacklogLimits};
+use crate::barrier::Barrier;
 use crate::cache::{Cache, Lookup};
-use crate::drainer::{Drainer, DrainerSettings};
+use crate::dead_letter::DeadLetter;
+use crate::drainer::{Drainer, DrainerSettings, Wake};
 use crate::engine::{Durability, Engine, Health, Outcome, Read};
-use crate::error::{Error, Result};
+use crate::error::{Error, Part, Result};
+use crate::fault;
 use crate::group_commit::{Commit, GroupCommit, GroupCommitBounds};
 use crate::journal::{Appended, Journal, ShardStats};
+use crate::lease::Leases;
 use crate::read_through::ReadThrough;
 use crate::record::{Condition, Key, Record, Write, newest_per_key};
+use crate::seeder::Seeder;
 use crate::shard::Shard;
 use crate::store::Store;
 use crate::telemetry;
@@ -32,6 +38,17 @@ const CONDITION_PAUSE: Duration = Duration::from_millis(5);
 /// from it at start.
 const REPLAY_BATCH_MAX: usize = 10_000;
 
+/// How a write-behind engine is set up.
+#[derive(Clone, Copy, Debug)]
+pub struct WriteBehindSettings {
+    /// Of the queue of writes before the journal.
+    pub group_commit: GroupCommitBounds,
+    /// How to drain.
+    pub drainer: DrainerSettings,
+    /// How much may wait in the journal.
+    pub limits: BacklogLimits,
+}
+
 /// The write-behind engine.
 #[derive(Debug)]
 pub struct WriteBehind {
@@ -41,7 +58,10 @@ pub struct WriteBehind {
     store: Arc<dyn Store>,
     appends: GroupCommit<Appends>,
     appender: Mutex<Option<JoinHandle<()>>>,
-    drainer: Drainer,
+    drainer: Arc<Drainer>,
+    barrier: Barrier,
+    backlog: Arc<Backlog>,
+    watcher: JoinHandle<()>,
 }
 
 impl WriteBehind {
@@ -54,40 +74,64 @@ impl WriteBehind {
         cache: Arc<dyn Cache>,
         journal: Arc<dyn Journal>,
         store: Arc<dyn Store>,
-        bounds: GroupCommitBounds,
-        drainer: DrainerSettings,
+        leases: Arc<dyn Leases>,
+        settings: WriteBehindSettings,
     ) -> Result<Arc<WriteBehind>> {
-        let newest = store.newest_version().await?;
-        journal.raise(newest).await?;
-        cache.raise(newest).await?;
+        let seeder = Seeder::new(cache.clone(), Some(journal.clone()), store.clone());
+        seeder.seed(seeder.generation()).await?;
+        let seeder = Arc::new(seeder);
         if !journal.holds_cache() {
             replay(&*journal, &*cache, &*store).await?;
         }
-        let drainer = Drainer::start(cache.clone(), journal.clone(), store.clone(), drainer);
+        let drainer = Arc::new(Drainer::start(
+            cache.clone(),
+            journal.clone(),
+            store.clone(),
+            leases,
+            seeder.clone(),
+            settings.drainer,
+        ));
+        let (backlog, watcher) = Backlog::watch(journal.clone(), settings.limits);
         let appends = Arc::new(Appends {
             cache: cache.clone(),
             journal: journal.clone(),
-            store: store.clone(),
-            wake: drainer.wake(),
+            seeder: seeder.clone(),
+            backlog: backlog.clone(),
+            wake: drainer.wake().clone(),
         });
-        let (appends, appender) = GroupCommit::start("journal", bounds, appends);
+        let (appends, appender) = GroupCommit::start("journal", settings.group_commit, appends);
         Ok(Arc::new(WriteBehind {
-            reader: ReadThrough::new(cache.clone(), store.clone()),
+            reader: ReadThrough::new(cache.clone(), store.clone(), seeder),
+            barrier: Barrier::new(journal.clone(), drainer.clone()),
             cache,
             journal,
             store,
             appends,
             appender: Mutex::new(Some(appender)),
             drainer,
+            backlog,
+            watcher,
         }))
     }
 
-    /// How much waits in each shard of the journal.
+    /// How much waits in the journal, and who drains it.
     ///
     /// # Errors
     /// When the journal is unavailable.
-    pub async fn journal_stats(&self) -> Result<Vec<ShardStats>> {
-        self.journal.stats().await
+    pub async fn journal_state(&self) -> Result<JournalState> {
+        let (stats, holders) = tokio::try_join!(self.journal.stats(), self.drainer.holders())?;
+        let rates = self.backlog.drain_rates().into_iter();
+        let shards = stats.into_iter().zip(holders).zip(rates);
+        Ok(JournalState {
+            shards: shards
+                .map(|((stats, holder), drain_rate)| ShardState {
+                    stats,
+                    holder,
+                    drain_rate,
+                })
+                .collect(),
+            lost: self.journal.lost(),
+        })
     }
 
     /// Waits until all that was acknowledged before this call is in the
@@ -100,45 +144,84 @@ impl WriteBehind {
         let stats = self.journal.stats().await?;
         let marks = stats
             .into_iter()
+            .filter(|shard| shard.depth > 0)
             .filter_map(|shard| Some((shard.shard, shard.newest?)))
             .collect();
-        self.drained(marks, deadline).await
+        self.barrier.wait(marks, deadline).await
     }
 
-    async fn drained(&self, mut marks: HashMap<Shard, Version>, deadline: Instant) -> Result<bool> {
-        let mut progress = self.drainer.progress();
-        loop {
-            progress.mark_unchanged();
-            marks.retain(|shard, mark| self.drainer.drained_through(*shard) < *mark);
-            if !marks.is_empty() {
-                // Another process may have drained it.
-                for shard in self.journal.stats().await? {
-                    if marks
-                        .get(&shard.shard)
-                        .is_some_and(|mark| shard.oldest.is_none_or(|oldest| oldest > *mark))
-                    {
-                        marks.remove(&shard.shard);
-                    }
-                }
-            }
-            if marks.is_empty() {
-                return Ok(true);
-            }
-            let look_again = (Instant::now() + Duration::from_millis(200)).min(deadline);
-            let _ = tokio::time::timeout_at(look_again, progress.changed()).await;
-            if Instant::now() >= deadline {
-                return Ok(false);
-            }
+    /// Dead letters in the order of their keys, at most `max`.
+    ///
+    /// # Errors
+    /// When the journal is unavailable.
+    pub async fn dead_letters(&self, max: usize) -> Result<Vec<DeadLetter>> {
+        self.journal.dead_letters(max).await
+    }
+
+    /// Tries once more to bring the dead letter of `key` into the database.
+    /// Returns whether there was one.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the database refuses it still.
+    pub async fn replay_dead_letter(&self, key: &Key) -> Result<bool> {
+        let Some(letter) = self.journal.dead_letter(key).await? else {
+            return Ok(false);
+        };
+        if letter.is_undecodable() {
+            return Err(Error::refused(Part::Journal, &letter.reason));
         }
+        let version = letter.record.version;
+        // IMPORTANT: at its own version, so that it replaces nothing newer.
+        self.store.apply(&[letter.record]).await?;
+        self.cache.mark_clean(&[(key.clone(), version)]).await?;
+        self.journal.forget_dead_letter(key, version).await?;
+        Ok(true)
+    }
+
+    /// Gives up the dead letter of `key`: readers are given what the database
+    /// has. Returns whether there was one.
+    ///
+    /// # Errors
+    /// When a part is unavailable; repeating it is safe.
+    pub async fn delete_dead_letter(&self, key: &Key) -> Result<bool> {
+        let Some(letter) = self.journal.dead_letter(key).await? else {
+            return Ok(false);
+        };
+        let version = letter.record.version;
+        self.cache.discard(key, version).await?;
+        self.journal.forget_dead_letter(key, version).await
     }
 }
 
-/// Brings what the journal holds into a cache that does not survive as long,
+/// How much waits in a journal.
+#[derive(Clone, Debug)]
+pub struct JournalState {
+    /// By shard.
+    pub shards: Vec<ShardState>,
+    /// Acknowledged writes that are known to be lost, at most: by a server that
+    /// came back without its newest data.
+    pub lost: u64,
+}
+
+/// How much waits in one shard, and who drains it how fast.
+#[derive(Clone, Debug)]
+pub struct ShardState {
+    /// How much waits.
+    pub stats: ShardStats,
+    /// The name of the process that has the lease.
+    pub holder: Option<String>,
+    /// Entries a second, lately.
+    pub drain_rate: f64,
+}
+
+/// Brings what the journal holds, dead letters included, into a cache that does not survive as long,
 /// except where the database has something newer: an entry may have been
 /// drained before without the journal having noted it, and other services may
 /// have written the database since.
 async fn replay(journal: &dyn Journal, cache: &dyn Cache, store: &dyn Store) -> Result<()> {
     let mut entries = 0;
+    let dead = journal.dead_letters(usize::MAX).await?.into_iter();
+    cache_newer(dead.map(|letter| letter.record).collect(), cache, store).await?;
     for shard in (0..journal.shards()).map(Shard) {
         let mut after = Version::ZERO;
         loop {
@@ -146,20 +229,7 @@ async fn replay(journal: &dyn Journal, cache: &dyn Cache, store: &dyn Store) -> 
             let Some(last) = records.last() else { break };
             after = last.version;
             entries += records.len();
-            let waiting = newest_per_key(records);
-            let keys: Vec<Key> = waiting.iter().map(|record| record.key.clone()).collect();
-            let stored = store.load_many(&keys).await?;
-            let stored: HashMap<Key, Version> = stored
-                .into_iter()
-                .map(|record| (record.key, record.version))
-                .collect();
-            let is_newer = |record: &Record| {
-                stored
-                    .get(&record.key)
-                    .is_none_or(|stored| record.version > *stored)
-            };
-            let dirty: Vec<Record> = waiting.into_iter().filter(is_newer).collect();
-            cache.put_dirty(&dirty).await?;
+            cache_newer(records, cache, store).await?;
         }
     }
     if entries > 0 {
@@ -171,6 +241,24 @@ async fn replay(journal: &dyn Journal, cache: &dyn Cache, store: &dyn Store) -> 
     Ok(())
 }
 
+/// Caches those of the records that the database has nothing newer of.
+async fn cache_newer(records: Vec<Record>, cache: &dyn Cache, store: &dyn Store) -> Result<()> {
+    let waiting = newest_per_key(records);
+    let keys: Vec<Key> = waiting.iter().map(|record| record.key.clone()).collect();
+    let stored = store.load_many(&keys).await?;
+    let stored: HashMap<Key, Version> = stored
+        .into_iter()
+        .map(|record| (record.key, record.version))
+        .collect();
+    let is_newer = |record: &Record| {
+        stored
+            .get(&record.key)
+            .is_none_or(|stored| record.version > *stored)
+    };
+    let dirty: Vec<Record> = waiting.into_iter().filter(is_newer).collect();
+    cache.put_dirty(&dirty).await
+}
+
 #[async_trait]
 impl Engine for WriteBehind {
     async fn read(&self, key: &Key) -> Result<Read> {
@@ -178,6 +266,7 @@ impl Engine for WriteBehind {
     }
 
     async fn write(&self, write: Write) -> Result<Outcome> {
+        self.backlog.admit()?;
         for attempt in 0..CONDITION_TRIES_MAX {
             match self.appends.submit(write.clone()).await? {
                 Appended::At(version) => {
@@ -201,6 +290,18 @@ impl Engine for WriteBehind {
         Err(Error::Undecided)
     }
 
+    async fn persisted(&self, key: &Key, version: Version, timeout: Duration) -> Result<()> {
+        let deadline = Instant::now() + timeout;
+        let marks = HashMap::from([(self.journal.shard_of(key), version)]);
+        if !self.barrier.wait(marks, deadline).await? {
+            return Err(Error::NotPersisted);
+        }
+        match self.journal.dead_letter(key).await? {
+            Some(letter) if letter.record.version >= version => Err(Error::DeadLetter),
+            _ => Ok(()),
+        }
+    }
+
     async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>> {
         self.store.page(after, limit).await
     }
@@ -219,6 +320,8 @@ impl Engine for WriteBehind {
     }
 
     async fn observe(&self) {
+        let rate = self.backlog.drain_rates().iter().sum();
+        telemetry::drain_rate(rate);
         telemetry::journal(self.journal.stats().await.ok().as_deref());
     }
 
@@ -238,6 +341,7 @@ impl Engine for WriteBehind {
             );
         }
         self.drainer.stop(deadline).await;
+        self.watcher.abort();
         match self
             .journal
             .stats()
@@ -261,8 +365,9 @@ impl Engine for WriteBehind {
 struct Appends {
     cache: Arc<dyn Cache>,
     journal: Arc<dyn Journal>,
-    store: Arc<dyn Store>,
-    wake: crate::drainer::Wake,
+    seeder: Arc<Seeder>,
+    backlog: Arc<Backlog>,
+    wake: Wake,
 }
 
 #[async_trait]
@@ -271,43 +376,67 @@ impl Commit for Appends {
     type Answer = Appended;
 
     async fn commit(&self, batch: Vec<Write>) -> Vec<Result<Appended>> {
-        let appended = if self.journal.holds_cache() {
+        let mut appended = if self.journal.holds_cache() {
             self.append(&batch).await
         } else {
-            self.append_then_cache(&batch).await
+            match self.append_then_cache(&batch).await {
+                Ok(appended) => appended,
+                Err(error) => vec![Err(error); batch.len()],
+            }
         };
+        fault::point("append.journaled").await;
         // Also after an error: some of the batch may be in the journal.
         for write in &batch {
             self.wake.wake(self.journal.shard_of(&write.key));
         }
-        match appended {
-            Ok(appended) => appended.into_iter().map(Ok).collect(),
-            Err(error) => {
-                telemetry::failed("append", &error);
-                tracing::warn!(%error, writes = batch.len(), "a batch of writes failed");
-                vec![Err(error); batch.len()]
+        self.backlog.appended();
+        let mut failed: Option<(&Error, usize)> = None;
+        for answer in &mut appended {
+            match answer {
+                Err(Error::Full { retry_after, .. }) => *retry_after = self.backlog.retry_after(),
+                Err(error) => failed = Some((error, failed.map_or(0, |(_, writes)| writes) + 1)),
+                Ok(_) => {}
             }
         }
+        if let Some((error, writes)) = failed {
+            telemetry::failed("append", error);
+            tracing::warn!(%error, writes, "writes of a batch failed");
+        }
+        appended
     }
 }
 
 impl Appends {
-    async fn append(&self, writes: &[Write]) -> Result<Vec<Appended>> {
-        match self.journal.append(writes).await {
-            Err(Error::Unseeded(_)) => {
-                self.journal
-                    .raise(self.store.newest_version().await?)
-                    .await?;
-                self.journal.append(writes).await
-            }
-            appended => appended,
+    /// Appends, and once more those that found the clock of their shard unseeded.
+    async fn append(&self, writes: &[Write]) -> Vec<Result<Appended>> {
+        let seed = self.seeder.generation();
+        let mut answers = self.journal.append(writes).await;
+        let unseeded = |answer: &Result<Appended>| matches!(answer, Err(Error::Unseeded(_)));
+        if !answers.iter().any(unseeded) {
+            return answers;
         }
+        if let Err(error) = self.seeder.seed(seed).await {
+            tracing::warn!(%error, "cannot seed the version clock");
+            return answers;
+        }
+        let again: Vec<Write> = answers
+            .iter()
+            .zip(writes)
+            .filter(|(answer, _)| unseeded(answer))
+            .map(|(_, write)| write.clone())
+            .collect();
+        let again = self.journal.append(&again).await;
+        let places = answers.iter_mut().filter(|answer| unseeded(answer));
+        for (place, answer) in places.zip(again) {
+            *place = answer;
+        }
+        answers
     }
 
     /// For a journal that knows no cache: judges the conditions by the cache,
     /// appends, then puts into the cache. Batches come one at a time, so nobody
     /// writes in between.
-    async fn append_then_cache(&self, batch: &[Write]) -> Result<Vec<Appended>> {
+    async fn append_then_cache(&self, batch: &[Write]) -> Result<Vec<Result<Appended>>> {
         let refused = self.refused(batch).await?;
         let accepted: Vec<Write> = batch
             .iter()
@@ -317,16 +446,17 @@ impl Appends {
             .collect();
         // IMPORTANT: the journal comes first. A value that can be read but is
         // not durable yet would be read and then be lost in a crash.
-        let mut appended = self.append(&accepted).await?.into_iter();
+        let mut appended = self.append(&accepted).await.into_iter();
         let mut records = Vec::with_capacity(accepted.len());
         let answers = batch
             .iter()
             .zip(refused)
             .map(|(write, refused)| {
-                let answer = refused
-                    .or_else(|| appended.next())
-                    .unwrap_or(Appended::Unknown);
-                if let Appended::At(version) = answer {
+                let answer = match refused {
+                    Some(refused) => Ok(refused),
+                    None => appended.next().unwrap_or(Err(Error::Panicked)),
+                };
+                if let Ok(Appended::At(version)) = answer {
                     records.push(write.at(version));
                 }
                 answer

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::group_commit::{Commit, GroupCommit, GroupCommitBounds};
 use crate::read_through::ReadThrough;
 use crate::record::{Condition, Key, Record, Write, newest_per_key};
+use crate::seeder::Seeder;
 use crate::store::Store;
 use crate::telemetry;
 use crate::version::Version;
@@ -39,14 +40,16 @@ impl WriteThrough {
         store: Arc<dyn Store>,
         bounds: GroupCommitBounds,
     ) -> Result<Arc<WriteThrough>> {
-        cache.raise(store.newest_version().await?).await?;
+        let seeder = Arc::new(Seeder::new(cache.clone(), None, store.clone()));
+        seeder.seed(seeder.generation()).await?;
         let transactions = Arc::new(Transactions {
             cache: cache.clone(),
             store: store.clone(),
+            seeder: seeder.clone(),
         });
         let (writes, writer) = GroupCommit::start("write-through", bounds, transactions);
         Ok(Arc::new(WriteThrough {
-            reader: ReadThrough::new(cache.clone(), store.clone()),
+            reader: ReadThrough::new(cache.clone(), store.clone(), seeder),
             cache,
             store,
             writes,
@@ -71,6 +74,11 @@ impl Engine for WriteThrough {
             return Ok(Outcome::ConditionFailed);
         }
         self.writes.submit(write).await
+    }
+
+    /// It was when it was answered.
+    async fn persisted(&self, _: &Key, _: Version, _: Duration) -> Result<()> {
+        Ok(())
     }
 
     async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>> {
@@ -110,6 +118,7 @@ impl Engine for WriteThrough {
 struct Transactions {
     cache: Arc<dyn Cache>,
     store: Arc<dyn Store>,
+    seeder: Arc<Seeder>,
 }
 
 #[async_trait]
@@ -165,9 +174,10 @@ impl Transactions {
     }
 
     async fn begin(&self, keys: &[Key]) -> Result<Vec<Version>> {
+        let seed = self.seeder.generation();
         match self.cache.begin_write(keys).await {
             Err(Error::Unseeded(_)) => {
-                self.cache.raise(self.store.newest_version().await?).await?;
+                self.seeder.seed(seed).await?;
                 self.cache.begin_write(keys).await
             }
             begun => begun,

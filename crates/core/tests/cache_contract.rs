@@ -59,7 +59,7 @@ impl Implementation {
     /// A cache of its own, with nothing in it.
     pub(crate) async fn cache(self, lifetimes: Lifetimes) -> Box<dyn Cache> {
         let cache = self.unseeded(lifetimes).await;
-        cache.raise(Version::ZERO).await.unwrap();
+        cache.raise(&Version::ZERO).await.unwrap();
         cache
     }
 
@@ -332,7 +332,7 @@ async fn a_filled_record_that_is_behind_the_clock_does_not_lower_it(
 ) {
     let cache = implementation.cache(LONG_LIFETIMES).await;
     let floor = ahead_of_the_clock();
-    cache.raise(floor).await.unwrap();
+    cache.raise(&floor).await.unwrap();
     let record = value(&key("a"), version(7), "x");
     let ticket = granted(&*cache, &record.key).await;
     assert!(cache.fill(ticket, &record).await.unwrap());
@@ -627,7 +627,7 @@ async fn no_version_is_issued_before_the_clock_is_raised(implementation: Impleme
         "{refused:?}"
     );
     assert_eq!(cache.get(&key("a")).await.unwrap(), Lookup::Miss);
-    cache.raise(Version::ZERO).await.unwrap();
+    cache.raise(&Version::ZERO).await.unwrap();
     let issued = cache.begin_write(&[key("a"), key("b")]).await.unwrap();
     assert!(issued.iter().all(|version| *version > Version::ZERO));
 }
@@ -657,13 +657,13 @@ async fn the_versions_of_a_key_grow_in_the_order_of_its_writes(implementation: I
 async fn versions_are_newer_than_every_floor(implementation: Implementation) {
     let cache = implementation.cache(LONG_LIFETIMES).await;
     let floor = ahead_of_the_clock();
-    cache.raise(floor).await.unwrap();
+    cache.raise(&floor).await.unwrap();
     let names: Vec<Key> = (0..40).map(|number| key(&format!("{number}"))).collect();
     let first = cache.begin_write(&names).await.unwrap();
     assert!(first.iter().all(|version| *version > floor));
     // A floor that lies below is no reason to go back.
-    cache.raise(Version::ZERO).await.unwrap();
-    cache.raise(version(5)).await.unwrap();
+    cache.raise(&Version::ZERO).await.unwrap();
+    cache.raise(&version(5)).await.unwrap();
     let second = cache.begin_write(&names).await.unwrap();
     for (first, second) in first.iter().zip(&second) {
         assert!(second > first, "{second} after {first}");
@@ -1048,7 +1048,7 @@ async fn any_name_and_any_body_come_back_unchanged(implementation: Implementatio
             };
             put_dirty(&*shared, &dirty).await;
             assert_eq!(hit(&*shared, &key).await, dirty);
-            shared.raise(dirty.version).await.unwrap();
+            shared.raise(&dirty.version).await.unwrap();
             begin_write(&*shared, &key).await;
             let held = shared.get(&key).await.unwrap();
             assert_eq!(held, Lookup::InDoubt(Some(dirty)));

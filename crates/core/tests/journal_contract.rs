@@ -26,7 +26,6 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use cache_core::error::{Error, Part};
 use cache_core::journal::file::FileJournal;
-use cache_core::journal::redis_stream::RedisStreamJournal;
 use cache_core::journal::{Appended, Journal, ShardStats};
 use cache_core::record::{Key, Record, Write};
 use cache_core::settings::JournalSync;
@@ -39,7 +38,8 @@ use test_support::records::{valid_name, valid_names};
 
 use journal_with_cache::*;
 use suite::{
-    ahead_of_the_clock, connect_to_redis, eventually, for_random, key, new_identity, version,
+    ahead_of_the_clock, appended, connect_to_redis, eventually, for_random, key, new_identity,
+    redis_stream_journal, version,
 };
 
 #[derive(Clone, Copy, Debug)]
@@ -86,17 +86,15 @@ impl Place {
             Place::Folder(folder, sync) => {
                 Arc::new(FileJournal::open(folder.path(), *sync, SEGMENT_BYTES).unwrap())
             }
-            Place::RedisStream { identity } => Arc::new(RedisStreamJournal::new(
-                connect_to_redis(identity).await,
-                LONG,
-                LONG,
-            )),
+            Place::RedisStream { identity } => {
+                Arc::new(redis_stream_journal(connect_to_redis(identity).await, LONG).await)
+            }
         }
     }
 
     pub(crate) async fn open(&self) -> Arc<dyn Journal> {
         let journal = self.open_unseeded().await;
-        journal.raise(Version::ZERO).await.unwrap();
+        journal.raise(&Version::ZERO).await.unwrap();
         journal
     }
 }
@@ -115,7 +113,7 @@ pub(crate) fn remove(name: &str) -> Write {
 
 /// Appends writes that have no condition; returns the records that they became.
 pub(crate) async fn append(journal: &dyn Journal, writes: &[Write]) -> Vec<Record> {
-    let appended = journal.append(writes).await.unwrap();
+    let appended = appended(journal.append(writes).await).unwrap();
     assert_eq!(appended.len(), writes.len());
     let records = writes
         .iter()
@@ -209,7 +207,7 @@ async fn an_empty_journal_has_nothing(implementation: Implementation) {
 async fn nothing_is_appended_before_the_clock_is_raised(implementation: Implementation) {
     let place = implementation.new_place();
     let journal = place.open_unseeded().await;
-    let refused = journal.append(&[put("a", "x"), put("b", "x")]).await;
+    let refused = appended(journal.append(&[put("a", "x"), put("b", "x")]).await);
     assert!(
         matches!(refused, Err(Error::Unseeded(Part::Journal))),
         "{refused:?}"
@@ -217,7 +215,7 @@ async fn nothing_is_appended_before_the_clock_is_raised(implementation: Implemen
     for shard in shards(&*journal) {
         assert_eq!(journal.read(shard, Version::ZERO, 10).await.unwrap(), []);
     }
-    journal.raise(Version::ZERO).await.unwrap();
+    journal.raise(&Version::ZERO).await.unwrap();
     append(&*journal, &[put("a", "x")]).await;
     assert_eq!(
         stats_of(&*journal, journal.shard_of(&key("a"))).await.depth,
@@ -228,7 +226,7 @@ async fn nothing_is_appended_before_the_clock_is_raised(implementation: Implemen
 async fn nothing_to_do_is_done(implementation: Implementation) {
     let place = implementation.new_place();
     let journal = place.open().await;
-    assert_eq!(journal.append(&[]).await.unwrap(), []);
+    assert!(journal.append(&[]).await.is_empty());
     let shard = journal.shard_of(&key("a"));
     append(&*journal, &[put("a", "x")]).await;
     assert_eq!(journal.read(shard, Version::ZERO, 0).await.unwrap(), []);
@@ -268,11 +266,11 @@ async fn versions_are_newer_than_every_floor(implementation: Implementation) {
     let writes: Vec<Write> = names.iter().map(|name| put(name, "x")).collect();
     let before = append(&*journal, &writes).await;
     let floor = ahead_of_the_clock();
-    journal.raise(floor).await.unwrap();
+    journal.raise(&floor).await.unwrap();
     let after = append(&*journal, &writes).await;
     assert!(after.iter().all(|record| record.version > floor));
     // A floor that lies below is no reason to go back.
-    journal.raise(version(5)).await.unwrap();
+    journal.raise(&version(5)).await.unwrap();
     let last = append(&*journal, &writes).await;
     for ((before, after), last) in before.iter().zip(&after).zip(&last) {
         assert!(before.version < after.version && after.version < last.version);
@@ -504,6 +502,7 @@ async fn stats_are_the_same_after_reopening(implementation: Implementation) {
         after,
         ShardStats {
             oldest_age_us: after.oldest_age_us,
+            drained: after.drained,
             ..before
         }
     );
@@ -595,7 +594,7 @@ async fn versions_go_on_after_reopening(implementation: Implementation) {
     let mut journal = place.open().await;
     // So that the wall clock alone would not do.
     let floor = ahead_of_the_clock();
-    journal.raise(floor).await.unwrap();
+    journal.raise(&floor).await.unwrap();
     let shard = journal.shard_of(&key("a"));
     let mut newest = floor;
     for acknowledged in [0, 1, 2, 2, 0] {

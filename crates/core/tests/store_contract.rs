@@ -498,7 +498,7 @@ async fn a_body_that_is_no_user_is_refused_and_changes_nothing(implementation: I
     let refused = store
         .apply(&[numbered("a", 7), bad, numbered("c", 7)])
         .await;
-    assert!(matches!(refused, Err(Error::Corrupt { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Refused { .. })), "{refused:?}");
     assert_eq!(database.ids(), BTreeMap::new());
 }
 

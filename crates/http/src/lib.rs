@@ -3,6 +3,7 @@
 //! and the server under them.
 
 pub mod body;
+pub mod durability;
 pub mod health;
 pub mod input;
 pub mod observe;

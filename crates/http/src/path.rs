@@ -12,9 +12,18 @@ use crate::problem::Problem;
 /// # Errors
 /// `400` when it does not decode, `422` when it is no valid name.
 pub fn name(request: &HttpRequest) -> Result<String, Problem> {
+    checked_name(segment(request, 0)?, "name")
+}
+
+/// The segment of the request's path that has `after` others after it, decoded
+/// in the same way.
+///
+/// # Errors
+/// `400` when it does not decode.
+pub fn segment(request: &HttpRequest, after: usize) -> Result<String, Problem> {
     // The raw path: the router's own copy is decoded in part.
-    let segment = request.uri().path().rsplit('/').next().unwrap_or_default();
-    checked_name(decode(segment)?, "name")
+    let mut segments = request.uri().path().rsplit('/');
+    decode(segments.nth(after).unwrap_or_default())
 }
 
 /// Percent-decodes `text`.

@@ -131,12 +131,37 @@ impl Problem {
         }
     }
 
+    /// A write that was acknowledged by the journal and is not in the database.
+    pub fn of_acknowledged(error: &Error) -> Problem {
+        match error {
+            Error::NotPersisted => Problem::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                "the write is in the journal and not yet in the database; it will be, and there is no need to repeat it",
+            ),
+            Error::DeadLetter => Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "the write is in the journal, and the database refuses it; it is among the dead letters",
+            ),
+            Error::Unavailable { part, .. } => Problem::unavailable(
+                format!(
+                    "the write is in the journal; whether it is in the database cannot be told, since the {part} is unavailable"
+                ),
+                1,
+            ),
+            other => Problem::of_read(other),
+        }
+    }
+
     /// A read that failed below the routes.
     pub fn of_read(error: &Error) -> Problem {
         match error {
             Error::Unavailable { part, .. } | Error::Unseeded(part) => {
                 Problem::unavailable(format!("the {part} is unavailable"), 1)
             }
+            Error::Full { retry_after, .. } => Problem::unavailable(
+                "the journal is full; nothing was written",
+                retry_after.as_secs().max(1),
+            ),
             Error::Undecided => Problem::unavailable(
                 "another write of this name is in flight; nothing was written",
                 1,
@@ -147,7 +172,15 @@ impl Problem {
             Error::Stopping => {
                 Problem::unavailable("the service is stopping; nothing was written", 1)
             }
-            Error::Corrupt { .. } | Error::BadSetting { .. } | Error::Panicked => Problem::new(
+            Error::Refused { .. } => Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "the database refuses the record; nothing was written",
+            ),
+            Error::Corrupt { .. }
+            | Error::BadSetting { .. }
+            | Error::NotPersisted
+            | Error::DeadLetter
+            | Error::Panicked => Problem::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "something went wrong here; the log says what",
             ),

@@ -62,6 +62,26 @@ impl Query {
         }
     }
 
+    /// One of `choices`, the first of them when it is not given.
+    pub fn choice<const N: usize>(
+        &mut self,
+        field: &'static str,
+        choices: [&'static str; N],
+    ) -> &'static str {
+        let default = choices.first().copied().unwrap_or_default();
+        let Some(text) = self.take(field) else {
+            return default;
+        };
+        match choices.into_iter().find(|choice| *choice == text) {
+            Some(choice) => choice,
+            None => {
+                let detail = format!("must be one of {}", choices.join(", "));
+                self.errors.add(field, detail);
+                default
+            }
+        }
+    }
+
     /// A user's name.
     pub fn name(&mut self, field: &'static str) -> Option<String> {
         let name = self.take(field)?;
@@ -87,6 +107,20 @@ impl Query {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_choice_is_one_of_those_that_there_are() {
+        let chosen = |text: &str| {
+            let mut query = Query::parse(text)?;
+            let chosen = query.choice("level", ["low", "high"]);
+            query.finish().map(|()| chosen)
+        };
+        assert_eq!(chosen("").unwrap(), "low");
+        assert_eq!(chosen("level=high").unwrap(), "high");
+        for wrong in ["level=", "level=High", "level=low&level=low", "lvl=low"] {
+            assert!(chosen(wrong).is_err(), "{wrong}");
+        }
+    }
 
     fn page(text: &str) -> Result<(Option<String>, u32), Problem> {
         let mut query = Query::parse(text)?;

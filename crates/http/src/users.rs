@@ -12,6 +12,7 @@ use cache_core::user::User;
 use cache_core::version::Version;
 
 use crate::body::JsonBody;
+use crate::durability::Wanted;
 use crate::input::{parse_name, parse_user};
 use crate::path;
 use crate::problem::Problem;
@@ -44,8 +45,13 @@ pub fn configure(config: &mut ServiceConfig) {
 ///
 /// # Errors
 /// As the engine's write; `4xx` for what is no record.
-pub async fn write(state: Data<State>, body: JsonBody) -> Result<HttpResponse, Problem> {
-    write_user(&state, parse_user(&body.0, None)?).await
+pub async fn write(
+    state: Data<State>,
+    request: HttpRequest,
+    body: JsonBody,
+) -> Result<HttpResponse, Problem> {
+    let wanted = Wanted::of(&request)?;
+    write_user(&state, wanted, parse_user(&body.0, None)?).await
 }
 
 /// `POST` of `{"name": …}`: reads the record of that name.
@@ -66,17 +72,13 @@ async fn put_user(
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let name = path::name(&request)?;
-    write_user(&state, parse_user(&body.0, Some(&name))?).await
+    let wanted = Wanted::of(&request)?;
+    write_user(&state, wanted, parse_user(&body.0, Some(&name))?).await
 }
 
 async fn delete_user(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let write = Write::delete(Key::from(path::name(&request)?));
-    match state
-        .engine
-        .write(write)
-        .await
-        .map_err(|error| Problem::of_write(&error))?
-    {
+    match Wanted::of(&request)?.write(&*state.engine, write).await? {
         Outcome::Written {
             version,
             durability,
@@ -88,15 +90,10 @@ async fn delete_user(state: Data<State>, request: HttpRequest) -> Result<HttpRes
     }
 }
 
-async fn write_user(state: &State, user: User) -> Result<HttpResponse, Problem> {
+async fn write_user(state: &State, wanted: Wanted, user: User) -> Result<HttpResponse, Problem> {
     let body = user.to_body();
     let write = Write::put(Key::from(user.name), body);
-    match state
-        .engine
-        .write(write)
-        .await
-        .map_err(|error| Problem::of_write(&error))?
-    {
+    match wanted.write(&*state.engine, write).await? {
         Outcome::Written {
             version,
             durability,

@@ -4,13 +4,14 @@ use std::error::Error;
 use std::sync::Arc;
 
 use actix_web::web::{Data, ServiceConfig};
+use cache_core::backlog::BacklogLimits;
 use cache_core::drainer::DrainerSettings;
 use cache_core::group_commit::GroupCommitBounds;
 use cache_core::parts::Parts;
 use cache_core::settings::Settings;
 use cache_core::shutdown::Signals;
 use cache_core::telemetry;
-use cache_core::write_behind::WriteBehind;
+use cache_core::write_behind::{WriteBehind, WriteBehindSettings};
 use cache_http::server;
 
 use crate::routes;
@@ -36,14 +37,22 @@ pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<()
 
 async fn start(settings: Settings) -> cache_core::error::Result<Arc<WriteBehind>> {
     let parts = Parts::open(&settings).await?;
-    let journal = parts.open_journal(&settings)?;
-    let bounds = GroupCommitBounds {
-        batch_max: settings.batch_max,
-        waiting_max: settings.waiting_max,
+    let (journal, leases) = parts.open_journal(&settings).await?;
+    let settings = WriteBehindSettings {
+        group_commit: GroupCommitBounds {
+            batch_max: settings.batch_max,
+            waiting_max: settings.waiting_max,
+        },
+        drainer: DrainerSettings {
+            batch_max: settings.drain_batch_max,
+            parallel_max: settings.drain_parallel_max,
+            linger: settings.drain_linger,
+        },
+        limits: BacklogLimits {
+            entries: settings.journal_entries_max,
+            bytes: settings.journal_bytes_max,
+            age: settings.journal_age_max,
+        },
     };
-    let drainer = DrainerSettings {
-        batch_max: settings.drain_batch_max,
-        parallel_max: settings.drain_parallel_max,
-    };
-    WriteBehind::start(parts.cache, journal, parts.store, bounds, drainer).await
+    WriteBehind::start(parts.cache, journal, parts.store, leases, settings).await
 }

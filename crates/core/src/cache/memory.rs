@@ -18,6 +18,7 @@ use crate::cache::{Cache, FillStart, FillTicket, Lifetimes, Lookup};
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::record::{Key, Record};
+use crate::seed::StoredVersions;
 use crate::version::{Clock, Version};
 
 /// Locks over which the keys are spread.
@@ -306,8 +307,22 @@ impl Cache for MemoryCache {
         Ok(())
     }
 
-    async fn raise(&self, floor: Version) -> Result<()> {
-        self.clock.raise(floor);
+    async fn discard(&self, key: &Key, version: Version) -> Result<()> {
+        let mut pinned = self.lock(key);
+        if let Some(held) = pinned.get_mut(key)
+            && held
+                .dirty
+                .take_if(|dirty| dirty.version == version)
+                .is_some()
+            && held.doubt.is_none()
+        {
+            pinned.remove(key);
+        }
+        Ok(())
+    }
+
+    async fn raise(&self, stored: &dyn StoredVersions) -> Result<()> {
+        self.clock.raise(stored.newest().await?);
         Ok(())
     }
 
@@ -338,7 +353,7 @@ mod tests {
             fill: lifetime,
         };
         let cache = MemoryCache::new(1 << 20, lifetimes);
-        cache.raise(Version::ZERO).await.unwrap();
+        cache.raise(&Version::ZERO).await.unwrap();
         let keys: Vec<Key> = (0..1_000)
             .map(|number| Key::from(format!("failed {number}")))
             .collect();

@@ -13,12 +13,17 @@ use crate::cache::{Cache, FillStart, FillTicket, Lifetimes, Lookup};
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::record::{Key, Record};
-use crate::redis::{Call, Entry, Redis, encode_version, milliseconds, parse_version};
+use crate::redis::{Call, Entry, Link, Redis, encode_version, milliseconds, parse_version};
+use crate::seed::StoredVersions;
 use crate::shard::Shard;
 use crate::version::Version;
 
-static BEGIN_FILL: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("redis/begin_fill.lua")));
+static BEGIN_FILL: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("../redis/unseeded.lua"),
+        include_str!("redis/begin_fill.lua")
+    ))
+});
 static FILL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/fill.lua")));
 static PUT_DIRTY: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("redis/put_dirty.lua")));
@@ -31,7 +36,14 @@ static MARK_CLEAN: LazyLock<Script> = LazyLock::new(|| {
 static BEGIN_WRITE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
         include_str!("../redis/next_version.lua"),
+        include_str!("../redis/unseeded.lua"),
         include_str!("redis/begin_write.lua")
+    ))
+});
+static DISCARD: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("../redis/discard.lua"),
+        include_str!("redis/discard.lua")
     ))
 });
 static SETTLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/settle.lua")));
@@ -49,8 +61,8 @@ impl RedisCache {
         RedisCache { redis, lifetimes }
     }
 
-    fn entry(&self, key: &Key) -> String {
-        self.redis.keyspace.entry(key)
+    async fn link(&self) -> Result<Link<'_>> {
+        self.redis.link(Part::Cache).await
     }
 
     /// The items of each shard, with their places in the input.
@@ -94,18 +106,19 @@ fn body(record: &Record) -> &[u8] {
 #[async_trait]
 impl Cache for RedisCache {
     async fn get(&self, key: &Key) -> Result<Lookup> {
-        let value = self
-            .redis
-            .command(Part::Cache, cmd("GET").arg(self.entry(key)))
-            .await?;
-        Self::lookup(key, value)
+        let mut link = self.link().await?;
+        let entry = link.keys.entry(key);
+        Self::lookup(key, link.command(cmd("GET").arg(entry)).await?)
     }
 
     async fn begin_fill(&self, key: &Key) -> Result<FillStart> {
         let ticket = FillTicket(fastrand::u64(..));
-        let mut call = Call::new(&BEGIN_FILL, vec![self.entry(key)]);
+        let mut link = self.link().await?;
+        let shard = self.redis.keyspace.shard_of(key);
+        let names = vec![link.keys.clock(shard), link.keys.entry(key)];
+        let mut call = Call::new(&BEGIN_FILL, names);
         call.arg(ticket.0).arg(milliseconds(self.lifetimes.fill));
-        let held: Option<Bytes> = self.redis.script(Part::Cache, call).await?;
+        let held: Option<Bytes> = link.script(call).await?;
         match (held.is_some(), Self::lookup(key, held)?) {
             (false, _) => Ok(FillStart::Granted(ticket)),
             (true, Lookup::Miss) => Ok(FillStart::Busy),
@@ -114,24 +127,25 @@ impl Cache for RedisCache {
     }
 
     async fn fill(&self, ticket: FillTicket, record: &Record) -> Result<bool> {
+        let mut link = self.link().await?;
         let shard = self.redis.keyspace.shard_of(&record.key);
-        let mut call = Call::new(
-            &FILL,
-            vec![self.redis.keyspace.clock(shard), self.entry(&record.key)],
-        );
+        let names = vec![link.keys.clock(shard), link.keys.entry(&record.key)];
+        let mut call = Call::new(&FILL, names);
         call.arg(ticket.0)
             .arg(encode_version(record.version))
             .arg(milliseconds(self.lifetimes.of(record)))
             .arg(body(record));
-        self.redis.script(Part::Cache, call).await
+        link.script(call).await
     }
 
     async fn put_dirty(&self, records: &[Record]) -> Result<()> {
+        let mut link = self.link().await?;
+        let entries = link.keys.clone();
         let shards = self.by_shard(records, |record| &record.key);
         let calls = shards.values().map(|records| {
             let keys = records
                 .iter()
-                .map(|(_, record)| self.entry(&record.key))
+                .map(|(_, record)| entries.entry(&record.key))
                 .collect();
             let mut call = Call::new(&PUT_DIRTY, keys);
             for (_, record) in records {
@@ -139,18 +153,19 @@ impl Cache for RedisCache {
             }
             call
         });
-        self.redis
-            .scripts::<()>(Part::Cache, &calls.collect::<Vec<_>>())
+        link.scripts::<()>(&calls.collect::<Vec<_>>())
             .await
             .map(drop)
     }
 
     async fn mark_clean(&self, flushed: &[(Key, Version)]) -> Result<()> {
+        let mut link = self.link().await?;
+        let entries = link.keys.clone();
         let shards = self.by_shard(flushed, |(key, _)| key);
         let calls = shards.values().map(|flushed| {
             let keys = flushed
                 .iter()
-                .map(|(_, (key, _))| self.entry(key))
+                .map(|(_, (key, _))| entries.entry(key))
                 .collect();
             let mut call = Call::new(&MARK_CLEAN, keys);
             call.arg(milliseconds(self.lifetimes.clean))
@@ -160,21 +175,22 @@ impl Cache for RedisCache {
             }
             call
         });
-        self.redis
-            .scripts::<()>(Part::Cache, &calls.collect::<Vec<_>>())
+        link.scripts::<()>(&calls.collect::<Vec<_>>())
             .await
             .map(drop)
     }
 
     async fn begin_write(&self, keys: &[Key]) -> Result<Vec<Version>> {
+        let mut link = self.link().await?;
+        let names = link.keys.clone();
         let shards = self.by_shard(keys, |key| key);
         let calls: Vec<Call> = shards
             .iter()
             .map(|(shard, keys)| {
-                let entries = keys.iter().map(|(_, key)| self.entry(key));
+                let entries = keys.iter().map(|(_, key)| names.entry(key));
                 let mut call = Call::new(
                     &BEGIN_WRITE,
-                    std::iter::once(self.redis.keyspace.clock(*shard))
+                    std::iter::once(names.clock(*shard))
                         .chain(entries)
                         .collect(),
                 );
@@ -182,7 +198,7 @@ impl Cache for RedisCache {
                 call
             })
             .collect();
-        let issued: Vec<Vec<Bytes>> = self.redis.scripts(Part::Cache, &calls).await?;
+        let issued: Vec<Vec<Bytes>> = link.scripts(&calls).await?;
         let mut versions = vec![None; keys.len()];
         for (keys, issued) in shards.values().zip(issued) {
             for ((place, _), digits) in keys.iter().zip(issued) {
@@ -196,11 +212,13 @@ impl Cache for RedisCache {
     }
 
     async fn settle(&self, records: &[Record]) -> Result<()> {
+        let mut link = self.link().await?;
+        let entries = link.keys.clone();
         let shards = self.by_shard(records, |record| &record.key);
         let calls = shards.values().map(|records| {
             let keys = records
                 .iter()
-                .map(|(_, record)| self.entry(&record.key))
+                .map(|(_, record)| entries.entry(&record.key))
                 .collect();
             let mut call = Call::new(&SETTLE, keys);
             call.arg(milliseconds(self.lifetimes.clean));
@@ -209,18 +227,28 @@ impl Cache for RedisCache {
             }
             call
         });
-        self.redis
-            .scripts::<()>(Part::Cache, &calls.collect::<Vec<_>>())
+        link.scripts::<()>(&calls.collect::<Vec<_>>())
             .await
             .map(drop)
     }
 
-    async fn raise(&self, floor: Version) -> Result<()> {
-        self.redis.raise(Part::Cache, floor).await
+    async fn discard(&self, key: &Key, version: Version) -> Result<()> {
+        let mut link = self.link().await?;
+        let mut call = Call::new(&DISCARD, vec![link.keys.entry(key)]);
+        call.arg(encode_version(version))
+            .arg(milliseconds(self.lifetimes.in_doubt));
+        link.script(call).await
+    }
+
+    async fn raise(&self, stored: &dyn StoredVersions) -> Result<()> {
+        self.redis.raise(Part::Cache, stored).await
     }
 
     async fn health(&self) -> PartHealth {
-        let answer: Result<()> = self.redis.command(Part::Cache, &cmd("PING")).await;
+        let answer: Result<()> = match self.link().await {
+            Ok(mut link) => link.command(&cmd("PING")).await,
+            Err(error) => Err(error),
+        };
         PartHealth {
             kind: "redis",
             at: self.redis.at(),

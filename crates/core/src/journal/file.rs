@@ -11,6 +11,7 @@
 //! * After a failed write or sync nobody knows what the disk holds, so the
 //!   writer is poisoned: it takes nothing more until the journal is reopened.
 
+mod dead_letters;
 mod frame;
 mod head;
 mod segment;
@@ -22,14 +23,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
+use crate::dead_letter::DeadLetter;
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::journal::{Appended, Journal, ShardStats};
 use crate::record::{Key, Record, Write};
+use crate::seed::StoredVersions;
 use crate::settings::JournalSync;
 use crate::shard::Shard;
 use crate::version::{Clock, Version};
 
+use dead_letters::DeadLetters;
 use head::Head;
 use writer::Writer;
 
@@ -44,6 +48,7 @@ pub struct FileJournal {
     writer: Arc<tokio::sync::Mutex<Writer>>,
     head: Arc<Mutex<Head>>,
     tail: Arc<Mutex<Tail>>,
+    dead: Arc<Mutex<DeadLetters>>,
     _lock: File,
 }
 
@@ -57,6 +62,8 @@ struct Tail {
     /// Bytes of the frames that hold them.
     bytes: u64,
     newest: Option<Version>,
+    /// Entries acknowledged since the journal was opened.
+    drained: u64,
     poisoned: bool,
 }
 
@@ -106,6 +113,7 @@ impl FileJournal {
             newest: scanned
                 .newest
                 .max((acknowledged > Version::ZERO).then_some(acknowledged)),
+            drained: 0,
             poisoned: false,
         };
         let head = Head::new(folder, scanned.head.unwrap_or(tail.end), acknowledged);
@@ -117,35 +125,12 @@ impl FileJournal {
             writer: Arc::new(tokio::sync::Mutex::new(writer)),
             head: Arc::new(Mutex::new(head)),
             tail: Arc::new(Mutex::new(tail)),
+            dead: Arc::new(Mutex::new(DeadLetters::open(folder)?)),
             _lock: lock_file,
         })
     }
 
-    /// Runs what blocks on the disk where it may block.
-    async fn blocking<T: Send + 'static>(
-        work: impl FnOnce() -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        tokio::task::spawn_blocking(work)
-            .await
-            .unwrap_or(Err(Error::Panicked))
-    }
-}
-
-#[async_trait]
-impl Journal for FileJournal {
-    fn shards(&self) -> u16 {
-        1
-    }
-
-    fn shard_of(&self, _: &Key) -> Shard {
-        SHARD
-    }
-
-    fn holds_cache(&self) -> bool {
-        false
-    }
-
-    async fn append(&self, writes: &[Write]) -> Result<Vec<Appended>> {
+    async fn append_all(&self, writes: &[Write]) -> Result<Vec<Appended>> {
         if writes.is_empty() {
             return Ok(Vec::new());
         }
@@ -178,6 +163,50 @@ impl Journal for FileJournal {
         .await
     }
 
+    /// Does something with the dead letters.
+    async fn with_dead<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut DeadLetters) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let dead = self.dead.clone();
+        Self::blocking(move || work(&mut lock(&dead))).await
+    }
+
+    /// Runs what blocks on the disk where it may block.
+    async fn blocking<T: Send + 'static>(
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        tokio::task::spawn_blocking(work)
+            .await
+            .unwrap_or(Err(Error::Panicked))
+    }
+}
+
+#[async_trait]
+impl Journal for FileJournal {
+    fn shards(&self) -> u16 {
+        1
+    }
+
+    fn shard_of(&self, _: &Key) -> Shard {
+        SHARD
+    }
+
+    fn holds_cache(&self) -> bool {
+        false
+    }
+
+    async fn append(&self, writes: &[Write]) -> Vec<Result<Appended>> {
+        match self.append_all(writes).await {
+            Ok(appended) => appended.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error); writes.len()],
+        }
+    }
+
+    fn depth(&self) -> u64 {
+        lock(&self.tail).depth
+    }
+
     async fn read(&self, _: Shard, after: Version, max: usize) -> Result<Vec<Record>> {
         let (head, tail) = (self.head.clone(), self.tail.clone());
         Self::blocking(move || {
@@ -187,9 +216,22 @@ impl Journal for FileJournal {
         .await
     }
 
-    async fn acknowledge(&self, _: Shard, through: Version, _: &[(Key, Version)]) -> Result<()> {
-        let (head, tail) = (self.head.clone(), self.tail.clone());
+    async fn acknowledge(
+        &self,
+        _: Shard,
+        through: Version,
+        flushed: &[(Key, Version)],
+    ) -> Result<()> {
+        let (head, tail, dead) = (self.head.clone(), self.tail.clone(), self.dead.clone());
+        // None at all, nearly always.
+        let superseded = match lock(&dead).count() {
+            0 => Vec::new(),
+            _ => flushed.to_vec(),
+        };
         Self::blocking(move || {
+            for (key, flushed) in &superseded {
+                lock(&dead).forget(key, |version| version <= *flushed)?;
+            }
             // The head stays locked until the tail agrees with it.
             let mut head = lock(&head);
             let end = lock(&tail).end;
@@ -197,12 +239,39 @@ impl Journal for FileJournal {
             let mut tail = lock(&tail);
             tail.depth = tail.depth.saturating_sub(passed.entries);
             tail.bytes = tail.bytes.saturating_sub(passed.bytes);
+            tail.drained += passed.entries;
             Ok(())
         })
         .await
     }
 
-    async fn raise(&self, floor: Version) -> Result<()> {
+    async fn set_aside(&self, _: Shard, letter: &DeadLetter) -> Result<()> {
+        let letter = letter.clone();
+        self.with_dead(move |dead| dead.keep(&letter)).await
+    }
+
+    /// A frame that does not verify is damage, and refused when the journal is
+    /// opened; one that does was written here, and can be understood.
+    async fn set_aside_undecodable(&self, _: Shard) -> Result<u64> {
+        Ok(0)
+    }
+
+    async fn dead_letters(&self, max: usize) -> Result<Vec<DeadLetter>> {
+        Ok(lock(&self.dead).list(max))
+    }
+
+    async fn dead_letter(&self, key: &Key) -> Result<Option<DeadLetter>> {
+        Ok(lock(&self.dead).find(key).cloned())
+    }
+
+    async fn forget_dead_letter(&self, key: &Key, version: Version) -> Result<bool> {
+        let key = key.clone();
+        self.with_dead(move |dead| dead.forget(&key, |held| held == version))
+            .await
+    }
+
+    async fn raise(&self, stored: &dyn StoredVersions) -> Result<()> {
+        let floor = stored.newest().await?;
         let newest = lock(&self.tail).newest.unwrap_or_default();
         self.clock.raise(floor.max(newest));
         Ok(())
@@ -224,6 +293,8 @@ impl Journal for FileJournal {
             oldest,
             newest: tail.newest,
             oldest_age_us: oldest.map_or(0, |oldest| oldest.age_us(Version::now())),
+            drained: tail.drained,
+            dead: lock(&self.dead).count(),
         }])
     }
 

@@ -1,6 +1,12 @@
 //! The journal in Redis Streams, one a shard, beside the cache: one script
 //! issues the version, puts the value into the cache and appends to the stream.
 
+mod dead_letters;
+mod seen;
+mod server;
+
+pub use server::WaitFor;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -9,22 +15,32 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use deadpool_redis::redis::{Script, cmd};
 
+use crate::dead_letter::DeadLetter;
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::journal::{Appended, Journal, ShardStats};
+use crate::lease::Held;
 use crate::record::{Condition, Key, Record, Write};
-use crate::redis::{Call, Redis, encode_version, milliseconds, parse_version};
+use crate::redis::{
+    Call, Redis, StreamEntry, encode_version, milliseconds, parse_entry, parse_id, parse_version,
+};
+use crate::seed::StoredVersions;
 use crate::shard::Shard;
+use crate::telemetry;
 use crate::version::Version;
+
+use seen::Seen;
 
 static APPEND: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
         include_str!("../redis/next_version.lua"),
+        include_str!("../redis/unseeded.lua"),
         include_str!("redis_stream/append.lua")
     ))
 });
 static ACKNOWLEDGE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
+        include_str!("../redis/unseeded.lua"),
         include_str!("../redis/mark_clean.lua"),
         include_str!("redis_stream/acknowledge.lua")
     ))
@@ -32,94 +48,62 @@ static ACKNOWLEDGE: LazyLock<Script> = LazyLock::new(|| {
 static STATS: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("redis_stream/stats.lua")));
 
+/// How long the cached entries stay that the journal's scripts leave behind.
+#[derive(Clone, Copy, Debug)]
+pub struct EntryLifetimes {
+    /// A record that the database has too.
+    pub clean: Duration,
+    /// A mark of doubt.
+    pub in_doubt: Duration,
+}
+
 /// The journal in Redis, which any number of processes may share.
 #[derive(Debug)]
 pub struct RedisStreamJournal {
     redis: Arc<Redis>,
-    clean_lifetime: Duration,
-    in_doubt_lifetime: Duration,
+    // A connection of their own, since one that waits for replicas holds up all
+    // that comes after on it.
+    appends: Arc<Redis>,
+    wait_for: WaitFor,
+    lifetimes: EntryLifetimes,
+    held: Arc<Held>,
+    seen: Seen,
 }
 
 impl RedisStreamJournal {
-    /// A journal on the cache's server. The lifetimes are the cache's: of a
-    /// record that the database has too, and of a mark of doubt.
-    pub fn new(
+    /// A journal on the cache's server, which appends over a link of its own.
+    /// `held` is what this process drains itself; about entries in other shards
+    /// it calls the others.
+    ///
+    /// # Errors
+    /// [`Error::BadSetting`] when the server may evict what is in the journal, or
+    /// cannot wait for what is asked.
+    pub async fn open(
         redis: Arc<Redis>,
-        clean_lifetime: Duration,
-        in_doubt_lifetime: Duration,
-    ) -> RedisStreamJournal {
-        RedisStreamJournal {
+        appends: Arc<Redis>,
+        wait_for: WaitFor,
+        lifetimes: EntryLifetimes,
+        held: Arc<Held>,
+    ) -> Result<RedisStreamJournal> {
+        server::check(&redis, wait_for).await?;
+        let seen = Seen::new(redis.keyspace.shards());
+        Ok(RedisStreamJournal {
             redis,
-            clean_lifetime,
-            in_doubt_lifetime,
-        }
+            appends,
+            wait_for,
+            lifetimes,
+            held,
+            seen,
+        })
     }
 
-    /// What an acknowledged write survives, as the server is set up.
-    async fn durability(&self) -> Result<String> {
-        let persistence: String = self
-            .redis
-            .command(Part::Journal, cmd("INFO").arg("persistence"))
-            .await?;
-        let replication: String = self
-            .redis
-            .command(Part::Journal, cmd("INFO").arg("replication"))
-            .await?;
-        // Managed servers often forbid CONFIG; then only that much is known.
-        let fsync: Result<Vec<String>> = self
-            .redis
-            .command(Part::Journal, cmd("CONFIG").arg("GET").arg("appendfsync"))
-            .await;
-        let fsync = fsync
-            .ok()
-            .and_then(|pair| pair.into_iter().nth(1))
-            .unwrap_or_default();
-        let replicas = info(&replication, "connected_slaves").unwrap_or("0");
-        let survives = match (info(&persistence, "aof_enabled"), fsync.as_str()) {
-            (Some("1"), "always") => {
-                "appendonly yes, appendfsync always: survives a crash of Redis and a power loss"
-            }
-            (Some("1"), "everysec") => {
-                "appendonly yes, appendfsync everysec: survives a crash of Redis; a power loss takes up to about the last second"
-            }
-            (Some("1"), "no") => {
-                "appendonly yes, appendfsync no: survives a crash of Redis; a power loss takes what its system has not written"
-            }
-            (Some("1"), _) => "appendonly yes, appendfsync unknown: survives a crash of Redis",
-            _ => "appendonly no: survives a crash of this service, not one of Redis",
-        };
-        Ok(format!("{survives}; {replicas} replicas"))
+    fn all_shards(&self) -> impl Iterator<Item = Shard> + use<> {
+        (0..self.redis.keyspace.shards()).map(Shard)
     }
-}
-
-/// A field of what INFO answers.
-fn info<'a>(answer: &'a str, field: &str) -> Option<&'a str> {
-    answer
-        .lines()
-        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))
 }
 
 fn corrupt(what: &str) -> Error {
     Error::corrupt(Part::Journal, what)
-}
-
-/// The record that an entry of the stream holds.
-fn parse(id: &[u8], fields: Vec<Bytes>) -> Option<Record> {
-    let version = parse_version(id.split(|byte| *byte == b'-').next()?)?;
-    let (mut key, mut body) = (None, None);
-    let mut fields = fields.into_iter();
-    while let (Some(name), Some(value)) = (fields.next(), fields.next()) {
-        match &name[..] {
-            b"k" => key = Some(Key::from(std::str::from_utf8(&value).ok()?)),
-            b"b" => body = Some(value),
-            _ => {}
-        }
-    }
-    Some(Record {
-        key: key?,
-        version,
-        body,
-    })
 }
 
 #[async_trait]
@@ -136,8 +120,13 @@ impl Journal for RedisStreamJournal {
         true
     }
 
-    async fn append(&self, writes: &[Write]) -> Result<Vec<Appended>> {
+    async fn append(&self, writes: &[Write]) -> Vec<Result<Appended>> {
+        let mut link = match self.appends.link(Part::Journal).await {
+            Ok(link) => link,
+            Err(error) => return vec![Err(error); writes.len()],
+        };
         let keyspace = &self.redis.keyspace;
+        let channel = keyspace.wake_channel();
         let mut shards: BTreeMap<Shard, Vec<usize>> = BTreeMap::new();
         for (place, write) in writes.iter().enumerate() {
             shards
@@ -149,9 +138,16 @@ impl Journal for RedisStreamJournal {
             .iter()
             .map(|(shard, places)| {
                 let writes = || places.iter().filter_map(|place| writes.get(*place));
-                let mut keys = vec![keyspace.clock(*shard), keyspace.journal(*shard)];
-                keys.extend(writes().map(|write| keyspace.entry(&write.key)));
+                let mut keys = vec![link.keys.clock(*shard), keyspace.journal(*shard)];
+                keys.extend(writes().map(|write| link.keys.entry(&write.key)));
                 let mut call = Call::new(&APPEND, keys);
+                // Who drains it in this process is woken without the server.
+                call.arg(if self.held.holds(*shard) {
+                    ""
+                } else {
+                    &channel
+                })
+                .arg(shard.0);
                 for write in writes() {
                     call.arg(match write.condition {
                         Condition::Always => "always",
@@ -163,21 +159,39 @@ impl Journal for RedisStreamJournal {
                 call
             })
             .collect();
-        let answers: Vec<Vec<Bytes>> = self.redis.scripts(Part::Journal, &calls).await?;
-        let mut appended = vec![None; writes.len()];
-        for (places, answers) in shards.values().zip(answers) {
+        let wait = self.wait_for.command();
+        let (answers, waited) = link.each_script::<Vec<Bytes>>(&calls, wait.as_ref()).await;
+        let too_few = waited.and_then(|waited| self.wait_for.is_met(waited).err());
+        let mut appended =
+            vec![Err(corrupt("the append script answered too little")); writes.len()];
+        for ((shard, places), answers) in shards.iter().zip(answers) {
+            let answers: Vec<Result<Appended>> = match answers {
+                Err(error) => vec![Err(error); places.len()],
+                Ok(mut answers) => {
+                    let depth = answers.pop().and_then(|depth| parse_number(&depth));
+                    let answers: Vec<_> = answers.iter().map(|answer| parse(answer)).collect();
+                    self.seen.appended(*shard, &answers, depth);
+                    answers
+                }
+            };
             for (place, answer) in places.iter().zip(answers) {
                 if let Some(appended) = appended.get_mut(*place) {
-                    *appended = match &answer[..] {
-                        b"failed" => Some(Appended::ConditionFailed),
-                        b"unknown" => Some(Appended::Unknown),
-                        digits => parse_version(digits).map(Appended::At),
+                    *appended = match (&too_few, answer) {
+                        (Some(error), Ok(Appended::At(_))) => Err(error.clone()),
+                        (_, answer) => answer,
                     };
                 }
             }
         }
-        let appended: Option<Vec<Appended>> = appended.into_iter().collect();
-        appended.ok_or_else(|| corrupt("the append script's answer has no known form"))
+        appended
+    }
+
+    fn depth(&self) -> u64 {
+        self.seen.depth()
+    }
+
+    fn lost(&self) -> u64 {
+        self.seen.lost()
     }
 
     async fn read(&self, shard: Shard, after: Version, max: usize) -> Result<Vec<Record>> {
@@ -188,11 +202,9 @@ impl Journal for RedisStreamJournal {
             .arg("+")
             .arg("COUNT")
             .arg(max);
-        let entries: Vec<(Bytes, Vec<Bytes>)> = self.redis.command(Part::Journal, &range).await?;
-        let records: Option<Vec<Record>> = entries
-            .into_iter()
-            .map(|(id, fields)| parse(&id, fields))
-            .collect();
+        let mut link = self.redis.link(Part::Journal).await?;
+        let entries: Vec<StreamEntry> = link.command(&range).await?;
+        let records: Option<Vec<Record>> = entries.iter().map(parse_entry).collect();
         records.ok_or_else(|| corrupt("an entry of the stream has no known form"))
     }
 
@@ -203,50 +215,98 @@ impl Journal for RedisStreamJournal {
         flushed: &[(Key, Version)],
     ) -> Result<()> {
         let keyspace = &self.redis.keyspace;
-        let mut keys = vec![keyspace.journal(shard)];
-        keys.extend(flushed.iter().map(|(key, _)| keyspace.entry(key)));
+        let mut link = self.redis.link(Part::Journal).await?;
+        let mut keys = vec![
+            link.keys.clock(shard),
+            keyspace.journal(shard),
+            keyspace.dead(shard),
+            keyspace.drained(shard),
+        ];
+        keys.extend(flushed.iter().map(|(key, _)| link.keys.entry(key)));
         let mut call = Call::new(&ACKNOWLEDGE, keys);
         call.arg(through.get() + 1)
-            .arg(milliseconds(self.clean_lifetime))
-            .arg(milliseconds(self.in_doubt_lifetime));
+            .arg(milliseconds(self.lifetimes.clean))
+            .arg(milliseconds(self.lifetimes.in_doubt))
+            .arg(link.keys.entry_prefix(shard).len());
         for (_, version) in flushed {
             call.arg(encode_version(*version));
         }
-        self.redis.script(Part::Journal, call).await
+        let depth: u64 = link.script(call).await?;
+        self.seen.acknowledged(shard, through, depth);
+        Ok(())
     }
 
-    async fn raise(&self, floor: Version) -> Result<()> {
-        self.redis.raise(Part::Journal, floor).await
+    async fn set_aside(&self, shard: Shard, letter: &DeadLetter) -> Result<()> {
+        dead_letters::keep(&self.redis, shard, letter).await
+    }
+
+    async fn set_aside_undecodable(&self, shard: Shard) -> Result<u64> {
+        dead_letters::keep_undecodable(&self.redis, shard).await
+    }
+
+    async fn dead_letters(&self, max: usize) -> Result<Vec<DeadLetter>> {
+        dead_letters::list(&self.redis, max).await
+    }
+
+    async fn dead_letter(&self, key: &Key) -> Result<Option<DeadLetter>> {
+        dead_letters::find(&self.redis, key).await
+    }
+
+    async fn forget_dead_letter(&self, key: &Key, version: Version) -> Result<bool> {
+        dead_letters::forget(&self.redis, key, version).await
+    }
+
+    async fn raise(&self, stored: &dyn StoredVersions) -> Result<()> {
+        // It may be another run of the server, set up in another way.
+        server::check(&self.redis, self.wait_for).await?;
+        self.redis.raise(Part::Journal, stored).await?;
+        let lost = self.seen.came_back(&self.last_ids().await?);
+        if lost > 0 {
+            telemetry::lost(lost);
+            tracing::error!(
+                entries_at_most = lost,
+                "the journal came back without its newest entries: these acknowledged writes are lost"
+            );
+        }
+        Ok(())
     }
 
     async fn stats(&self) -> Result<Vec<ShardStats>> {
-        let shards = || (0..self.shards()).map(Shard);
-        let calls: Vec<Call> = shards()
+        let mut link = self.redis.link(Part::Journal).await?;
+        let calls: Vec<Call> = self
+            .all_shards()
             .map(|shard| {
                 let keyspace = &self.redis.keyspace;
-                Call::new(&STATS, vec![keyspace.journal(shard), keyspace.clock(shard)])
+                let keys = vec![
+                    keyspace.journal(shard),
+                    link.keys.clock(shard),
+                    keyspace.drained(shard),
+                    keyspace.dead(shard),
+                ];
+                Call::new(&STATS, keys)
             })
             .collect();
-        let answers: Vec<(u64, u64, Bytes, Bytes, u64)> =
-            self.redis.scripts(Part::Journal, &calls).await?;
-        let stats =
-            shards()
-                .zip(answers)
-                .map(
-                    |(shard, (depth, bytes, oldest, newest, oldest_age_us))| ShardStats {
-                        shard,
-                        depth,
-                        bytes,
-                        oldest: parse_version(&oldest),
-                        newest: parse_version(&newest),
-                        oldest_age_us,
-                    },
-                );
+        let answers: Vec<(u64, u64, Bytes, Bytes, u64, u64, u64)> = link.scripts(&calls).await?;
+        let stats = self.all_shards().zip(answers).map(
+            |(shard, (depth, bytes, oldest, newest, oldest_age_us, drained, dead))| {
+                self.seen.depth_is(shard, depth);
+                ShardStats {
+                    shard,
+                    depth,
+                    bytes,
+                    oldest: parse_version(&oldest),
+                    newest: parse_version(&newest),
+                    oldest_age_us,
+                    drained,
+                    dead,
+                }
+            },
+        );
         Ok(stats.collect())
     }
 
     async fn health(&self) -> PartHealth {
-        let durability = self.durability().await;
+        let durability = server::durability(&self.redis, self.wait_for).await;
         PartHealth {
             kind: "redis",
             at: self.redis.at(),
@@ -257,23 +317,45 @@ impl Journal for RedisStreamJournal {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_entry_without_a_body_is_a_tombstone_and_one_without_a_key_is_nothing() {
-        let field = |text: &'static str| Bytes::from_static(text.as_bytes());
-        let record = parse(b"17-0", vec![field("k"), field("Jane")]).unwrap();
-        assert_eq!((record.version.get(), record.body), (17, None));
-        assert_eq!(parse(b"17-0", vec![field("b"), field("{}")]), None);
-        assert_eq!(parse(b"x-0", vec![field("k"), field("Jane")]), None);
+impl RedisStreamJournal {
+    /// The newest version that each shard's stream ever had, and how many
+    /// entries wait in it.
+    async fn last_ids(&self) -> Result<Vec<(Version, u64)>> {
+        let mut link = self.redis.link(Part::Journal).await?;
+        let mut last = Vec::new();
+        for shard in self.all_shards() {
+            let stream = self.redis.keyspace.journal(shard);
+            let depth: u64 = link.command(cmd("XLEN").arg(&stream)).await?;
+            let has_stream: bool = link.command(cmd("EXISTS").arg(&stream)).await?;
+            let newest = if has_stream {
+                let information: std::collections::HashMap<String, deadpool_redis::redis::Value> =
+                    link.command(cmd("XINFO").arg("STREAM").arg(&stream))
+                        .await?;
+                let id = information.get("last-generated-id").cloned();
+                let id: Option<Bytes> =
+                    id.and_then(|id| deadpool_redis::redis::from_redis_value(id).ok());
+                id.and_then(|id| parse_id(&id))
+                    .map_or(Version::ZERO, |(version, _)| version)
+            } else {
+                Version::ZERO
+            };
+            last.push((newest, depth));
+        }
+        Ok(last)
     }
+}
 
-    #[test]
-    fn info_finds_a_whole_field() {
-        let answer = "# Persistence\r\naof_enabled:1\r\naof_enabled_x:0\r\n";
-        assert_eq!(info(answer, "aof_enabled"), Some("1"));
-        assert_eq!(info(answer, "aof"), None);
+/// What the append script answers for one write.
+fn parse(answer: &[u8]) -> Result<Appended> {
+    match answer {
+        b"failed" => Ok(Appended::ConditionFailed),
+        b"unknown" => Ok(Appended::Unknown),
+        digits => parse_version(digits)
+            .map(Appended::At)
+            .ok_or_else(|| corrupt("the append script's answer has no known form")),
     }
+}
+
+fn parse_number(digits: &[u8]) -> Option<u64> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }

@@ -2,10 +2,21 @@
 //! and so live on the same node of a Redis Cluster; `redis-cli` shows:
 //!
 //! ```text
-//! wc:{<identity>:<shard>}:clock       string  the newest version issued in the shard
-//! wc:{<identity>:<shard>}:journal     stream  one entry a write: id <version>-0, fields k (key) and b (body)
-//! wc:{<identity>:<shard>}:user:<key>  string  the cached entry, see `entry.rs`
+//! wc:{<identity>:<shard>}:<run>:clock       string  the newest version issued in the shard
+//! wc:{<identity>:<shard>}:<run>:user:<key>  string  the cached entry, see `entry.rs`
+//! wc:{<identity>:<shard>}:run               string  the run of the server that the shard is used in
+//! wc:{<identity>:<shard>}:journal           stream  one entry a write: id <version>-0, fields k (key) and b (body)
+//! wc:{<identity>:<shard>}:dead              hash    dead letters by key: <version, 16 digits><P|T|U><reason>\0<body>
+//! wc:{<identity>:<shard>}:drained           string  how many entries were ever drained
+//! wc:{<identity>:<shard>}:lease             string  the process that drains the shard
+//! wc:{<identity>}:processes                 zset    the processes that share the shards, by the end of their lease
 //! ```
+//!
+//! A *run* is the time from one start of the server to the next. A server that
+//! comes back has perhaps lost its newest writes, so nothing that it had cached
+//! can be trusted: under the name of the new run nothing is cached at all, and
+//! no clock is seeded until what the journal holds has been cached again
+//! (`clock.rs`).
 
 use crate::record::Key;
 use crate::shard::Shard;
@@ -17,16 +28,35 @@ pub(crate) const SHARDS: u16 = 16;
 /// The names of the keys that belong to one database's data.
 #[derive(Clone, Debug)]
 pub(crate) struct Keyspace {
+    // "wc:{<identity>}:"
+    prefix: String,
     // By shard: "wc:{<identity>:<shard>}:".
+    prefixes: Vec<String>,
+}
+
+/// The names of those that are used in one run of the server only.
+#[derive(Clone, Debug)]
+pub(crate) struct RunKeys {
+    run: String,
+    // By shard: "wc:{<identity>:<shard>}:<run>:".
     prefixes: Vec<String>,
 }
 
 impl Keyspace {
     pub(crate) fn new(identity: &str) -> Keyspace {
         Keyspace {
+            prefix: format!("wc:{{{identity}}}:"),
             prefixes: (0..SHARDS)
                 .map(|shard| format!("wc:{{{identity}:{shard:02}}}:"))
                 .collect(),
+        }
+    }
+
+    pub(crate) fn in_run(&self, run: &str) -> RunKeys {
+        let in_run = |prefix: &String| format!("{prefix}{run}:");
+        RunKeys {
+            run: run.to_owned(),
+            prefixes: self.prefixes.iter().map(in_run).collect(),
         }
     }
 
@@ -35,24 +65,70 @@ impl Keyspace {
     }
 
     pub(crate) fn shard_of(&self, key: &Key) -> Shard {
-        Shard((crc32fast::hash(key.as_str().as_bytes()) % u32::from(SHARDS)) as u16)
+        shard_of(key)
     }
 
-    fn prefix(&self, shard: Shard) -> &str {
-        self.prefixes
-            .get(usize::from(shard.0))
-            .map_or("", String::as_str)
+    fn name(&self, shard: Shard, name: &str) -> String {
+        format!("{}{name}", of_shard(&self.prefixes, shard))
     }
 
-    pub(crate) fn clock(&self, shard: Shard) -> String {
-        format!("{}clock", self.prefix(shard))
+    pub(crate) fn run(&self, shard: Shard) -> String {
+        self.name(shard, "run")
     }
 
     pub(crate) fn journal(&self, shard: Shard) -> String {
-        format!("{}journal", self.prefix(shard))
+        self.name(shard, "journal")
+    }
+
+    pub(crate) fn dead(&self, shard: Shard) -> String {
+        self.name(shard, "dead")
+    }
+
+    pub(crate) fn drained(&self, shard: Shard) -> String {
+        self.name(shard, "drained")
+    }
+
+    pub(crate) fn lease(&self, shard: Shard) -> String {
+        self.name(shard, "lease")
+    }
+
+    pub(crate) fn processes(&self) -> String {
+        format!("{}processes", self.prefix)
+    }
+
+    /// The channel on which processes wake each other.
+    pub(crate) fn wake_channel(&self) -> String {
+        format!("{}wake", self.prefix)
+    }
+}
+
+impl RunKeys {
+    /// The name of the run.
+    pub(crate) fn run(&self) -> &str {
+        &self.run
+    }
+
+    pub(crate) fn clock(&self, shard: Shard) -> String {
+        format!("{}clock", of_shard(&self.prefixes, shard))
+    }
+
+    /// What the names of the shard's entries begin with.
+    pub(crate) fn entry_prefix(&self, shard: Shard) -> String {
+        format!("{}user:", of_shard(&self.prefixes, shard))
     }
 
     pub(crate) fn entry(&self, key: &Key) -> String {
-        format!("{}user:{}", self.prefix(self.shard_of(key)), key.as_str())
+        let prefix = of_shard(&self.prefixes, shard_of(key));
+        [prefix, "user:", key.as_str()].concat()
     }
+}
+
+fn shard_of(key: &Key) -> Shard {
+    Shard((crc32fast::hash(key.as_str().as_bytes()) % u32::from(SHARDS)) as u16)
+}
+
+fn of_shard(prefixes: &[String], shard: Shard) -> &str {
+    prefixes
+        .get(usize::from(shard.0))
+        .map_or("", String::as_str)
 }

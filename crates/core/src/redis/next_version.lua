@@ -11,7 +11,3 @@ local function next_version(clock)
   return math.max(tonumber(time[1]) * 1000000 + tonumber(time[2]), tonumber(last) + 1)
 end
 
-local function unseeded()
-  return redis.error_reply('UNSEEDED the clock does not know the newest version')
-end
-

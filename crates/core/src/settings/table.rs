@@ -64,6 +64,21 @@ pub(super) const TABLE: &[Setting] = &[
         "size at which the file journal begins a new file",
     ),
     write_behind(
+        "JOURNAL_ENTRIES_MAX",
+        "10000000",
+        "most writes that wait for the database; more are answered 503",
+    ),
+    write_behind(
+        "JOURNAL_BYTES_MAX",
+        "4000000000",
+        "most bytes that those take in the journal; more are answered 503",
+    ),
+    write_behind(
+        "JOURNAL_AGE_MAX_S",
+        "86400",
+        "while the oldest of those has waited for so many seconds, writes are answered 503",
+    ),
+    write_behind(
         "DRAIN_BATCH_MAX",
         "1000",
         "most journal entries that go to the database together",
@@ -72,6 +87,31 @@ pub(super) const TABLE: &[Setting] = &[
         "DRAIN_PARALLEL_MAX",
         "4",
         "most shards of the journal that are drained at the same time",
+    ),
+    write_behind(
+        "DRAIN_LINGER_MS",
+        "0",
+        "milliseconds to wait for more before a batch that is not full goes to the database",
+    ),
+    write_behind(
+        "LEASE_MS",
+        "10000",
+        "milliseconds after which the shards of a process that died are drained by another",
+    ),
+    write_behind(
+        "REDIS_WAIT_REPLICAS",
+        "0",
+        "replicas of Redis that must have a write before it is answered",
+    ),
+    write_behind(
+        "REDIS_WAIT_FSYNC",
+        "no",
+        "yes: a write is answered when it is on the disk of Redis, and of those replicas (Redis 7.2 or newer)",
+    ),
+    write_behind(
+        "REDIS_WAIT_TIMEOUT_MS",
+        "1000",
+        "milliseconds to wait for that; then the write is answered 503",
     ),
     setting(
         "BATCH_MAX",

@@ -1,5 +1,7 @@
 //! MySQL and MariaDB.
 
+mod refusal;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -132,17 +134,25 @@ async fn attempts<T>(
         let Some(connection) = lent.0.as_mut() else {
             return Err(Error::Panicked);
         };
-        match operation(connection).await {
+        let error = match operation(connection).await {
             Ok(answer) => {
                 drop(lent.0.take());
                 return Ok(answer);
             }
-            Err(_) if reused && may_repeat => {
+            Err(error) => error,
+        };
+        if let Some(reason) = refusal::refusal(connection).await {
+            // The connection answered, so it is in step.
+            drop(lent.0.take());
+            return Err(Error::refused(Part::Database, reason));
+        }
+        match error {
+            _ if reused && may_repeat => {
                 may_repeat = false;
                 // None of the others is better.
                 pool.retain(|_, _| false);
             }
-            Err(error) => return Err(unavailable(error)),
+            error => return Err(unavailable(error)),
         }
     }
 }

@@ -39,7 +39,7 @@ impl Row {
     pub(super) fn from_record(record: &Record) -> Result<Row> {
         let user = match &record.body {
             Some(body) => {
-                Some(User::from_body(body).map_err(|error| Error::corrupt(Part::Journal, error))?)
+                Some(User::from_body(body).map_err(|error| Error::refused(Part::Database, error))?)
             }
             None => None,
         };

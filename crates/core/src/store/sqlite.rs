@@ -6,6 +6,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use diesel::SqliteConnection;
+use diesel::result::DatabaseErrorKind::{
+    CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation,
+};
+use diesel::result::Error::DatabaseError;
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
@@ -123,6 +127,18 @@ fn unavailable(error: impl std::fmt::Display) -> Error {
     Error::unavailable(Part::Database, error)
 }
 
+/// What a failed write says: of SQLite's errors only a violated constraint lies
+/// in the record.
+fn failed(error: diesel::result::Error) -> Error {
+    match &error {
+        DatabaseError(
+            UniqueViolation | ForeignKeyViolation | NotNullViolation | CheckViolation,
+            _,
+        ) => Error::refused(Part::Database, error),
+        _ => unavailable(error),
+    }
+}
+
 #[async_trait]
 impl Store for SqliteStore {
     async fn apply(&self, records: &[Record]) -> Result<()> {
@@ -138,7 +154,7 @@ impl Store for SqliteStore {
         // midway goes back to the pool open, and keeps every other writer out.
         let task = tokio::spawn(async move {
             let mut connection = pool.get().await.map_err(unavailable)?;
-            apply(&mut connection, &rows).await.map_err(unavailable)
+            apply(&mut connection, &rows).await.map_err(failed)
         });
         task.await.unwrap_or(Err(Error::Panicked))
     }

@@ -104,7 +104,7 @@ impl Model {
                 let version = version(self.newest.get() + newer_by);
                 let record = record(&keys()[key], version, tombstone);
                 // Journal and cache share their clock.
-                cache.raise(version).await.unwrap();
+                cache.raise(&version).await.unwrap();
                 self.newest = version;
                 self.put.push(record.clone());
                 self.put_dirty(cache, record).await;

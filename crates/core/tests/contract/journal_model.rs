@@ -103,7 +103,7 @@ impl Model {
             }
             Step::Raise { by } => {
                 self.floor = version(Version::now().get() + by);
-                journal.raise(self.floor).await.unwrap();
+                journal.raise(&self.floor).await.unwrap();
             }
             Step::Reopen => {}
         }

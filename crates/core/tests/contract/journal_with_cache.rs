@@ -8,7 +8,6 @@ use bytes::Bytes;
 use cache_core::cache::redis::RedisCache;
 use cache_core::cache::{Cache, FillStart, Lifetimes, Lookup};
 use cache_core::error::Error;
-use cache_core::journal::redis_stream::RedisStreamJournal;
 use cache_core::journal::{Appended, Journal};
 use cache_core::record::{Key, Record, Write};
 use cache_core::redis::Redis;
@@ -16,7 +15,8 @@ use cache_core::version::Version;
 use test_support::servers::redis_url;
 
 use crate::suite::{
-    ahead_of_the_clock, connect_to_redis, eventually, key, new_identity, tombstone, value, version,
+    ahead_of_the_clock, appended, connect_to_redis, eventually, key, new_identity,
+    redis_stream_journal, tombstone, value, version,
 };
 use crate::{acknowledge, append, names_in_one_shard, put, remove};
 
@@ -38,7 +38,7 @@ impl WithCache {
     async fn open_with(self, clean: Duration) -> (Arc<dyn Journal>, Arc<dyn Cache>) {
         let identity = new_identity();
         let (journal, cache) = self.open_again(&identity, clean).await;
-        journal.raise(Version::ZERO).await.unwrap();
+        journal.raise(&Version::ZERO).await.unwrap();
         (journal, cache)
     }
 
@@ -58,7 +58,7 @@ impl WithCache {
             WithCache::Redis => {
                 let redis: Arc<Redis> = connect_to_redis(identity).await;
                 (
-                    Arc::new(RedisStreamJournal::new(redis.clone(), clean, LONG)),
+                    Arc::new(redis_stream_journal(redis.clone(), clean).await),
                     Arc::new(RedisCache::new(redis, lifetimes)),
                 )
             }
@@ -79,7 +79,7 @@ fn replace(name: &str, body: &str) -> Write {
 }
 
 async fn append_one(journal: &dyn Journal, write: Write) -> Appended {
-    journal.append(&[write]).await.unwrap()[0]
+    *journal.append(&[write]).await[0].as_ref().unwrap()
 }
 
 async fn fill(cache: &dyn Cache, record: &Record) {
@@ -243,7 +243,7 @@ pub(crate) async fn writes_of_one_batch_are_judged_one_upon_the_other(with_cache
         put("new", "x"),
         delete("new"),
     ];
-    let appended = journal.append(&batch).await.unwrap();
+    let answers = appended(journal.append(&batch).await).unwrap();
     use Appended::{At, ConditionFailed, Unknown};
     let [
         At(first),
@@ -255,9 +255,9 @@ pub(crate) async fn writes_of_one_batch_are_judged_one_upon_the_other(with_cache
         Unknown,
         At(put),
         At(deleted),
-    ] = appended[..]
+    ] = answers[..]
     else {
-        panic!("{appended:?}")
+        panic!("{answers:?}")
     };
     assert!(first < second && second < third && third < fourth && put < deleted);
     let of_a = waiting(&*journal, &key("a")).await;
@@ -288,8 +288,8 @@ pub(crate) async fn a_failed_condition_holds_up_no_other_write(with_cache: WithC
             }
         })
         .collect();
-    let appended = journal.append(&batch).await.unwrap();
-    for (place, answer) in appended.iter().enumerate() {
+    let answers = appended(journal.append(&batch).await).unwrap();
+    for (place, answer) in answers.iter().enumerate() {
         assert_eq!(
             matches!(answer, Appended::At(_)),
             place % 2 == 1,
@@ -302,8 +302,8 @@ pub(crate) async fn a_failed_condition_holds_up_no_other_write(with_cache: WithC
 
     // A batch in which every condition fails appends nothing.
     let deletes: Vec<Write> = names.iter().step_by(2).map(|name| delete(name)).collect();
-    let appended = journal.append(&deletes).await.unwrap();
-    assert!(appended.iter().all(|answer| *answer == Appended::Unknown));
+    let answers = appended(journal.append(&deletes).await).unwrap();
+    assert!(answers.iter().all(|answer| *answer == Appended::Unknown));
     let still = journal.read(shard, Version::ZERO, 99).await.unwrap();
     assert_eq!(still, waiting);
 }
@@ -392,7 +392,7 @@ pub(crate) async fn two_processes_share_one_sequence(with_cache: WithCache) {
     let (one, _) = with_cache.open_again(&identity, LONG).await;
     let (other, cache) = with_cache.open_again(&identity, LONG).await;
     // One of them seeds the clock for both.
-    one.raise(Version::ZERO).await.unwrap();
+    one.raise(&Version::ZERO).await.unwrap();
     let mut writers = tokio::task::JoinSet::new();
     for journal in [one.clone(), other.clone()] {
         writers.spawn(async move {
@@ -419,7 +419,7 @@ pub(crate) async fn two_processes_share_one_sequence(with_cache: WithCache) {
 pub(crate) async fn a_lost_clock_goes_on_above_all_that_was_ever_appended(of: WithCache) {
     let identity = new_identity();
     let (journal, _) = of.open_again(&identity, LONG).await;
-    journal.raise(ahead_of_the_clock()).await.unwrap();
+    journal.raise(&ahead_of_the_clock()).await.unwrap();
     let Appended::At(first) = append_one(&*journal, put("lost", "1")).await else {
         panic!("not appended");
     };
@@ -428,16 +428,21 @@ pub(crate) async fn a_lost_clock_goes_on_above_all_that_was_ever_appended(of: Wi
     let WithCache::Redis = of;
     let client = deadpool_redis::redis::Client::open(redis_url()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    let clock = format!("wc:{{{identity}:{:02}}}:clock", shard.0);
-    let deleted: u32 = deadpool_redis::redis::cmd("DEL")
+    let clock = format!("wc:{{{identity}:{:02}}}:*:clock", shard.0);
+    let clocks: Vec<String> = deadpool_redis::redis::cmd("KEYS")
         .arg(clock)
         .query_async(&mut connection)
         .await
         .unwrap();
+    let deleted: u32 = deadpool_redis::redis::cmd("DEL")
+        .arg(clocks)
+        .query_async(&mut connection)
+        .await
+        .unwrap();
     assert_eq!(deleted, 1, "the clock was there");
-    let unseeded = journal.append(&[put("lost", "2")]).await;
+    let unseeded = appended(journal.append(&[put("lost", "2")]).await);
     assert!(matches!(unseeded, Err(Error::Unseeded(_))), "{unseeded:?}");
-    journal.raise(Version::ZERO).await.unwrap();
+    journal.raise(&Version::ZERO).await.unwrap();
     let Appended::At(second) = append_one(&*journal, put("lost", "2")).await else {
         panic!("not appended");
     };

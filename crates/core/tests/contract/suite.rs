@@ -6,6 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use cache_core::error::Result;
+use cache_core::journal::Appended;
+use cache_core::journal::redis_stream::{EntryLifetimes, RedisStreamJournal, WaitFor};
+use cache_core::lease::Held;
 use cache_core::record::{Key, Record};
 use cache_core::redis::Redis;
 use cache_core::settings::CacheUrl;
@@ -80,6 +84,25 @@ pub(crate) async fn connect_to_redis(identity: &str) -> Arc<Redis> {
         panic!("TEST_REDIS_URL is no Redis URL");
     };
     Redis::connect(url, EVENTUALLY, identity).await.unwrap()
+}
+
+/// What became of the writes, where nothing failed.
+pub(crate) fn appended(answers: Vec<Result<Appended>>) -> Result<Vec<Appended>> {
+    answers.into_iter().collect()
+}
+
+/// A journal on `redis` whose clean entries stay for `clean`, and which drains
+/// every shard itself.
+pub(crate) async fn redis_stream_journal(redis: Arc<Redis>, clean: Duration) -> RedisStreamJournal {
+    let lifetimes = EntryLifetimes {
+        clean,
+        in_doubt: Duration::from_secs(3_600),
+    };
+    let held = Arc::new(Held::all(16));
+    let wait_for = WaitFor::default();
+    RedisStreamJournal::open(redis.clone(), redis, wait_for, lifetimes, held)
+        .await
+        .unwrap()
 }
 
 /// Looks until `holds`.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use cache_core::backlog::BacklogLimits;
 use cache_core::cache::memory::MemoryCache;
 use cache_core::cache::redis::RedisCache;
 use cache_core::cache::{Cache, Lifetimes};
@@ -12,7 +13,9 @@ use cache_core::drainer::DrainerSettings;
 use cache_core::group_commit::GroupCommitBounds;
 use cache_core::journal::Journal;
 use cache_core::journal::file::FileJournal;
-use cache_core::journal::redis_stream::RedisStreamJournal;
+use cache_core::journal::redis_stream::{EntryLifetimes, RedisStreamJournal, WaitFor};
+use cache_core::lease::redis::RedisLeases;
+use cache_core::lease::{Leases, Sole};
 use cache_core::record::{Key, Write};
 use cache_core::redis::Redis;
 use cache_core::settings::{CacheUrl, DatabaseUrl, JournalSync, Secret};
@@ -20,7 +23,7 @@ use cache_core::store::Store;
 use cache_core::store::mysql::MysqlStore;
 use cache_core::store::sqlite::SqliteStore;
 use cache_core::user::User;
-use cache_core::write_behind::WriteBehind;
+use cache_core::write_behind::{WriteBehind, WriteBehindSettings};
 use cache_core::write_through::WriteThrough;
 use test_support::servers::{TestDatabase, redis_url};
 
@@ -30,10 +33,20 @@ pub(crate) const BOUNDS: GroupCommitBounds = GroupCommitBounds {
     batch_max: 64,
     waiting_max: 1024,
 };
-pub(crate) const DRAINER: DrainerSettings = DrainerSettings {
-    batch_max: 100,
-    parallel_max: 4,
+pub(crate) const WRITE_BEHIND: WriteBehindSettings = WriteBehindSettings {
+    group_commit: BOUNDS,
+    drainer: DrainerSettings {
+        batch_max: 100,
+        parallel_max: 4,
+        linger: Duration::ZERO,
+    },
+    limits: BacklogLimits {
+        entries: 1_000_000,
+        bytes: 1_000_000_000,
+        age: Duration::from_secs(3_600),
+    },
 };
+const LEASE: Duration = Duration::from_secs(2);
 pub(crate) const LIFETIMES: Lifetimes = Lifetimes {
     clean: Duration::from_secs(60),
     absent: Duration::from_secs(60),
@@ -52,6 +65,7 @@ pub(crate) struct Parts {
     pub(crate) cache: Arc<dyn Cache>,
     pub(crate) store: Arc<SwitchedStore>,
     pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) leases: Arc<dyn Leases>,
 }
 
 impl Place {
@@ -74,6 +88,7 @@ impl Place {
                     cache,
                     store: SwitchedStore::new(store),
                     journal: open_file_journal(folder.path()),
+                    leases: Arc::new(Sole::new(1)),
                 }
             }
             Place::Servers(database) => {
@@ -87,13 +102,25 @@ impl Place {
                     store.identity(),
                 );
                 let redis = redis.await.unwrap();
-                let journal =
-                    RedisStreamJournal::new(redis.clone(), LIFETIMES.clean, LIFETIMES.in_doubt);
+                let process = format!("test:{:08x}", fastrand::u32(..));
+                let leases = RedisLeases::new(redis.clone(), process, LEASE);
+                let journal = RedisStreamJournal::open(
+                    redis.clone(),
+                    redis.clone(),
+                    WaitFor::default(),
+                    EntryLifetimes {
+                        clean: LIFETIMES.clean,
+                        in_doubt: LIFETIMES.in_doubt,
+                    },
+                    leases.share_held(),
+                );
+                let journal = journal.await.unwrap();
                 let cache = Arc::new(RedisCache::new(redis, LIFETIMES));
                 Parts {
                     cache,
                     store: SwitchedStore::new(store),
                     journal: Arc::new(journal),
+                    leases: Arc::new(leases),
                 }
             }
         }
@@ -115,7 +142,7 @@ impl Parts {
     pub(crate) async fn write_behind(&self) -> Arc<WriteBehind> {
         let (cache, journal, store) =
             (self.cache.clone(), self.journal.clone(), self.store.clone());
-        WriteBehind::start(cache, journal, store, BOUNDS, DRAINER)
+        WriteBehind::start(cache, journal, store, self.leases.clone(), WRITE_BEHIND)
             .await
             .unwrap()
     }

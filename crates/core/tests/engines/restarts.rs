@@ -8,11 +8,11 @@ use cache_core::shard::Shard;
 use cache_core::store::Store;
 use cache_core::version::Version;
 
-use crate::parts::{DRAINER, Place, body, in_each_place, put};
+use crate::parts::{Place, WRITE_BEHIND, body, in_each_place, put};
 
 async fn a_clean_stop_drains_everything(place: Place) {
     // More than one batch, and a backlog from the first moment of the stop.
-    const USERS: usize = 4 * DRAINER.batch_max;
+    const USERS: usize = 4 * WRITE_BEHIND.drainer.batch_max;
     let parts = place.open().await;
     let engine = parts.write_behind().await;
     parts.store.refuse_writes(true);
@@ -86,12 +86,9 @@ in_each_place! {
 async fn a_replayed_entry_never_hides_what_the_database_has_newer() {
     let place = Place::embedded();
     let parts = place.open().await;
-    parts.journal.raise(Version::ZERO).await.unwrap();
-    parts
-        .journal
-        .append(&[put("Eve", 1), put("Fay", 1)])
-        .await
-        .unwrap();
+    parts.journal.raise(&Version::ZERO).await.unwrap();
+    let appended = parts.journal.append(&[put("Eve", 1), put("Fay", 1)]).await;
+    assert!(appended.iter().all(Result::is_ok), "{appended:?}");
     let waiting = parts
         .journal
         .read(Shard(0), Version::ZERO, 10)

@@ -59,11 +59,12 @@ async fn write_behind_goes_on_and_drains_when_it_is_back(place: Place) {
         "nothing can be in the database"
     );
     let depth: u64 = engine
-        .journal_stats()
+        .journal_state()
         .await
         .unwrap()
+        .shards
         .iter()
-        .map(|shard| shard.depth)
+        .map(|shard| shard.stats.depth)
         .sum();
     assert_eq!(
         depth, 10,

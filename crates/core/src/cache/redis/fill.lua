@@ -8,7 +8,10 @@ end
 -- The clock stays at or above every version held, so that the next version
 -- issued is newer than this one wherever it came from.
 local clock = redis.call('GET', KEYS[1])
-if clock and tonumber(clock) < tonumber(ARGV[2]) then
+if not clock then
+  return 0
+end
+if tonumber(clock) < tonumber(ARGV[2]) then
   redis.call('SET', KEYS[1], ARGV[2])
 end
 redis.call('SET', KEYS[2], ARGV[2] .. 'C' .. ARGV[4], 'PX', ARGV[3])

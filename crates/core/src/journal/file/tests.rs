@@ -42,7 +42,11 @@ async fn append(journal: &FileJournal, body: &str) -> Vec<Record> {
 async fn try_append(journal: &FileJournal, body: &str) -> Result<Vec<Record>> {
     let put = |name| Write::put(Key::from(name), Bytes::copy_from_slice(body.as_bytes()));
     let writes = [put("Ann"), Write::delete(Key::from("Bob")), put("Zoë 👍🏽")];
-    let appended = journal.append(&writes).await?;
+    let appended: Vec<Appended> = journal
+        .append(&writes)
+        .await
+        .into_iter()
+        .collect::<Result<_>>()?;
     let records = writes
         .iter()
         .zip(appended)
@@ -587,14 +591,14 @@ async fn versions_go_on_above_the_note_when_every_segment_is_gone() {
     let ahead = Version::new(Version::now().get() + 3_600_000_000).unwrap();
     let folder = TempDir::new().unwrap();
     let journal = open(&folder, ONE_SEGMENT);
-    journal.raise(ahead).await.unwrap();
+    journal.raise(&ahead).await.unwrap();
     let before = append(&journal, "before").await;
     acknowledge(&journal, &before[2]).await;
     drop(journal);
     std::fs::remove_file(segment_path(&folder, 0)).unwrap();
 
     let journal = FileJournal::open(folder.path(), JournalSync::Os, ONE_SEGMENT).unwrap();
-    journal.raise(Version::ZERO).await.unwrap();
+    journal.raise(&Version::ZERO).await.unwrap();
     let after = append(&journal, "after").await;
     assert!(
         after[0].version > before[2].version,

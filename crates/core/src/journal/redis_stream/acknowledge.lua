@@ -1,9 +1,26 @@
--- Forgets entries that the database has, and marks what they left in the cache
--- clean, where it is still there.
--- KEYS: journal, then the entry of each flushed key. ARGV: the first id to
--- keep, lifetime in ms of a clean entry, of a mark of doubt, then the flushed
--- version of each entry.
-redis.call('XTRIM', KEYS[1], 'MINID', '=', ARGV[1])
-for i = 2, #KEYS do
-  mark_clean(KEYS[i], ARGV[2 + i], ARGV[2], ARGV[3])
+-- Forgets entries that the database has, marks what they left in the cache
+-- clean, where it is still there, and ends older dead letters of their keys.
+-- KEYS: clock, journal, dead letters, drained, then the entry of each flushed
+-- key. ARGV: the first id to keep, lifetime in ms of a clean entry, of a mark
+-- of doubt, how many bytes of an entry's name come before its key, then the
+-- flushed version of each entry.
+-- Returns how many entries wait still.
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  -- The server has come back: first what the journal holds must be cached.
+  return unseeded()
 end
+local trimmed = redis.call('XTRIM', KEYS[2], 'MINID', '=', ARGV[1])
+redis.call('INCRBY', KEYS[4], trimmed)
+local has_dead = redis.call('EXISTS', KEYS[3]) == 1
+for i = 5, #KEYS do
+  local version = ARGV[i]
+  mark_clean(KEYS[i], version, ARGV[2], ARGV[3])
+  if has_dead then
+    local key = string.sub(KEYS[i], ARGV[4] + 1)
+    local letter = redis.call('HGET', KEYS[3], key)
+    if letter and tonumber(string.sub(letter, 1, 16)) <= tonumber(version) then
+      redis.call('HDEL', KEYS[3], key)
+    end
+  end
+end
+return redis.call('XLEN', KEYS[2])

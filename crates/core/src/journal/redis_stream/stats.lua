@@ -1,13 +1,16 @@
--- KEYS: journal, clock. Returns depth, bytes, the oldest entry's version, the
--- clock's version, and microseconds since the oldest entry was appended.
+-- KEYS: journal, clock, drained, dead letters. Returns depth, bytes, the oldest
+-- entry's version, the clock's version, microseconds since the oldest entry was
+-- appended, entries ever drained, dead letters.
 local depth = redis.call('XLEN', KEYS[1])
 local clock = redis.call('GET', KEYS[2]) or ''
+local drained = redis.call('GET', KEYS[3]) or '0'
+local dead = tostring(redis.call('HLEN', KEYS[4]))
 local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
 if not oldest then
-  return {'0', '0', '', clock, '0'}
+  return {'0', '0', '', clock, '0', drained, dead}
 end
 local version = string.match(oldest[1], '^%d+')
 local time = redis.call('TIME')
 local age = math.max(0, tonumber(time[1]) * 1000000 + tonumber(time[2]) - tonumber(version))
 local bytes = redis.call('MEMORY', 'USAGE', KEYS[1]) or 0
-return {tostring(depth), tostring(bytes), version, clock, string.format('%.0f', age)}
+return {tostring(depth), tostring(bytes), version, clock, string.format('%.0f', age), drained, dead}

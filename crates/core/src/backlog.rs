@@ -1,0 +1,299 @@
+//! The bound on what may wait in the journal, and how fast it gets less.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::error::{Error, Result};
+use crate::journal::{Journal, ShardStats};
+use crate::telemetry;
+
+/// How often the journal is asked while something waits in it.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// Over how long the drain rate is averaged.
+const RATE_OVER: Duration = Duration::from_secs(2);
+/// What is to be free again when a refused writer comes back.
+const ROOM: f64 = 0.1;
+/// When to come back while nothing is drained, and at the latest.
+const RETRY_STALLED: Duration = Duration::from_secs(30);
+const RETRY_MIN: Duration = Duration::from_secs(1);
+/// An age about which a warning is logged, and how often.
+const WARN_AGE: Duration = Duration::from_secs(60);
+
+/// How much may wait.
+#[derive(Clone, Copy, Debug)]
+pub struct BacklogLimits {
+    /// Entries, and with them dead letters, in all shards.
+    pub entries: u64,
+    /// Bytes that the entries take in the journal.
+    pub bytes: u64,
+    /// Age of the oldest entry.
+    pub age: Duration,
+}
+
+/// Watches the journal and refuses writes when it is full.
+#[derive(Debug)]
+pub struct Backlog {
+    journal: Arc<dyn Journal>,
+    limits: BacklogLimits,
+    latest: Mutex<Latest>,
+    appended: Notify,
+}
+
+/// What the journal last said.
+#[derive(Debug)]
+struct Latest {
+    at: Instant,
+    depth: u64,
+    bytes: u64,
+    dead: u64,
+    oldest_age: Duration,
+    /// Entries a second, by shard.
+    rates: Vec<f64>,
+    drained: Vec<u64>,
+    warned_at: Option<Instant>,
+}
+
+impl Backlog {
+    /// Begins to watch `journal`, for as long as the task runs.
+    pub fn watch(
+        journal: Arc<dyn Journal>,
+        limits: BacklogLimits,
+    ) -> (Arc<Backlog>, JoinHandle<()>) {
+        let backlog = Arc::new(Backlog {
+            latest: Mutex::new(Latest {
+                at: Instant::now(),
+                depth: 0,
+                bytes: 0,
+                dead: 0,
+                oldest_age: Duration::ZERO,
+                rates: vec![0.0; journal.shards().into()],
+                drained: Vec::new(),
+                warned_at: None,
+            }),
+            journal,
+            limits,
+            appended: Notify::new(),
+        });
+        let task = tokio::spawn(backlog.clone().run());
+        (backlog, task)
+    }
+
+    /// Something was appended.
+    pub fn appended(&self) {
+        self.appended.notify_one();
+    }
+
+    /// Whether one more write may be appended. What other processes append at
+    /// the same time is known a moment later, so several may together go over a
+    /// limit by what they have in flight.
+    ///
+    /// # Errors
+    /// [`Error::Full`].
+    pub fn admit(&self) -> Result<()> {
+        let depth = self.journal.depth();
+        let latest = self.latest();
+        if depth == 0 && latest.dead == 0 {
+            return Ok(());
+        }
+        let bytes = match latest.depth {
+            0 => latest.bytes,
+            // More entries like those that there were.
+            known => (latest.bytes as f64 * (depth as f64 / known as f64)) as u64,
+        };
+        let full = |what, used: u64, limit: u64| Error::Full {
+            what,
+            retry_after: latest.until_room(depth, used as f64 / limit as f64),
+        };
+        if depth + latest.dead >= self.limits.entries {
+            let used = depth + latest.dead;
+            return Err(full(
+                "it has as many entries as it may",
+                used,
+                self.limits.entries,
+            ));
+        }
+        if bytes >= self.limits.bytes {
+            return Err(full(
+                "it has as many bytes as it may",
+                bytes,
+                self.limits.bytes,
+            ));
+        }
+        if depth > 0 && latest.oldest_age + latest.at.elapsed() >= self.limits.age {
+            return Err(full(
+                "its oldest entry is as old as it may be",
+                depth,
+                depth,
+            ));
+        }
+        Ok(())
+    }
+
+    /// When to come back after the journal's server had no room itself.
+    pub fn retry_after(&self) -> Duration {
+        self.latest().until_room(self.journal.depth(), 1.0)
+    }
+
+    /// Entries that are drained a second, by shard, lately.
+    pub fn drain_rates(&self) -> Vec<f64> {
+        self.latest().rates.clone()
+    }
+
+    fn latest(&self) -> MutexGuard<'_, Latest> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn run(self: Arc<Self>) {
+        loop {
+            match self.journal.stats().await {
+                Ok(stats) => self.take(&stats),
+                Err(error) => tracing::debug!(%error, "the journal does not say how much waits"),
+            }
+            let idle = {
+                let latest = self.latest();
+                latest.depth == 0 && latest.rates.iter().all(|rate| *rate < 1.0)
+            };
+            if idle {
+                self.appended.notified().await;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    fn take(&self, stats: &[ShardStats]) {
+        let mut latest = self.latest();
+        let now = Instant::now();
+        latest.update(stats, now);
+        let warn = latest.oldest_age >= WARN_AGE
+            && latest
+                .warned_at
+                .is_none_or(|warned| now - warned >= WARN_AGE);
+        if warn {
+            latest.warned_at = Some(now);
+            tracing::warn!(
+                entries = latest.depth,
+                bytes = latest.bytes,
+                oldest_age_s = latest.oldest_age.as_secs(),
+                "writes have been waiting in the journal for long"
+            );
+        }
+        telemetry::journal(Some(stats));
+    }
+}
+
+impl Latest {
+    fn update(&mut self, stats: &[ShardStats], now: Instant) {
+        let elapsed = now - self.at;
+        let weight = (elapsed.as_secs_f64() / RATE_OVER.as_secs_f64()).min(1.0);
+        for (place, shard) in stats.iter().enumerate() {
+            // A count that went back began anew.
+            let before = self.drained.get(place).copied().unwrap_or(shard.drained);
+            let drained = shard.drained.saturating_sub(before);
+            if let Some(rate) = self.rates.get_mut(place)
+                && !elapsed.is_zero()
+            {
+                let lately = drained as f64 / elapsed.as_secs_f64();
+                *rate += (lately - *rate) * weight;
+            }
+        }
+        self.at = now;
+        self.drained = stats.iter().map(|shard| shard.drained).collect();
+        self.depth = stats.iter().map(|shard| shard.depth).sum();
+        self.bytes = stats.iter().map(|shard| shard.bytes).sum();
+        self.dead = stats.iter().map(|shard| shard.dead).sum();
+        let oldest_age_us = stats.iter().map(|shard| shard.oldest_age_us).max();
+        self.oldest_age = Duration::from_micros(oldest_age_us.unwrap_or(0));
+    }
+
+    /// How long the drain takes to make some room, when `used` of the limit is.
+    fn until_room(&self, depth: u64, used: f64) -> Duration {
+        let rate: f64 = self.rates.iter().sum();
+        if rate < 1.0 || used <= 0.0 {
+            return RETRY_STALLED;
+        }
+        let too_many = depth as f64 * (1.0 - (1.0 - ROOM) / used).clamp(0.0, 1.0);
+        let needed = Duration::try_from_secs_f64((too_many / rate).ceil());
+        needed
+            .unwrap_or(RETRY_STALLED)
+            .clamp(RETRY_MIN, RETRY_STALLED)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shard::Shard;
+
+    fn shard(depth: u64, drained: u64) -> ShardStats {
+        ShardStats {
+            shard: Shard(0),
+            depth,
+            bytes: depth * 100,
+            oldest: None,
+            newest: None,
+            oldest_age_us: 0,
+            drained,
+            dead: 0,
+        }
+    }
+
+    fn latest() -> Latest {
+        Latest {
+            at: Instant::now(),
+            depth: 0,
+            bytes: 0,
+            dead: 0,
+            oldest_age: Duration::ZERO,
+            rates: vec![0.0],
+            drained: Vec::new(),
+            warned_at: None,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_to_come_back_is_that_of_draining_a_tenth() {
+        let mut latest = latest();
+        assert_eq!(latest.until_room(10_000, 1.0), RETRY_STALLED);
+        for second in 0..20 {
+            latest.update(&[shard(10_000, second * 500)], Instant::now());
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        let rate = latest.rates[0];
+        assert!((499.0..501.0).contains(&rate), "{rate}");
+        // A tenth of 10,000 at 500 a second.
+        let rounding = Duration::from_secs(1);
+        let wait = latest.until_room(10_000, 1.0);
+        assert!(
+            wait.abs_diff(Duration::from_secs(2)) <= rounding,
+            "{wait:?}"
+        );
+        // Half over the limit: 6,000 of 15,000 have to go.
+        let wait = latest.until_room(15_000, 1.5);
+        assert!(
+            wait.abs_diff(Duration::from_secs(12)) <= rounding,
+            "{wait:?}"
+        );
+        assert_eq!(latest.until_room(10_000_000, 1.0), RETRY_STALLED);
+        assert_eq!(latest.until_room(10, 1.0), RETRY_MIN);
+        // Nothing more is drained.
+        for _ in 0..40 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            latest.update(&[shard(10_000, 9_500)], Instant::now());
+        }
+        assert_eq!(latest.until_room(10_000, 1.0), RETRY_STALLED);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_count_that_begins_anew_is_no_negative_rate() {
+        let mut latest = latest();
+        for drained in [1_000, 2_000, 0, 100] {
+            latest.update(&[shard(1, drained)], Instant::now());
+            tokio::time::advance(Duration::from_secs(1)).await;
+            assert!(latest.rates[0] >= 0.0);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Applying a batch to the database although it may refuse some of it.
+
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::fault;
+use crate::record::{Key, Record, newest_per_key};
+use crate::store::Store;
+use crate::version::Version;
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub(super) struct Applied {
+    /// The rows that the database has now: one a key.
+    pub(super) flushed: Vec<(Key, Version)>,
+    /// The writes that it refuses, and why.
+    pub(super) refused: Vec<(Record, Arc<str>)>,
+}
+
+/// Applies the newest of each key. A batch that is refused is split until the
+/// record that it is refused for stands alone; of that key, the newest older
+/// write in the batch that is not refused is applied.
+///
+/// # Errors
+/// When the database cannot say: then any part of the batch may be in it.
+pub(super) async fn apply(store: &dyn Store, records: Vec<Record>) -> Result<Applied> {
+    let mut applied = Applied::default();
+    let mut batches = vec![newest_per_key(records.iter().cloned())];
+    while let Some(mut batch) = batches.pop() {
+        match store.apply(&batch).await {
+            Ok(()) => {
+                let rows = batch.into_iter().map(|row| (row.key, row.version));
+                applied.flushed.extend(rows);
+            }
+            Err(Error::Refused { .. }) if batch.len() > 1 => {
+                let rest = batch.split_off(batch.len() / 2);
+                batches.push(rest);
+                batches.push(batch);
+            }
+            Err(Error::Refused { reason, .. }) => {
+                fault::point("drain.refused").await;
+                for refused in batch {
+                    batches.extend(older(&records, &refused).map(|older| vec![older.clone()]));
+                    applied.refused.push((refused, reason.clone()));
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(applied)
+}
+
+/// The write of the same key that `record` replaced.
+fn older<'a>(records: &'a [Record], record: &Record) -> Option<&'a Record> {
+    records
+        .iter()
+        .filter(|other| other.key == record.key && other.version < record.version)
+        .max_by_key(|other| other.version)
+}

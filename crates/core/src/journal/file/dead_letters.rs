@@ -1,0 +1,200 @@
+//! Dead letters beside the segments, a file each.
+//!
+//! `dead-letters/<version>.letter` is one frame of two entries: the write, and
+//! one whose key is the reason and whose version is when it was set aside.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use crate::dead_letter::DeadLetter;
+use crate::error::Result;
+use crate::journal::file::{failed, frame, segment};
+use crate::record::{Key, Record};
+use crate::version::Version;
+
+const FOLDER: &str = "dead-letters";
+const SUFFIX: &str = ".letter";
+
+#[derive(Debug)]
+pub(super) struct DeadLetters {
+    folder: PathBuf,
+    letters: BTreeMap<Key, DeadLetter>,
+}
+
+impl DeadLetters {
+    /// Reads what is there.
+    pub(super) fn open(journal: &Path) -> Result<DeadLetters> {
+        let folder = journal.join(FOLDER);
+        fs::create_dir_all(&folder).map_err(|error| failed(&folder, error))?;
+        let mut dead = DeadLetters {
+            letters: BTreeMap::new(),
+            folder,
+        };
+        for entry in fs::read_dir(&dead.folder).map_err(|error| failed(&dead.folder, error))? {
+            let path = entry.map_err(|error| failed(&dead.folder, error))?.path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            if name.is_some_and(|name| name.ends_with(SUFFIX)) {
+                let letter = read(&path)?;
+                dead.remember(letter)?;
+            } else {
+                // One whose writing was cut short; its entry is in the journal.
+                let _ = fs::remove_file(&path);
+            }
+        }
+        Ok(dead)
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.letters.len() as u64
+    }
+
+    pub(super) fn list(&self, max: usize) -> Vec<DeadLetter> {
+        self.letters.values().take(max).cloned().collect()
+    }
+
+    pub(super) fn find(&self, key: &Key) -> Option<&DeadLetter> {
+        self.letters.get(key)
+    }
+
+    /// Keeps a letter durably, unless there is a newer one of its key.
+    pub(super) fn keep(&mut self, letter: &DeadLetter) -> Result<()> {
+        let held = self.letters.get(&letter.record.key);
+        if held.is_some_and(|held| held.record.version >= letter.record.version) {
+            return Ok(());
+        }
+        let path = self.path(letter.record.version);
+        let cut_short = path.with_extension("tmp");
+        let mut bytes = Vec::new();
+        frame::encode(&[letter.record.clone(), reason(letter)], &mut bytes);
+        let written = File::create(&cut_short).and_then(|mut file| {
+            file.write_all(&bytes)?;
+            file.sync_all()?;
+            fs::rename(&cut_short, &path)?;
+            File::open(&self.folder)?.sync_all()
+        });
+        written.map_err(|error| failed(&path, error))?;
+        self.remember(letter.clone())
+    }
+
+    /// Removes the letter of `key` if its version is one of those that `ended`
+    /// holds for. Returns whether it was.
+    pub(super) fn forget(&mut self, key: &Key, ended: impl Fn(Version) -> bool) -> Result<bool> {
+        let held = self.letters.get(key).map(|held| held.record.version);
+        let Some(version) = held.filter(|version| ended(*version)) else {
+            return Ok(false);
+        };
+        self.remove_file(version)?;
+        self.letters.remove(key);
+        Ok(true)
+    }
+
+    fn remember(&mut self, letter: DeadLetter) -> Result<()> {
+        let key = letter.record.key.clone();
+        let newer = |held: &DeadLetter| held.record.version > letter.record.version;
+        if self.letters.get(&key).is_some_and(newer) {
+            return self.remove_file(letter.record.version);
+        }
+        match self.letters.insert(key, letter) {
+            Some(older) => self.remove_file(older.record.version),
+            None => Ok(()),
+        }
+    }
+
+    fn remove_file(&self, version: Version) -> Result<()> {
+        let path = self.path(version);
+        let removed = fs::remove_file(&path).and_then(|()| File::open(&self.folder)?.sync_all());
+        removed.map_err(|error| failed(&path, error))
+    }
+
+    fn path(&self, version: Version) -> PathBuf {
+        self.folder.join(format!("{:020}{SUFFIX}", version.get()))
+    }
+}
+
+fn reason(letter: &DeadLetter) -> Record {
+    Record {
+        key: Key::from(&*letter.reason),
+        version: letter.set_aside_at,
+        body: None,
+    }
+}
+
+fn read(path: &Path) -> Result<DeadLetter> {
+    let file = File::open(path).map_err(|error| failed(path, error))?;
+    let found = segment::frame_at(&file, 0).map_err(|error| failed(path, error))?;
+    let Some((_, records)) = found else {
+        return Err(segment::corrupt(path, 0, "the dead letter does not verify"));
+    };
+    match <[Record; 2]>::try_from(records) {
+        Ok([record, reason]) => Ok(DeadLetter {
+            record,
+            reason: reason.key.as_str().into(),
+            set_aside_at: reason.version,
+        }),
+        Err(_) => Err(segment::corrupt(path, 0, "it is no dead letter")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn letter(name: &str, version: u64) -> DeadLetter {
+        DeadLetter {
+            record: Record {
+                key: Key::from(name),
+                version: Version::new(version).unwrap(),
+                body: (!version.is_multiple_of(2)).then(|| Bytes::from("{}")),
+            },
+            reason: format!("reason {version}").into(),
+            set_aside_at: Version::new(version + 100).unwrap(),
+        }
+    }
+
+    #[test]
+    fn the_newest_of_each_key_is_kept_over_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut dead = DeadLetters::open(folder.path()).unwrap();
+        for (name, version) in [("a", 5), ("b", 6), ("a", 4), ("a", 7), ("b", 6)] {
+            dead.keep(&letter(name, version)).unwrap();
+        }
+        for _ in 0..2 {
+            assert_eq!(dead.list(9), [letter("a", 7), letter("b", 6)]);
+            assert_eq!(dead.list(1), [letter("a", 7)]);
+            assert_eq!(dead.find(&Key::from("b")), Some(&letter("b", 6)));
+            dead = DeadLetters::open(folder.path()).unwrap();
+        }
+        let files = fs::read_dir(folder.path().join(FOLDER)).unwrap().count();
+        assert_eq!(files, 2);
+        assert!(
+            !dead
+                .forget(&Key::from("a"), |version| version.get() < 7)
+                .unwrap()
+        );
+        assert!(
+            dead.forget(&Key::from("a"), |version| version.get() <= 7)
+                .unwrap()
+        );
+        assert!(!dead.forget(&Key::from("c"), |_| true).unwrap());
+        assert_eq!(DeadLetters::open(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn one_cut_short_is_dropped_and_a_damaged_one_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut dead = DeadLetters::open(folder.path()).unwrap();
+        dead.keep(&letter("a", 5)).unwrap();
+        let path = dead.path(Version::new(5).unwrap());
+        fs::copy(&path, path.with_extension("tmp")).unwrap();
+        assert_eq!(DeadLetters::open(folder.path()).unwrap().count(), 1);
+        assert!(!path.with_extension("tmp").exists());
+        let mut bytes = fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let refused = DeadLetters::open(folder.path()).unwrap_err();
+        assert!(refused.to_string().contains(path.to_str().unwrap()));
+    }
+}

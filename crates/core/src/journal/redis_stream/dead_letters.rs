@@ -1,0 +1,130 @@
+//! Dead letters beside the streams, a hash a shard.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use deadpool_redis::redis::{Script, cmd};
+
+use crate::dead_letter::{DeadLetter, NOT_A_KEY};
+use crate::error::{Part, Result};
+use crate::record::{Key, Record};
+use crate::redis::{Call, Redis, StreamEntry, dead_letter, encode_version, parse_entry, parse_id};
+use crate::shard::Shard;
+use crate::version::Version;
+
+static SET_ASIDE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("set_aside.lua")));
+static FORGET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("forget.lua")));
+
+/// Entries that are looked at in one round trip.
+const BATCH_MAX: usize = 1_000;
+/// Why an entry that cannot be understood is a dead letter.
+const UNDECODABLE: &str = "the entry of the journal has no known form";
+
+pub(super) async fn keep(redis: &Redis, shard: Shard, letter: &DeadLetter) -> Result<()> {
+    let mut link = redis.link(Part::Journal).await?;
+    let names = vec![redis.keyspace.dead(shard), redis.keyspace.journal(shard)];
+    let mut call = Call::new(&SET_ASIDE, names);
+    call.arg(letter.record.key.as_str())
+        .arg(dead_letter::encode(letter));
+    link.script(call).await
+}
+
+pub(super) async fn keep_undecodable(redis: &Redis, shard: Shard) -> Result<u64> {
+    let mut link = redis.link(Part::Journal).await?;
+    let stream = redis.keyspace.journal(shard);
+    let mut kept = 0;
+    let mut after = "-".to_owned();
+    loop {
+        let mut range = cmd("XRANGE");
+        range
+            .arg(&stream)
+            .arg(&after)
+            .arg("+")
+            .arg("COUNT")
+            .arg(BATCH_MAX);
+        let entries: Vec<StreamEntry> = link.command(&range).await?;
+        let Some((last, _)) = entries.last() else {
+            return Ok(kept);
+        };
+        after = format!("({}", String::from_utf8_lossy(last));
+        for entry in entries.iter().filter(|entry| parse_entry(entry).is_none()) {
+            let (id, fields) = entry;
+            let letter = undecodable(shard, id, fields);
+            let names = vec![redis.keyspace.dead(shard), stream.clone()];
+            let mut call = Call::new(&SET_ASIDE, names);
+            call.arg(letter.record.key.as_str())
+                .arg(dead_letter::encode(&letter))
+                .arg(&id[..]);
+            link.script::<()>(call).await?;
+            kept += 1;
+        }
+    }
+}
+
+fn undecodable(shard: Shard, id: &[u8], fields: &[Bytes]) -> DeadLetter {
+    let id_text = String::from_utf8_lossy(id);
+    DeadLetter {
+        record: Record {
+            key: Key::from(format!("{NOT_A_KEY}entry {id_text} of shard {}", shard.0)),
+            version: parse_id(id).map_or(Version::ZERO, |(version, _)| version),
+            body: Some(fields.join(&b' ').into()),
+        },
+        reason: UNDECODABLE.into(),
+        set_aside_at: Version::now(),
+    }
+}
+
+/// Those of every shard, in the order of their keys.
+pub(super) async fn list(redis: &Redis, max: usize) -> Result<Vec<DeadLetter>> {
+    let mut link = redis.link(Part::Journal).await?;
+    let mut letters = Vec::new();
+    for shard in (0..redis.keyspace.shards()).map(Shard) {
+        let held: HashMap<Bytes, Bytes> = link
+            .command(cmd("HGETALL").arg(redis.keyspace.dead(shard)))
+            .await?;
+        letters.extend(
+            held.iter()
+                .filter_map(|(key, value)| dead_letter::parse(key, value)),
+        );
+    }
+    letters.sort_unstable_by(|one, other| one.record.key.cmp(&other.record.key));
+    letters.truncate(max);
+    Ok(letters)
+}
+
+/// The shards in which a dead letter of `key` may be: one that is no key says
+/// nothing about where it was found.
+fn shards_of(redis: &Redis, key: &Key) -> Vec<Shard> {
+    if key.as_str().starts_with(NOT_A_KEY) {
+        (0..redis.keyspace.shards()).map(Shard).collect()
+    } else {
+        vec![redis.keyspace.shard_of(key)]
+    }
+}
+
+pub(super) async fn find(redis: &Redis, key: &Key) -> Result<Option<DeadLetter>> {
+    let mut link = redis.link(Part::Journal).await?;
+    for shard in shards_of(redis, key) {
+        let mut get = cmd("HGET");
+        get.arg(redis.keyspace.dead(shard)).arg(key.as_str());
+        let held: Option<Bytes> = link.command(&get).await?;
+        let letter = held.and_then(|value| dead_letter::parse(key.as_str().as_bytes(), &value));
+        if letter.is_some() {
+            return Ok(letter);
+        }
+    }
+    Ok(None)
+}
+
+pub(super) async fn forget(redis: &Redis, key: &Key, version: Version) -> Result<bool> {
+    let mut link = redis.link(Part::Journal).await?;
+    for shard in shards_of(redis, key) {
+        let mut call = Call::new(&FORGET, vec![redis.keyspace.dead(shard)]);
+        call.arg(key.as_str()).arg(encode_version(version));
+        if link.script(call).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,153 @@
+//! Who drains which shard of a journal that several processes share. A lease
+//! only saves double work: the guard by version makes it harmless when two
+//! processes drain the same shard.
+
+pub mod redis;
+
+use std::fmt::Debug;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use crate::error::Result;
+use crate::shard::Shard;
+
+/// What another process has said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// There is something in this shard.
+    Entries(Shard),
+    /// Shards have become free, or there is one more to share them.
+    Leases,
+    /// Something may have been said that was not heard.
+    Everything,
+}
+
+/// The leases on the shards of one journal.
+#[async_trait]
+pub trait Leases: Debug + Send + Sync + 'static {
+    /// Which shards this process may drain.
+    fn held(&self) -> &Held;
+
+    /// How long a lease holds without being renewed; `None` when nobody else
+    /// can take it.
+    fn lifetime(&self) -> Option<Duration>;
+
+    /// Renews what is held, takes what is free and falls to this process, and
+    /// gives back what falls to others.
+    async fn renew(&self) -> Result<()>;
+
+    /// Gives everything back, for good.
+    async fn release(&self) -> Result<()>;
+
+    /// The holder of each shard, a name of a process; `None` where there is none.
+    async fn holders(&self) -> Result<Vec<Option<String>>>;
+
+    /// Waits until another process says something.
+    async fn called(&self) -> Call;
+}
+
+/// The shards that this process may drain now. Each until a time of its own.
+#[derive(Debug)]
+pub struct Held {
+    began: Instant,
+    // Milliseconds after `began`.
+    until_ms: Box<[AtomicU64]>,
+}
+
+impl Held {
+    /// Holds none of this many shards.
+    pub fn none(shards: u16) -> Held {
+        Held {
+            began: Instant::now(),
+            until_ms: (0..shards).map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+
+    /// Holds all of them for ever.
+    pub fn all(shards: u16) -> Held {
+        Held {
+            began: Instant::now(),
+            until_ms: (0..shards).map(|_| AtomicU64::new(u64::MAX)).collect(),
+        }
+    }
+
+    /// Whether `shard` is held now.
+    pub fn holds(&self, shard: Shard) -> bool {
+        let now = self.began.elapsed().as_millis() as u64;
+        let until = self.until_ms.get(usize::from(shard.0));
+        until.is_some_and(|until| now < until.load(Ordering::Acquire))
+    }
+
+    /// Holds `shard` until that time; with `None`, not any more.
+    pub fn set(&self, shard: Shard, until: Option<Instant>) {
+        if let Some(place) = self.until_ms.get(usize::from(shard.0)) {
+            let until = until.map_or(0, |until| {
+                until.saturating_duration_since(self.began).as_millis() as u64
+            });
+            place.store(until, Ordering::Release);
+        }
+    }
+}
+
+/// Everything is held by the one process that has the journal open.
+#[derive(Debug)]
+pub struct Sole(Held);
+
+impl Sole {
+    /// For a journal of so many shards.
+    pub fn new(shards: u16) -> Sole {
+        Sole(Held::all(shards))
+    }
+}
+
+#[async_trait]
+impl Leases for Sole {
+    fn held(&self) -> &Held {
+        &self.0
+    }
+
+    fn lifetime(&self) -> Option<Duration> {
+        None
+    }
+
+    async fn renew(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn release(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn holders(&self) -> Result<Vec<Option<String>>> {
+        let this = Some("this process".to_owned());
+        Ok(vec![this; self.0.until_ms.len()])
+    }
+
+    async fn called(&self) -> Call {
+        std::future::pending().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_ends_by_itself() {
+        let held = Held::none(2);
+        assert!(!held.holds(Shard(0)));
+        held.set(Shard(0), Some(Instant::now() + Duration::from_secs(3)));
+        assert!(held.holds(Shard(0)) && !held.holds(Shard(1)));
+        tokio::time::advance(Duration::from_millis(2_999)).await;
+        assert!(held.holds(Shard(0)));
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(!held.holds(Shard(0)));
+        held.set(Shard(1), Some(Instant::now() + Duration::from_secs(3)));
+        held.set(Shard(1), None);
+        assert!(!held.holds(Shard(1)) && !held.holds(Shard(2)));
+        assert!(Held::all(1).holds(Shard(0)));
+    }
+}

@@ -1,0 +1,225 @@
+//! Leases in Redis, for the processes that share its journal.
+//!
+//! Each process is in a list of those that live, and each shard falls to that
+//! one of them which has the largest hash with it (rendezvous hashing: Thaler
+//! and Ravishankar, "A name-based mapping scheme for rendezvous", 1996), so that
+//! all agree without talking, and one that comes or goes moves only its share.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use deadpool_redis::redis::aio::PubSub;
+use deadpool_redis::redis::{self, Script, cmd};
+use futures_util::StreamExt;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::error::{Error, Part, Result};
+use crate::lease::{Call as Said, Held, Leases};
+use crate::redis::{Call, Redis, milliseconds};
+use crate::shard::Shard;
+
+static JOIN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/join.lua")));
+static LEASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/lease.lua")));
+
+/// What is said on the channel when it is about leases and not a shard.
+const LEASES: &str = "leases";
+/// How long to wait before listening again when that failed.
+const LISTEN_AGAIN: Duration = Duration::from_secs(1);
+
+/// The leases of one process.
+pub struct RedisLeases {
+    redis: Arc<Redis>,
+    process: String,
+    lifetime: Duration,
+    held: Arc<Held>,
+    listener: Mutex<Option<PubSub>>,
+}
+
+impl std::fmt::Debug for RedisLeases {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "RedisLeases({})", self.process)
+    }
+}
+
+impl RedisLeases {
+    /// For `process`, a name that no other has.
+    pub fn new(redis: Arc<Redis>, process: String, lifetime: Duration) -> RedisLeases {
+        let shards = redis.keyspace.shards();
+        RedisLeases {
+            redis,
+            process,
+            lifetime,
+            held: Arc::new(Held::none(shards)),
+            listener: Mutex::default(),
+        }
+    }
+
+    /// What is held, for the journal, which calls others about the rest.
+    pub fn share_held(&self) -> Arc<Held> {
+        self.held.clone()
+    }
+
+    /// Takes, renews or gives back each shard; `wanted` says which are wanted.
+    async fn lease(&self, wanted: impl Fn(Shard) -> bool) -> Result<()> {
+        let mut link = self.redis.link(Part::Journal).await?;
+        // Before they are asked for, so that nobody else has them yet when this
+        // process stops believing that it does.
+        let until = Instant::now() + self.lifetime;
+        let shards = || (0..self.redis.keyspace.shards()).map(Shard);
+        let calls: Vec<Call> = shards()
+            .map(|shard| {
+                let mut call = Call::new(&LEASE, vec![self.redis.keyspace.lease(shard)]);
+                call.arg(&self.process)
+                    .arg(milliseconds(self.lifetime))
+                    .arg(u8::from(wanted(shard)));
+                call
+            })
+            .collect();
+        let holders: Vec<Option<String>> = link.scripts(&calls).await?;
+        for (shard, holder) in shards().zip(holders) {
+            let is_held = holder.as_ref() == Some(&self.process);
+            self.held.set(shard, is_held.then_some(until));
+        }
+        Ok(())
+    }
+
+    async fn say(&self, what: &str) -> Result<()> {
+        let mut link = self.redis.link(Part::Journal).await?;
+        let channel = self.redis.keyspace.wake_channel();
+        link.command(cmd("PUBLISH").arg(channel).arg(what)).await
+    }
+
+    async fn listen(&self) -> redis::RedisResult<PubSub> {
+        let client = redis::Client::open(self.redis.url().expose())?;
+        let mut listener = client.get_async_pubsub().await?;
+        listener
+            .subscribe(self.redis.keyspace.wake_channel())
+            .await?;
+        Ok(listener)
+    }
+}
+
+#[async_trait]
+impl Leases for RedisLeases {
+    fn held(&self) -> &Held {
+        &self.held
+    }
+
+    fn lifetime(&self) -> Option<Duration> {
+        Some(self.lifetime)
+    }
+
+    async fn renew(&self) -> Result<()> {
+        let mut join = Call::new(&JOIN, vec![self.redis.keyspace.processes()]);
+        join.arg(&self.process).arg(milliseconds(self.lifetime));
+        let mut link = self.redis.link(Part::Journal).await?;
+        let (joined, processes): (bool, Vec<String>) = link.script(join).await?;
+        if joined && processes.len() > 1 {
+            self.say(LEASES).await?;
+        }
+        self.lease(|shard| falls_to(shard, &processes) == Some(&self.process))
+            .await
+    }
+
+    async fn release(&self) -> Result<()> {
+        self.lease(|_| false).await?;
+        let mut link = self.redis.link(Part::Journal).await?;
+        let mut leave = cmd("ZREM");
+        leave
+            .arg(self.redis.keyspace.processes())
+            .arg(&self.process);
+        link.command::<()>(&leave).await?;
+        self.say(LEASES).await
+    }
+
+    async fn holders(&self) -> Result<Vec<Option<String>>> {
+        let mut link = self.redis.link(Part::Journal).await?;
+        let mut holders = Vec::new();
+        for shard in (0..self.redis.keyspace.shards()).map(Shard) {
+            let lease = self.redis.keyspace.lease(shard);
+            holders.push(link.command(cmd("GET").arg(lease)).await?);
+        }
+        Ok(holders)
+    }
+
+    async fn called(&self) -> Said {
+        let mut listener = self.listener.lock().await;
+        let Some(listening) = listener.as_mut() else {
+            match self.listen().await {
+                Ok(listening) => *listener = Some(listening),
+                Err(error) => {
+                    let reason = Error::unavailable(Part::Journal, format!("{:?}", error.kind()));
+                    tracing::debug!(error = %reason, "cannot hear other processes");
+                    tokio::time::sleep(LISTEN_AGAIN).await;
+                }
+            }
+            return Said::Everything;
+        };
+        let said = listening.on_message().next().await;
+        let Some(said) = said else {
+            *listener = None;
+            return Said::Everything;
+        };
+        match said.get_payload::<String>() {
+            Ok(text) if text == LEASES => Said::Leases,
+            Ok(text) => text
+                .parse()
+                .map_or(Said::Everything, |shard| Said::Entries(Shard(shard))),
+            Err(_) => Said::Everything,
+        }
+    }
+}
+
+/// The process that a shard falls to.
+fn falls_to(shard: Shard, processes: &[String]) -> Option<&String> {
+    let weight = |process: &String| {
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(process.as_bytes());
+        hasher.update(&shard.0.to_le_bytes());
+        // CRC is linear; a multiplication mixes it, so that shares are even.
+        (u64::from(hasher.finalize()).wrapping_mul(0x9E37_79B9_7F4A_7C15)) >> 16
+    };
+    processes
+        .iter()
+        .max_by_key(|process| (weight(process), *process))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn processes(count: usize) -> Vec<String> {
+        (0..count)
+            .map(|number| format!("host-{number}:{}:{:x}", 1000 + number, number * 77_777))
+            .collect()
+    }
+
+    #[test]
+    fn a_process_that_goes_moves_only_its_own_shards() {
+        let all = processes(4);
+        for gone in 0..all.len() {
+            let mut left = all.clone();
+            let gone = left.remove(gone);
+            for shard in (0..64).map(Shard) {
+                let before = falls_to(shard, &all).unwrap();
+                let after = falls_to(shard, &left).unwrap();
+                assert!(*before == gone || before == after);
+            }
+        }
+        assert_eq!(falls_to(Shard(0), &[]), None);
+    }
+
+    #[test]
+    fn every_process_has_a_share_that_is_about_even() {
+        let all = processes(4);
+        let count = |process: &String| {
+            let mine = |shard: &Shard| falls_to(*shard, &all) == Some(process);
+            (0..1_000).map(Shard).filter(mine).count()
+        };
+        for process in &all {
+            assert!((150..350).contains(&count(process)), "{}", count(process));
+        }
+    }
+}

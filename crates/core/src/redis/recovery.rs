@@ -1,0 +1,105 @@
+//! A server that has come back: caching again what its journal holds.
+//!
+//! Whatever the server had cached before may be older than what it lost, so
+//! nothing is cached in its new run until the clock of the shard is there, and
+//! the clock is there only when each acknowledged write that the database does
+//! not have yet is cached. Any number of processes may do this at once: the
+//! first that sets the clock ends it for all.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use deadpool_redis::redis::{Script, cmd};
+
+use crate::error::Result;
+use crate::record::{Key, Record, newest_per_key};
+use crate::redis::stream::{StreamEntry, parse_entry};
+use crate::redis::{Call, Link, Redis, RunKeys, dead_letter, encode_version};
+use crate::seed::StoredVersions;
+use crate::shard::Shard;
+
+/// Entries of the journal that are looked at in one round trip.
+const BATCH_MAX: usize = 1_000;
+
+static RECOVER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("recover.lua")));
+
+impl Redis {
+    /// Caches what the journal of `shard` holds and the database does not have.
+    pub(super) async fn recover(
+        &self,
+        link: &mut Link<'_>,
+        shard: Shard,
+        old: Option<&RunKeys>,
+        stored: &dyn StoredVersions,
+    ) -> Result<()> {
+        let dead: HashMap<Bytes, Bytes> = link
+            .command(cmd("HGETALL").arg(self.keyspace.dead(shard)))
+            .await?;
+        let dead = dead
+            .iter()
+            .filter_map(|(key, value)| dead_letter::parse(key, value))
+            .filter(|letter| !letter.is_undecodable())
+            .map(|letter| letter.record);
+        if !put(link, shard, old, stored, dead.collect()).await? {
+            return Ok(());
+        }
+        // From the newest to the oldest, so that nobody who reads meanwhile is
+        // given a version that was replaced.
+        let mut newest = "+".to_owned();
+        loop {
+            let mut range = cmd("XREVRANGE");
+            range
+                .arg(self.keyspace.journal(shard))
+                .arg(&newest)
+                .arg("-")
+                .arg("COUNT")
+                .arg(BATCH_MAX);
+            let entries: Vec<StreamEntry> = link.command(&range).await?;
+            let Some((id, _)) = entries.last() else {
+                return Ok(());
+            };
+            newest = format!("({}", String::from_utf8_lossy(id));
+            // One that cannot be understood is the drainer's concern.
+            let records = entries.iter().filter_map(parse_entry).collect();
+            if !put(link, shard, old, stored, records).await? {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Caches those that the database does not have, and removes what the run
+/// before had cached of them, which nothing else would ever. Returns whether
+/// there is still need for it.
+async fn put(
+    link: &mut Link<'_>,
+    shard: Shard,
+    old: Option<&RunKeys>,
+    stored: &dyn StoredVersions,
+    records: Vec<Record>,
+) -> Result<bool> {
+    let records = newest_per_key(records);
+    if records.is_empty() {
+        return Ok(true);
+    }
+    let names: Vec<Key> = records.iter().map(|record| record.key.clone()).collect();
+    let stored = stored.of(&names).await?;
+    let is_newer = |record: &&Record| {
+        let stored = stored.get(&record.key);
+        stored.is_none_or(|stored| record.version > *stored)
+    };
+    let dirty: Vec<&Record> = records.iter().filter(is_newer).collect();
+    let keys = link.keys.clone();
+    let mut names = vec![keys.clock(shard)];
+    names.extend(dirty.iter().map(|record| keys.entry(&record.key)));
+    if let Some(old) = old {
+        names.extend(records.iter().map(|record| old.entry(&record.key)));
+    }
+    let mut call = Call::new(&RECOVER, names);
+    for record in dirty {
+        call.arg(encode_version(record.version))
+            .arg(record.body.as_deref().unwrap_or_default());
+    }
+    link.script(call).await
+}

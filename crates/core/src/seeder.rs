@@ -1,0 +1,62 @@
+//! Seeding the version clocks of a cache and a journal that do not know the
+//! newest version in the database, because they are new or have come back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::Mutex;
+
+use crate::cache::Cache;
+use crate::error::Result;
+use crate::journal::Journal;
+use crate::store::Store;
+
+/// Seeds; once for all who find at the same time that it is needed.
+#[derive(Debug)]
+pub struct Seeder {
+    cache: Arc<dyn Cache>,
+    journal: Option<Arc<dyn Journal>>,
+    store: Arc<dyn Store>,
+    generation: AtomicU64,
+    seeding: Mutex<()>,
+}
+
+impl Seeder {
+    /// For these parts.
+    pub fn new(
+        cache: Arc<dyn Cache>,
+        journal: Option<Arc<dyn Journal>>,
+        store: Arc<dyn Store>,
+    ) -> Seeder {
+        Seeder {
+            cache,
+            journal,
+            store,
+            generation: AtomicU64::new(0),
+            seeding: Mutex::default(),
+        }
+    }
+
+    /// How often this has seeded. Ask before doing what may find the clocks
+    /// unseeded, and give [`Seeder::seed`] the answer.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Seeds, unless that was done since it was `found_at`.
+    ///
+    /// # Errors
+    /// When a part is unavailable.
+    pub async fn seed(&self, found_at: u64) -> Result<()> {
+        let _seeding = self.seeding.lock().await;
+        if self.generation() != found_at {
+            return Ok(());
+        }
+        if let Some(journal) = &self.journal {
+            journal.raise(&self.store).await?;
+        }
+        self.cache.raise(&self.store).await?;
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        Ok(())
+    }
+}

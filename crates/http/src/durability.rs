@@ -1,0 +1,74 @@
+//! How safe a write is to be before it is answered.
+
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use cache_core::engine::{Durability, Engine, Outcome};
+use cache_core::record::{Key, Write};
+
+use crate::problem::Problem;
+use crate::query::Query;
+
+const TIMEOUT_S_MAX: u32 = 3600;
+const TIMEOUT_S_DEFAULT: u32 = 30;
+
+/// What a write's query string asks for: `durability=persisted` waits until it
+/// is committed in the database, for `timeout_s` seconds at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    persisted_within: Option<Duration>,
+}
+
+impl Wanted {
+    /// Reads the query string of a write.
+    ///
+    /// # Errors
+    /// `422` for what is unknown or wrong in it.
+    pub fn of(request: &HttpRequest) -> Result<Wanted, Problem> {
+        let text = request.query_string();
+        if text.is_empty() {
+            return Ok(Wanted {
+                persisted_within: None,
+            });
+        }
+        let mut query = Query::parse(text)?;
+        let level = query.choice("durability", ["journaled", "persisted"]);
+        let timeout_s = query.number("timeout_s", 0..=TIMEOUT_S_MAX, TIMEOUT_S_DEFAULT);
+        query.finish()?;
+        let wanted = level == Durability::Persisted.as_str();
+        Ok(Wanted {
+            persisted_within: wanted.then(|| Duration::from_secs(timeout_s.into())),
+        })
+    }
+
+    /// Writes, and waits for what is wanted.
+    ///
+    /// # Errors
+    /// As the engine's write; `504` when it is not persisted in time.
+    pub async fn write(self, engine: &dyn Engine, write: Write) -> Result<Outcome, Problem> {
+        let Some(within) = self.persisted_within else {
+            return engine
+                .write(write)
+                .await
+                .map_err(|error| Problem::of_write(&error));
+        };
+        let key: Key = write.key.clone();
+        let outcome = engine
+            .write(write)
+            .await
+            .map_err(|error| Problem::of_write(&error))?;
+        let Outcome::Written {
+            version,
+            durability: Durability::Journaled,
+        } = outcome
+        else {
+            return Ok(outcome);
+        };
+        let persisted = engine.persisted(&key, version, within).await;
+        persisted.map_err(|error| Problem::of_acknowledged(&error))?;
+        Ok(Outcome::Written {
+            version,
+            durability: Durability::Persisted,
+        })
+    }
+}

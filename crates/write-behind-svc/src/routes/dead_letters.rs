@@ -1,0 +1,118 @@
+//! Dead letters: what the database refused, for an operator to look at, try
+//! again or give up.
+
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::{Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use cache_core::dead_letter::DeadLetter;
+use cache_core::error::Error;
+use cache_core::record::Key;
+use cache_core::write_behind::WriteBehind;
+use cache_http::path;
+use cache_http::problem::Problem;
+use cache_http::query::Query;
+use cache_http::resource::{get, on, resource};
+use serde::Serialize;
+use serde_json::Value;
+
+const LIMIT_MAX: u32 = 1000;
+const LIMIT_DEFAULT: u32 = 100;
+
+/// Adds the routes under `/dead-letters`.
+pub(super) fn configure(config: &mut ServiceConfig) {
+    resource(config, "/dead-letters", "GET, HEAD", vec![get(list)]);
+    resource(
+        config,
+        "/dead-letters/{name}",
+        "DELETE",
+        vec![on(Method::DELETE, delete)],
+    );
+    resource(
+        config,
+        "/dead-letters/{name}/replay",
+        "POST",
+        vec![on(Method::POST, replay)],
+    );
+}
+
+#[derive(Serialize)]
+struct Letters {
+    dead_letters: Vec<Letter>,
+}
+
+#[derive(Serialize)]
+struct Letter {
+    name: String,
+    version: String,
+    written_at: String,
+    set_aside_at: String,
+    reason: String,
+    /// The record; `null` for a delete; a text where it is no JSON.
+    record: Value,
+}
+
+impl From<DeadLetter> for Letter {
+    fn from(letter: DeadLetter) -> Letter {
+        let record = match &letter.record.body {
+            None => Value::Null,
+            Some(body) => serde_json::from_slice(body)
+                .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned())),
+        };
+        Letter {
+            name: letter.record.key.as_str().to_owned(),
+            version: letter.record.version.to_string(),
+            written_at: letter.record.version.to_rfc3339(),
+            set_aside_at: letter.set_aside_at.to_rfc3339(),
+            reason: letter.reason.as_ref().to_owned(),
+            record,
+        }
+    }
+}
+
+async fn list(engine: Data<WriteBehind>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let mut query = Query::parse(request.query_string())?;
+    let limit = query.number("limit", 1..=LIMIT_MAX, LIMIT_DEFAULT);
+    query.finish()?;
+    let letters = engine.dead_letters(limit as usize).await;
+    let letters = letters.map_err(|error| Problem::of_read(&error))?;
+    Ok(HttpResponse::Ok().json(Letters {
+        dead_letters: letters.into_iter().map(Letter::from).collect(),
+    }))
+}
+
+#[derive(Serialize)]
+struct Replayed {
+    message: &'static str,
+}
+
+async fn replay(engine: Data<WriteBehind>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let key = Key::from(path::segment(&request, 1)?);
+    match engine.replay_dead_letter(&key).await {
+        Ok(true) => Ok(HttpResponse::Ok().json(Replayed {
+            message: "The write is in the database.",
+        })),
+        Ok(false) => Err(no_such_letter()),
+        Err(Error::Refused { .. }) => Err(Problem::new(
+            StatusCode::CONFLICT,
+            "it is refused still; it stays among the dead letters, which say why",
+        )),
+        Err(error) => Err(Problem::of_write(&error)),
+    }
+}
+
+async fn delete(engine: Data<WriteBehind>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let key = Key::from(path::segment(&request, 0)?);
+    let deleted = engine.delete_dead_letter(&key).await;
+    if deleted.map_err(|error| Problem::of_write(&error))? {
+        Ok(HttpResponse::NoContent().finish())
+    } else {
+        Err(no_such_letter())
+    }
+}
+
+fn no_such_letter() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "there is no dead letter of this name",
+    )
+}
