@@ -153,9 +153,7 @@ impl Cache for RedisCache {
             }
             call
         });
-        link.scripts::<()>(&calls.collect::<Vec<_>>())
-            .await
-            .map(drop)
+        link.scripts::<()>(calls.collect()).await.map(drop)
     }
 
     async fn mark_clean(&self, flushed: &[(Key, Version)]) -> Result<()> {
@@ -175,9 +173,7 @@ impl Cache for RedisCache {
             }
             call
         });
-        link.scripts::<()>(&calls.collect::<Vec<_>>())
-            .await
-            .map(drop)
+        link.scripts::<()>(calls.collect()).await.map(drop)
     }
 
     async fn begin_write(&self, keys: &[Key]) -> Result<Vec<Version>> {
@@ -198,7 +194,7 @@ impl Cache for RedisCache {
                 call
             })
             .collect();
-        let issued: Vec<Vec<Bytes>> = link.scripts(&calls).await?;
+        let issued: Vec<Vec<Bytes>> = link.scripts(calls).await?;
         let mut versions = vec![None; keys.len()];
         for (keys, issued) in shards.values().zip(issued) {
             for ((place, _), digits) in keys.iter().zip(issued) {
@@ -227,9 +223,7 @@ impl Cache for RedisCache {
             }
             call
         });
-        link.scripts::<()>(&calls.collect::<Vec<_>>())
-            .await
-            .map(drop)
+        link.scripts::<()>(calls.collect()).await.map(drop)
     }
 
     async fn discard(&self, key: &Key, version: Version) -> Result<()> {

@@ -134,43 +134,45 @@ impl Journal for RedisStreamJournal {
                 .or_default()
                 .push(place);
         }
-        let calls: Vec<Call> = shards
-            .iter()
-            .map(|(shard, places)| {
-                let writes = || places.iter().filter_map(|place| writes.get(*place));
-                let mut keys = vec![link.keys.clock(*shard), keyspace.journal(*shard)];
-                keys.extend(writes().map(|write| link.keys.entry(&write.key)));
-                let mut call = Call::new(&APPEND, keys);
-                // Who drains it in this process is woken without the server.
-                call.arg(if self.held.holds(*shard) {
-                    ""
-                } else {
-                    &channel
-                })
-                .arg(shard.0);
-                for write in writes() {
-                    call.arg(match write.condition {
-                        Condition::Always => "always",
-                        Condition::Exists => "exists",
-                    });
-                    call.arg(write.key.as_str())
-                        .arg(write.body.as_deref().unwrap_or_default());
-                }
-                call
+        let mut name = String::new();
+        let calls = shards.iter().map(|(shard, places)| {
+            let writes = || places.iter().filter_map(|place| writes.get(*place));
+            let mut call = Call::begin(&APPEND, 2 + places.len());
+            call.arg(link.keys.clock(*shard))
+                .arg(keyspace.journal(*shard));
+            for write in writes() {
+                link.keys.write_entry(*shard, &write.key, &mut name);
+                call.arg(&name);
+            }
+            // Who drains it in this process is woken without the server.
+            call.arg(if self.held.holds(*shard) {
+                ""
+            } else {
+                &channel
             })
-            .collect();
+            .arg(shard.0);
+            for write in writes() {
+                call.arg(match write.condition {
+                    Condition::Always => "",
+                    Condition::Exists => "+",
+                });
+                call.arg(write.key.as_str())
+                    .arg(write.body.as_deref().unwrap_or_default());
+            }
+            call
+        });
+        let calls: Vec<Call> = calls.collect();
         let wait = self.wait_for.command();
-        let (answers, waited) = link.each_script::<Vec<Bytes>>(&calls, wait.as_ref()).await;
+        let (answers, waited) = link.each_script::<(Bytes, Bytes, u64)>(calls, wait).await;
         let too_few = waited.and_then(|waited| self.wait_for.is_met(waited).err());
         let mut appended =
             vec![Err(corrupt("the append script answered too little")); writes.len()];
-        for ((shard, places), answers) in shards.iter().zip(answers) {
-            let answers: Vec<Result<Appended>> = match answers {
+        for ((shard, places), answer) in shards.iter().zip(answers) {
+            let answers = match answer {
                 Err(error) => vec![Err(error); places.len()],
-                Ok(mut answers) => {
-                    let depth = answers.pop().and_then(|depth| parse_number(&depth));
-                    let answers: Vec<_> = answers.iter().map(|answer| parse(answer)).collect();
-                    self.seen.appended(*shard, &answers, depth);
+                Ok((first, verdicts, depth)) => {
+                    let answers = parse_answer(&first, &verdicts);
+                    self.seen.appended(*shard, &answers, Some(depth));
                     answers
                 }
             };
@@ -286,7 +288,7 @@ impl Journal for RedisStreamJournal {
                 Call::new(&STATS, keys)
             })
             .collect();
-        let answers: Vec<(u64, u64, Bytes, Bytes, u64, u64, u64)> = link.scripts(&calls).await?;
+        let answers: Vec<(u64, u64, Bytes, Bytes, u64, u64, u64)> = link.scripts(calls).await?;
         let stats = self.all_shards().zip(answers).map(
             |(shard, (depth, bytes, oldest, newest, oldest_age_us, drained, dead))| {
                 self.seen.depth_is(shard, depth);
@@ -345,17 +347,46 @@ impl RedisStreamJournal {
     }
 }
 
-/// What the append script answers for one write.
-fn parse(answer: &[u8]) -> Result<Appended> {
-    match answer {
-        b"failed" => Ok(Appended::ConditionFailed),
-        b"unknown" => Ok(Appended::Unknown),
-        digits => parse_version(digits)
-            .map(Appended::At)
-            .ok_or_else(|| corrupt("the append script's answer has no known form")),
-    }
+/// What became of each write: those that took place have versions that follow
+/// each other.
+fn parse_answer(first: &[u8], verdicts: &[u8]) -> Vec<Result<Appended>> {
+    let first = parse_version(first);
+    let mut written = 0;
+    let verdicts = verdicts.iter().map(|verdict| match verdict {
+        b'f' => Ok(Appended::ConditionFailed),
+        b'u' => Ok(Appended::Unknown),
+        b'w' => {
+            let version = first.and_then(|first| Version::new(first.get() + written));
+            written += 1;
+            version
+                .map(Appended::At)
+                .ok_or_else(|| corrupt("the append script's version is none"))
+        }
+        _ => Err(corrupt("the append script's answer has no known form")),
+    });
+    verdicts.collect()
 }
 
-fn parse_number(digits: &[u8]) -> Option<u64> {
-    std::str::from_utf8(digits).ok()?.parse().ok()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_follow_each_other_over_what_was_not_written() {
+        let answers = parse_answer(b"0000000000000007", b"wfwuw");
+        let answers: Result<Vec<Appended>> = answers.into_iter().collect();
+        let at = |number| Appended::At(Version::new(number).unwrap());
+        assert_eq!(
+            answers.unwrap(),
+            [
+                at(7),
+                Appended::ConditionFailed,
+                at(8),
+                Appended::Unknown,
+                at(9)
+            ]
+        );
+        assert!(parse_answer(b"x", b"w")[0].is_err());
+        assert!(parse_answer(b"7", b"?")[0].is_err());
+    }
 }

@@ -77,7 +77,7 @@ impl RedisLeases {
                 call
             })
             .collect();
-        let holders: Vec<Option<String>> = link.scripts(&calls).await?;
+        let holders: Vec<Option<String>> = link.scripts(calls).await?;
         for (shard, holder) in shards().zip(holders) {
             let is_held = holder.as_ref() == Some(&self.process);
             self.held.set(shard, is_held.then_some(until));

@@ -47,6 +47,6 @@ impl Redis {
             call.arg(encode_version(floor)).arg(keys.run());
             calls.push(call);
         }
-        link.scripts::<()>(&calls).await.map(drop)
+        link.scripts::<()>(calls).await.map(drop)
     }
 }

@@ -118,8 +118,18 @@ impl RunKeys {
     }
 
     pub(crate) fn entry(&self, key: &Key) -> String {
-        let prefix = of_shard(&self.prefixes, shard_of(key));
-        [prefix, "user:", key.as_str()].concat()
+        let mut name = String::new();
+        self.write_entry(shard_of(key), key, &mut name);
+        name
+    }
+
+    /// As [`RunKeys::entry`] of a key in `shard`, into `name` in place of what
+    /// it held.
+    pub(crate) fn write_entry(&self, shard: Shard, key: &Key, name: &mut String) {
+        name.clear();
+        name.push_str(of_shard(&self.prefixes, shard));
+        name.push_str("user:");
+        name.push_str(key.as_str());
     }
 }
 

@@ -37,7 +37,7 @@ impl Link<'_> {
     /// [`Error::Unseeded`] if any script says so, else the first error.
     pub(crate) async fn scripts<T: FromRedisValue>(
         &mut self,
-        calls: &[Call<'_>],
+        calls: Vec<Call<'_>>,
     ) -> Result<Vec<T>> {
         let (answers, _) = self.each_script(calls, None).await;
         match answers
@@ -53,19 +53,22 @@ impl Link<'_> {
     /// one command more in the same round trip.
     pub(crate) async fn each_script<T: FromRedisValue>(
         &mut self,
-        calls: &[Call<'_>],
-        last: Option<&Cmd>,
+        calls: Vec<Call<'_>>,
+        last: Option<Cmd>,
     ) -> (Vec<Result<T>>, Option<Result<Value>>) {
         if calls.is_empty() {
             // The driver refuses a pipeline that holds nothing.
             return (Vec::new(), None);
         }
+        let mut scripts = Vec::with_capacity(calls.len());
         let mut pipeline = Pipeline::with_capacity(calls.len() + 1);
         for call in calls {
-            pipeline.add_command(call.command());
+            scripts.push(call.script);
+            pipeline.add_command(call.command);
         }
+        let has_last = last.is_some();
         if let Some(last) = last {
-            pipeline.add_command(last.clone());
+            pipeline.add_command(last);
         }
         pipeline.ignore_errors();
         let results: RedisResult<Vec<RedisResult<Value>>> =
@@ -74,48 +77,48 @@ impl Link<'_> {
             Ok(results) => results.into_iter(),
             Err(error) => {
                 let error = self.redis.failed(self.part, &error);
-                let answers = calls.iter().map(|_| Err(error.clone())).collect();
-                return (answers, last.map(|_| Err(error)));
+                let answers = scripts.iter().map(|_| Err(error.clone())).collect();
+                return (answers, has_last.then_some(Err(error)));
             }
         };
         let mut loaded = false;
-        let mut answers = Vec::with_capacity(calls.len());
-        for (call, result) in calls.iter().zip(results.by_ref()) {
+        let mut answers = Vec::with_capacity(scripts.len());
+        let mut commands = pipeline.cmd_iter();
+        for ((script, command), result) in
+            scripts.iter().zip(commands.by_ref()).zip(results.by_ref())
+        {
             let result = match result {
                 Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                     // It did not run, so it may run now.
                     loaded = true;
-                    self.load_and_run(call).await
+                    self.load_and_run(script, command).await
                 }
                 other => other,
             };
             let answer = result.and_then(|value| Ok(from_redis_value(value)?));
             answers.push(answer.map_err(|error| self.redis.failed(self.part, &error)));
         }
-        let Some(last) = last else {
-            return (answers, None);
-        };
-        let last = if loaded {
+        let last = match commands.next() {
+            None => None,
             // What it was to come after has only run now.
-            self.command(last).await
-        } else {
-            results
-                .next()
-                .unwrap_or(Ok(Value::Nil))
-                .map_err(|error| self.redis.failed(self.part, &error))
+            Some(last) if loaded => Some(self.command(last).await),
+            Some(_) => {
+                let result = results.next().unwrap_or(Ok(Value::Nil));
+                Some(result.map_err(|error| self.redis.failed(self.part, &error)))
+            }
         };
-        (answers, Some(last))
+        (answers, last)
     }
 
-    async fn load_and_run(&mut self, call: &Call<'_>) -> RedisResult<Value> {
-        let invocation = call.script.prepare_invoke();
+    async fn load_and_run(&mut self, script: &Script, command: &Cmd) -> RedisResult<Value> {
+        let invocation = script.prepare_invoke();
         invocation.load_async(&mut self.connection).await?;
-        call.command().query_async(&mut self.connection).await
+        command.query_async(&mut self.connection).await
     }
 
     /// Runs one script.
     pub(crate) async fn script<T: FromRedisValue>(&mut self, call: Call<'_>) -> Result<T> {
-        let mut answers = self.scripts(&[call]).await?;
+        let mut answers = self.scripts(vec![call]).await?;
         answers
             .pop()
             .ok_or_else(|| Error::unavailable(self.part, "the server answered nothing"))
@@ -125,38 +128,36 @@ impl Link<'_> {
 /// One call of a script.
 pub(crate) struct Call<'a> {
     script: &'a Script,
-    keys: usize,
-    arguments: Cmd,
+    command: Cmd,
 }
 
 impl<'a> Call<'a> {
+    /// `script` with so many keys, all of one shard, which are its first
+    /// arguments.
+    pub(crate) fn begin(script: &'a Script, keys: usize) -> Call<'a> {
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(script.get_hash()).arg(keys);
+        Call { script, command }
+    }
+
     /// `script` with `keys`, all of one shard.
     pub(crate) fn new(script: &'a Script, keys: Vec<String>) -> Call<'a> {
-        let mut arguments = redis::cmd("EVALSHA");
-        arguments.arg(script.get_hash()).arg(keys.len());
+        let mut call = Call::begin(script, keys.len());
         for key in &keys {
-            arguments.arg(key);
+            call.arg(key);
         }
-        Call {
-            script,
-            keys: keys.len(),
-            arguments,
-        }
+        call
     }
 
     /// Adds an argument.
     pub(crate) fn arg(&mut self, argument: impl redis::ToRedisArgs) -> &mut Self {
-        self.arguments.arg(argument);
+        self.command.arg(argument);
         self
-    }
-
-    fn command(&self) -> Cmd {
-        self.arguments.clone()
     }
 }
 
 impl Debug for Call<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Call({} keys)", self.keys)
+        write!(formatter, "Call({})", self.script.get_hash())
     }
 }

@@ -1,12 +1,11 @@
 -- Gives a flushed version its lifetime, where it is still the one held. Scripts
 -- that call this have it put before them.
 local function mark_clean(entry, version, clean_ms, doubt_ms)
-  local head = redis.call('GETRANGE', entry, 0, 16)
+  local held = redis.call('GET', entry)
+  local head = held and string.sub(held, 1, 17)
   if head == version .. 'D' then
-    redis.call('SETRANGE', entry, 16, 'C')
-    redis.call('PEXPIRE', entry, clean_ms)
+    redis.call('SET', entry, version .. 'C' .. string.sub(held, 18), 'PX', clean_ms)
   elseif head == version .. 'E' then
-    local doubt = redis.call('GETRANGE', entry, 17, 32)
-    redis.call('SET', entry, doubt .. '?', 'PX', doubt_ms)
+    redis.call('SET', entry, string.sub(held, 18, 33) .. '?', 'PX', doubt_ms)
   end
 end

@@ -26,26 +26,30 @@ const EVERYWHERE: &str = "*";
 const CACHE: &str = "core/src/cache.rs core/src/cache/*";
 const JOURNAL: &str = "core/src/journal.rs core/src/journal/*";
 const STORE: &str = "core/src/store.rs core/src/store/*";
+const LEASE: &str = "core/src/lease.rs core/src/lease/*";
 const PARTS: &str = "core/src/cache.rs core/src/cache/* core/src/journal.rs core/src/journal/* \
-                     core/src/store.rs core/src/store/*";
+                     core/src/store.rs core/src/store/* core/src/lease.rs core/src/lease/*";
 const REDIS: &str = "core/src/redis.rs core/src/redis/* core/src/cache/redis.rs core/src/cache/redis/* \
-                     core/src/journal/redis_stream.rs core/src/journal/redis_stream/*";
+                     core/src/journal/redis_stream.rs core/src/journal/redis_stream/* \
+                     core/src/lease/redis.rs core/src/lease/redis/*";
 const SETTINGS: &str = "core/src/settings.rs core/src/settings/*";
 const ENGINES: &str = "core/src/engine.rs core/src/engine/* core/src/read_through.rs core/src/read_through/* \
                        core/src/write_through.rs core/src/write_through/* \
                        core/src/write_behind.rs core/src/write_behind/* \
                        core/src/drainer.rs core/src/drainer/* \
+                       core/src/backlog.rs core/src/barrier.rs core/src/seeder.rs \
                        core/src/group_commit.rs core/src/group_commit/*";
 const VALUES: &str = "core/src/user.rs core/src/user/* core/src/version.rs core/src/version/*";
 const STORE_AND_USER: &str = "core/src/store.rs core/src/store/* core/src/user.rs core/src/user/*";
-const HTTP: &str = "http/src/* *-svc/src/app.rs *-svc/src/routes.rs *-svc/src/main.rs";
+const HTTP: &str = "http/src/* *-svc/src/app.rs *-svc/src/routes.rs *-svc/src/routes/* *-svc/src/main.rs";
 const CHOICE_OF_PARTS: &str = "core/src/parts.rs";
 
 const CONCRETE_PARTS: &str = "cache_core::cache::redis cache_core::cache::memory \
-                              cache_core::journal::redis_stream cache_core::journal::file \
+                              cache_core::journal::redis_stream cache_core::journal::file cache_core::lease::redis \
                               cache_core::store::mysql cache_core::store::sqlite";
 const ENGINE_MODULES: &str = "cache_core::engine cache_core::read_through cache_core::write_through \
-                              cache_core::write_behind cache_core::drainer";
+                              cache_core::write_behind cache_core::drainer \
+                              cache_core::backlog cache_core::barrier cache_core::seeder";
 const DIESEL: &str = "diesel diesel_async diesel_migrations libsqlite3_sys";
 const ACTIX: &str = "actix_web actix_http actix_rt actix_server actix_service";
 
@@ -56,6 +60,7 @@ const RULES: &[Rule] = &[
     rule(CACHE,      NONE,           "cache_core::journal cache_core::store", NONE,                "cache, journal and store never import each other"),
     rule(JOURNAL,    NONE,           "cache_core::cache cache_core::store",   NONE,                "cache, journal and store never import each other"),
     rule(STORE,      NONE,           "cache_core::cache cache_core::journal", NONE,                "cache, journal and store never import each other"),
+    rule(LEASE,      NONE,           "cache_core::cache cache_core::journal cache_core::store", NONE, "leases know nothing of what they are for"),
     rule(PARTS,      NONE,           ENGINE_MODULES,                          NONE,                "data flows from engine to cache, journal and store"),
     rule("core/*",   STORE_AND_USER, "cache_core::user",                      NONE,                "in the core, only the stores know what a user is"),
     rule(ENGINES,    NONE,           "cache_core::redis",                     NONE,                "engines know their interfaces, never a server"),

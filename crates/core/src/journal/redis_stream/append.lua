@@ -1,51 +1,54 @@
 -- Issues versions, puts values into the cache, appends to the journal.
 -- KEYS: clock, journal, then the entry of each write.
 -- ARGV: the channel on which to call others if there was nothing in the journal
--- ('' = none), the shard, then of each write its condition ('always' or
--- 'exists'), key, body (empty = delete).
--- Returns for each write its version, 'failed' if the condition does not hold,
--- or 'unknown' if that cannot be told from the cache; then how many entries wait.
+-- ('' = none), the shard, then of each write its condition ('' = none, '+' = the
+-- key has a value), key, body (empty = delete).
+-- Returns the version of the first write that took place, those of the others
+-- being the next ones; what became of each write, a letter each: 'w' written,
+-- 'f' its condition failed, 'u' unknown, as the cache does not hold the key; and
+-- how many entries wait then.
 local version = next_version(KEYS[1])
 if not version then
   return unseeded()
 end
+local first = string.format('%016.0f', version)
+local digits = first
 local before = redis.call('XLEN', KEYS[2])
 local appended = 0
-local answers = {}
+local verdicts = {}
 for i = 1, #KEYS - 2 do
-  local entry, condition, key, body = KEYS[i + 2], ARGV[3 * i], ARGV[3 * i + 1], ARGV[3 * i + 2]
-  local answer
-  if condition == 'exists' then
+  local entry, key, body = KEYS[i + 2], ARGV[3 * i + 1], ARGV[3 * i + 2]
+  local verdict = 'w'
+  if ARGV[3 * i] ~= '' then
     local held = redis.call('GET', entry)
     local state = held and string.sub(held, 17, 17)
     if state ~= 'C' and state ~= 'D' then
-      answer = 'unknown'
+      verdict = 'u'
     elseif #held == 17 then
-      answer = 'failed'
+      verdict = 'f'
     end
   end
-  if not answer then
+  if verdict == 'w' then
     -- No version held is newer: the clock is above all that were issued, and
     -- a fill raises it.
-    answer = string.format('%016.0f', version)
-    local id = string.format('%.0f-0', version)
+    if appended > 0 then
+      digits = string.format('%016.0f', version + appended)
+    end
     if body == '' then
-      redis.call('XADD', KEYS[2], id, 'k', key)
+      redis.call('XADD', KEYS[2], digits .. '-0', 'k', key)
     else
-      redis.call('XADD', KEYS[2], id, 'k', key, 'b', body)
+      redis.call('XADD', KEYS[2], digits .. '-0', 'k', key, 'b', body)
     end
     -- After the append, which ends the script if it fails.
-    redis.call('SET', entry, answer .. 'D' .. body)
-    version = version + 1
+    redis.call('SET', entry, digits .. 'D' .. body)
     appended = appended + 1
   end
-  answers[i] = answer
+  verdicts[i] = verdict
 end
 if appended > 0 then
-  redis.call('SET', KEYS[1], string.format('%016.0f', version - 1))
+  redis.call('SET', KEYS[1], digits)
   if before == 0 and ARGV[1] ~= '' then
     redis.call('PUBLISH', ARGV[1], ARGV[2])
   end
 end
-answers[#answers + 1] = tostring(before + appended)
-return answers
+return {first, table.concat(verdicts), before + appended}
