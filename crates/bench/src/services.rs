@@ -41,7 +41,6 @@ impl RunningService {
         let mut command = command(binary)?;
         command
             .envs(installation.settings())
-            .env("LOG", "error")
             .current_dir(installation.folder());
         Ok(RunningService {
             process: ServiceProcess::spawn(command),
