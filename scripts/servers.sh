@@ -1,4 +1,4 @@
-# Private Redis and MariaDB servers for scripts/test and scripts/dev-servers: on free ports of
+# Private Redis and MariaDB servers for the other scripts: on free ports of
 # 127.0.0.1, without the system's daemons, stopped again by their process ids.
 #
 #   . scripts/servers.sh

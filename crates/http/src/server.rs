@@ -41,7 +41,9 @@ pub async fn run(
         &engine.health().await,
     );
     let signal = async move {
-        tracing::info!(signal = signals.next().await, "stopping");
+        // Not among the event's fields, which nobody evaluates where the log leaves the event out.
+        let signal = signals.next().await;
+        tracing::info!(signal, "stopping");
         Instant::now() + settings.shutdown_deadline
     };
     let state = State {

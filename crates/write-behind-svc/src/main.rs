@@ -2,6 +2,8 @@
 //! journal has it; a drainer takes it to the database afterwards.
 
 mod app;
+mod dead_letters;
+mod journal;
 mod routes;
 
 use std::process::ExitCode;

@@ -1,13 +1,12 @@
 //! The routes that only this service has.
 
-mod dead_letters;
-mod journal;
-
 use actix_web::http::Method;
 use actix_web::web::{Data, ServiceConfig};
 use cache_core::write_behind::WriteBehind;
 use cache_http::resource::{on, resource};
 use cache_http::users;
+
+use crate::{dead_letters, journal};
 
 /// Adds `POST /write-behind`, `POST /read-behind`, and what is about the journal
 /// and its dead letters.

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
-use test_support::service::{Service, run_to_end};
+use test_support::service::{Service, ServiceProcess, run_to_end};
 
 /// Exit code of bad settings.
 const BAD_SETTINGS: i32 = 64;
@@ -169,5 +169,19 @@ fn the_environment_goes_over_the_file() {
         expect_refused(outcome, "CACHE_TTL_S");
         let env = [("CACHE_TTL_S", "sesame")];
         expect_refused(with_file(service, "cache_ttl_s = 7", &env), "CACHE_TTL_S");
+    }
+}
+
+#[test]
+fn a_service_serves_until_a_signal_whatever_it_logs() {
+    for service in Service::all() {
+        for filter in ["off", "error", "info"] {
+            let mut process = ServiceProcess::start(service, &[("LOG", filter)]);
+            for _ in 0..100 {
+                let health = process.client().get("/healthz");
+                assert_eq!(health.status, 200, "{filter}");
+            }
+            assert!(process.terminate().success(), "{filter}");
+        }
     }
 }

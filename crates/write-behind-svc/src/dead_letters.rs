@@ -19,7 +19,7 @@ const LIMIT_MAX: u32 = 1000;
 const LIMIT_DEFAULT: u32 = 100;
 
 /// Adds the routes under `/dead-letters`.
-pub(super) fn configure(config: &mut ServiceConfig) {
+pub(crate) fn configure(config: &mut ServiceConfig) {
     resource(config, "/dead-letters", "GET, HEAD", vec![get(list)]);
     resource(
         config,

@@ -15,7 +15,7 @@ const FLUSH_TIMEOUT_S_MAX: u32 = 3600;
 const FLUSH_TIMEOUT_S_DEFAULT: u32 = 30;
 
 /// Adds both.
-pub(super) fn configure(config: &mut ServiceConfig) {
+pub(crate) fn configure(config: &mut ServiceConfig) {
     resource(config, "/journal", "GET, HEAD", vec![get(journal)]);
     resource(config, "/flush", "POST", vec![on(Method::POST, flush)]);
 }

@@ -1,0 +1,26 @@
+//! `write-behind-svc`, put together from its own files, with an allocator that counts.
+
+#[path = "../../../write-behind-svc/src/app.rs"]
+mod app;
+#[path = "../counting.rs"]
+mod counting;
+#[path = "../../../write-behind-svc/src/dead_letters.rs"]
+mod dead_letters;
+#[path = "../../../write-behind-svc/src/journal.rs"]
+mod journal;
+#[path = "../../../write-behind-svc/src/routes.rs"]
+mod routes;
+
+use std::process::ExitCode;
+
+use cache_core::settings::Service;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    if let Err(error) = counting::tell_counts() {
+        eprintln!("{error}");
+        return ExitCode::FAILURE;
+    }
+    let (version, about) = (env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_DESCRIPTION"));
+    cache_http::process::main(Service::WriteBehind, version, about, app::serve).await
+}

@@ -1,0 +1,22 @@
+//! `write-through-svc`, put together from its own files, with an allocator that counts.
+
+#[path = "../../../write-through-svc/src/app.rs"]
+mod app;
+#[path = "../counting.rs"]
+mod counting;
+#[path = "../../../write-through-svc/src/routes.rs"]
+mod routes;
+
+use std::process::ExitCode;
+
+use cache_core::settings::Service;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    if let Err(error) = counting::tell_counts() {
+        eprintln!("{error}");
+        return ExitCode::FAILURE;
+    }
+    let (version, about) = (env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_DESCRIPTION"));
+    cache_http::process::main(Service::WriteThrough, version, about, app::serve).await
+}

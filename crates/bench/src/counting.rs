@@ -1,0 +1,34 @@
+//! An allocator that counts, and tells whoever connects.
+
+use std::alloc::System;
+use std::io::{self, Write as _};
+use std::net::TcpListener;
+use std::thread;
+
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+/// What is asked of an allocator does not depend on which one it is, so this one need not be fast.
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Says on standard output where the counts are told: each connection is sent allocations, reallocations
+/// and bytes, and is closed.
+///
+/// # Errors
+/// When no port is free.
+pub(crate) fn tell_counts() -> io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    println!("allocations at {}", listener.local_addr()?);
+    thread::Builder::new().spawn(move || {
+        for mut connection in listener.incoming().flatten() {
+            let counts = ALLOCATOR.stats();
+            // Whoever has gone away needs no answer.
+            let _ = writeln!(
+                connection,
+                "{} {} {}",
+                counts.allocations, counts.reallocations, counts.bytes_allocated
+            );
+        }
+    })?;
+    Ok(())
+}
