@@ -73,8 +73,8 @@ impl ShardLoop {
                     if entries == 0 {
                         // A wake-up since the last look has left its permit.
                         self.idle().await;
-                    }
-                    if !self.linger.is_zero() {
+                    } else if !self.linger.is_zero() {
+                        // Only here, so that what comes alone is drained at once.
                         let _ = tokio::time::timeout(self.linger, hurried.changed()).await;
                     }
                 }

@@ -90,8 +90,8 @@ pub(super) const TABLE: &[Setting] = &[
     ),
     write_behind(
         "DRAIN_LINGER_MS",
-        "0",
-        "milliseconds to wait for more before a batch that is not full goes to the database",
+        "20",
+        "milliseconds to wait for more after a batch that was not full went to the database",
     ),
     write_behind(
         "LEASE_MS",

@@ -16,11 +16,14 @@ local digits = first
 local before = redis.call('XLEN', KEYS[2])
 local appended = 0
 local verdicts = {}
+-- What is to be cached: names and values in turn, and the same by name. All are
+-- set by one command at the end, which costs less than one each.
+local sets, values = {}, {}
 for i = 1, #KEYS - 2 do
   local entry, key, body = KEYS[i + 2], ARGV[3 * i + 1], ARGV[3 * i + 2]
   local verdict = 'w'
   if ARGV[3 * i] ~= '' then
-    local held = redis.call('GET', entry)
+    local held = values[entry] or redis.call('GET', entry)
     local state = held and string.sub(held, 17, 17)
     if state ~= 'C' and state ~= 'D' then
       verdict = 'u'
@@ -34,19 +37,27 @@ for i = 1, #KEYS - 2 do
     if appended > 0 then
       digits = string.format('%016.0f', version + appended)
     end
+    -- Before anything is cached; it ends the script if it fails.
     if body == '' then
       redis.call('XADD', KEYS[2], digits .. '-0', 'k', key)
     else
       redis.call('XADD', KEYS[2], digits .. '-0', 'k', key, 'b', body)
     end
-    -- After the append, which ends the script if it fails.
-    redis.call('SET', entry, digits .. 'D' .. body)
+    local value = digits .. 'D' .. body
+    sets[#sets + 1] = entry
+    sets[#sets + 1] = value
+    values[entry] = value
     appended = appended + 1
   end
   verdicts[i] = verdict
 end
 if appended > 0 then
-  redis.call('SET', KEYS[1], digits)
+  sets[#sets + 1] = KEYS[1]
+  sets[#sets + 1] = digits
+  -- In parts that fit Lua's stack.
+  for from = 1, #sets, 4000 do
+    redis.call('MSET', unpack(sets, from, math.min(from + 3999, #sets)))
+  end
   if before == 0 and ARGV[1] ~= '' then
     redis.call('PUBLISH', ARGV[1], ARGV[2])
   end
