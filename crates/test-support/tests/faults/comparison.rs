@@ -43,10 +43,11 @@ pub(crate) fn compare(ledger: &Ledger, base_url: &str, installation: &Installati
     let read: Vec<Option<Read>> = (0..ledger.names().len())
         .map(|name| read_from_cache(ledger, &client, name))
         .collect();
-    let entries = database.map(|database| {
-        let redis = installation.setting("CACHE_URL").expect("a cache");
-        cached::entries(redis, database)
-    });
+    let cache = installation.setting("CACHE_URL").unwrap_or_default();
+    let entries = match database {
+        Some(database) if cache.starts_with("redis") => Some(cached::entries(cache, database)),
+        _ => None,
+    };
 
     for (number, name) in ledger.names().iter().enumerate() {
         // One that could not be read has offended already.
@@ -82,8 +83,7 @@ fn is_stored(seen: Seen, row: Option<Stored>) -> bool {
 fn is_cached(read: Read, row: Option<Stored>, entry: Option<Option<Entry>>) -> bool {
     match entry {
         None => read.is_hit,
-        Some(None) => false,
-        Some(Some(Entry::BeingFilled)) => !read.is_hit,
+        Some(None | Some(Entry::BeingFilled)) => !read.is_hit,
         Some(Some(Entry::Held(entry))) => {
             let number = match read.seen {
                 Seen::Nothing => None,
@@ -103,7 +103,8 @@ struct Read {
     is_hit: bool,
 }
 
-/// Reads a name until it comes from the cache, which it does at the second time.
+/// Reads a name until it comes from the cache, which it does at the second time, unless a reader that died
+/// still counts as filling it.
 fn read_from_cache(ledger: &Ledger, client: &Client, name: usize) -> Option<Read> {
     let text = &ledger.names()[name];
     let mut last: Option<Read> = None;

@@ -12,6 +12,7 @@ use crate::seed::Seed;
 use crate::workload::{Load, Workload};
 
 const CRASHES: usize = 10;
+const CRASHES_WITH_A_BACKLOG: usize = 4;
 
 fn survives_crashes(parts: Parts) {
     let seed = Seed::of_this_run();
@@ -30,6 +31,48 @@ fn survives_crashes(parts: Parts) {
     let ledger = workload.end();
     assert!(ledger.unanswered() > 0);
     compare(&ledger, running.base_url(), running.installation());
+}
+
+/// What waits is in the journal alone then, and, with a cache that does not outlive the service, comes into
+/// it again from there.
+fn survives_crashes_with_a_backlog(cache: Option<&str>) {
+    let seed = Seed::of_this_run();
+    let mut choices = seed.choices(u64::MAX);
+    let mut installation = Parts::RedisMariaDb.install(Service::WriteBehind);
+    if let Some(url) = cache {
+        installation.set("CACHE_URL", url);
+    }
+    let mut running = installation.run();
+    let endpoints = Endpoints::new([running.base_url()]);
+    let workload = Workload::start(seed, &endpoints, Load::USUAL);
+    workload.acknowledges(200);
+    // As a deadlock that comes again and again. The database can be read, or the service would not start.
+    running.database().unwrap().query_rows(
+        "CREATE TRIGGER refuse BEFORE INSERT ON users FOR EACH ROW \
+         SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'Deadlock found'",
+    );
+    for _ in 0..CRASHES_WITH_A_BACKLOG {
+        workload.acknowledges(choices.u64(100..300));
+        running.crash_and_restart();
+        endpoints.moved(0, running.base_url());
+    }
+    workload.acknowledges(100);
+    running
+        .database()
+        .unwrap()
+        .query_rows("DROP TRIGGER refuse");
+    let ledger = workload.end();
+    compare(&ledger, running.base_url(), running.installation());
+}
+
+#[test]
+fn crashes_with_a_backlog_lose_nothing_with_a_cache_in_redis() {
+    survives_crashes_with_a_backlog(None);
+}
+
+#[test]
+fn crashes_with_a_backlog_lose_nothing_with_a_cache_in_the_process() {
+    survives_crashes_with_a_backlog(Some("memory:"));
 }
 
 #[test]

@@ -11,6 +11,8 @@ use std::sync::{Mutex, MutexGuard};
 /// How many writes of a name are shown when something is wrong with it.
 const WRITES_SHOWN_MAX: usize = 8;
 
+const OFFENCES_SHOWN_MAX: usize = 10;
+
 /// What became of a write, as far as its writer knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -215,14 +217,10 @@ impl Ledger {
     /// Fails the test if anything was wrong.
     #[track_caller]
     pub(crate) fn expect_no_offence(&self) {
-        let offences = self.offences.lock().unwrap();
-        let shown: Vec<&str> = offences.iter().take(10).map(String::as_str).collect();
-        let count = offences.len();
-        assert!(
-            offences.is_empty(),
-            "{count} offences:\n{}",
-            shown.join("\n")
-        );
+        // Not kept locked while this fails: others look at it to know that they should stop.
+        let offences = self.offences.lock().unwrap().clone();
+        let shown = offences[..offences.len().min(OFFENCES_SHOWN_MAX)].join("\n");
+        assert!(offences.is_empty(), "{} offences:\n{shown}", offences.len());
     }
 }
 

@@ -28,6 +28,7 @@ mod writers;
 mod backlog;
 mod crashes;
 mod database;
+mod late_reader;
 mod network;
 mod redis;
 mod replicas;

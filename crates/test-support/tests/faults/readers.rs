@@ -34,7 +34,7 @@ pub(crate) fn seen(ledger: &Ledger, name: &str, answer: &Response) -> Option<See
 }
 
 /// Reads a name in one of the two ways, and has it judged; whether there was an answer.
-fn read(ledger: &Ledger, client: &Client, name: usize, by_path: bool) -> bool {
+pub(crate) fn read(ledger: &Ledger, client: &Client, name: usize, by_path: bool) -> bool {
     let text = &ledger.names()[name];
     let before = ledger.read_begins(name);
     let answer = match by_path {

@@ -76,6 +76,10 @@ impl Workload {
             .push(thread::spawn(move || run(&ledger, &stop)));
     }
 
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     /// Waits until so many more writes are acknowledged.
     #[track_caller]
     pub(crate) fn acknowledges(&self, more: u64) {
