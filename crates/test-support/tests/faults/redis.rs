@@ -12,7 +12,8 @@ use crate::workload::{Load, Workload};
 
 const KILLS: usize = 4;
 
-/// With `appendfsync always`: with `everysec`, a Redis whose disk is slow answers before it has written.
+/// With `appendfsync always`. With `everysec`, a Redis whose disk is slow to sync answers before it has even
+/// written, for up to two seconds, and a kill takes what it has answered.
 #[test]
 fn a_redis_that_is_killed_and_started_again_has_all_that_was_acknowledged() {
     let seed = Seed::of_this_run();

@@ -84,9 +84,15 @@ impl Workload {
     #[track_caller]
     pub(crate) fn acknowledges(&self, more: u64) {
         let enough = self.ledger.acknowledged() + more;
-        wait_until("more writes are acknowledged", || {
-            self.ledger.acknowledged() >= enough || self.ledger.has_offences()
+        self.works_until("more writes are acknowledged", || {
+            self.ledger.acknowledged() >= enough
         });
+    }
+
+    /// Waits until something holds, and not beyond an offence, at which everybody stops.
+    #[track_caller]
+    pub(crate) fn works_until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        wait_until(what, || holds() || self.ledger.has_offences());
         self.ledger.expect_no_offence();
     }
 
