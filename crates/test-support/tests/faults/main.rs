@@ -30,6 +30,7 @@ mod crashes;
 mod database;
 mod late_reader;
 mod network;
+mod poison;
 mod redis;
 mod replicas;
 mod slow_database;
