@@ -28,6 +28,7 @@ mod writers;
 mod backlog;
 mod crashes;
 mod database;
+mod fault_points;
 mod late_reader;
 mod network;
 mod poison;
