@@ -86,6 +86,9 @@ pub trait Cache: Debug + Send + Sync + 'static {
     /// is, nobody wrote the key since it was granted. Returns whether it does.
     async fn fill(&self, ticket: FillTicket, record: &Record) -> Result<bool>;
 
+    /// Gives a ticket back unused.
+    async fn abandon_fill(&self, key: &Key, ticket: FillTicket) -> Result<()>;
+
     /// Holds records that only the journal has, unless something newer is held.
     async fn put_dirty(&self, records: &[Record]) -> Result<()>;
 

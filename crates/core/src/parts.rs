@@ -24,8 +24,9 @@ use crate::store::sqlite::SqliteStore;
 /// database. Far longer than a statement waits for its locks there: one that is
 /// still running when its names' doubt ends could commit unseen.
 const IN_DOUBT_LIFETIME: Duration = Duration::from_secs(600);
-/// Longer than a reader takes to load one row.
-const FILL_LIFETIME: Duration = Duration::from_secs(10);
+/// How long a reader that died keeps others from filling a key. One that takes
+/// longer to load a row does not fill it.
+const FILL_LIFETIME: Duration = Duration::from_secs(3);
 
 /// The parts that every pattern needs.
 #[derive(Debug)]

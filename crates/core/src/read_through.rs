@@ -86,7 +86,14 @@ impl ReadThrough {
         };
         match start {
             FillStart::Granted(ticket) => {
-                let record = self.load(key).await?;
+                let record = match self.load(key).await {
+                    Ok(record) => record,
+                    Err(error) => {
+                        // Else nobody could fill the key until the ticket expires.
+                        let _ = self.cache.abandon_fill(key, ticket).await;
+                        return Err(error);
+                    }
+                };
                 let stored = match self.cache.fill(ticket, &record).await {
                     Err(Error::Full { .. }) => false,
                     stored => stored?,

@@ -30,10 +30,13 @@ use crate::version::Version;
 
 /// How often a conditional write whose key is not in the cache fills the cache
 /// and tries again, before it gives up.
-const CONDITION_TRIES_MAX: u32 = 10;
-/// How much longer it waits after each try: a write in flight of the same key
-/// through another service may be what the cache cannot tell about.
-const CONDITION_PAUSE: Duration = Duration::from_millis(5);
+const CONDITION_TRIES_MAX: u32 = 25;
+/// How much longer it waits after each try, up to a most: a write in flight of
+/// the same key through another service, or a reader that died while it filled
+/// the key, may be why the cache cannot tell. All of it is longer than such a
+/// reader's ticket lasts.
+const CONDITION_PAUSE: Duration = Duration::from_millis(10);
+const CONDITION_PAUSE_MAX: Duration = Duration::from_millis(250);
 /// Entries that are read from the journal at once when the cache is filled
 /// from it at start.
 const REPLAY_BATCH_MAX: usize = 10_000;
@@ -283,7 +286,7 @@ impl Engine for WriteBehind {
                     if !write.condition.holds(&current) {
                         return Ok(Outcome::ConditionFailed);
                     }
-                    tokio::time::sleep(CONDITION_PAUSE * attempt).await;
+                    tokio::time::sleep((CONDITION_PAUSE * attempt).min(CONDITION_PAUSE_MAX)).await;
                 }
             }
         }

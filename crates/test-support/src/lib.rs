@@ -10,9 +10,11 @@
 )]
 
 pub mod http;
+pub mod own_servers;
 pub mod parts;
 pub mod proxy;
 pub mod records;
+pub mod resp;
 pub mod servers;
 pub mod service;
 pub mod wire;

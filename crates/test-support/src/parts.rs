@@ -43,29 +43,19 @@ impl Parts {
         for (name, value) in env {
             installation.set(name, value);
         }
-        RunningService {
-            process: installation.start(service),
-            installation,
-        }
+        installation.run()
     }
 
     /// Fresh parts on which nothing runs yet.
     pub fn install(self, service: Service) -> Installation {
-        let mut settings: Vec<(String, String)> = Vec::new();
-        let database = match self {
-            Parts::Embedded => None,
-            Parts::RedisMariaDb => {
-                let database = TestDatabase::create();
-                settings.push(("CACHE_URL".to_owned(), redis_url()));
-                settings.push(("DATABASE_URL".to_owned(), database.url()));
-                Some(database)
-            }
-        };
-        Installation {
-            service,
-            settings,
-            database,
-            folder: TempDir::new().expect("a temporary folder"),
+        match self {
+            Parts::Embedded => Installation {
+                service,
+                settings: Vec::new(),
+                database: None,
+                folder: TempDir::new().expect("a temporary folder"),
+            },
+            Parts::RedisMariaDb => Installation::on(service, &redis_url(), TestDatabase::create()),
         }
     }
 }
@@ -80,6 +70,29 @@ pub struct Installation {
 }
 
 impl Installation {
+    /// On a Redis and a database that the caller has chosen.
+    pub fn on(service: Service, redis_url: &str, database: TestDatabase) -> Self {
+        let settings = [
+            ("CACHE_URL", redis_url.to_owned()),
+            ("DATABASE_URL", database.url()),
+        ];
+        Installation {
+            service,
+            settings: settings
+                .map(|(name, value)| (name.to_owned(), value))
+                .into(),
+            database: Some(database),
+            folder: TempDir::new().expect("a temporary folder"),
+        }
+    }
+
+    /// The value of a setting that was made.
+    pub fn setting(&self, name: &str) -> Option<&str> {
+        let mut settings = self.settings.iter().rev();
+        let found = settings.find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
     /// The settings in the environment, the last one of a name being the one that counts.
     pub fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
         let settings = self.settings.iter();
@@ -114,6 +127,14 @@ impl Installation {
     pub fn start(&self, service: Service) -> ServiceProcess {
         let env: Vec<(&str, &str)> = self.settings().collect();
         ServiceProcess::start_in(self.folder.path(), service, &env)
+    }
+
+    /// Starts the service that this was installed for, and keeps both together.
+    pub fn run(self) -> RunningService {
+        RunningService {
+            process: self.start(self.service),
+            installation: self,
+        }
     }
 }
 
@@ -159,6 +180,11 @@ impl RunningService {
     /// The database, unless the parts are embedded.
     pub fn database(&self) -> Option<&TestDatabase> {
         self.installation.database()
+    }
+
+    /// The settings and parts.
+    pub fn installation(&self) -> &Installation {
+        &self.installation
     }
 
     /// Changes a setting for the next start.

@@ -1,20 +1,32 @@
 //! A proxy between a service and a server, for breaking the network between the two.
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
+
+/// Most bytes that are passed on at once.
+const PIECE_BYTES_MAX: usize = 16 << 10;
 
 /// Passes bytes on in both directions until it is cut. It ends with the test.
 #[derive(Debug)]
 pub struct ChaosProxy {
     address: SocketAddr,
-    state: Arc<Mutex<State>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    released: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
     is_cut: bool,
+    holds: bool,
+    // How many pieces wait to be released.
+    held: usize,
     streams: Vec<TcpStream>,
 }
 
@@ -28,14 +40,17 @@ impl ChaosProxy {
             .unwrap_or_else(|| panic!("no host and port in the URL of a server"));
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("the address of a listener");
-        let state = Arc::new(Mutex::new(State::default()));
-        let shared = state.clone();
+        let shared = Arc::new(Shared::default());
+        let proxy = ChaosProxy {
+            address,
+            shared: shared.clone(),
+        };
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let _ = pass_on(client, server, &shared);
+                let _ = connect(client, server, &shared);
             }
         });
-        ChaosProxy { address, state }
+        proxy
     }
 
     /// The URL with the proxy in place of the server.
@@ -45,7 +60,7 @@ impl ChaosProxy {
 
     /// Ends all connections, and from now on every new one at once.
     pub fn cut(&self) {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.shared.state.lock().unwrap();
         state.is_cut = true;
         for stream in state.streams.drain(..) {
             let _ = stream.shutdown(Shutdown::Both);
@@ -54,12 +69,29 @@ impl ChaosProxy {
 
     /// Passes on again.
     pub fn restore(&self) {
-        self.state.lock().unwrap().is_cut = false;
+        self.shared.state.lock().unwrap().is_cut = false;
+    }
+
+    /// Keeps back what clients send from now on, as a network that is slow without end. What the server
+    /// sends still passes.
+    pub fn hold(&self) {
+        self.shared.state.lock().unwrap().holds = true;
+    }
+
+    /// Whether something is being kept back.
+    pub fn is_holding(&self) -> bool {
+        self.shared.state.lock().unwrap().held > 0
+    }
+
+    /// Sends on what was kept back, and passes on again.
+    pub fn release(&self) {
+        self.shared.state.lock().unwrap().holds = false;
+        self.shared.released.notify_all();
     }
 }
 
 /// `host:port` of a URL.
-fn authority(url: &str) -> &str {
+pub(crate) fn authority(url: &str) -> &str {
     let (_, rest) = url.split_once("://").unwrap_or(("", url));
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     authority
@@ -67,23 +99,50 @@ fn authority(url: &str) -> &str {
         .map_or(authority, |(_, host)| host)
 }
 
-fn pass_on(client: TcpStream, server: SocketAddr, state: &Mutex<State>) -> io::Result<()> {
-    let mut state = state.lock().unwrap();
+fn connect(client: TcpStream, server: SocketAddr, shared: &Arc<Shared>) -> io::Result<()> {
+    let mut state = shared.state.lock().unwrap();
     if state.is_cut {
         return Ok(());
     }
     let server = TcpStream::connect(server)?;
-    for (from, to) in [(&client, &server), (&server, &client)] {
-        let (mut from, mut to) = (from.try_clone()?, to.try_clone()?);
-        from.set_nodelay(true)?;
-        thread::spawn(move || {
-            let _ = io::copy(&mut from, &mut to);
-            let _ = from.shutdown(Shutdown::Both);
-            let _ = to.shutdown(Shutdown::Both);
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
+    let (from_client, to_client) = (client.try_clone()?, client.try_clone()?);
+    let (from_server, to_server) = (server.try_clone()?, server.try_clone()?);
+    let before_server = shared.clone();
+    thread::spawn(move || {
+        pass_on(from_client, to_server, || {
+            before_server.wait_until_released()
         });
-    }
+    });
+    thread::spawn(move || pass_on(from_server, to_client, || {}));
     state.streams.extend([client, server]);
     Ok(())
+}
+
+/// Passes on until either side ends, each piece after `before_piece`.
+fn pass_on(mut from: TcpStream, mut to: TcpStream, before_piece: impl Fn()) {
+    let mut piece = [0; PIECE_BYTES_MAX];
+    while let Ok(length @ 1..) = from.read(&mut piece) {
+        before_piece();
+        if to.write_all(&piece[..length]).is_err() {
+            break;
+        }
+    }
+    let _ = from.shutdown(Shutdown::Both);
+    let _ = to.shutdown(Shutdown::Both);
+}
+
+impl Shared {
+    fn wait_until_released(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.held += 1;
+        let mut state = self
+            .released
+            .wait_while(state, |state| state.holds)
+            .unwrap();
+        state.held -= 1;
+    }
 }
 
 #[cfg(test)]
@@ -119,5 +178,30 @@ mod tests {
         proxy.restore();
         assert!(!ask(&mut first));
         assert!(ask(&mut connect()));
+    }
+
+    #[test]
+    fn what_is_held_comes_when_it_is_released() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let proxy = ChaosProxy::before(&format!("redis://{}", server.local_addr().unwrap()));
+        let mut client = TcpStream::connect(proxy.address).unwrap();
+        let (mut at_server, _) = server.accept().unwrap();
+        proxy.hold();
+        assert!(!proxy.is_holding());
+        client.write_all(b"ping").unwrap();
+        while !proxy.is_holding() {
+            thread::yield_now();
+        }
+        at_server.set_nonblocking(true).unwrap();
+        let mut came = [0; 4];
+        assert!(at_server.read(&mut came).is_err());
+        // The other direction is open.
+        at_server.set_nonblocking(false).unwrap();
+        at_server.write_all(b"hello").unwrap();
+        client.read_exact(&mut [0; 5]).unwrap();
+
+        proxy.release();
+        at_server.read_exact(&mut came).unwrap();
+        assert_eq!(&came, b"ping");
     }
 }

@@ -43,8 +43,13 @@ pub struct TestDatabase {
 impl TestDatabase {
     /// Creates the database, with the server's own defaults for character set and collation.
     pub fn create() -> Self {
+        Self::create_on(&mysql_url())
+    }
+
+    /// The same on another server, `mysql://user:password@host:port`.
+    pub fn create_on(server_url: &str) -> Self {
         let database = TestDatabase {
-            server_url: mysql_url(),
+            server_url: server_url.to_owned(),
             name: unique_name(),
         };
         query(
@@ -110,7 +115,7 @@ fn with_database(server_url: &str, name: &str) -> String {
 
 /// Runs one statement on a connection of its own. It has a thread too, since a test may call this from
 /// a runtime, which refuses to block.
-fn query(url: &str, sql: &str) -> mysql_async::Result<Vec<Vec<String>>> {
+pub(crate) fn query(url: &str, sql: &str) -> mysql_async::Result<Vec<Vec<String>>> {
     thread::scope(|scope| {
         scope
             .spawn(|| {

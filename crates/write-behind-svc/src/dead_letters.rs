@@ -43,7 +43,7 @@ struct Letters {
 #[derive(Serialize)]
 struct Letter {
     name: String,
-    version: String,
+    version: u64,
     written_at: String,
     set_aside_at: String,
     reason: String,
@@ -60,7 +60,7 @@ impl From<DeadLetter> for Letter {
         };
         Letter {
             name: letter.record.key.as_str().to_owned(),
-            version: letter.record.version.to_string(),
+            version: letter.record.version.get(),
             written_at: letter.record.version.to_rfc3339(),
             set_aside_at: letter.set_aside_at.to_rfc3339(),
             reason: letter.reason.as_ref().to_owned(),

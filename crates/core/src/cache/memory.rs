@@ -212,6 +212,14 @@ impl Cache for MemoryCache {
         Ok(valid)
     }
 
+    async fn abandon_fill(&self, key: &Key, ticket: FillTicket) -> Result<()> {
+        let _pinned = self.lock(key);
+        if matches!(self.clean.get(key), Some(Evictable::Filling(held, _)) if held == ticket) {
+            self.clean.invalidate(key);
+        }
+        Ok(())
+    }
+
     async fn put_dirty(&self, records: &[Record]) -> Result<()> {
         for record in records {
             let mut pinned = self.lock(&record.key);

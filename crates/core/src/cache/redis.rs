@@ -26,6 +26,8 @@ static BEGIN_FILL: LazyLock<Script> = LazyLock::new(|| {
     ))
 });
 static FILL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/fill.lua")));
+static ABANDON_FILL: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("redis/abandon_fill.lua")));
 static PUT_DIRTY: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("redis/put_dirty.lua")));
 static MARK_CLEAN: LazyLock<Script> = LazyLock::new(|| {
@@ -178,6 +180,13 @@ impl Cache for RedisCache {
             .arg(encode_version(record.version))
             .arg(milliseconds(self.lifetimes.of(record)))
             .arg(body(record));
+        link.script(call).await
+    }
+
+    async fn abandon_fill(&self, key: &Key, ticket: FillTicket) -> Result<()> {
+        let mut link = self.link().await?;
+        let mut call = Call::new(&ABANDON_FILL, vec![link.keys.entry(key)]);
+        call.arg(ticket.0);
         link.script(call).await
     }
 

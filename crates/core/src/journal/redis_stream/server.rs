@@ -105,7 +105,7 @@ pub(super) async fn durability(redis: &Redis, wait_for: WaitFor) -> Result<Strin
             "appendonly yes, appendfsync always: survives a crash of Redis and a power loss"
         }
         (Some("1"), "everysec") => {
-            "appendonly yes, appendfsync everysec: survives a crash of Redis; a power loss takes up to about the last second"
+            "appendonly yes, appendfsync everysec: survives a crash of Redis, unless its disk is slow, which takes up to 2 seconds; a power loss takes up to about the last second"
         }
         (Some("1"), "no") => {
             "appendonly yes, appendfsync no: survives a crash of Redis; a power loss takes what its system has not written"

@@ -1,0 +1,76 @@
+//! What the cache has, read from Redis past the service: the one place here that knows how it is kept.
+
+use std::collections::BTreeMap;
+
+use test_support::resp::RedisConnection;
+use test_support::servers::TestDatabase;
+
+use crate::writers::number_of;
+
+/// One name's entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cached {
+    pub(crate) version: u64,
+    /// The write that it is of; `None` when it says that there is no such name.
+    pub(crate) number: Option<u64>,
+    /// Whether it holds what the database has too.
+    pub(crate) is_clean: bool,
+}
+
+/// What there is under a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    Held(Cached),
+    /// A reader is filling it, or was and has died: for a while nobody else will.
+    BeingFilled,
+}
+
+/// The name that the service has for the time since the server was started.
+fn run(redis: &mut RedisConnection) -> String {
+    let answer = redis
+        .command(&["INFO", "server"])
+        .expect("what it says of itself");
+    let text = String::from_utf8(answer.bytes().expect("a text")).expect("UTF-8");
+    let run = text.lines().find_map(|line| line.strip_prefix("run_id:"));
+    run.expect("a run id")[..12].to_owned()
+}
+
+/// Every entry of this database's names.
+pub(crate) fn entries(redis_url: &str, database: &TestDatabase) -> BTreeMap<String, Entry> {
+    const VERSION_DIGITS: usize = 16;
+    let identity = database.query_rows("SELECT identity FROM users_identity");
+    let start = format!("wc:{{{}:", identity[0][0]);
+    let mut redis = RedisConnection::open(redis_url).expect("Redis");
+    let of_this_run = format!(":{}:user:", run(&mut redis));
+    let keys = redis
+        .command(&["KEYS", &format!("{start}*")])
+        .expect("keys");
+    let mut entries = BTreeMap::new();
+    for key in keys.many() {
+        let key = String::from_utf8(key.bytes().expect("a key")).expect("a key in UTF-8");
+        let Some((_, name)) = key.split_once(&of_this_run) else {
+            continue;
+        };
+        let entry = redis.command(&["GET", &key]).expect("an entry").bytes();
+        // It may have gone since.
+        let Some(entry) = entry else { continue };
+        let entry = String::from_utf8(entry).expect("an entry in UTF-8");
+        let (version, rest) = entry.split_at(VERSION_DIGITS);
+        let (state, body) = rest.split_at(1);
+        if state == "F" {
+            entries.insert(name.to_owned(), Entry::BeingFilled);
+            continue;
+        }
+        let number = (!body.is_empty()).then(|| {
+            let record = serde_json::from_str(body).expect("a record in JSON");
+            number_of(name, &record).unwrap_or_else(|| panic!("nobody wrote {entry}"))
+        });
+        let cached = Cached {
+            version: version.parse().expect("a version"),
+            number,
+            is_clean: state == "C",
+        };
+        entries.insert(name.to_owned(), Entry::Held(cached));
+    }
+    entries
+}

@@ -1,0 +1,38 @@
+//! Faults: what write-behind-svc has acknowledged is kept, and nothing older is read, whatever happens to
+//! the service, its servers and the network between them.
+//!
+//! Each test lets a [`workload`] write and read, breaks something, mends it, and then holds the API, the
+//! cache and the database to the [`ledger`] of what was acknowledged. All is chosen from one number, which
+//! a failing test prints: `FAULT_SEED=… scripts/test -p test-support --test faults NAME` chooses the same
+//! again.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails says why"
+)]
+
+mod cached;
+mod comparison;
+mod endpoints;
+mod ledger;
+mod readers;
+mod seed;
+mod stored;
+mod wait;
+mod workload;
+mod writers;
+
+mod backlog;
+mod crashes;
+mod database;
+mod fault_points;
+mod late_reader;
+mod network;
+mod poison;
+mod redis;
+mod replicas;
+mod slow_database;
+mod storms;
