@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use test_support::resp::RedisConnection;
 use test_support::servers::TestDatabase;
 
+use crate::poison::POISON;
 use crate::writers::number_of;
 
 /// One name's entry.
@@ -51,6 +52,10 @@ pub(crate) fn entries(redis_url: &str, database: &TestDatabase) -> BTreeMap<Stri
         let Some((_, name)) = key.split_once(&of_this_run) else {
             continue;
         };
+        // Its values are none of the workload's.
+        if name == POISON {
+            continue;
+        }
         let entry = redis.command(&["GET", &key]).expect("an entry").bytes();
         // It may have gone since.
         let Some(entry) = entry else { continue };

@@ -15,7 +15,7 @@ use crate::wait::wait_until;
 use crate::workload::{Load, Workload};
 use crate::writers::{Writer, number_of, record, version_of};
 
-const POISON: &str = "poison";
+pub(crate) const POISON: &str = "poison";
 
 /// A way to refuse one name, and to take it again.
 type Refusal = (&'static str, &'static str);
