@@ -179,3 +179,24 @@ fn a_replay_takes_nothing_newer_back() {
     writer.put_each(&ledger);
     compare(&ledger, running.base_url(), running.installation());
 }
+
+/// One who waits for the database is told that it will never have the record.
+#[test]
+fn a_write_that_waits_for_the_database_is_told_that_it_is_refused() {
+    let running = Parts::RedisMariaDb.start(Service::WriteBehind);
+    let client = running.client();
+    running.database().unwrap().query_rows(CHECK.0);
+    let path = format!("{}?durability=persisted", user_path(POISON));
+    let answer = client.put_json(&path, &poison(1));
+    assert_eq!(answer.status, 422, "{}", answer.text());
+    assert_eq!(dead_letters(&client).len(), 1);
+    // It was acknowledged by the journal, so readers see it.
+    assert_eq!(client.get(&user_path(POISON)).json(), poison(1));
+    let answer = client.request("POST", &format!("/dead-letters/{POISON}/replay"), &[], None);
+    assert_eq!(answer.status, 409, "{}", answer.text());
+
+    running.database().unwrap().query_rows(CHECK.1);
+    let answer = client.put_json(&path, &poison(2));
+    assert_eq!(answer.header("Durability"), Some("persisted"));
+    assert_eq!(dead_letters(&client), Vec::<Value>::new());
+}

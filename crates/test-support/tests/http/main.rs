@@ -43,7 +43,11 @@ mod backlog;
 #[macro_use]
 mod bodies;
 #[macro_use]
+mod dead_letters;
+#[macro_use]
 mod deletes;
+#[macro_use]
+mod durability;
 #[macro_use]
 mod fields;
 #[macro_use]
@@ -84,6 +88,9 @@ use test_support::service::Service;
 macro_rules! topics_of_service {
     (WriteThrough) => {};
     (WriteBehind) => {
+        mod dead_letters {
+            dead_letters!();
+        }
         mod journal {
             journal!();
         }
@@ -125,6 +132,7 @@ macro_rules! combinations {
                 mod arbitrary { arbitrary!(); }
                 mod bodies { bodies!(); }
                 mod deletes { deletes!(); }
+                mod durability { durability!(); }
                 mod fields { fields!(); }
                 mod health { health!(); }
                 mod media_types { media_types!(); }

@@ -1,0 +1,231 @@
+//! A journal that is full: writes are refused until it has room, and nothing that was acknowledged is lost.
+
+use std::time::Duration;
+
+use serde_json::json;
+use test_support::http::{Client, Response, user_path};
+use test_support::own_servers::{AppendFsync, OwnServer};
+use test_support::parts::{Installation, Parts, RunningService};
+use test_support::proxy::ChaosProxy;
+use test_support::resp::RedisConnection;
+use test_support::servers::TestDatabase;
+use test_support::service::{Service, run_to_end};
+
+use crate::comparison::{compare, flush};
+use crate::endpoints::{Caller, Endpoints};
+use crate::ledger::Ledger;
+use crate::readers::seen;
+use crate::seed::Seed;
+use crate::wait::wait_until;
+use crate::workload::{Load, Workload};
+use crate::writers::{Writer, record};
+
+const LIMIT: u64 = 600;
+
+/// A service whose database goes away by a cut of the proxy.
+fn with_proxy(
+    mut installation: Installation,
+    settings: &[(&str, &str)],
+) -> (RunningService, ChaosProxy) {
+    let url = installation.setting("DATABASE_URL").unwrap().to_owned();
+    let proxy = ChaosProxy::before(&url);
+    let proxied = format!("{}?prefer_socket=false", proxy.url(&url));
+    installation.set("DATABASE_URL", &proxied);
+    for (name, value) in settings {
+        installation.set(name, value);
+    }
+    (installation.run(), proxy)
+}
+
+fn put(client: &Client, name: &str) -> Response {
+    client.put_json(&user_path(name), &record(name, 1))
+}
+
+#[track_caller]
+fn expect_full(answer: &Response) -> u64 {
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    let detail = answer.json()["detail"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    assert!(detail.contains("journal is full"), "{detail}");
+    let retry_after = answer.header("Retry-After").expect("Retry-After");
+    let seconds = retry_after.parse().expect("seconds");
+    assert!((1..=60).contains(&seconds), "{seconds}");
+    seconds
+}
+
+fn figure(client: &Client, key: &str) -> u64 {
+    let journal = client.get("/journal").json();
+    journal[key]
+        .as_u64()
+        .unwrap_or_else(|| panic!("no {key} in {journal}"))
+}
+
+/// Until a limit the writes go on; at it they are refused, reads are not; then all of it is drained.
+#[test]
+fn writes_go_on_until_the_journal_is_full_and_again_when_it_has_drained() {
+    let seed = Seed::of_this_run();
+    let installation = Parts::RedisMariaDb.install(Service::WriteBehind);
+    let limit = LIMIT.to_string();
+    let (running, proxy) = with_proxy(installation, &[("JOURNAL_ENTRIES_MAX", limit.as_str())]);
+    let endpoints = Endpoints::new([running.base_url()]);
+    let client = running.client();
+    let workload = Workload::start(seed, &endpoints, Load::USUAL);
+    workload.acknowledges(100);
+    proxy.cut();
+    workload.acknowledges(LIMIT / 2);
+    workload.works_until("the journal is full", || {
+        put(&client, "one more").status == 503
+    });
+    expect_full(&put(&client, "one more"));
+    let depth = figure(&client, "depth");
+    // No more than were on their way when it became full.
+    let on_their_way = Load::USUAL.writers as u64 + 1;
+    assert!((LIMIT..LIMIT + on_their_way).contains(&depth), "{depth}");
+    let read = client.get(&user_path("one more"));
+    assert_ne!(read.status, 503, "{}", read.text());
+
+    proxy.restore();
+    workload.works_until("there is room", || put(&client, "one more").status == 200);
+    workload.acknowledges(LIMIT);
+    let ledger = workload.end();
+    compare(&ledger, running.base_url(), running.installation());
+}
+
+#[test]
+fn writes_are_refused_while_the_oldest_has_waited_for_too_long() {
+    let installation = Parts::RedisMariaDb.install(Service::WriteBehind);
+    let (running, proxy) = with_proxy(installation, &[("JOURNAL_AGE_MAX_S", "1")]);
+    let client = running.client();
+    assert_eq!(put(&client, "drained").status, 200);
+    flush(running.base_url());
+    proxy.cut();
+    assert_eq!(put(&client, "old").status, 200);
+    assert_eq!(put(&client, "young").status, 200);
+    wait_until("the oldest is too old", || {
+        put(&client, "late").status == 503
+    });
+    expect_full(&put(&client, "late"));
+    assert!(figure(&client, "oldest_age_ms") >= 1_000);
+    proxy.restore();
+    flush(running.base_url());
+    assert_eq!(put(&client, "late").status, 200);
+    for name in ["drained", "old", "young"] {
+        assert_eq!(client.get(&user_path(name)).json(), record(name, 1));
+    }
+}
+
+#[test]
+fn a_journal_with_too_many_bytes_is_full() {
+    let installation = Parts::RedisMariaDb.install(Service::WriteBehind);
+    let settings = [("JOURNAL_BYTES_MAX", "200000")];
+    let (running, proxy) = with_proxy(installation, &settings);
+    let client = running.client();
+    proxy.cut();
+    let mut written = 0;
+    wait_until("it is full", || {
+        written += 1;
+        put(&client, &format!("{written}")).status == 503
+    });
+    expect_full(&put(&client, "one more"));
+    let bytes = figure(&client, "bytes");
+    assert!((150_000..400_000).contains(&bytes), "{bytes}");
+    proxy.restore();
+    flush(running.base_url());
+    assert_eq!(put(&client, "one more").status, 200);
+}
+
+/// Whatever Redis has no room for is refused, and draining makes room although Redis is out of memory.
+#[test]
+fn a_redis_that_is_out_of_memory_is_a_full_journal() {
+    let seed = Seed::of_this_run();
+    let redis = OwnServer::redis(AppendFsync::EverySecond, "0");
+    let installation = Installation::on(Service::WriteBehind, redis.url(), TestDatabase::create());
+    let (running, proxy) = with_proxy(installation, &[("CACHE_TTL_S", "1"), ("LEASE_MS", "600")]);
+    let client = running.client();
+    let mut admin = RedisConnection::open(redis.url()).expect("Redis");
+    let endpoints = Endpoints::new([running.base_url()]);
+    let mut writer = Writer {
+        caller: Caller::new(&endpoints, 0, Load::USUAL.patience),
+        choices: seed.choices(0),
+        names: (0..Load::USUAL.names).collect(),
+        may_come_late: false,
+        pause: Duration::ZERO,
+    };
+    let ledger = Ledger::new(Load::USUAL.names);
+    writer.put_each(&ledger);
+    proxy.cut();
+    writer.put_each(&ledger);
+    let info = admin.command(&["INFO", "memory"]).expect("what it says");
+    let info = String::from_utf8(info.bytes().expect("a text")).expect("UTF-8");
+    let used = info
+        .lines()
+        .find_map(|line| line.strip_prefix("used_memory:"));
+    let used: u64 = used.expect("its memory").trim().parse().expect("bytes");
+    let limit = (used + 400_000).to_string();
+    admin
+        .command(&["CONFIG", "SET", "maxmemory", &limit])
+        .expect("a limit");
+    let big = |number: u64| json!({ "age": number % 150, "occupation": "😀".repeat(255) });
+    let mut refused = 0;
+    wait_until("Redis is out of memory", || {
+        refused += 1;
+        client
+            .put_json(&user_path(&format!("big {refused}")), &big(refused))
+            .status
+            == 503
+    });
+    expect_full(&client.put_json(&user_path("big"), &big(7)));
+    let depth = figure(&client, "depth");
+    assert!(depth > 0);
+
+    // Leases are renewed and entries drained in spite of it.
+    proxy.restore();
+    wait_until("there is room", || {
+        client.put_json(&user_path("big"), &big(7)).status == 200
+    });
+    flush(running.base_url());
+    let rows = running.database().unwrap();
+    let rows = rows.query_rows("SELECT COUNT(*) FROM users WHERE name LIKE 'big %'");
+    assert_eq!(
+        rows[0][0],
+        (refused - 1).to_string(),
+        "what was acknowledged is there"
+    );
+    for (number, name) in ledger.names().iter().enumerate() {
+        let before = ledger.read_begins(number);
+        let answer = client.get(&user_path(name));
+        let seen = seen(&ledger, name, &answer).expect("an answer");
+        ledger.read_ended(number, before, seen);
+    }
+    ledger.expect_no_offence();
+}
+
+#[test]
+fn a_redis_that_may_evict_the_journal_is_refused_and_the_setting_named() {
+    let redis = OwnServer::redis(AppendFsync::EverySecond, "0");
+    let mut admin = RedisConnection::open(redis.url()).expect("Redis");
+    let installation = Installation::on(Service::WriteBehind, redis.url(), TestDatabase::create());
+    for (policy, is_fine) in [
+        ("allkeys-lru", false),
+        ("allkeys-random", false),
+        ("volatile-lru", true),
+        ("noeviction", true),
+    ] {
+        admin
+            .command(&["CONFIG", "SET", "maxmemory-policy", policy])
+            .expect("a policy");
+        if is_fine {
+            let service = installation.start(Service::WriteBehind);
+            assert_eq!(put(&service.client(), policy).status, 200);
+        } else {
+            let output = run_to_end(installation.command().env("LISTEN", "127.0.0.1:0"));
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(64), "{said}");
+            for word in ["maxmemory-policy", policy, "noeviction"] {
+                assert!(said.contains(word), "{said}");
+            }
+        }
+    }
+}
