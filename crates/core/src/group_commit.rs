@@ -10,6 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -49,6 +50,16 @@ impl<C: Commit> Debug for GroupCommit<C> {
     }
 }
 
+/// Where the batches run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runs {
+    /// In a task, since they wait for a server.
+    InTask,
+    /// On a thread of their own, since they block it; so that no batch is handed
+    /// from thread to thread and back.
+    OnThread,
+}
+
 /// The bounds of a [`GroupCommit`].
 #[derive(Clone, Copy, Debug)]
 pub struct GroupCommitBounds {
@@ -64,10 +75,18 @@ impl<C: Commit> GroupCommit<C> {
     pub fn start(
         name: &'static str,
         bounds: GroupCommitBounds,
+        runs: Runs,
         committer: Arc<C>,
     ) -> (GroupCommit<C>, JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(bounds.waiting_max.max(1));
-        let task = tokio::spawn(run(name, bounds.batch_max.max(1), committer, receiver));
+        let batches = run(name, bounds.batch_max.max(1), committer, receiver);
+        let task = match runs {
+            Runs::InTask => tokio::spawn(batches),
+            Runs::OnThread => {
+                let runtime = Handle::current();
+                tokio::task::spawn_blocking(move || runtime.block_on(batches))
+            }
+        };
         (
             GroupCommit {
                 queue: RwLock::new(Some(sender)),
@@ -174,7 +193,7 @@ mod tests {
             gate: Semaphore::new(open),
             sizes: Mutex::default(),
         });
-        let (group, task) = GroupCommit::start("test", bounds, committer.clone());
+        let (group, task) = GroupCommit::start("test", bounds, Runs::InTask, committer.clone());
         (committer, group, task)
     }
 

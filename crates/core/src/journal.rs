@@ -65,6 +65,12 @@ pub trait Journal: Debug + Send + Sync + 'static {
     /// Where not, the engine does both, and calls `append` from one task only.
     fn holds_cache(&self) -> bool;
 
+    /// Whether [`Journal::append`] blocks the thread that it runs on, as long as
+    /// a disk takes.
+    fn append_blocks(&self) -> bool {
+        false
+    }
+
     /// Issues a version to each write, in order, and makes the batch durable.
     /// A write that was answered [`Appended::At`] may be acknowledged.
     ///

@@ -7,6 +7,7 @@ pub(crate) mod dead_letter;
 mod entry;
 mod keyspace;
 mod link;
+mod local;
 mod recovery;
 mod server;
 mod stream;
@@ -18,6 +19,7 @@ pub(crate) use server::info;
 pub(crate) use stream::{StreamEntry, parse_entry, parse_id};
 
 use std::fmt::Debug;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -38,6 +40,8 @@ const OUT_OF_MEMORY: &str = "OOM";
 /// What a server answers that is a replica now.
 const READ_ONLY: &str = "READONLY";
 
+static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
+
 /// A Redis server and the keys that belong to one database's data.
 pub struct Redis {
     pool: Pool,
@@ -47,6 +51,8 @@ pub struct Redis {
     runtime: Handle,
     pub(crate) keyspace: Keyspace,
     url: Secret,
+    // Tells the links of one process apart.
+    number: u64,
 }
 
 /// A connection, and the names of the keys that live as long as the run of the
@@ -55,6 +61,13 @@ pub struct Redis {
 struct Shared {
     connection: MultiplexedConnection,
     keys: Arc<RunKeys>,
+    broken: Arc<AtomicBool>,
+}
+
+impl Shared {
+    fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Acquire)
+    }
 }
 
 impl Debug for Redis {
@@ -94,6 +107,7 @@ impl Redis {
             runtime: Handle::current(),
             keyspace: Keyspace::new(identity),
             url,
+            number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
         };
         redis.link(Part::Cache).await?;
         Ok(Arc::new(redis))
@@ -110,56 +124,71 @@ impl Redis {
     }
 
     /// The connection that `part` may use now.
-    pub(crate) async fn link(&self, part: Part) -> Result<Link<'_>> {
+    pub(crate) async fn link(&self, part: Part) -> Result<Link> {
         let held = self
             .shared
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        let Shared { connection, keys } = match held {
+        let shared = match held.filter(|shared| !shared.is_broken()) {
             Some(shared) => shared,
-            None => self.open(part).await?,
+            None => self.open_shared(part).await?,
         };
-        Ok(Link {
-            redis: self,
-            part,
-            connection,
-            keys,
-        })
+        Ok(Link::new(part, shared))
     }
 
-    async fn open(&self, part: Part) -> Result<Shared> {
+    /// One for this thread alone. It is driven where this is awaited, so only
+    /// for what goes on there as long as the process does.
+    pub(crate) async fn local_link(&self, part: Part) -> Result<Link> {
+        let shared = match local::held(self.number) {
+            Some(shared) => shared,
+            None => {
+                let shared = open(&self.pool, &self.keyspace, part).await?;
+                local::hold(self.number, &shared);
+                shared
+            }
+        };
+        Ok(Link::new(part, shared))
+    }
+
+    async fn open_shared(&self, part: Part) -> Result<Shared> {
         // A connection's driver runs where it is opened, so that is the main
         // runtime and not that of whichever HTTP worker asked.
-        let pool = self.pool.clone();
-        let opened = self.runtime.spawn(async move { pool.get().await }).await;
-        let opened = opened
-            .map_err(|_| Error::Panicked)?
-            .map_err(|error| Error::unavailable(part, error))?;
-        let mut connection = Connection::take(opened);
-        let run = server::run(&mut connection)
-            .await
-            .map_err(|error| unavailable(part, &error))?;
-        let shared = Shared {
-            connection,
-            keys: Arc::new(self.keyspace.in_run(&run)),
-        };
+        let (pool, keyspace) = (self.pool.clone(), self.keyspace.clone());
+        let opened = self
+            .runtime
+            .spawn(async move { open(&pool, &keyspace, part).await })
+            .await;
+        let shared = opened.map_err(|_| Error::Panicked)??;
         *self.shared.write().unwrap_or_else(PoisonError::into_inner) = Some(shared.clone());
         Ok(shared)
     }
+}
 
-    /// Gives up the shared connection when `error` says that it is of no use,
-    /// so that the next command opens another.
+async fn open(pool: &Pool, keyspace: &Keyspace, part: Part) -> Result<Shared> {
+    let opened = pool.get().await;
+    let opened = opened.map_err(|error| Error::unavailable(part, error))?;
+    let mut connection = Connection::take(opened);
+    let run = server::run(&mut connection)
+        .await
+        .map_err(|error| unavailable(part, &error))?;
+    Ok(Shared {
+        connection,
+        keys: Arc::new(keyspace.in_run(&run)),
+        broken: Arc::default(),
+    })
+}
+
+impl Shared {
+    /// What `error` means. When it says that the connection is of no use, the
+    /// next command opens another.
     fn failed(&self, part: Part, error: &RedisError) -> Error {
         if error.is_io_error()
             || error.is_unrecoverable_error()
             || error.is_timeout()
             || error.code() == Some(READ_ONLY)
         {
-            self.shared
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
+            self.broken.store(true, Ordering::Release);
         }
         match error.code() {
             Some(UNSEEDED) => Error::Unseeded(part),

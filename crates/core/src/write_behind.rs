@@ -17,7 +17,7 @@ use crate::drainer::{Drainer, DrainerSettings, Wake};
 use crate::engine::{Durability, Engine, Health, Outcome, Read};
 use crate::error::{Error, Part, Result};
 use crate::fault;
-use crate::group_commit::{Commit, GroupCommit, GroupCommitBounds};
+use crate::group_commit::{Commit, GroupCommit, GroupCommitBounds, Runs};
 use crate::journal::{Appended, Journal, ShardStats};
 use crate::lease::Leases;
 use crate::read_through::ReadThrough;
@@ -102,7 +102,12 @@ impl WriteBehind {
             backlog: backlog.clone(),
             wake: drainer.wake().clone(),
         });
-        let (appends, appender) = GroupCommit::start("journal", settings.group_commit, appends);
+        let runs = match journal.append_blocks() {
+            true => Runs::OnThread,
+            false => Runs::InTask,
+        };
+        let (appends, appender) =
+            GroupCommit::start("journal", settings.group_commit, runs, appends);
         Ok(Arc::new(WriteBehind {
             reader: ReadThrough::new(cache.clone(), store.clone(), seeder),
             barrier: Barrier::new(journal.clone(), drainer.clone()),

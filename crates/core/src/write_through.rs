@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use crate::cache::Cache;
 use crate::engine::{Durability, Engine, Health, Outcome, Read};
 use crate::error::{Error, Result};
-use crate::group_commit::{Commit, GroupCommit, GroupCommitBounds};
+use crate::group_commit::{Commit, GroupCommit, GroupCommitBounds, Runs};
 use crate::read_through::ReadThrough;
 use crate::record::{Condition, Key, Record, Write, newest_per_key};
 use crate::seeder::Seeder;
@@ -47,7 +47,8 @@ impl WriteThrough {
             store: store.clone(),
             seeder: seeder.clone(),
         });
-        let (writes, writer) = GroupCommit::start("write-through", bounds, transactions);
+        let (writes, writer) =
+            GroupCommit::start("write-through", bounds, Runs::InTask, transactions);
         Ok(Arc::new(WriteThrough {
             reader: ReadThrough::new(cache.clone(), store.clone(), seeder),
             cache,

@@ -11,7 +11,6 @@ use deadpool_redis::redis::{Script, cmd};
 
 use crate::cache::{Cache, FillStart, FillTicket, Lifetimes, Lookup};
 use crate::error::{Error, Part, Result};
-use crate::group_commit::{Commit, GroupCommit, GroupCommitBounds};
 use crate::health::PartHealth;
 use crate::record::{Key, Record};
 use crate::redis::{Call, Entry, Link, Redis, encode_version, milliseconds, parse_version};
@@ -51,64 +50,20 @@ static DISCARD: LazyLock<Script> = LazyLock::new(|| {
 });
 static SETTLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/settle.lua")));
 
-/// Reads that go to the server in one command, and those that wait for that;
-/// more than there are connections of HTTP clients.
-const GETS: GroupCommitBounds = GroupCommitBounds {
-    batch_max: 512,
-    waiting_max: 100_000,
-};
-
 /// The cache in Redis, which any number of processes may share.
 #[derive(Debug)]
 pub struct RedisCache {
     redis: Arc<Redis>,
     lifetimes: Lifetimes,
-    gets: GroupCommit<Gets>,
-}
-
-/// Reads many entries in one round trip.
-#[derive(Debug)]
-struct Gets(Arc<Redis>);
-
-#[async_trait]
-impl Commit for Gets {
-    type Request = Key;
-    type Answer = Option<Bytes>;
-
-    async fn commit(&self, keys: Vec<Key>) -> Vec<Result<Option<Bytes>>> {
-        match self.get(&keys).await {
-            Ok(values) => values.into_iter().map(Ok).collect(),
-            Err(error) => vec![Err(error); keys.len()],
-        }
-    }
-}
-
-impl Gets {
-    async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>> {
-        let mut link = self.0.link(Part::Cache).await?;
-        let mut command = cmd("MGET");
-        let mut name = String::new();
-        for key in keys {
-            let shard = self.0.keyspace.shard_of(key);
-            link.keys.write_entry(shard, key, &mut name);
-            command.arg(&name);
-        }
-        link.command(&command).await
-    }
 }
 
 impl RedisCache {
     /// A cache on this server.
     pub fn new(redis: Arc<Redis>, lifetimes: Lifetimes) -> RedisCache {
-        let (gets, _) = GroupCommit::start("cache", GETS, Arc::new(Gets(redis.clone())));
-        RedisCache {
-            redis,
-            lifetimes,
-            gets,
-        }
+        RedisCache { redis, lifetimes }
     }
 
-    async fn link(&self) -> Result<Link<'_>> {
+    async fn link(&self) -> Result<Link> {
         self.redis.link(Part::Cache).await
     }
 
@@ -153,7 +108,9 @@ fn body(record: &Record) -> &[u8] {
 #[async_trait]
 impl Cache for RedisCache {
     async fn get(&self, key: &Key) -> Result<Lookup> {
-        Self::lookup(key, self.gets.submit(key.clone()).await?)
+        let mut link = self.redis.local_link(Part::Cache).await?;
+        let entry = link.keys.entry(key);
+        Self::lookup(key, link.command(cmd("GET").arg(entry)).await?)
     }
 
     async fn begin_fill(&self, key: &Key) -> Result<FillStart> {

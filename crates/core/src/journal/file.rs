@@ -45,7 +45,7 @@ pub struct FileJournal {
     folder: PathBuf,
     sync: JournalSync,
     clock: Arc<Clock>,
-    writer: Arc<tokio::sync::Mutex<Writer>>,
+    writer: Mutex<Writer>,
     head: Arc<Mutex<Head>>,
     tail: Arc<Mutex<Tail>>,
     dead: Arc<Mutex<DeadLetters>>,
@@ -122,7 +122,7 @@ impl FileJournal {
             folder: folder.to_owned(),
             sync,
             clock,
-            writer: Arc::new(tokio::sync::Mutex::new(writer)),
+            writer: Mutex::new(writer),
             head: Arc::new(Mutex::new(head)),
             tail: Arc::new(Mutex::new(tail)),
             dead: Arc::new(Mutex::new(DeadLetters::open(folder)?)),
@@ -130,13 +130,13 @@ impl FileJournal {
         })
     }
 
-    async fn append_all(&self, writes: &[Write]) -> Result<Vec<Appended>> {
+    fn append_all(&self, writes: &[Write]) -> Result<Vec<Appended>> {
         if writes.is_empty() {
             return Ok(Vec::new());
         }
         // IMPORTANT: versions are issued under the writer's lock, so that they
         // grow along the file.
-        let mut writer = self.writer.clone().lock_owned().await;
+        let mut writer = lock(&self.writer);
         let records: Vec<Record> = writes
             .iter()
             .map(|write| {
@@ -146,21 +146,17 @@ impl FileJournal {
                     .ok_or(Error::Unseeded(Part::Journal))
             })
             .collect::<Result<_>>()?;
-        let tail = self.tail.clone();
-        Self::blocking(move || {
-            let written = writer.append(&records);
-            let mut tail = lock(&tail);
-            tail.poisoned = writer.poisoned();
-            tail.bytes += written?;
-            tail.end = writer.position();
-            tail.depth += records.len() as u64;
-            tail.newest = records.last().map(|record| record.version);
-            Ok(records
-                .iter()
-                .map(|record| Appended::At(record.version))
-                .collect())
-        })
-        .await
+        let written = writer.append(&records);
+        let mut tail = lock(&self.tail);
+        tail.poisoned = writer.poisoned();
+        tail.bytes += written?;
+        tail.end = writer.position();
+        tail.depth += records.len() as u64;
+        tail.newest = records.last().map(|record| record.version);
+        Ok(records
+            .iter()
+            .map(|record| Appended::At(record.version))
+            .collect())
     }
 
     /// Does something with the dead letters.
@@ -196,8 +192,12 @@ impl Journal for FileJournal {
         false
     }
 
+    fn append_blocks(&self) -> bool {
+        true
+    }
+
     async fn append(&self, writes: &[Write]) -> Vec<Result<Appended>> {
-        match self.append_all(writes).await {
+        match self.append_all(writes) {
             Ok(appended) => appended.into_iter().map(Ok).collect(),
             Err(error) => vec![Err(error); writes.len()],
         }

@@ -3,31 +3,37 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{
     self, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisResult, Script, ServerErrorKind, Value,
     from_redis_value,
 };
 
 use crate::error::{Error, Part, Result};
-use crate::redis::{Redis, RunKeys};
+use crate::redis::{RunKeys, Shared};
 
 /// The connection as one part uses it for one operation. What is named by
 /// `keys` is in the run of the server that the connection goes to.
-pub(crate) struct Link<'a> {
-    pub(super) redis: &'a Redis,
-    pub(super) part: Part,
-    pub(super) connection: MultiplexedConnection,
+pub(crate) struct Link {
+    part: Part,
+    shared: Shared,
     pub(crate) keys: Arc<RunKeys>,
 }
 
-impl Link<'_> {
+impl Link {
+    pub(super) fn new(part: Part, shared: Shared) -> Link {
+        Link {
+            part,
+            keys: shared.keys.clone(),
+            shared,
+        }
+    }
+
     /// Runs one command.
     pub(crate) async fn command<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T> {
         command
-            .query_async(&mut self.connection)
+            .query_async(&mut self.shared.connection)
             .await
-            .map_err(|error| self.redis.failed(self.part, &error))
+            .map_err(|error| self.shared.failed(self.part, &error))
     }
 
     /// Runs scripts in one round trip. Each runs whole, but another client's
@@ -72,11 +78,11 @@ impl Link<'_> {
         }
         pipeline.ignore_errors();
         let results: RedisResult<Vec<RedisResult<Value>>> =
-            pipeline.query_async(&mut self.connection).await;
+            pipeline.query_async(&mut self.shared.connection).await;
         let mut results = match results {
             Ok(results) => results.into_iter(),
             Err(error) => {
-                let error = self.redis.failed(self.part, &error);
+                let error = self.shared.failed(self.part, &error);
                 let answers = scripts.iter().map(|_| Err(error.clone())).collect();
                 return (answers, has_last.then_some(Err(error)));
             }
@@ -96,7 +102,7 @@ impl Link<'_> {
                 other => other,
             };
             let answer = result.and_then(|value| Ok(from_redis_value(value)?));
-            answers.push(answer.map_err(|error| self.redis.failed(self.part, &error)));
+            answers.push(answer.map_err(|error| self.shared.failed(self.part, &error)));
         }
         let last = match commands.next() {
             None => None,
@@ -104,7 +110,7 @@ impl Link<'_> {
             Some(last) if loaded => Some(self.command(last).await),
             Some(_) => {
                 let result = results.next().unwrap_or(Ok(Value::Nil));
-                Some(result.map_err(|error| self.redis.failed(self.part, &error)))
+                Some(result.map_err(|error| self.shared.failed(self.part, &error)))
             }
         };
         (answers, last)
@@ -112,8 +118,8 @@ impl Link<'_> {
 
     async fn load_and_run(&mut self, script: &Script, command: &Cmd) -> RedisResult<Value> {
         let invocation = script.prepare_invoke();
-        invocation.load_async(&mut self.connection).await?;
-        command.query_async(&mut self.connection).await
+        invocation.load_async(&mut self.shared.connection).await?;
+        command.query_async(&mut self.shared.connection).await
     }
 
     /// Runs one script.

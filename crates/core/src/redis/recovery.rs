@@ -28,7 +28,7 @@ impl Redis {
     /// Caches what the journal of `shard` holds and the database does not have.
     pub(super) async fn recover(
         &self,
-        link: &mut Link<'_>,
+        link: &mut Link,
         shard: Shard,
         old: Option<&RunKeys>,
         stored: &dyn StoredVersions,
@@ -73,7 +73,7 @@ impl Redis {
 /// before had cached of them, which nothing else would ever. Returns whether
 /// there is still need for it.
 async fn put(
-    link: &mut Link<'_>,
+    link: &mut Link,
     shard: Shard,
     old: Option<&RunKeys>,
     stored: &dyn StoredVersions,

@@ -418,7 +418,7 @@ async fn after_a_failed_append_nothing_more_is_taken_until_the_journal_is_reopen
         acknowledged.extend(append(&journal, "second").await);
         assert!(journal.health().await.up);
 
-        journal.writer.lock().await.break_file();
+        lock(&journal.writer).break_file();
         let failure = try_append(&journal, "failed").await.unwrap_err();
         assert!(
             matches!(
@@ -482,7 +482,7 @@ async fn what_a_failed_append_left_on_the_disk_is_not_read() {
     let path = segment_path(&folder, 0);
     let journal = open(&folder, ONE_SEGMENT);
     let first = append(&journal, "first").await;
-    journal.writer.lock().await.break_file();
+    lock(&journal.writer).break_file();
     try_append(&journal, "failed").await.unwrap_err();
     // A whole frame, as when the write succeeded and the sync did not.
     let other = TempDir::new().unwrap();

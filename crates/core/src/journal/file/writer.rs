@@ -80,19 +80,20 @@ impl Writer {
                 "an earlier append failed; restart the service",
             ));
         }
+        // Until it is known to have succeeded, whatever happens.
+        self.poisoned = true;
         if self.position.offset >= self.segment_bytes {
-            self.begin_segment().inspect_err(|_| self.poisoned = true)?;
+            self.begin_segment()?;
         }
         frame::encode(records, &mut self.buffer);
-        self.write().map_err(|error| {
-            // IMPORTANT: never try again. After a failed fdatasync the kernel
-            // may have dropped the pages and report success the next time.
-            // (Rebello et al., "Can Applications Recover from fsync Failures?", 2020)
-            self.poisoned = true;
-            failed(&segment::path(&self.folder, self.position.segment), error)
-        })?;
+        // IMPORTANT: never try again. After a failed fdatasync the kernel may have
+        // dropped the pages and report success the next time.
+        // (Rebello et al., "Can Applications Recover from fsync Failures?", 2020)
+        self.write()
+            .map_err(|error| failed(&segment::path(&self.folder, self.position.segment), error))?;
         let written = self.buffer.len() as u64;
         self.position.offset += written;
+        self.poisoned = false;
         Ok(written)
     }
 

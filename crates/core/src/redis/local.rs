@@ -1,0 +1,26 @@
+//! A connection of each thread: what a thread of the HTTP server asks over its
+//! own is answered to it without another thread being woken, which costs more
+//! than the question.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use crate::redis::Shared;
+
+thread_local! {
+    /// By the number of the [`crate::redis::Redis`] that they belong to.
+    static CONNECTIONS: RefCell<HashMap<u64, Shared>> = RefCell::default();
+}
+
+/// This thread's connection, unless it was found to be of no use.
+pub(super) fn held(number: u64) -> Option<Shared> {
+    CONNECTIONS.with_borrow(|connections| {
+        let held = connections.get(&number).cloned();
+        held.filter(|shared| !shared.is_broken())
+    })
+}
+
+/// Holds one in place of another.
+pub(super) fn hold(number: u64, shared: &Shared) {
+    CONNECTIONS.with_borrow_mut(|connections| connections.insert(number, shared.clone()));
+}
