@@ -145,7 +145,9 @@ impl WriteBehind {
         let marks = stats
             .into_iter()
             .filter(|shard| shard.depth > 0)
-            .filter_map(|shard| Some((shard.shard, shard.newest?)))
+            // A server that has just come back does not know its newest: then
+            // all that waits counts.
+            .map(|shard| (shard.shard, shard.newest.unwrap_or(Version::MAX)))
             .collect();
         self.barrier.wait(marks, deadline).await
     }
