@@ -98,6 +98,7 @@ impl WriteBehind {
             seeder: seeder.clone(),
             backlog: backlog.clone(),
             wake: drainer.wake().clone(),
+            appending: drainer.appending(),
         });
         let (appends, appender) = GroupCommit::start("journal", settings.group_commit, appends);
         Ok(Arc::new(WriteBehind {
@@ -370,6 +371,7 @@ struct Appends {
     seeder: Arc<Seeder>,
     backlog: Arc<Backlog>,
     wake: Wake,
+    appending: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[async_trait]
@@ -446,6 +448,7 @@ impl Appends {
             .filter(|(_, refused)| refused.is_none())
             .map(|(write, _)| write.clone())
             .collect();
+        let _appending = self.appending.lock().await;
         // IMPORTANT: the journal comes first. A value that can be read but is
         // not durable yet would be read and then be lost in a crash.
         let mut appended = self.append(&accepted).await.into_iter();
