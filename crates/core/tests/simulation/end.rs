@@ -100,12 +100,14 @@ fn check_dead_letter(world: &World, key: &Key) -> Checked {
     let is_lost = |dead: &Record| state.oracle.fact(dead).is_some_and(|fact| fact.lost);
     let is_right = match (&dead, &expected) {
         (Some(dead), _) if is_lost(dead) => true,
-        // Of a newer write past the journal nobody hears; and of two that drain
-        // the same shard, the one that comes late sets aside what the other has
-        // superseded. No reader is given either.
+        // Of a newer write past the journal nobody hears, nor of one that a
+        // server has lost after it was drained; and of two that drain the same
+        // shard, the one that comes late sets aside what the other has
+        // superseded. No reader is given any of these.
         (Some(dead), None) if state.stored(key) > Some(dead.version) => {
             world.plan.shape == Shape::Disk && state.others_wrote.contains(key)
                 || world.plan.processes > 1
+                || world.plan.is_lossy
         }
         (dead, expected) => dead == expected,
     };

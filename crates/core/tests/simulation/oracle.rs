@@ -76,8 +76,11 @@ impl Oracle {
 
     /// A read that began when the floor was `floor` ended with `record`.
     pub(crate) fn read(&mut self, floor: Version, record: &Record) -> Result<(), String> {
-        // It is lower by now if a server has lost something.
-        let floor = floor.min(self.floor(&record.key));
+        // It is lower by now if a server has lost it.
+        let is_kept = |(version, fact): &(&Version, &Fact)| **version <= floor && !fact.lost;
+        let of_name = self.facts.get(&record.key).into_iter().flatten();
+        let floor = of_name.filter(is_kept).map(|(version, _)| *version).max();
+        let floor = floor.unwrap_or_default();
         if record.version < floor {
             return Err(format!("read {} though {floor} was seen", shown(record)));
         }
