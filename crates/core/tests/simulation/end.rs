@@ -105,7 +105,7 @@ fn check_dead_letter(world: &World, key: &Key) -> Checked {
         // shard, the one that comes late sets aside what the other has
         // superseded. No reader is given any of these.
         (Some(dead), None) if state.stored(key) > Some(dead.version) => {
-            world.plan.shape == Shape::Disk && state.others_wrote.contains(key)
+            world.plan.shape == Shape::Disk && state.superseded_by_others.contains(key)
                 || world.plan.processes > 1
                 || world.plan.is_lossy
         }

@@ -42,7 +42,7 @@ mod world;
 use run::{Ended, run};
 
 /// How many runs each of the tests below makes.
-const RUNS: u64 = 500;
+const RUNS: u64 = 750;
 
 fn setting(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;

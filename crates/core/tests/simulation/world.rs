@@ -83,8 +83,8 @@ pub(crate) struct State {
     pub(crate) stray: u32,
     /// Names of whose writes through a disk nobody knows the outcome.
     pub(crate) unknown: BTreeSet<Key>,
-    /// Names that another service has written.
-    pub(crate) others_wrote: BTreeSet<Key>,
+    /// Names that another service has written, which had a dead letter.
+    pub(crate) superseded_by_others: BTreeSet<Key>,
     values: u64,
     calls: u64,
     crashes: u32,
@@ -110,7 +110,7 @@ impl World {
                 is_calm: false,
                 stray: 0,
                 unknown: BTreeSet::new(),
-                others_wrote: BTreeSet::new(),
+                superseded_by_others: BTreeSet::new(),
                 values: 0,
                 calls: 0,
                 crashes: 0,
@@ -266,7 +266,9 @@ impl World {
         let outcome = {
             let mut state = self.lock();
             state.store(&record);
-            state.others_wrote.insert(key.clone());
+            if state.log.dead.contains_key(key) {
+                state.superseded_by_others.insert(key.clone());
+            }
             let oracle = &mut state.oracle;
             oracle
                 .issued(&record)
