@@ -104,6 +104,12 @@ impl Drainer {
         &self.wake
     }
 
+    /// To be held from before a batch is appended until the cache has it, where
+    /// the journal does not hold the cache.
+    pub fn appending(&self) -> Arc<tokio::sync::Mutex<()>> {
+        self.drain.appending()
+    }
+
     /// Changes whenever a batch is in the database.
     pub fn progress(&self) -> watch::Receiver<()> {
         self.progress.clone()

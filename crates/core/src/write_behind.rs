@@ -1,6 +1,8 @@
 //! Write-behind: a write is answered when the journal and the cache hold it;
 //! the drainer takes it to the database afterwards.
 
+mod replay;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,12 +23,13 @@ use crate::group_commit::{Commit, GroupCommit, GroupCommitBounds, Runs};
 use crate::journal::{Appended, Journal, ShardStats};
 use crate::lease::Leases;
 use crate::read_through::ReadThrough;
-use crate::record::{Condition, Key, Record, Write, newest_per_key};
+use crate::record::{Condition, Key, Record, Write};
 use crate::seeder::Seeder;
-use crate::shard::Shard;
 use crate::store::Store;
 use crate::telemetry;
 use crate::version::Version;
+
+use replay::replay;
 
 /// How often a conditional write whose key is not in the cache fills the cache
 /// and tries again, before it gives up.
@@ -37,9 +40,6 @@ const CONDITION_TRIES_MAX: u32 = 25;
 /// reader's ticket lasts.
 const CONDITION_PAUSE: Duration = Duration::from_millis(10);
 const CONDITION_PAUSE_MAX: Duration = Duration::from_millis(250);
-/// Entries that are read from the journal at once when the cache is filled
-/// from it at start.
-const REPLAY_BATCH_MAX: usize = 10_000;
 
 /// How a write-behind engine is set up.
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +101,7 @@ impl WriteBehind {
             seeder: seeder.clone(),
             backlog: backlog.clone(),
             wake: drainer.wake().clone(),
+            appending: drainer.appending(),
         });
         let runs = match journal.append_blocks() {
             true => Runs::OnThread,
@@ -153,7 +154,9 @@ impl WriteBehind {
         let marks = stats
             .into_iter()
             .filter(|shard| shard.depth > 0)
-            .filter_map(|shard| Some((shard.shard, shard.newest?)))
+            // A server that has just come back does not know its newest: then
+            // all that waits counts.
+            .map(|shard| (shard.shard, shard.newest.unwrap_or(Version::MAX)))
             .collect();
         self.barrier.wait(marks, deadline).await
     }
@@ -220,51 +223,6 @@ pub struct ShardState {
     pub holder: Option<String>,
     /// Entries a second, lately.
     pub drain_rate: f64,
-}
-
-/// Brings what the journal holds, dead letters included, into a cache that does not survive as long,
-/// except where the database has something newer: an entry may have been
-/// drained before without the journal having noted it, and other services may
-/// have written the database since.
-async fn replay(journal: &dyn Journal, cache: &dyn Cache, store: &dyn Store) -> Result<()> {
-    let mut entries = 0;
-    let dead = journal.dead_letters(usize::MAX).await?.into_iter();
-    cache_newer(dead.map(|letter| letter.record).collect(), cache, store).await?;
-    for shard in (0..journal.shards()).map(Shard) {
-        let mut after = Version::ZERO;
-        loop {
-            let records = journal.read(shard, after, REPLAY_BATCH_MAX).await?;
-            let Some(last) = records.last() else { break };
-            after = last.version;
-            entries += records.len();
-            cache_newer(records, cache, store).await?;
-        }
-    }
-    if entries > 0 {
-        tracing::info!(
-            entries,
-            "the journal holds writes to drain; they are in the cache again"
-        );
-    }
-    Ok(())
-}
-
-/// Caches those of the records that the database has nothing newer of.
-async fn cache_newer(records: Vec<Record>, cache: &dyn Cache, store: &dyn Store) -> Result<()> {
-    let waiting = newest_per_key(records);
-    let keys: Vec<Key> = waiting.iter().map(|record| record.key.clone()).collect();
-    let stored = store.load_many(&keys).await?;
-    let stored: HashMap<Key, Version> = stored
-        .into_iter()
-        .map(|record| (record.key, record.version))
-        .collect();
-    let is_newer = |record: &Record| {
-        stored
-            .get(&record.key)
-            .is_none_or(|stored| record.version > *stored)
-    };
-    let dirty: Vec<Record> = waiting.into_iter().filter(is_newer).collect();
-    cache.put_dirty(&dirty).await
 }
 
 #[async_trait]
@@ -368,6 +326,24 @@ impl Engine for WriteBehind {
     }
 }
 
+/// The answers, but where a condition does not hold that was judged by a write
+/// of the same batch, and this has failed, its error: the condition may hold.
+fn unless_judged_by_failed(
+    batch: &[Write],
+    answers: Vec<Result<Appended>>,
+) -> Vec<Result<Appended>> {
+    let answered = batch.iter().zip(&answers);
+    let failed: HashMap<&Key, Error> = answered
+        .filter_map(|(write, answer)| Some((&write.key, answer.as_ref().err()?.clone())))
+        .collect();
+    let answered = batch.iter().zip(answers);
+    let answers = answered.map(|(write, answer)| match (answer, failed.get(&write.key)) {
+        (Ok(Appended::ConditionFailed), Some(error)) => Err(error.clone()),
+        (answer, _) => answer,
+    });
+    answers.collect()
+}
+
 /// Takes each batch of writes to the journal and the cache.
 #[derive(Debug)]
 struct Appends {
@@ -376,6 +352,7 @@ struct Appends {
     seeder: Arc<Seeder>,
     backlog: Arc<Backlog>,
     wake: Wake,
+    appending: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[async_trait]
@@ -452,6 +429,7 @@ impl Appends {
             .filter(|(_, refused)| refused.is_none())
             .map(|(write, _)| write.clone())
             .collect();
+        let _appending = self.appending.lock().await;
         // IMPORTANT: the journal comes first. A value that can be read but is
         // not durable yet would be read and then be lost in a crash.
         let mut appended = self.append(&accepted).await.into_iter();
@@ -471,7 +449,7 @@ impl Appends {
             })
             .collect();
         self.cache.put_dirty(&records).await?;
-        Ok(answers)
+        Ok(unless_judged_by_failed(batch, answers))
     }
 
     /// Why each write must not be appended; `None` where it may.

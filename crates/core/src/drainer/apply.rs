@@ -11,7 +11,7 @@ use crate::version::Version;
 /// What became of a batch.
 #[derive(Debug, Default)]
 pub(super) struct Applied {
-    /// The rows that the database has now: one a key.
+    /// The rows that the database has now, or newer ones: one a key.
     pub(super) flushed: Vec<(Key, Version)>,
     /// The writes that it refuses, and why.
     pub(super) refused: Vec<(Record, Arc<str>)>,
@@ -40,6 +40,10 @@ pub(super) async fn apply(store: &dyn Store, records: Vec<Record>) -> Result<App
             Err(Error::Refused { reason, .. }) => {
                 fault::point("drain.refused").await;
                 for refused in batch {
+                    if is_superseded(store, &refused).await? {
+                        applied.flushed.push((refused.key, refused.version));
+                        continue;
+                    }
                     batches.extend(older(&records, &refused).map(|older| vec![older.clone()]));
                     applied.refused.push((refused, reason.clone()));
                 }
@@ -48,6 +52,14 @@ pub(super) async fn apply(store: &dyn Store, records: Vec<Record>) -> Result<App
         }
     }
     Ok(applied)
+}
+
+/// Whether the database has something newer of the key than what it refuses:
+/// another process may have drained a newer entry, or another service written.
+async fn is_superseded(store: &dyn Store, refused: &Record) -> Result<bool> {
+    // Not `load`: a row that cannot be read must not hold up the journal.
+    let stored = store.load_many(std::slice::from_ref(&refused.key)).await?;
+    Ok(stored.iter().any(|row| row.version >= refused.version))
 }
 
 /// The write of the same key that `record` replaced.

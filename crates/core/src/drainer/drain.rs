@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
 use crate::cache::Cache;
@@ -35,6 +35,7 @@ pub struct Drain {
     store: Arc<dyn Store>,
     through: Box<[AtomicU64]>,
     progressed: watch::Sender<()>,
+    appending: Arc<Mutex<()>>,
 }
 
 impl Drain {
@@ -51,7 +52,14 @@ impl Drain {
             store,
             through,
             progressed,
+            appending: Arc::default(),
         }
+    }
+
+    /// Held from before a batch is appended until the cache has it, where the
+    /// journal does not hold the cache.
+    pub(super) fn appending(&self) -> Arc<Mutex<()>> {
+        self.appending.clone()
     }
 
     /// Up to which version this process has drained `shard`.
@@ -84,6 +92,10 @@ impl Drain {
         self.journal.acknowledge(shard, through, &flushed).await?;
         fault::point("drain.acknowledged").await;
         if !self.journal.holds_cache() {
+            // IMPORTANT: what was read above may not be in the cache yet, and
+            // would be dirty for ever if it came only after this. What is
+            // appended from here on is newer.
+            drop(self.appending.lock().await);
             self.cache.mark_clean(&flushed).await?;
         }
         if let Some(drained) = self.through.get(usize::from(shard.0)) {

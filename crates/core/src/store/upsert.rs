@@ -24,7 +24,12 @@ impl Dialect for diesel::mysql::Mysql {
     // IMPORTANT: `version` is assigned last, since each assignment sees the ones
     // before it. VALUES() is deprecated in MySQL but there up to 9.x, and the
     // row alias that replaces it is unknown to MariaDB.
+    //
+    // IMPORTANT: `name` comes first. The clause is for a conflict in any unique
+    // index, and one that an operator has added would change the row of another
+    // name. No name can be NULL, so that is an error.
     const ON_CONFLICT: &'static str = " ON DUPLICATE KEY UPDATE \
+        name = IF(VALUES(name) = name, name, NULL), \
         age = IF(VALUES(version) > version, VALUES(age), age), \
         occupation = IF(VALUES(version) > version, VALUES(occupation), occupation), \
         deleted_at = IF(VALUES(version) > version, VALUES(deleted_at), deleted_at), \

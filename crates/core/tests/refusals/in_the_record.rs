@@ -1,0 +1,123 @@
+//! What lies in the record: repeating it changes nothing.
+
+use std::time::{Duration, Instant};
+
+use cache_core::record::Record;
+use cache_core::store::Store;
+use test_support::servers::TestDatabase;
+
+use crate::server::open;
+use crate::{expect_refused, good, is_refused, is_unavailable, tombstone, user};
+
+const SOON: Duration = Duration::from_secs(10);
+
+/// After `change`, the database refuses `bad`, and the store's one connection
+/// stays what it is.
+async fn after(change: &str, bad: Record) {
+    let database = TestDatabase::create();
+    let store = open(&database.url()).await;
+    database.query_rows(change);
+    store.load(&bad.key).await.unwrap();
+    let connections = || {
+        database.query_rows(&format!(
+            "SELECT id FROM information_schema.processlist \
+             WHERE db = '{}' AND id <> CONNECTION_ID()",
+            database.name()
+        ))
+    };
+    // Once the server has noticed that the one which migrated is closed.
+    let deadline = Instant::now() + SOON;
+    while connections().len() > 1 {
+        assert!(Instant::now() < deadline, "{:?}", connections());
+    }
+    let before = connections();
+    expect_refused(&store, bad).await;
+    assert_eq!(connections(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_is_too_long() {
+    let change = "ALTER TABLE users MODIFY occupation VARCHAR(12) NULL";
+    after(change, user("long", 7, "longer than twelve")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_violated_check() {
+    let change = "ALTER TABLE users ADD CONSTRAINT young CHECK (age < 100)";
+    after(change, user("old", 101, "x")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trigger_that_signals() {
+    let change = "CREATE TRIGGER refuse BEFORE INSERT ON users FOR EACH ROW BEGIN \
+                  IF NEW.age = 13 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'; END IF; END";
+    after(change, user("thirteen", 13, "x")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_character_that_the_column_does_not_have() {
+    let change = "ALTER TABLE users MODIFY occupation VARCHAR(255) CHARACTER SET latin1 NULL";
+    after(change, user("emoji", 7, "😀")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_null_where_there_must_be_none() {
+    let change = "ALTER TABLE users MODIFY age SMALLINT NOT NULL";
+    after(change, tombstone("gone")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_out_of_range() {
+    let change = "ALTER TABLE users MODIFY age TINYINT NULL";
+    after(change, user("old", 150, "x")).await;
+}
+
+/// Not what `ON DUPLICATE KEY UPDATE` does by itself: it would change the row
+/// of the other name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_another_row_has_in_an_index_of_its_own() {
+    let database = TestDatabase::create();
+    let store = open(&database.url()).await;
+    database.query_rows("ALTER TABLE users ADD UNIQUE KEY of_its_own (occupation)");
+    let first = user("first", 1, "taken");
+    store.apply(std::slice::from_ref(&first)).await.unwrap();
+    let mut second = user("second", 2, "taken");
+    for version in [7, 8] {
+        second.version = cache_core::version::Version::new(version).unwrap();
+        expect_refused_once(&store, &second).await;
+        assert_eq!(store.load(&first.key).await.unwrap().as_ref(), Some(&first));
+    }
+}
+
+async fn expect_refused_once(store: &dyn Store, bad: &Record) {
+    let applied = store.apply(std::slice::from_ref(bad)).await;
+    assert!(is_refused(&applied), "{applied:?}");
+    assert_eq!(store.load(&bad.key).await.unwrap(), None);
+}
+
+/// Most rows in one statement.
+const ROWS_MAX: usize = 1024;
+
+/// One statement says what it is refused for; a transaction of several may not,
+/// and is tried again with fewer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_among_many() {
+    let database = TestDatabase::create();
+    let store = open(&database.url()).await;
+    database.query_rows("ALTER TABLE users ADD CONSTRAINT young CHECK (age < 100)");
+    let mut batch: Vec<Record> = (0..=ROWS_MAX)
+        .map(|row| good(&format!("row {row:04}")))
+        .collect();
+    batch[ROWS_MAX - 1] = user("row old", 101, "x");
+    let applied = store.apply(&batch).await;
+    assert!(
+        is_refused(&applied) || is_unavailable(&applied),
+        "{applied:?}"
+    );
+    let applied = store.apply(&batch[..ROWS_MAX]).await;
+    assert!(is_refused(&applied), "{applied:?}");
+    let count = || database.query_rows("SELECT COUNT(*) FROM users");
+    assert_eq!(count(), [["0"]]);
+    store.apply(&batch[..ROWS_MAX - 1]).await.unwrap();
+    assert_eq!(count(), [[(ROWS_MAX - 1).to_string()]]);
+}

@@ -1,0 +1,175 @@
+//! What lies in the server: it passes, so no record is refused for it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cache_core::error::Result;
+use cache_core::store::Store;
+use cache_core::store::mysql::MysqlStore;
+use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
+use test_support::proxy::ChaosProxy;
+use test_support::servers::TestDatabase;
+use tokio::task::JoinHandle;
+
+use crate::server::{Locked, PlainUser, connect, open};
+use crate::{good, is_unavailable};
+
+/// What lets the server take records again must come soon.
+const SOON: Duration = Duration::from_secs(10);
+
+/// Applies `a` and `b`, of which the second has to wait for the holder.
+async fn apply_both(url: &str) -> (Arc<MysqlStore>, JoinHandle<Result<()>>) {
+    let store = Arc::new(open(url).await);
+    let applied = {
+        let store = store.clone();
+        tokio::spawn(async move { store.apply(&[good("a"), good("b")]).await })
+    };
+    (store, applied)
+}
+
+/// It failed, nothing of it is there, and it is taken once the holder has gone.
+async fn expect_passing(mut locked: Locked, store: &dyn Store, applied: Result<()>) {
+    assert!(is_unavailable(&applied), "{applied:?}");
+    let _ = locked.holder.batch_execute("ROLLBACK").await;
+    let a = store.load(&good("a").key).await.unwrap().unwrap();
+    assert_eq!(a.version.get(), 1, "nothing was committed");
+    store.apply(&[good("a"), good("b")]).await.unwrap();
+    assert_eq!(store.load(&good("b").key).await.unwrap(), Some(good("b")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_is_not_given_in_time() {
+    let locked = Locked::new().await;
+    let (store, applied) = apply_both(&locked.database.url()).await;
+    let applied = applied.await.unwrap();
+    expect_passing(locked, &*store, applied).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadlock() {
+    let mut locked = Locked::new().await;
+    let (store, applied) = apply_both(&locked.database.url()).await;
+    locked.waiting().await;
+    // The store has changed less, so it is the one that gives way.
+    let update = "UPDATE users SET age = 3 WHERE name = 'a'";
+    locked.holder.batch_execute(update).await.unwrap();
+    let applied = applied.await.unwrap();
+    expect_passing(locked, &*store, applied).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_killed() {
+    let locked = Locked::new().await;
+    let (store, applied) = apply_both(&locked.database.url()).await;
+    let id = locked.waiting().await;
+    locked.database.query_rows(&format!("KILL {id}"));
+    let applied = applied.await.unwrap();
+    expect_passing(locked, &*store, applied).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_is_killed() {
+    let locked = Locked::new().await;
+    let (store, applied) = apply_both(&locked.database.url()).await;
+    let id = locked.waiting().await;
+    locked.database.query_rows(&format!("KILL QUERY {id}"));
+    let applied = applied.await.unwrap();
+    expect_passing(locked, &*store, applied).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_gone() {
+    let locked = Locked::new().await;
+    let url = format!("{}?prefer_socket=false", locked.database.url());
+    let proxy = ChaosProxy::before(&url);
+    let (store, applied) = apply_both(&proxy.url(&url)).await;
+    let id = locked.waiting().await;
+    proxy.cut();
+    let applied = applied.await.unwrap();
+    let again = store.apply(&[good("a"), good("b")]).await;
+    assert!(is_unavailable(&again), "{again:?}");
+    // The server goes on with what it was told before.
+    locked.database.query_rows(&format!("KILL {id}"));
+    proxy.restore();
+    expect_passing(locked, &*store, applied).await;
+}
+
+/// Lets the server take writes again, whatever becomes of the test.
+struct Writable<'d>(&'d TestDatabase);
+
+impl Drop for Writable<'_> {
+    fn drop(&mut self) {
+        self.0.query_rows("SET GLOBAL read_only = 0");
+    }
+}
+
+/// For users like those of a service: other tests have privileges.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_only_reads() {
+    let database = TestDatabase::create();
+    let plain = PlainUser::new(&database, "");
+    let store = open(&plain.url()).await;
+    {
+        let _writable = Writable(&database);
+        database.query_rows("SET GLOBAL read_only = 1");
+        for _ in 0..2 {
+            let applied = store.apply(&[good("a")]).await;
+            assert!(is_unavailable(&applied), "{applied:?}");
+            assert_eq!(store.load(&good("a").key).await.unwrap(), None);
+        }
+    }
+    store.apply(&[good("a")]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_takes_no_more_connections() {
+    let database = TestDatabase::create();
+    let plain = PlainUser::new(&database, "WITH MAX_USER_CONNECTIONS 1");
+    let store = open(&plain.url()).await;
+    // Once the server has noticed that the one which migrated is closed.
+    let deadline = Instant::now() + SOON;
+    let other = loop {
+        match AsyncMysqlConnection::establish(&plain.url()).await {
+            Ok(other) => break other,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+    };
+    let applied = store.apply(&[good("a")]).await;
+    assert!(is_unavailable(&applied), "{applied:?}");
+    drop(other);
+    let deadline = Instant::now() + SOON;
+    while let Err(error) = store.apply(&[good("a")]).await {
+        assert!(Instant::now() < deadline, "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_not_there() {
+    let database = TestDatabase::create();
+    let store = open(&database.url()).await;
+    database.query_rows("RENAME TABLE users TO elsewhere");
+    let applied = store.apply(&[good("a")]).await;
+    assert!(is_unavailable(&applied), "{applied:?}");
+    database.query_rows("RENAME TABLE elsewhere TO users");
+    store.apply(&[good("a")]).await.unwrap();
+}
+
+/// As a full disk, which no test can have.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_full() {
+    let database = TestDatabase::create();
+    let store = open(&database.url()).await;
+    let mut other = connect(&database.url()).await;
+    let small = "SET SESSION max_heap_table_size = 16384; ALTER TABLE users ENGINE = MEMORY";
+    other.batch_execute(small).await.unwrap();
+    let mut applied = Ok(());
+    for row in 0..1_000 {
+        applied = store.apply(&[good(&format!("row {row}"))]).await;
+        if applied.is_err() {
+            break;
+        }
+    }
+    assert!(is_unavailable(&applied), "{applied:?}");
+    database.query_rows("DELETE FROM users");
+    store.apply(&[good("a")]).await.unwrap();
+}

@@ -1,0 +1,258 @@
+//! Clients: they write, read and wait, and remember what they were answered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_core::engine::{Engine, Outcome};
+use cache_core::error::Error;
+use cache_core::record::{Condition, Key, Write};
+use cache_core::version::Version;
+
+use crate::oracle::{Fact, short, shown};
+use crate::process::{Process, Running};
+use crate::world::World;
+
+/// How long a client looks for a process that runs.
+const LOOKS_MAX: u32 = 100;
+
+/// One of the names.
+pub(crate) fn name(world: &World) -> Key {
+    let number = world.draw(0..world.plan.names as u64);
+    Key::from(format!("k{number}"))
+}
+
+pub(crate) fn names(world: &World) -> impl Iterator<Item = Key> + use<> {
+    (0..world.plan.names).map(|number| Key::from(format!("k{number}")))
+}
+
+/// Takes the steps of one client.
+pub(crate) async fn client(world: Arc<World>, processes: Vec<Arc<Process>>, number: usize) {
+    for _ in 0..world.plan.steps {
+        tokio::time::sleep(world.draw_ms(0..60)).await;
+        world.turns.take(format!("client {number}")).await;
+        let Some(running) = someone(&world, &processes).await else {
+            return;
+        };
+        let client = Client {
+            world: &world,
+            running: &running,
+            number,
+        };
+        let key = name(&world);
+        tokio::select! {
+            biased;
+            () = running.life.crashed() => {
+                world.note(|| format!("client {number} hears no answer"));
+            }
+            () = client.step(key) => {}
+        }
+        world.turns.take(format!("client {number}")).await;
+    }
+}
+
+async fn someone(world: &World, processes: &[Arc<Process>]) -> Option<Running> {
+    for _ in 0..LOOKS_MAX {
+        let process = &processes[world.draw(0..processes.len() as u64) as usize];
+        if let Some(running) = process.running() {
+            return Some(running);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    None
+}
+
+struct Client<'r> {
+    world: &'r Arc<World>,
+    running: &'r Running,
+    number: usize,
+}
+
+impl Client<'_> {
+    async fn step(&self, key: Key) {
+        match self.world.draw(0..100) {
+            0..40 => {
+                let toxic = self.world.happens(self.world.plan.toxic);
+                let body = self.world.new_value(toxic);
+                self.write(Write::put(key, body)).await;
+            }
+            40..58 => self.write(Write::delete(key)).await,
+            58..92 => self.read(&key).await,
+            _ => self.flush().await,
+        }
+    }
+
+    /// Nothing is done between an answer and this.
+    async fn turn(&self) {
+        let who = format!("client {}", self.number);
+        self.world.turns.take(who).await;
+    }
+
+    fn note(&self, line: impl FnOnce() -> String) {
+        let (number, life) = (self.number, &self.running.life);
+        self.world
+            .note(|| format!("client {number} at {}: {}", life.name, line()));
+    }
+
+    async fn write(&self, write: Write) {
+        let (world, key) = (self.world, write.key.clone());
+        let is_late = self.running.life.has_stopped();
+        let before = world.lock().oracle.newest(&key, |_| true);
+        self.note(|| format!("writes {}", shown(&write.at(Version::ZERO))));
+        let written = self.running.engine.write(write.clone()).await;
+        self.turn().await;
+        self.note(|| match &written {
+            Ok(Outcome::Written { version, .. }) => {
+                format!("wrote {}", shown(&write.at(*version)))
+            }
+            other => format!("{other:?}"),
+        });
+        if is_late && written.is_ok() {
+            world.fail("a write after the stop was answered");
+        }
+        match written {
+            Ok(Outcome::Written { version, .. }) => {
+                let record = write.at(version);
+                let outcome = world.lock().oracle.acknowledged(&record);
+                world.expect(outcome);
+                let durable = world.lock().all_is_durable();
+                world.expect(durable);
+                self.judge_condition(&write, version);
+                if world.draw(0..4) == 0 {
+                    self.persisted(&key, version).await;
+                }
+            }
+            Ok(Outcome::ConditionFailed) => {
+                let existed_all_along = || {
+                    let state = world.lock();
+                    let since = before.as_ref()?.version;
+                    let facts = state.oracle.facts();
+                    let mut since =
+                        facts.filter(|(of, version, _)| **of == key && *version >= since);
+                    since.all(|(_, _, fact)| fact.body.is_some()).then_some(())
+                };
+                if self.conditions_are_known(&key) && existed_all_along().is_some() {
+                    world.fail("there was something to delete all along");
+                }
+            }
+            Err(
+                Error::Unseeded(_)
+                | Error::Full { .. }
+                | Error::Undecided
+                | Error::Overloaded
+                | Error::Stopping,
+            ) => {
+                if let Some(body) = &write.body
+                    && world.lock().oracle.has_value(&key, body)
+                {
+                    world.fail("what was refused was written");
+                }
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// A delete takes place only where there is something.
+    fn judge_condition(&self, write: &Write, version: Version) {
+        if write.condition == Condition::Always || !self.conditions_are_known(&write.key) {
+            return;
+        }
+        let state = self.world.lock();
+        let before = state.oracle.before(&write.at(version));
+        let existed = before.is_some_and(|fact| fact.body.is_some());
+        drop(state);
+        if !existed {
+            self.world.fail("there was nothing to delete");
+        }
+    }
+
+    fn conditions_are_known(&self, key: &Key) -> bool {
+        let state = self.world.lock();
+        !self.world.plan.is_lossy && !state.unknown.contains(key)
+    }
+
+    async fn read(&self, key: &Key) {
+        let floor = self.world.lock().oracle.floor(key);
+        let read = self.running.engine.read(key).await;
+        self.turn().await;
+        match read {
+            Ok(read) => {
+                self.note(|| format!("read {} from {:?}", shown(&read.record), read.source));
+                let outcome = self.world.lock().oracle.read(floor, &read.record);
+                self.world.expect(outcome);
+            }
+            Err(error) => self.note(|| format!("read nothing: {error}")),
+        }
+    }
+
+    async fn persisted(&self, key: &Key, version: Version) {
+        let world = self.world;
+        let timeout = world.draw_ms(1..1_500);
+        let persisted = self.running.engine.persisted(key, version, timeout).await;
+        self.turn().await;
+        self.note(|| {
+            format!(
+                "{}@{} persisted: {persisted:?}",
+                key.as_str(),
+                short(version)
+            )
+        });
+        let state = world.lock();
+        let is_toxic = {
+            let mut facts = state.oracle.facts();
+            match facts.find(|(of, found, _)| *of == key && *found == version) {
+                Some((_, _, fact)) => fact.is_toxic(),
+                // Lost: it was acknowledged, and a server came back without it.
+                None => return,
+            }
+        };
+        let outcome = match persisted {
+            Ok(()) => state.is_settled(key, version, false) || is_toxic,
+            Err(Error::DeadLetter) => {
+                is_toxic || state.oracle.newest(key, Fact::is_toxic).is_some()
+            }
+            Err(_) => true,
+        };
+        drop(state);
+        if !outcome {
+            world.fail(format!(
+                "{}@{} is not persisted",
+                key.as_str(),
+                short(version)
+            ));
+        }
+    }
+
+    async fn flush(&self) {
+        let world = self.world;
+        let acknowledged: Vec<(Key, Version)> = {
+            let state = world.lock();
+            let facts = state.oracle.facts();
+            let acknowledged = facts.filter(|(_, _, fact)| fact.acknowledged);
+            acknowledged
+                .map(|(key, version, _)| (key.clone(), version))
+                .collect()
+        };
+        let flushed = self.running.engine.flush(world.draw_ms(1..1_500)).await;
+        self.turn().await;
+        self.note(|| format!("flushed: {flushed:?}"));
+        if !matches!(flushed, Ok(true)) {
+            return;
+        }
+        let state = world.lock();
+        let mut facts = state.oracle.facts();
+        let unsettled = facts.find(|(key, version, fact)| {
+            acknowledged.contains(&((*key).clone(), *version))
+                && !state.is_settled(key, *version, fact.is_toxic())
+        });
+        let unsettled = unsettled.map(|(key, version, _)| (key.clone(), version));
+        drop(facts);
+        drop(state);
+        if let Some((key, version)) = unsettled {
+            world.fail(format!(
+                "{}@{} is not flushed",
+                key.as_str(),
+                short(version)
+            ));
+        }
+    }
+}

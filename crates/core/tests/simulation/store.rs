@@ -1,0 +1,115 @@
+//! The database.
+
+use async_trait::async_trait;
+use cache_core::error::{Error, Part, Result};
+use cache_core::health::PartHealth;
+use cache_core::record::{Key, Record};
+use cache_core::store::Store;
+use cache_core::version::Version;
+
+use crate::door::{Door, Fate};
+use crate::oracle::{all_shown, is_toxic};
+use crate::world::World;
+
+/// How one process sees it.
+#[derive(Debug)]
+pub(crate) struct SimStore(pub(crate) Door);
+
+fn commit(world: &World, records: &[Record], by: &str) -> Result<()> {
+    if records.iter().any(|record| is_toxic(record.body.as_ref())) {
+        world.note(|| format!("{by}: the database refuses {}", all_shown(records)));
+        return Err(Error::refused(Part::Database, "toxic"));
+    }
+    world.note(|| format!("{by}: the database commits {}", all_shown(records)));
+    let mut state = world.lock();
+    for record in records {
+        state.store(record);
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl Store for SimStore {
+    async fn apply(&self, records: &[Record]) -> Result<()> {
+        let SimStore(door) = self;
+        let (world, plan) = (&door.world, &door.world.plan);
+        let names: Vec<&str> = records.iter().map(|record| record.key.as_str()).collect();
+        door.enter(&format!("apply {names:?}")).await;
+        if door.life.has_stopped() {
+            world.fail(format!("{} applies after its stop", door.life.name));
+        }
+        let by = door.life.name.clone();
+        let answer = if !world.is_away(Part::Database) && world.happens(plan.store_is_late) {
+            let (world, records) = (world.clone(), records.to_vec());
+            let by = format!("{by}, late");
+            door.stray(move || drop(commit(&world, &records, &by)));
+            Err(door.fails("no answer in time"))
+        } else {
+            match door.fate(plan.store_fails) {
+                Fate::Succeeds => commit(world, records, &by),
+                Fate::FailsBefore => Err(door.fails("before the commit")),
+                Fate::FailsAfter => {
+                    let _ = commit(world, records, &format!("{by}, unheard"));
+                    Err(door.fails("after the commit"))
+                }
+            }
+        };
+        if let Err(Error::Unavailable { reason, .. }) = &answer {
+            world.note(|| format!("{by}: apply {} fails: {reason}", all_shown(records)));
+        }
+        door.leave().await;
+        answer
+    }
+
+    async fn load(&self, key: &Key) -> Result<Option<Record>> {
+        let SimStore(door) = self;
+        let load = || Ok(door.world.lock().database.get(key).cloned());
+        door.pass(key.as_str(), door.world.plan.store_fails, load)
+            .await
+    }
+
+    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Record>> {
+        let SimStore(door) = self;
+        let load = || {
+            let database = &door.world.lock().database;
+            let found = keys.iter().filter_map(|key| database.get(key));
+            Ok(found.cloned().collect())
+        };
+        door.pass("load many", door.world.plan.store_fails, load)
+            .await
+    }
+
+    async fn page(&self, _: Option<&Key>, _: u32) -> Result<Vec<Record>> {
+        Err(self.0.fails("nobody pages here"))
+    }
+
+    async fn newest_version(&self) -> Result<Version> {
+        let SimStore(door) = self;
+        let newest = || {
+            let database = &door.world.lock().database;
+            let versions = database.values().map(|record| record.version);
+            Ok(versions.max().unwrap_or_default())
+        };
+        door.pass("newest", door.world.plan.store_fails, newest)
+            .await
+    }
+
+    fn identity(&self) -> &str {
+        "simulated"
+    }
+
+    async fn health(&self) -> PartHealth {
+        healthy()
+    }
+}
+
+/// Nobody asks.
+pub(crate) fn healthy() -> PartHealth {
+    PartHealth {
+        kind: "simulated",
+        at: String::new(),
+        up: true,
+        problem: None,
+        durability: None,
+    }
+}

@@ -1,0 +1,46 @@
+//! Taking turns, so that chance has no part in who is first.
+//!
+//! Tokio wakes those who wait for the same `watch` in a random order, which no
+//! seed changes. Whoever comes to a part therefore waits until everybody who
+//! will come at that moment is there, and then they go on in an order of their
+//! own.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot};
+
+use crate::world::World;
+
+/// Time moves only while everybody waits.
+const TICK: Duration = Duration::from_millis(1);
+
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    arrivals: Mutex<Vec<(String, oneshot::Sender<()>)>>,
+    arrived: Notify,
+}
+
+impl Turns {
+    /// Returns when it is the turn of `who`.
+    pub(crate) async fn take(&self, who: String) {
+        let (go, gone) = oneshot::channel();
+        self.arrivals.lock().unwrap().push((who, go));
+        self.arrived.notify_one();
+        // The one who conducts is there for as long as the run.
+        let _ = gone.await;
+    }
+}
+
+/// Lets them go on, for as long as the run lasts.
+pub(crate) async fn conduct(world: Arc<World>) {
+    loop {
+        world.turns.arrived.notified().await;
+        tokio::time::sleep(TICK).await;
+        let mut arrivals = std::mem::take(&mut *world.turns.arrivals.lock().unwrap());
+        arrivals.sort_by(|(one, _), (other, _)| one.cmp(other));
+        for (_, go) in arrivals {
+            let _ = go.send(());
+        }
+    }
+}
