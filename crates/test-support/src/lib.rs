@@ -11,6 +11,7 @@
 
 pub mod http;
 pub mod parts;
+pub mod private_redis;
 pub mod proxy;
 pub mod records;
 pub mod servers;
