@@ -29,7 +29,8 @@ const STORE: &str = "core/src/store.rs core/src/store/*";
 const PARTS: &str = "core/src/cache.rs core/src/cache/* core/src/journal.rs core/src/journal/* \
                      core/src/store.rs core/src/store/*";
 const REDIS: &str = "core/src/redis.rs core/src/redis/* core/src/cache/redis.rs core/src/cache/redis/* \
-                     core/src/journal/redis_stream.rs core/src/journal/redis_stream/*";
+                     core/src/journal/redis_stream.rs core/src/journal/redis_stream/* \
+                     core/src/lease/redis.rs core/src/lease/redis/*";
 const SETTINGS: &str = "core/src/settings.rs core/src/settings/*";
 const ENGINES: &str = "core/src/engine.rs core/src/engine/* core/src/read_through.rs core/src/read_through/* \
                        core/src/write_through.rs core/src/write_through/* \
@@ -38,11 +39,13 @@ const ENGINES: &str = "core/src/engine.rs core/src/engine/* core/src/read_throug
                        core/src/group_commit.rs core/src/group_commit/*";
 const VALUES: &str = "core/src/user.rs core/src/user/* core/src/version.rs core/src/version/*";
 const STORE_AND_USER: &str = "core/src/store.rs core/src/store/* core/src/user.rs core/src/user/*";
-const HTTP: &str = "http/src/* *-svc/src/app.rs *-svc/src/routes.rs *-svc/src/main.rs";
+const HTTP: &str =
+    "http/src/* *-svc/src/app.rs *-svc/src/routes.rs *-svc/src/routes/* *-svc/src/main.rs";
 const CHOICE_OF_PARTS: &str = "core/src/parts.rs";
 
 const CONCRETE_PARTS: &str = "cache_core::cache::redis cache_core::cache::memory \
                               cache_core::journal::redis_stream cache_core::journal::file \
+                              cache_core::lease::redis \
                               cache_core::store::mysql cache_core::store::sqlite";
 const ENGINE_MODULES: &str = "cache_core::engine cache_core::read_through cache_core::write_through \
                               cache_core::write_behind cache_core::drainer";
