@@ -102,6 +102,12 @@ impl RedisStreamJournal {
     }
 }
 
+/// The first id that comes after the entry of a version. It is none of ours:
+/// Redis gives it to an entry that somebody adds without an id.
+fn first_id_after(version: Version) -> String {
+    format!("{version}-1")
+}
+
 fn corrupt(what: &str) -> Error {
     Error::corrupt(Part::Journal, what)
 }
@@ -198,7 +204,7 @@ impl Journal for RedisStreamJournal {
         let mut range = cmd("XRANGE");
         range
             .arg(self.redis.keyspace.journal(shard))
-            .arg(after.get() + 1)
+            .arg(first_id_after(after))
             .arg("+")
             .arg("COUNT")
             .arg(max);
@@ -224,7 +230,7 @@ impl Journal for RedisStreamJournal {
         ];
         keys.extend(flushed.iter().map(|(key, _)| link.keys.entry(key)));
         let mut call = Call::new(&ACKNOWLEDGE, keys);
-        call.arg(through.get() + 1)
+        call.arg(first_id_after(through))
             .arg(milliseconds(self.lifetimes.clean))
             .arg(milliseconds(self.lifetimes.in_doubt))
             .arg(link.keys.entry_prefix(shard).len());

@@ -160,3 +160,39 @@ async fn more_of_them_than_a_round_trip_takes_are_all_set_aside() {
     let waiting = strange.process.waiting(strange.shard).await;
     assert_eq!(waiting, [good, after].concat());
 }
+
+/// A page ends with the entry that the strange one comes right after.
+#[tokio::test(flavor = "multi_thread")]
+async fn acknowledging_takes_none_that_was_not_read() {
+    let strange = Strange::new().await;
+    let good = strange.process.append(&[put(&strange.names[0], "x")]).await;
+    strange.add("*", &[b"k", b"a", b"b", b"{}"]).await;
+    let page = strange
+        .process
+        .journal
+        .read(strange.shard, Version::ZERO, 1);
+    assert_eq!(page.await.unwrap(), good);
+    let journal = &strange.process.journal;
+    let flushed = [(good[0].key.clone(), good[0].version)];
+    journal
+        .acknowledge(strange.shard, good[0].version, &flushed)
+        .await
+        .unwrap();
+    assert_eq!(journal.depth(), 1, "the strange one waits");
+    // Nor is it passed over by whoever reads on.
+    let on = journal.read(strange.shard, good[0].version, 9).await;
+    assert!(matches!(on, Err(Error::Corrupt { .. })), "{on:?}");
+    strange.assert_corrupt().await;
+    assert_eq!(strange.set_aside().await, 1);
+    assert_eq!(strange.process.waiting(strange.shard).await, []);
+}
+
+/// Before every version there is.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_id_there_can_be_is_found() {
+    let strange = Strange::new().await;
+    strange.add("0-1", &[b"k", b"a", b"b", b"{}"]).await;
+    strange.assert_corrupt().await;
+    assert_eq!(strange.set_aside().await, 1);
+    assert_eq!(strange.letters().await[0].record.version, Version::ZERO);
+}
