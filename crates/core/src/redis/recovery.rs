@@ -33,17 +33,6 @@ impl Redis {
         old: Option<&RunKeys>,
         stored: &dyn StoredVersions,
     ) -> Result<()> {
-        let dead: HashMap<Bytes, Bytes> = link
-            .command(cmd("HGETALL").arg(self.keyspace.dead(shard)))
-            .await?;
-        let dead = dead
-            .iter()
-            .filter_map(|(key, value)| dead_letter::parse(key, value))
-            .filter(|letter| !letter.is_undecodable())
-            .map(|letter| letter.record);
-        if !put(link, shard, old, stored, dead.collect()).await? {
-            return Ok(());
-        }
         // From the newest to the oldest, so that nobody who reads meanwhile is
         // given a version that was replaced.
         let mut newest = "+".to_owned();
@@ -57,7 +46,7 @@ impl Redis {
                 .arg(BATCH_MAX);
             let entries: Vec<StreamEntry> = link.command(&range).await?;
             let Some((id, _)) = entries.last() else {
-                return Ok(());
+                break;
             };
             newest = format!("({}", String::from_utf8_lossy(id));
             // One that cannot be understood is the drainer's concern.
@@ -66,6 +55,18 @@ impl Redis {
                 return Ok(());
             }
         }
+        // What waits is newer than any dead letter of its key.
+        let dead: HashMap<Bytes, Bytes> = link
+            .command(cmd("HGETALL").arg(self.keyspace.dead(shard)))
+            .await?;
+        let dead = dead
+            .iter()
+            .filter_map(|(key, value)| dead_letter::parse(key, value))
+            .filter(|letter| !letter.is_undecodable())
+            .map(|letter| letter.record);
+        put(link, shard, old, stored, dead.collect())
+            .await
+            .map(drop)
     }
 }
 

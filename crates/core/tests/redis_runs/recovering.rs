@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use cache_core::cache::{Cache, Lookup};
+use cache_core::dead_letter::DeadLetter;
 use cache_core::error::Result;
 use cache_core::journal::Journal;
-use cache_core::record::Key;
+use cache_core::record::{Key, Record};
 use cache_core::seed::StoredVersions;
 use cache_core::version::Version;
 use tokio::sync::Semaphore;
@@ -160,6 +161,42 @@ async fn any_number_may_recover_at_once() {
     );
 }
 
+/// Records what a reader is given each time that the database is asked.
+struct Watched {
+    reader: Process,
+    name: &'static str,
+    seen: std::sync::Mutex<Vec<Record>>,
+}
+
+#[async_trait]
+impl StoredVersions for Watched {
+    async fn newest(&self) -> Result<Version> {
+        Ok(Version::ZERO)
+    }
+
+    async fn of(&self, _: &[Key]) -> Result<HashMap<Key, Version>> {
+        if let Lookup::Hit(record) = self.reader.get(self.name).await {
+            self.seen.lock().unwrap().push(record);
+        }
+        Ok(HashMap::new())
+    }
+}
+
+async fn set_aside(process: &Process, record: &Record) {
+    let letter = DeadLetter {
+        record: record.clone(),
+        reason: "refused".into(),
+        set_aside_at: Version::now(),
+    };
+    let journal = &process.journal;
+    let shard = journal.shard_of(&record.key);
+    journal.set_aside(shard, &letter).await.unwrap();
+    journal
+        .acknowledge(shard, record.version, &[])
+        .await
+        .unwrap();
+}
+
 /// As after a failover, when one process is told of it late.
 #[tokio::test(flavor = "multi_thread")]
 async fn writes_by_the_database_go_on_after_any_process_has_recovered() {
@@ -174,4 +211,40 @@ async fn writes_by_the_database_go_on_after_any_process_has_recovered() {
         .await
         .unwrap();
     assert_eq!(begun.len(), 1);
+}
+
+/// The journal is longer than what is read of it at once, and older versions of
+/// the name are everywhere in it, and among the dead letters.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_given_a_version_that_was_replaced_meanwhile() {
+    let mut crashed = Crashed::new().await;
+    let process = &crashed.process;
+    let (_, names) = crate::redis_process::names_in_one_shard(&*process.journal, 2);
+    let dead = process.append(&[put("user 0", "dead")]).await;
+    set_aside(process, &dead[0]).await;
+    for _ in 0..5 {
+        process.append(&[put("user 0", "x")]).await;
+        let others: Vec<_> = (0..500)
+            .map(|number| put(&names[1], &number.to_string()))
+            .collect();
+        process.append(&others).await;
+    }
+    let newest = process.append(&[put("user 0", "newest")]).await;
+    crashed.crash().await;
+    let watched = Watched {
+        reader: crashed.another().await,
+        name: "user 0",
+        seen: std::sync::Mutex::default(),
+    };
+    crashed.process.journal.raise(&watched).await.unwrap();
+    let seen = watched.seen.into_inner().unwrap();
+    assert!(
+        !seen.is_empty(),
+        "it was looked at while it was being recovered"
+    );
+    assert!(seen.iter().all(|record| *record == newest[0]), "{seen:?}");
+    assert_eq!(
+        crashed.process.get("user 0").await,
+        Lookup::Hit(newest[0].clone())
+    );
 }
