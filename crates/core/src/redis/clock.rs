@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use deadpool_redis::redis::{Script, cmd};
 
 use crate::error::{Part, Result};
-use crate::redis::{Call, Redis, encode_version};
+use crate::redis::{Call, Redis, RunKeys, encode_version};
 use crate::seed::StoredVersions;
 use crate::shard::Shard;
 
@@ -23,18 +23,23 @@ impl Redis {
         for shard in (0..self.keyspace.shards()).map(Shard) {
             let clock = keys.clock(shard);
             let has_clock: bool = link.command(cmd("EXISTS").arg(&clock)).await?;
-            let before: Option<String> = link
+            let runs: Option<String> = link
                 .command(cmd("GET").arg(self.keyspace.run(shard)))
                 .await?;
-            // The run that the shard was used in before.
-            let old = match before {
-                Some(run) if run != keys.run() => Some(self.keyspace.in_run(&run)),
-                _ => None,
-            };
+            // The run that the shard was used in before, then those that ended
+            // before it could be.
+            let old: Vec<RunKeys> = runs
+                .iter()
+                .flat_map(|runs| runs.split_whitespace())
+                .filter(|run| *run != keys.run())
+                .map(|run| self.keyspace.in_run(run))
+                .collect();
             if !has_clock {
-                self.recover(&mut link, shard, old.as_ref(), stored).await?;
+                self.recover(&mut link, shard, &old, stored).await?;
             }
-            let old_clock = old.map_or_else(|| clock.clone(), |old| old.clock(shard));
+            let old_clock = old
+                .first()
+                .map_or_else(|| clock.clone(), |old| old.clock(shard));
             let mut call = Call::new(
                 &RAISE,
                 vec![

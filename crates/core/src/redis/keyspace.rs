@@ -4,9 +4,10 @@
 //! ```text
 //! wc:{<identity>:<shard>}:<run>:clock       string  the newest version issued in the shard
 //! wc:{<identity>:<shard>}:<run>:user:<key>  string  the cached entry, see `entry.rs`
-//! wc:{<identity>:<shard>}:run               string  the run of the server that the shard is used in
+//! wc:{<identity>:<shard>}:run               string  the run of the server that the shard is used in, and
+//!                                                   later ones that ended before it could be, parted by spaces
 //! wc:{<identity>:<shard>}:journal           stream  one entry a write: id <version>-0, fields k (key) and b (body)
-//! wc:{<identity>:<shard>}:dead              hash    dead letters by key: <version, 16 digits><P|T|U><reason>\0<body>
+//! wc:{<identity>:<shard>}:dead              hash    dead letters by key: see `dead_letter.rs`
 //! wc:{<identity>:<shard>}:drained           string  how many entries were ever drained
 //! wc:{<identity>:<shard>}:lease             string  the process that drains the shard
 //! wc:{<identity>}:processes                 zset    the processes that share the shards, by the end of their lease

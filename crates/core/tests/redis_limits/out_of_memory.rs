@@ -201,6 +201,25 @@ async fn a_server_that_comes_back_full_is_brought_back() {
     crashed.process.append(&writes).await;
 }
 
+/// There is no run before of which anything could be removed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_was_lost_is_raised() {
+    let crashed = Crashed::new().await;
+    let waiting = crashed.process.append(&[put("a", "x")]).await;
+    for name in crashed.keys("*:clock").await {
+        command::<(), _>(&crashed.server.url(), &["DEL", &name]).await;
+    }
+    for name in crashed.without_expiry().await {
+        command::<(), _>(&crashed.server.url(), &["DEL", &name]).await;
+    }
+    fill_up(&crashed.server).await;
+    crashed.process.journal.raise(&Version::ZERO).await.unwrap();
+    assert_eq!(
+        crashed.process.get("a").await,
+        Lookup::Hit(waiting[0].clone())
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_server_that_is_full_is_seeded() {
     let server = PrivateRedis::start_with(&["--maxmemory", NOTHING]);

@@ -354,3 +354,27 @@ async fn each_connection_finds_the_new_run_by_itself() {
         "none was appended twice"
     );
 }
+
+/// A server that is killed over and over while it is being brought back.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_stays_of_a_run_that_ended_before_it_was_recovered() {
+    let mut crashed = Crashed::new().await;
+    crashed
+        .process
+        .append(&[put("a", "x"), put("b", "y"), put("c", "z")])
+        .await;
+    for _ in 0..3 {
+        crashed.crash().await;
+        let raised = crashed
+            .process
+            .journal
+            .raise(&crate::recovering::FailsAt::the(2))
+            .await;
+        assert!(raised.is_err(), "the database went away half-way");
+    }
+    crashed.crash().await;
+    crashed.process.journal.raise(&Version::ZERO).await.unwrap();
+    assert_eq!(crashed.process.all_waiting().await.len(), 3);
+    let left = crashed.without_expiry().await;
+    assert_eq!(left.len(), 3, "{left:?}");
+}

@@ -2,19 +2,49 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use cache_core::cache::{Cache, Lookup};
 use cache_core::dead_letter::DeadLetter;
-use cache_core::error::Result;
+use cache_core::error::{Error, Part, Result};
 use cache_core::journal::Journal;
 use cache_core::record::{Key, Record};
 use cache_core::seed::StoredVersions;
 use cache_core::version::Version;
 use tokio::sync::Semaphore;
 
-use crate::redis_process::{Crashed, LIFETIMES, Process, put};
+use crate::redis_process::{Crashed, LIFETIMES, Process, Stored, put};
 use crate::suite::{eventually, key};
+
+/// A database that goes away when it is asked about keys for the n-th time.
+pub(crate) struct FailsAt {
+    nth: usize,
+    asked: AtomicUsize,
+}
+
+impl FailsAt {
+    pub(crate) fn the(nth: usize) -> FailsAt {
+        FailsAt {
+            nth,
+            asked: AtomicUsize::new(0),
+        }
+    }
+}
+
+#[async_trait]
+impl StoredVersions for FailsAt {
+    async fn newest(&self) -> Result<Version> {
+        Ok(Version::ZERO)
+    }
+
+    async fn of(&self, _: &[Key]) -> Result<HashMap<Key, Version>> {
+        if self.asked.fetch_add(1, Ordering::SeqCst) + 1 == self.nth {
+            return Err(Error::unavailable(Part::Database, "switched off"));
+        }
+        Ok(HashMap::new())
+    }
+}
 
 /// A database that answers what it has been asked only when it is let.
 struct Slow {
@@ -247,4 +277,26 @@ async fn nobody_is_given_a_version_that_was_replaced_meanwhile() {
         crashed.process.get("user 0").await,
         Lookup::Hit(newest[0].clone())
     );
+}
+
+/// The database got it after all, between one attempt and the next.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_failed_leaves_nothing_that_the_database_has_newer() {
+    let mut crashed = Crashed::new().await;
+    let names = crate::redis_process::a_name_in_each_shard(&*crashed.process.journal);
+    let appended = crashed
+        .process
+        .append(&[put(&names[0], "x"), put(&names[1], "x")])
+        .await;
+    crashed.crash().await;
+    let raised = crashed.process.journal.raise(&FailsAt::the(2)).await;
+    assert!(raised.is_err());
+    let newer = Version::new(appended[0].version.get() + 1).unwrap();
+    let stored = Stored::with(&[(&names[0], newer)]);
+    crashed.process.journal.raise(&stored).await.unwrap();
+    assert_eq!(crashed.process.get(&names[0]).await, Lookup::Miss);
+    assert!(matches!(
+        crashed.process.get(&names[1]).await,
+        Lookup::Hit(_)
+    ));
 }
