@@ -85,3 +85,31 @@ async fn nothing_is_lost_by_a_crash_that_takes_no_data() {
     assert_eq!(lost(&crashed).await, 0);
     assert_eq!(crashed.process.journal.depth(), 0);
 }
+
+/// The process that appends is often not the one that drains.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_that_another_process_has_drained() {
+    let mut crashed = Crashed::new().await;
+    let copy = crashed.server.copy_of_data();
+    crashed.process.append(&writes(25)).await;
+    let other = crashed.another().await;
+    other.drain().await;
+    // As the one that watches the backlog does all the time.
+    crashed.process.journal.stats().await.unwrap();
+    crashed.crash_and_restore(copy.path()).await;
+    assert_eq!(lost(&crashed).await, 0);
+}
+
+/// As many wait again as waited: those that had been drained came back, and the
+/// newer ones did not.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_had_been_drained_makes_up_for_nothing_that_is_lost() {
+    let mut crashed = Crashed::new().await;
+    crashed.process.append(&writes(30)).await;
+    let copy = crashed.server.copy_of_data();
+    crashed.process.drain().await;
+    crashed.process.append(&writes(20)).await;
+    crashed.crash_and_restore(copy.path()).await;
+    assert_eq!(lost(&crashed).await, 20);
+    assert_eq!(crashed.process.journal.depth(), 30);
+}
