@@ -6,7 +6,7 @@ use cache_core::version::Version;
 use test_support::private_redis::PrivateRedis;
 use test_support::servers::redis_url;
 
-use crate::drainer::{Drainer, LASTING};
+use crate::drainer::{Drainer, LASTING, assert_they_share};
 use crate::redis_process::{command, names_in_one_shard, put};
 use crate::suite::{appended, new_identity};
 
@@ -65,6 +65,25 @@ async fn the_others_are_called_when_one_comes_and_when_one_goes() {
     two.hears(Call::Leases).await;
     two.renew().await;
     assert_eq!(two.held().len(), 16, "handed over at once");
+}
+
+/// Or the one that has come would drain nothing until it happens to renew.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_gives_shards_back_calls_those_that_they_fall_to() {
+    let identity = new_identity();
+    let one = Drainer::start(&identity, "host-1:1001:1f", LASTING).await;
+    let two = Drainer::start(&identity, "host-2:1002:2f", LASTING).await;
+    one.renew().await;
+    two.renew().await;
+    two.listen().await;
+    one.renew().await;
+    assert_eq!(two.called().await, Call::Leases);
+    two.renew().await;
+    assert_they_share(&[&one, &two]).await;
+    // And then there is nothing more to say.
+    one.renew().await;
+    two.renew().await;
+    two.has_heard_everything(&redis_url(), &identity).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
