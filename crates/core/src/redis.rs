@@ -8,6 +8,7 @@ mod entry;
 mod keyspace;
 mod link;
 mod recovery;
+mod returned;
 mod server;
 mod stream;
 

@@ -1,13 +1,18 @@
 //! The version clocks in Redis, one a shard.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use deadpool_redis::redis::{Script, cmd};
 
 use crate::error::{Part, Result};
-use crate::redis::{Call, Redis, RunKeys, encode_version};
+use crate::redis::{Call, Redis, RunKeys, encode_version, milliseconds};
 use crate::seed::StoredVersions;
 use crate::shard::Shard;
+
+/// How long it is remembered that a run was left: longer than anything that was
+/// cached in it stays.
+const LEFT_LIFETIME: Duration = Duration::from_secs(90 * 24 * 3_600);
 
 static RAISE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("raise.lua")));
 
@@ -35,21 +40,24 @@ impl Redis {
                 .map(|run| self.keyspace.in_run(run))
                 .collect();
             if !has_clock {
+                self.forget_if_left(&mut link, shard).await?;
                 self.recover(&mut link, shard, &old, stored).await?;
             }
-            let old_clock = old
-                .first()
-                .map_or_else(|| clock.clone(), |old| old.clock(shard));
+            let before = old.first().unwrap_or(&keys);
             let mut call = Call::new(
                 &RAISE,
                 vec![
                     clock,
                     self.keyspace.journal(shard),
                     self.keyspace.run(shard),
-                    old_clock,
+                    before.clock(shard),
+                    before.left(shard),
+                    keys.left(shard),
                 ],
             );
-            call.arg(encode_version(floor)).arg(keys.run());
+            call.arg(encode_version(floor))
+                .arg(keys.run())
+                .arg(milliseconds(LEFT_LIFETIME));
             calls.push(call);
         }
         link.scripts::<()>(&calls).await.map(drop)

@@ -16,5 +16,6 @@ mod redis_process;
 
 mod engines;
 mod eviction;
+mod failback;
 mod out_of_memory;
 mod waiting;
