@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use cache_core::cache::{Cache, Lookup};
@@ -46,6 +47,8 @@ impl StoredVersions for FailsAt {
     }
 }
 
+const ASKED_WITHIN: Duration = Duration::from_secs(10);
+
 /// A database that answers what it has been asked only when it is let.
 struct Slow {
     asked: Semaphore,
@@ -61,7 +64,8 @@ impl Slow {
     }
 
     async fn is_asked(&self) {
-        self.asked.acquire().await.unwrap().forget();
+        let asked = tokio::time::timeout(ASKED_WITHIN, self.asked.acquire()).await;
+        asked.expect("it is asked").unwrap().forget();
     }
 
     fn answer_all(&self) {
@@ -99,7 +103,7 @@ async fn who_is_slow_to_recover_brings_no_old_value_back() {
     crashed.crash().await;
     let (slow, raising) = raise_slowly(crashed.another().await).await;
 
-    let short = std::time::Duration::from_millis(20);
+    let short = Duration::from_millis(20);
     let lifetimes = cache_core::cache::Lifetimes {
         clean: short,
         ..LIFETIMES
