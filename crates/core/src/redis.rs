@@ -9,6 +9,7 @@ mod keyspace;
 mod link;
 mod local;
 mod recovery;
+mod returned;
 mod server;
 mod stream;
 

@@ -16,6 +16,9 @@ mod suite;
 #[path = "contract/cache_model.rs"]
 mod cache_model;
 
+#[path = "contract/discards.rs"]
+mod discards;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

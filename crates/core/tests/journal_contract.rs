@@ -19,6 +19,18 @@ mod journal_model;
 #[path = "contract/journal_with_cache.rs"]
 mod journal_with_cache;
 
+#[path = "contract/redis_process.rs"]
+mod redis_process;
+
+#[path = "contract/appends_by_shard.rs"]
+mod appends_by_shard;
+
+#[path = "contract/dead_letters.rs"]
+mod dead_letters;
+
+#[path = "contract/strange_entries.rs"]
+mod strange_entries;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -7,13 +7,13 @@ mod server;
 
 pub use server::WaitFor;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use deadpool_redis::redis::{Script, cmd};
+use deadpool_redis::redis::{Script, Value, cmd, from_redis_value};
 
 use crate::dead_letter::DeadLetter;
 use crate::error::{Error, Part, Result};
@@ -22,14 +22,15 @@ use crate::journal::{Appended, Journal, ShardStats};
 use crate::lease::Held;
 use crate::record::{Condition, Key, Record, Write};
 use crate::redis::{
-    Call, Redis, StreamEntry, encode_version, milliseconds, parse_entry, parse_id, parse_version,
+    Call, Link, Redis, StreamEntry, encode_version, milliseconds, parse_entry, parse_id,
+    parse_version,
 };
 use crate::seed::StoredVersions;
 use crate::shard::Shard;
 use crate::telemetry;
 use crate::version::Version;
 
-use seen::Seen;
+use seen::{Found, Seen};
 
 static APPEND: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
@@ -47,6 +48,9 @@ static ACKNOWLEDGE: LazyLock<Script> = LazyLock::new(|| {
 });
 static STATS: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("redis_stream/stats.lua")));
+
+/// Entries that are counted in one round trip, after a loss.
+const COUNTED_AT_ONCE: usize = 1_000;
 
 /// How long the cached entries stay that the journal's scripts leave behind.
 #[derive(Clone, Copy, Debug)]
@@ -100,6 +104,12 @@ impl RedisStreamJournal {
     fn all_shards(&self) -> impl Iterator<Item = Shard> + use<> {
         (0..self.redis.keyspace.shards()).map(Shard)
     }
+}
+
+/// The first id that comes after the entry of a version. It is none of ours:
+/// Redis gives it to an entry that somebody adds without an id.
+fn first_id_after(version: Version) -> String {
+    format!("{version}-1")
 }
 
 fn corrupt(what: &str) -> Error {
@@ -200,7 +210,7 @@ impl Journal for RedisStreamJournal {
         let mut range = cmd("XRANGE");
         range
             .arg(self.redis.keyspace.journal(shard))
-            .arg(after.get() + 1)
+            .arg(first_id_after(after))
             .arg("+")
             .arg("COUNT")
             .arg(max);
@@ -226,7 +236,7 @@ impl Journal for RedisStreamJournal {
         ];
         keys.extend(flushed.iter().map(|(key, _)| link.keys.entry(key)));
         let mut call = Call::new(&ACKNOWLEDGE, keys);
-        call.arg(through.get() + 1)
+        call.arg(first_id_after(through))
             .arg(milliseconds(self.lifetimes.clean))
             .arg(milliseconds(self.lifetimes.in_doubt))
             .arg(link.keys.entry_prefix(shard).len());
@@ -262,7 +272,7 @@ impl Journal for RedisStreamJournal {
         // It may be another run of the server, set up in another way.
         server::check(&self.redis, self.wait_for).await?;
         self.redis.raise(Part::Journal, stored).await?;
-        let lost = self.seen.came_back(&self.last_ids().await?);
+        let lost = self.count_lost().await?;
         if lost > 0 {
             telemetry::lost(lost);
             tracing::error!(
@@ -288,22 +298,28 @@ impl Journal for RedisStreamJournal {
                 Call::new(&STATS, keys)
             })
             .collect();
+        let appended = self.seen.newest_appended();
         let answers: Vec<(u64, u64, Bytes, Bytes, u64, u64, u64)> = link.scripts(calls).await?;
-        let stats = self.all_shards().zip(answers).map(
-            |(shard, (depth, bytes, oldest, newest, oldest_age_us, drained, dead))| {
-                self.seen.depth_is(shard, depth);
-                ShardStats {
-                    shard,
-                    depth,
-                    bytes,
-                    oldest: parse_version(&oldest),
-                    newest: parse_version(&newest),
-                    oldest_age_us,
-                    drained,
-                    dead,
-                }
-            },
-        );
+        let stats =
+            self.all_shards()
+                .zip(answers)
+                .zip(appended)
+                .map(|((shard, answer), appended)| {
+                    let (depth, bytes, oldest, newest, oldest_age_us, drained, dead) = answer;
+                    let run = link.keys.run();
+                    self.seen
+                        .waits(run, shard, appended, parse_version(&oldest), depth);
+                    ShardStats {
+                        shard,
+                        depth,
+                        bytes,
+                        oldest: parse_version(&oldest),
+                        newest: parse_version(&newest),
+                        oldest_age_us,
+                        drained,
+                        dead,
+                    }
+                });
         Ok(stats.collect())
     }
 
@@ -320,30 +336,58 @@ impl Journal for RedisStreamJournal {
 }
 
 impl RedisStreamJournal {
-    /// The newest version that each shard's stream ever had, and how many
-    /// entries wait in it.
-    async fn last_ids(&self) -> Result<Vec<(Version, u64)>> {
+    /// Compares what is known of each shard's stream with what it is now.
+    async fn count_lost(&self) -> Result<u64> {
         let mut link = self.redis.link(Part::Journal).await?;
-        let mut last = Vec::new();
+        let mut found = Vec::new();
         for shard in self.all_shards() {
             let stream = self.redis.keyspace.journal(shard);
             let depth: u64 = link.command(cmd("XLEN").arg(&stream)).await?;
-            let has_stream: bool = link.command(cmd("EXISTS").arg(&stream)).await?;
-            let newest = if has_stream {
-                let information: std::collections::HashMap<String, deadpool_redis::redis::Value> =
-                    link.command(cmd("XINFO").arg("STREAM").arg(&stream))
-                        .await?;
-                let id = information.get("last-generated-id").cloned();
-                let id: Option<Bytes> =
-                    id.and_then(|id| deadpool_redis::redis::from_redis_value(id).ok());
-                id.and_then(|id| parse_id(&id))
-                    .map_or(Version::ZERO, |(version, _)| version)
-            } else {
-                Version::ZERO
+            let newest = newest_ever(&mut link, &stream).await?;
+            let still = match self.seen.misses(shard, newest) {
+                Some(acknowledged) if acknowledged < newest => {
+                    count_after(&mut link, &stream, acknowledged).await?
+                }
+                _ => 0,
             };
-            last.push((newest, depth));
+            found.push(Found {
+                newest,
+                depth,
+                still,
+            });
         }
-        Ok(last)
+        Ok(self.seen.came_back(link.keys.run(), &found))
+    }
+}
+
+/// The newest version that a stream has ever had.
+async fn newest_ever(link: &mut Link, stream: &str) -> Result<Version> {
+    let has_stream: bool = link.command(cmd("EXISTS").arg(stream)).await?;
+    if !has_stream {
+        return Ok(Version::ZERO);
+    }
+    let information: HashMap<String, Value> =
+        link.command(cmd("XINFO").arg("STREAM").arg(stream)).await?;
+    let id = information.get("last-generated-id").cloned();
+    let id: Option<Bytes> = id.and_then(|id| from_redis_value(id).ok());
+    let newest = id.and_then(|id| parse_id(&id));
+    Ok(newest.map_or(Version::ZERO, |(version, _)| version))
+}
+
+/// How many entries of a stream are newer than `after`.
+async fn count_after(link: &mut Link, stream: &str, after: Version) -> Result<u64> {
+    let mut count = 0;
+    let mut start = first_id_after(after);
+    loop {
+        let mut range = cmd("XRANGE");
+        range.arg(stream).arg(&start).arg("+");
+        range.arg("COUNT").arg(COUNTED_AT_ONCE);
+        let entries: Vec<StreamEntry> = link.command(&range).await?;
+        let Some((last, _)) = entries.last() else {
+            return Ok(count);
+        };
+        count += entries.len() as u64;
+        start = format!("({}", String::from_utf8_lossy(last));
     }
 }
 

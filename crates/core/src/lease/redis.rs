@@ -62,7 +62,8 @@ impl RedisLeases {
     }
 
     /// Takes, renews or gives back each shard; `wanted` says which are wanted.
-    async fn lease(&self, wanted: impl Fn(Shard) -> bool) -> Result<()> {
+    /// Returns whether one was given back.
+    async fn lease(&self, wanted: impl Fn(Shard) -> bool) -> Result<bool> {
         let mut link = self.redis.link(Part::Journal).await?;
         // Before they are asked for, so that nobody else has them yet when this
         // process stops believing that it does.
@@ -78,11 +79,13 @@ impl RedisLeases {
             })
             .collect();
         let holders: Vec<Option<String>> = link.scripts(calls).await?;
+        let mut gave_back = false;
         for (shard, holder) in shards().zip(holders) {
             let is_held = holder.as_ref() == Some(&self.process);
+            gave_back |= holder.is_none() && self.held.holds(shard);
             self.held.set(shard, is_held.then_some(until));
         }
-        Ok(())
+        Ok(gave_back)
     }
 
     async fn say(&self, what: &str) -> Result<()> {
@@ -119,8 +122,12 @@ impl Leases for RedisLeases {
         if joined && processes.len() > 1 {
             self.say(LEASES).await?;
         }
-        self.lease(|shard| falls_to(shard, &processes) == Some(&self.process))
-            .await
+        let is_mine = |shard| falls_to(shard, &processes) == Some(&self.process);
+        if self.lease(is_mine).await? {
+            // Or they would stay with nobody until the others happen to renew.
+            self.say(LEASES).await?;
+        }
+        Ok(())
     }
 
     async fn release(&self) -> Result<()> {

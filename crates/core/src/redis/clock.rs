@@ -1,13 +1,18 @@
 //! The version clocks in Redis, one a shard.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use deadpool_redis::redis::{Script, cmd};
 
 use crate::error::{Part, Result};
-use crate::redis::{Call, Redis, encode_version};
+use crate::redis::{Call, Redis, RunKeys, encode_version, milliseconds};
 use crate::seed::StoredVersions;
 use crate::shard::Shard;
+
+/// How long it is remembered that a run was left: longer than anything that was
+/// cached in it stays.
+const LEFT_LIFETIME: Duration = Duration::from_secs(90 * 24 * 3_600);
 
 static RAISE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("raise.lua")));
 
@@ -23,28 +28,36 @@ impl Redis {
         for shard in (0..self.keyspace.shards()).map(Shard) {
             let clock = keys.clock(shard);
             let has_clock: bool = link.command(cmd("EXISTS").arg(&clock)).await?;
-            let before: Option<String> = link
+            let runs: Option<String> = link
                 .command(cmd("GET").arg(self.keyspace.run(shard)))
                 .await?;
-            // The run that the shard was used in before.
-            let old = match before {
-                Some(run) if run != keys.run() => Some(self.keyspace.in_run(&run)),
-                _ => None,
-            };
+            // The run that the shard was used in before, then those that ended
+            // before it could be.
+            let old: Vec<RunKeys> = runs
+                .iter()
+                .flat_map(|runs| runs.split_whitespace())
+                .filter(|run| *run != keys.run())
+                .map(|run| self.keyspace.in_run(run))
+                .collect();
             if !has_clock {
-                self.recover(&mut link, shard, old.as_ref(), stored).await?;
+                self.forget_if_left(&mut link, shard).await?;
+                self.recover(&mut link, shard, &old, stored).await?;
             }
-            let old_clock = old.map_or_else(|| clock.clone(), |old| old.clock(shard));
+            let before = old.first().unwrap_or(&keys);
             let mut call = Call::new(
                 &RAISE,
                 vec![
                     clock,
                     self.keyspace.journal(shard),
                     self.keyspace.run(shard),
-                    old_clock,
+                    before.clock(shard),
+                    before.left(shard),
+                    keys.left(shard),
                 ],
             );
-            call.arg(encode_version(floor)).arg(keys.run());
+            call.arg(encode_version(floor))
+                .arg(keys.run())
+                .arg(milliseconds(LEFT_LIFETIME));
             calls.push(call);
         }
         link.scripts::<()>(calls).await.map(drop)

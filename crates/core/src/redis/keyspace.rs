@@ -4,9 +4,11 @@
 //! ```text
 //! wc:{<identity>:<shard>}:<run>:clock       string  the newest version issued in the shard
 //! wc:{<identity>:<shard>}:<run>:user:<key>  string  the cached entry, see `entry.rs`
-//! wc:{<identity>:<shard>}:run               string  the run of the server that the shard is used in
+//! wc:{<identity>:<shard>}:<run>:left        string  the shard was used in another run after this one
+//! wc:{<identity>:<shard>}:run               string  the run of the server that the shard is used in, and
+//!                                                   later ones that ended before it could be, parted by spaces
 //! wc:{<identity>:<shard>}:journal           stream  one entry a write: id <version>-0, fields k (key) and b (body)
-//! wc:{<identity>:<shard>}:dead              hash    dead letters by key: <version, 16 digits><P|T|U><reason>\0<body>
+//! wc:{<identity>:<shard>}:dead              hash    dead letters by key: see `dead_letter.rs`
 //! wc:{<identity>:<shard>}:drained           string  how many entries were ever drained
 //! wc:{<identity>:<shard>}:lease             string  the process that drains the shard
 //! wc:{<identity>}:processes                 zset    the processes that share the shards, by the end of their lease
@@ -16,7 +18,9 @@
 //! comes back has perhaps lost its newest writes, so nothing that it had cached
 //! can be trusted: under the name of the new run nothing is cached at all, and
 //! no clock is seeded until what the journal holds has been cached again
-//! (`clock.rs`).
+//! (`clock.rs`). Nor can what a server has cached before another one took its
+//! place, should it be used again without having been started anew
+//! (`returned.rs`).
 
 use crate::record::Key;
 use crate::shard::Shard;
@@ -110,6 +114,11 @@ impl RunKeys {
 
     pub(crate) fn clock(&self, shard: Shard) -> String {
         format!("{}clock", of_shard(&self.prefixes, shard))
+    }
+
+    /// Says that the shard was used in another run after this one.
+    pub(crate) fn left(&self, shard: Shard) -> String {
+        format!("{}left", of_shard(&self.prefixes, shard))
     }
 
     /// What the names of the shard's entries begin with.

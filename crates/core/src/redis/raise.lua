@@ -1,7 +1,8 @@
 -- Seeds the shard's clock: what it issues from now on is newer than the given
 -- version, than all it issued before, and than all that ever was in the shard's
 -- journal.
--- KEYS: clock, journal, run, the clock of the run before. ARGV: version, run.
+-- KEYS: clock, journal, run, the clock of the run before, the mark that it was
+-- left, the mark that this one was. ARGV: version, run, lifetime of a mark in ms.
 local function version_of(clock)
   return tonumber(redis.call('GET', clock) or '0')
 end
@@ -14,10 +15,10 @@ for i = 1, #stream, 2 do
   end
 end
 -- Deleted first, which a server that is out of memory takes, and the rest with it.
-if KEYS[4] == KEYS[1] then
-  redis.call('DEL', KEYS[3])
-else
+redis.call('DEL', KEYS[6])
+if KEYS[4] ~= KEYS[1] then
   redis.call('DEL', KEYS[4])
+  redis.call('SET', KEYS[5], '1', 'PX', ARGV[3])
 end
 redis.call('SET', KEYS[1], string.format('%016.0f', floor))
 redis.call('SET', KEYS[3], ARGV[2])

@@ -30,20 +30,10 @@ impl Redis {
         &self,
         link: &mut Link,
         shard: Shard,
-        old: Option<&RunKeys>,
+        old: &[RunKeys],
         stored: &dyn StoredVersions,
     ) -> Result<()> {
-        let dead: HashMap<Bytes, Bytes> = link
-            .command(cmd("HGETALL").arg(self.keyspace.dead(shard)))
-            .await?;
-        let dead = dead
-            .iter()
-            .filter_map(|(key, value)| dead_letter::parse(key, value))
-            .filter(|letter| !letter.is_undecodable())
-            .map(|letter| letter.record);
-        if !put(link, shard, old, stored, dead.collect()).await? {
-            return Ok(());
-        }
+        let run = self.keyspace.run(shard);
         // From the newest to the oldest, so that nobody who reads meanwhile is
         // given a version that was replaced.
         let mut newest = "+".to_owned();
@@ -57,25 +47,38 @@ impl Redis {
                 .arg(BATCH_MAX);
             let entries: Vec<StreamEntry> = link.command(&range).await?;
             let Some((id, _)) = entries.last() else {
-                return Ok(());
+                break;
             };
             newest = format!("({}", String::from_utf8_lossy(id));
             // One that cannot be understood is the drainer's concern.
             let records = entries.iter().filter_map(parse_entry).collect();
-            if !put(link, shard, old, stored, records).await? {
+            if !put(link, shard, &run, old, stored, records).await? {
                 return Ok(());
             }
         }
+        // What waits is newer than any dead letter of its key.
+        let dead: HashMap<Bytes, Bytes> = link
+            .command(cmd("HGETALL").arg(self.keyspace.dead(shard)))
+            .await?;
+        let dead = dead
+            .iter()
+            .filter_map(|(key, value)| dead_letter::parse(key, value))
+            .filter(|letter| !letter.is_undecodable())
+            .map(|letter| letter.record);
+        put(link, shard, &run, old, stored, dead.collect())
+            .await
+            .map(drop)
     }
 }
 
-/// Caches those that the database does not have, and removes what the run
+/// Caches those that the database does not have, and removes what the runs
 /// before had cached of them, which nothing else would ever. Returns whether
 /// there is still need for it.
 async fn put(
     link: &mut Link,
     shard: Shard,
-    old: Option<&RunKeys>,
+    run: &str,
+    old: &[RunKeys],
     stored: &dyn StoredVersions,
     records: Vec<Record>,
 ) -> Result<bool> {
@@ -85,21 +88,25 @@ async fn put(
     }
     let names: Vec<Key> = records.iter().map(|record| record.key.clone()).collect();
     let stored = stored.of(&names).await?;
-    let is_newer = |record: &&Record| {
-        let stored = stored.get(&record.key);
-        stored.is_none_or(|stored| record.version > *stored)
-    };
-    let dirty: Vec<&Record> = records.iter().filter(is_newer).collect();
     let keys = link.keys.clone();
-    let mut names = vec![keys.clock(shard)];
-    names.extend(dirty.iter().map(|record| keys.entry(&record.key)));
-    if let Some(old) = old {
+    let mut names = vec![keys.clock(shard), run.to_owned()];
+    names.extend(records.iter().map(|record| keys.entry(&record.key)));
+    for old in old {
         names.extend(records.iter().map(|record| old.entry(&record.key)));
     }
     let mut call = Call::new(&RECOVER, names);
-    for record in dirty {
-        call.arg(encode_version(record.version))
-            .arg(record.body.as_deref().unwrap_or_default());
+    call.arg(keys.run());
+    for record in &records {
+        match stored.get(&record.key) {
+            Some(stored) if *stored >= record.version => {
+                call.arg("stored").arg(encode_version(*stored)).arg("");
+            }
+            _ => {
+                call.arg("dirty")
+                    .arg(encode_version(record.version))
+                    .arg(record.body.as_deref().unwrap_or_default());
+            }
+        }
     }
     link.script(call).await
 }

@@ -1,6 +1,10 @@
 //! What the contract suites share.
 
-#![allow(dead_code, reason = "each suite uses its own part of this")]
+#![allow(
+    dead_code,
+    unused_macros,
+    reason = "each suite uses its own part of this"
+)]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -80,8 +84,13 @@ pub(crate) fn new_identity() -> String {
 
 /// A connection of its own to the tests' Redis.
 pub(crate) async fn connect_to_redis(identity: &str) -> Arc<Redis> {
-    let Ok(CacheUrl::Redis(url)) = CacheUrl::parse(&redis_url()) else {
-        panic!("TEST_REDIS_URL is no Redis URL");
+    connect_to(&redis_url(), identity).await
+}
+
+/// A connection of its own to the Redis at `url`.
+pub(crate) async fn connect_to(url: &str, identity: &str) -> Arc<Redis> {
+    let Ok(CacheUrl::Redis(url)) = CacheUrl::parse(url) else {
+        panic!("this is no Redis URL");
     };
     Redis::connect(url, EVENTUALLY, identity).await.unwrap()
 }

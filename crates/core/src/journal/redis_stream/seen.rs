@@ -3,6 +3,7 @@
 //! entries.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::Result;
 use crate::journal::Appended;
@@ -13,6 +14,19 @@ use crate::version::Version;
 pub(super) struct Seen {
     shards: Box<[OfShard]>,
     lost: AtomicU64,
+    /// The run of the server that all this was heard in.
+    run: Mutex<String>,
+}
+
+/// What a shard's stream is found to be after the server has come back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    /// The newest version that it has ever had.
+    pub(super) newest: Version,
+    /// How many entries wait in it.
+    pub(super) depth: u64,
+    /// How many of them are newer than what is known to be in the database.
+    pub(super) still: u64,
 }
 
 #[derive(Debug, Default)]
@@ -29,7 +43,47 @@ impl Seen {
         Seen {
             shards: (0..shards).map(|_| OfShard::default()).collect(),
             lost: AtomicU64::new(0),
+            run: Mutex::default(),
         }
+    }
+
+    /// The newest version that was appended to each shard from here.
+    pub(super) fn newest_appended(&self) -> Vec<Version> {
+        let newest = self.shards.iter().map(|seen| version(&seen.appended));
+        newest.collect()
+    }
+
+    /// The newest version that is known to be in the database, where something
+    /// newer was appended than the shard's stream has ever had.
+    pub(super) fn misses(&self, shard: Shard, newest: Version) -> Option<Version> {
+        let seen = self.of(shard)?;
+        let acknowledged = version(&seen.acknowledged);
+        let appended = version(&seen.appended);
+        (appended > newest && appended > acknowledged).then_some(acknowledged)
+    }
+
+    /// A stream in which nothing waits that is older than `oldest`: of what was
+    /// `appended` before it was asked, all older ones are in the database.
+    pub(super) fn waits(
+        &self,
+        run: &str,
+        shard: Shard,
+        appended: Version,
+        oldest: Option<Version>,
+        depth: u64,
+    ) {
+        let Some(seen) = self.of(shard) else { return };
+        seen.depth.store(depth, Ordering::Release);
+        // In another run they may just as well be lost.
+        if *self.run() == run {
+            let before = oldest.map_or(u64::MAX, |oldest| oldest.get().saturating_sub(1));
+            seen.acknowledged
+                .fetch_max(appended.get().min(before), Ordering::AcqRel);
+        }
+    }
+
+    fn run(&self) -> MutexGuard<'_, String> {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn of(&self, shard: Shard) -> Option<&OfShard> {
@@ -55,12 +109,6 @@ impl Seen {
         seen.depth.store(depth, Ordering::Release);
     }
 
-    pub(super) fn depth_is(&self, shard: Shard, depth: u64) {
-        if let Some(seen) = self.of(shard) {
-            seen.depth.store(depth, Ordering::Release);
-        }
-    }
-
     pub(super) fn depth(&self) -> u64 {
         let depths = self.shards.iter();
         depths.map(|seen| seen.depth.load(Ordering::Acquire)).sum()
@@ -70,23 +118,29 @@ impl Seen {
         self.lost.load(Ordering::Acquire)
     }
 
-    /// Compares with the newest version that each shard's stream has had, and
-    /// how many entries wait in it, when the server may have come back with old
-    /// data. Returns how many entries are newly known to be lost, at most.
-    pub(super) fn came_back(&self, last: &[(Version, u64)]) -> u64 {
+    /// Compares with what each shard's stream is in this run of the server, which
+    /// may have come back with old data. Returns how many entries are newly known
+    /// to be lost, at most.
+    pub(super) fn came_back(&self, run: &str, found: &[Found]) -> u64 {
         let mut lost = 0;
-        for (seen, (newest, depth)) in self.shards.iter().zip(last) {
-            let appended = seen.appended.load(Ordering::Acquire);
-            let before = seen.depth.swap(*depth, Ordering::AcqRel);
-            if appended > newest.get() && appended > seen.acknowledged.load(Ordering::Acquire) {
-                // At least the one whose version is missing.
-                lost += before.saturating_sub(*depth).max(1);
+        for (place, (seen, found)) in self.shards.iter().zip(found).enumerate() {
+            let before = seen.depth.swap(found.depth, Ordering::AcqRel);
+            if self.misses(Shard(place as u16), found.newest).is_some() {
+                // At least the one whose version is missing. What waits again
+                // although the database has it makes up for nothing.
+                lost += before.saturating_sub(found.still).max(1);
+                let appended = seen.appended.load(Ordering::Acquire);
                 seen.acknowledged.store(appended, Ordering::Release);
             }
         }
         self.lost.fetch_add(lost, Ordering::AcqRel);
+        run.clone_into(&mut self.run());
         lost
     }
+}
+
+fn version(number: &AtomicU64) -> Version {
+    Version::new(number.load(Ordering::Acquire)).unwrap_or(Version::MAX)
 }
 
 #[cfg(test)]
@@ -110,13 +164,47 @@ mod tests {
         seen.acknowledged(Shard(1), version(11), 0);
         appended(&seen, 2, 12, 5); // still there
         assert_eq!(seen.depth(), 9);
-        let last = [(version(7), 1), (version(0), 0), (version(12), 5)];
-        assert_eq!(seen.came_back(&last), 3);
+        let found = |newest, depth, still| Found {
+            newest: version(newest),
+            depth,
+            still,
+        };
+        let after = [found(7, 1, 1), found(0, 0, 0), found(12, 5, 5)];
+        assert_eq!(seen.came_back("b", &after), 3);
         assert_eq!((seen.lost(), seen.depth()), (3, 6));
         // Reported once.
-        assert_eq!(seen.came_back(&last), 0);
+        assert_eq!(seen.came_back("b", &after), 0);
         appended(&seen, 0, 20, 2);
-        assert_eq!(seen.came_back(&[(version(7), 2)]), 1);
+        assert_eq!(seen.came_back("c", &[found(7, 2, 2)]), 1);
         assert_eq!(seen.lost(), 4);
+        // As many again, but others.
+        appended(&seen, 0, 30, 5);
+        assert_eq!(seen.came_back("d", &[found(29, 5, 0)]), 5);
+    }
+
+    #[test]
+    fn what_others_have_drained_is_known_by_what_waits_in_the_same_run() {
+        let seen = Seen::new(1);
+        let nothing = [Found {
+            newest: Version::ZERO,
+            depth: 0,
+            still: 0,
+        }];
+        seen.came_back("a", &nothing);
+        let waits = |run, oldest: Option<u64>| {
+            let before = seen.newest_appended()[0];
+            seen.waits(run, Shard(0), before, oldest.map(version), 1);
+        };
+        appended(&seen, 0, 10, 1);
+        waits("b", None);
+        assert_eq!(seen.misses(Shard(0), version(9)), Some(version(0)));
+        waits("a", Some(10));
+        assert_eq!(seen.misses(Shard(0), version(8)), Some(version(9)));
+        waits("a", Some(11));
+        assert_eq!(seen.misses(Shard(0), version(8)), None);
+        appended(&seen, 0, 12, 1);
+        waits("a", None);
+        assert_eq!(seen.misses(Shard(0), version(8)), None);
+        assert_eq!(seen.came_back("b", &nothing), 0);
     }
 }

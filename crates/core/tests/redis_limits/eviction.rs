@@ -1,0 +1,100 @@
+//! A server that may evict what only the journal has is refused.
+
+use std::sync::Arc;
+
+use cache_core::cache::Lookup;
+use cache_core::error::Error;
+use cache_core::journal::Journal;
+use cache_core::journal::redis_stream::{EntryLifetimes, RedisStreamJournal, WaitFor};
+use cache_core::lease::Held;
+use cache_core::redis::Redis;
+use cache_core::version::Version;
+use test_support::private_redis::PrivateRedis;
+
+use crate::redis_process::{Crashed, LONG, command, put};
+use crate::suite::{connect_to, key, new_identity, value, version};
+
+pub(crate) async fn open(
+    redis: Arc<Redis>,
+    wait_for: WaitFor,
+) -> cache_core::error::Result<RedisStreamJournal> {
+    let lifetimes = EntryLifetimes {
+        clean: LONG,
+        in_doubt: LONG,
+    };
+    let held = Arc::new(Held::all(16));
+    RedisStreamJournal::open(redis.clone(), redis, wait_for, lifetimes, held).await
+}
+
+async fn set_policy(url: &str, policy: &str) {
+    command::<(), _>(url, &["CONFIG", "SET", "maxmemory-policy", policy]).await;
+}
+
+fn assert_refused(error: &Error, policy: &str) {
+    let Error::BadSetting { key, reason } = error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(*key, "CACHE_URL");
+    // What it is, and what to set.
+    for word in [policy, "maxmemory-policy", "noeviction", "volatile"] {
+        assert!(reason.contains(word), "{word}: {reason}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_opens_only_where_nothing_without_an_expiry_is_evicted() {
+    let server = PrivateRedis::start();
+    let redis = connect_to(&server.url(), &new_identity()).await;
+    for policy in ["allkeys-lru", "allkeys-lfu", "allkeys-random"] {
+        set_policy(&server.url(), policy).await;
+        let refused = open(redis.clone(), WaitFor::default()).await.unwrap_err();
+        assert_refused(&refused, policy);
+    }
+    for policy in [
+        "noeviction",
+        "volatile-lru",
+        "volatile-lfu",
+        "volatile-random",
+        "volatile-ttl",
+    ] {
+        set_policy(&server.url(), policy).await;
+        open(redis.clone(), WaitFor::default()).await.unwrap();
+    }
+}
+
+/// It may be set up in another way when it comes back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_comes_back_with_another_policy_is_refused() {
+    let mut crashed = Crashed::new().await;
+    crashed.crash().await;
+    set_policy(&crashed.server.url(), "allkeys-lru").await;
+    let raised = crashed.process.journal.raise(&Version::ZERO).await;
+    assert_refused(&raised.unwrap_err(), "allkeys-lru");
+    crashed.process.assert_unseeded(&["a"]).await;
+    set_policy(&crashed.server.url(), "volatile-lru").await;
+    crashed.process.journal.raise(&Version::ZERO).await.unwrap();
+}
+
+/// What a server with a `volatile` policy takes first, in its need, is nothing
+/// that was acknowledged.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_is_never_evicted() {
+    let crashed = Crashed::new().await;
+    let process = &crashed.process;
+    let url = crashed.server.url();
+    set_policy(&url, "volatile-random").await;
+    let waiting = process.append(&[put("a", "x"), put("b", "y")]).await;
+    process.fill(&value(&key("clean"), version(7), "x")).await;
+    command::<(), _>(&url, &["CONFIG", "SET", "maxmemory", "100kb"]).await;
+    // Evicts all that it may, before it refuses.
+    let refused = process.journal.append(&[put("c", "z")]).await.remove(0);
+    assert!(matches!(refused, Err(Error::Full { .. })), "{refused:?}");
+    assert_eq!(process.get("clean").await, Lookup::Miss);
+    for record in &waiting {
+        let held = process.get(record.key.as_str()).await;
+        assert_eq!(held, Lookup::Hit(record.clone()));
+    }
+    assert_eq!(process.all_waiting().await, waiting);
+    command::<(), _>(&url, &["CONFIG", "SET", "maxmemory", "0"]).await;
+    process.append(&[put("c", "z")]).await;
+}

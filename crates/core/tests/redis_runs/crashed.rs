@@ -1,0 +1,380 @@
+//! A server that comes back with all its data: what the journal holds is served
+//! again, and nothing else.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cache_core::cache::{Cache, Lookup};
+use cache_core::dead_letter::DeadLetter;
+use cache_core::journal::Journal;
+use cache_core::record::Record;
+use cache_core::redis::Redis;
+use cache_core::version::Version;
+use test_support::private_redis::PrivateRedis;
+
+use crate::redis_process::{Crashed, Process, Stored, keys, put, remove};
+use crate::suite::{key, new_identity, tombstone, value, version};
+
+fn refused(record: &Record) -> DeadLetter {
+    DeadLetter {
+        record: record.clone(),
+        reason: "refused".into(),
+        set_aside_at: Version::now(),
+    }
+}
+
+/// Sets a write aside that nothing else waits with, as the drainer does when the
+/// database refuses it.
+async fn make_dead(process: &Process, record: &Record) {
+    let journal = &process.journal;
+    let shard = journal.shard_of(&record.key);
+    journal.set_aside(shard, &refused(record)).await.unwrap();
+    let acknowledged = journal.acknowledge(shard, record.version, &[]);
+    acknowledged.await.unwrap();
+}
+
+async fn assert_dirty(process: &Process, record: &Record) {
+    let name = record.key.as_str();
+    assert_eq!(process.get(name).await, Lookup::Hit(record.clone()));
+    // What is dirty can be given up, and what is clean cannot.
+    let discarded = process.cache.discard(&record.key, record.version);
+    discarded.await.unwrap();
+    assert_eq!(process.get(name).await, Lookup::Miss, "{name}: it is clean");
+    process
+        .cache
+        .put_dirty(std::slice::from_ref(record))
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_served_or_taken_before_the_clocks_are_raised() {
+    let mut crashed = Crashed::new().await;
+    let process = &crashed.process;
+    process
+        .append(&[put("waits", "x"), put("drained", "x")])
+        .await;
+    process.drain().await;
+    process
+        .append(&[put("waits", "y"), remove("deleted")])
+        .await;
+    process.fill(&value(&key("filled"), version(7), "x")).await;
+    let begun = process.cache.begin_write(&[key("in doubt")]).await.unwrap();
+    let names = ["waits", "drained", "deleted", "filled", "in doubt", "new"];
+    crashed.crash().await;
+    // For who was there before, and for who comes.
+    crashed.process.assert_unseeded(&names).await;
+    let fresh = crashed.another().await;
+    fresh.assert_unseeded(&names).await;
+    // Who writes through the database leaves nothing behind either.
+    let late = value(&key("in doubt"), begun[0], "settled late");
+    crashed
+        .process
+        .cache
+        .settle(std::slice::from_ref(&late))
+        .await
+        .unwrap();
+    crashed.process.assert_unseeded(&names).await;
+
+    fresh.journal.raise(&Version::ZERO).await.unwrap();
+    assert_eq!(fresh.get("in doubt").await, Lookup::Miss);
+    assert_eq!(fresh.get("drained").await, Lookup::Miss);
+    assert_eq!(fresh.get("filled").await, Lookup::Miss);
+    fresh.fill(&value(&key("filled"), version(7), "x")).await;
+    crashed.process.append(&[put("new", "x")]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_of_each_name_that_waits_is_dirty_again() {
+    let mut crashed = Crashed::new().await;
+    let process = &crashed.process;
+    let mut newest: HashMap<String, Record> = HashMap::new();
+    for round in 0..4 {
+        let writes: Vec<_> = (0..40)
+            .filter(|number| round == 0 || number % (round + 1) == 0)
+            .map(|number| match (number + round) % 4 {
+                0 => remove(&format!("user {number}")),
+                _ => put(&format!("user {number}"), &format!("{round} \0 {number}")),
+            })
+            .collect();
+        let appended = process.append(&writes).await;
+        newest.extend(
+            appended
+                .into_iter()
+                .map(|record| (record.key.as_str().to_owned(), record)),
+        );
+        if round == 0 {
+            // Acknowledged, and so no longer of any concern but to the database.
+            process.drain().await;
+            newest.clear();
+        }
+    }
+    crashed.crash().await;
+    crashed.process.journal.raise(&Version::ZERO).await.unwrap();
+    assert!(newest.len() > 10 && newest.values().any(|record| record.body.is_none()));
+    for record in newest.values() {
+        assert_dirty(&crashed.process, record).await;
+    }
+    for number in 0..40 {
+        let name = format!("user {number}");
+        if !newest.contains_key(&name) {
+            assert_eq!(crashed.process.get(&name).await, Lookup::Miss);
+        }
+    }
+    // It drains as ever, and is clean then.
+    crashed.process.drain().await;
+    for record in newest.values() {
+        crashed
+            .process
+            .cache
+            .discard(&record.key, record.version)
+            .await
+            .unwrap();
+        let held = crashed.process.get(record.key.as_str()).await;
+        assert_eq!(held, Lookup::Hit(record.clone()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_database_has_the_same_or_newer_of_is_not_brought_back() {
+    let mut crashed = Crashed::new().await;
+    let appended = crashed
+        .process
+        .append(&[
+            put("older", "x"),
+            put("same", "x"),
+            put("newer", "x"),
+            put("none", "x"),
+        ])
+        .await;
+    let moved = |place: usize, by: i64| {
+        version(
+            appended[place]
+                .version
+                .get()
+                .checked_add_signed(by)
+                .unwrap(),
+        )
+    };
+    crashed.crash().await;
+    let stored = Stored::with(&[
+        ("older", moved(0, -1)),
+        ("same", moved(1, 0)),
+        ("newer", moved(2, 1)),
+    ]);
+    crashed.process.journal.raise(&stored).await.unwrap();
+    assert_dirty(&crashed.process, &appended[0]).await;
+    assert_dirty(&crashed.process, &appended[3]).await;
+    for name in ["same", "newer"] {
+        assert_eq!(crashed.process.get(name).await, Lookup::Miss);
+    }
+    // The database's may be filled, and what waits does not hide it.
+    let newer = value(&key("newer"), moved(2, 1), "y");
+    crashed.process.fill(&newer).await;
+    crashed.process.drain().await;
+    assert_eq!(crashed.process.get("newer").await, Lookup::Hit(newer));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_are_served_again_unless_something_newer_is_known() {
+    let mut crashed = Crashed::new().await;
+    let process = &crashed.process;
+    let names = ["dead", "deleted", "written again", "stored"];
+    let appended = process
+        .append(&[
+            put(names[0], "x"),
+            remove(names[1]),
+            put(names[2], "x"),
+            put(names[3], "x"),
+        ])
+        .await;
+    for record in &appended {
+        process
+            .journal
+            .set_aside(process.journal.shard_of(&record.key), &refused(record))
+            .await
+            .unwrap();
+    }
+    for shard in (0..process.journal.shards()).map(cache_core::shard::Shard) {
+        if let Some(last) = process.waiting(shard).await.last() {
+            process
+                .journal
+                .acknowledge(shard, last.version, &[])
+                .await
+                .unwrap();
+        }
+    }
+    assert_eq!(process.all_waiting().await, []);
+    // One that could not be understood has no name that anybody reads.
+    let mut strange = refused(&tombstone(&key(" entry 1-1 of shard 0"), version(1)));
+    strange.record.body = Some("?".into());
+    let of_strange = cache_core::shard::Shard(0);
+    process
+        .journal
+        .set_aside(of_strange, &strange)
+        .await
+        .unwrap();
+    let again = process.append(&[put(names[2], "again")]).await;
+    crashed.crash().await;
+    let stored = Stored::with(&[("stored", version(appended[3].version.get() + 1))]);
+    crashed.process.journal.raise(&stored).await.unwrap();
+    assert_dirty(&crashed.process, &appended[0]).await;
+    assert_dirty(&crashed.process, &appended[1]).await;
+    assert_dirty(&crashed.process, &again[0]).await;
+    assert_eq!(crashed.process.get(names[3]).await, Lookup::Miss);
+    assert_eq!(
+        crashed.process.get(" entry 1-1 of shard 0").await,
+        Lookup::Miss
+    );
+    assert_eq!(
+        crashed.process.journal.dead_letters(9).await.unwrap().len(),
+        5
+    );
+}
+
+/// An entry without an expiry that nobody knows of would stay for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_the_runs_before_stays_without_an_expiry() {
+    let mut crashed = Crashed::new().await;
+    for round in 0..3 {
+        let process = &crashed.process;
+        let name = |what: &str| format!("{what} {round}");
+        process.drain().await;
+        let dead = process.append(&[put(&name("dead"), "x")]).await;
+        make_dead(process, &dead[0]).await;
+        let appended = process
+            .append(&[
+                put(&name("waits"), "x"),
+                put(&name("in doubt"), "x"),
+                put(&name("stored"), "x"),
+                put("always", "x"),
+            ])
+            .await;
+        let in_doubt = [appended[1].key.clone(), key("only in doubt")];
+        process.cache.begin_write(&in_doubt).await.unwrap();
+        let filled = value(&key(&name("filled")), version(7), "x");
+        process.fill(&filled).await;
+        let before = crashed.without_expiry().await;
+        assert!(before.len() >= 4, "{before:?}");
+        crashed.crash().await;
+        let stored = Stored::with(&[(&name("stored"), appended[2].version)]);
+        crashed.process.cache.raise(&stored).await.unwrap();
+        let after = crashed.without_expiry().await;
+        let left: Vec<_> = before.iter().filter(|name| after.contains(name)).collect();
+        assert!(left.is_empty(), "{left:?}");
+        // One run's clocks, and no more.
+        assert_eq!(crashed.keys("*:clock").await.len(), 16);
+    }
+}
+
+/// What the engine repeats after it found a clock unseeded it may do to a server
+/// that needs nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn raising_again_changes_nothing() {
+    let mut crashed = Crashed::new().await;
+    let appended = crashed.process.append(&[put("a", "x")]).await;
+    crashed.crash().await;
+    crashed.process.journal.raise(&Version::ZERO).await.unwrap();
+    let written = crashed.process.append(&[put("a", "y")]).await;
+    let all = crashed.keys("*").await;
+    // Though the database is said to have it all.
+    for stored in [Version::ZERO, appended[0].version] {
+        crashed.process.journal.raise(&stored).await.unwrap();
+        crashed.process.cache.raise(&stored).await.unwrap();
+        assert_eq!(
+            crashed.process.get("a").await,
+            Lookup::Hit(written[0].clone())
+        );
+        assert_eq!(crashed.keys("*").await, all);
+    }
+}
+
+/// Two databases on one server know nothing of each other.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_data_of_another_database_is_left_alone() {
+    let mut crashed = Crashed::new().await;
+    let identity = new_identity();
+    let other = Process::start(&crashed.server.url(), &identity).await;
+    other.journal.raise(&Version::ZERO).await.unwrap();
+    other.append(&[put("a", "other")]).await;
+    let pattern = format!("wc:{{{identity}*");
+    let before = keys(&crashed.server.url(), &pattern).await;
+    crashed.crash().await;
+    crashed.process.journal.raise(&Version::ZERO).await.unwrap();
+    assert_eq!(keys(&crashed.server.url(), &pattern).await, before);
+    other.reconnect().await;
+    other.assert_unseeded(&["a"]).await;
+}
+
+/// The connection that appends is another than the one that reads.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_connection_finds_the_new_run_by_itself() {
+    let mut server = PrivateRedis::start();
+    let identity = new_identity();
+    let connect = async || crate::suite::connect_to(&server.url(), &identity).await;
+    let (redis, appends): (Arc<Redis>, Arc<Redis>) = (connect().await, connect().await);
+    let journal = cache_core::journal::redis_stream::RedisStreamJournal::open(
+        redis.clone(),
+        appends,
+        cache_core::journal::redis_stream::WaitFor::default(),
+        cache_core::journal::redis_stream::EntryLifetimes {
+            clean: crate::redis_process::LONG,
+            in_doubt: crate::redis_process::LONG,
+        },
+        Arc::new(cache_core::lease::Held::all(16)),
+    );
+    let journal = Arc::new(journal.await.unwrap());
+    let cache =
+        cache_core::cache::redis::RedisCache::new(redis.clone(), crate::redis_process::LIFETIMES);
+    let process = Process {
+        redis,
+        journal,
+        cache: Arc::new(cache),
+    };
+    process.journal.raise(&Version::ZERO).await.unwrap();
+    process.append(&[put("a", "x")]).await;
+    server.crash_and_restart();
+    process.reconnect().await;
+    process.journal.raise(&Version::ZERO).await.unwrap();
+    // The connection that appends has not heard of it yet.
+    let mut written = Vec::new();
+    crate::suite::eventually("an append succeeds", async || {
+        let answer = process.journal.append(&[put("a", "y")]).await.remove(0);
+        let Ok(cache_core::journal::Appended::At(at)) = answer else {
+            return false;
+        };
+        written.push(value(&key("a"), at, "y"));
+        true
+    })
+    .await;
+    assert_eq!(process.get("a").await, Lookup::Hit(written[0].clone()));
+    assert_eq!(
+        process.all_waiting().await.len(),
+        2,
+        "none was appended twice"
+    );
+}
+
+/// A server that is killed over and over while it is being brought back.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_stays_of_a_run_that_ended_before_it_was_recovered() {
+    let mut crashed = Crashed::new().await;
+    crashed
+        .process
+        .append(&[put("a", "x"), put("b", "y"), put("c", "z")])
+        .await;
+    for _ in 0..3 {
+        crashed.crash().await;
+        let raised = crashed
+            .process
+            .journal
+            .raise(&crate::recovering::FailsAt::the(2))
+            .await;
+        assert!(raised.is_err(), "the database went away half-way");
+    }
+    crashed.crash().await;
+    crashed.process.journal.raise(&Version::ZERO).await.unwrap();
+    assert_eq!(crashed.process.all_waiting().await.len(), 3);
+    let left = crashed.without_expiry().await;
+    assert_eq!(left.len(), 3, "{left:?}");
+}
