@@ -63,11 +63,17 @@ struct Shared {
     connection: MultiplexedConnection,
     keys: Arc<RunKeys>,
     broken: Arc<AtomicBool>,
+    /// Whether it broke at once, and not by a time that ran out.
+    ended: Arc<AtomicBool>,
 }
 
 impl Shared {
     fn is_broken(&self) -> bool {
         self.broken.load(Ordering::Acquire)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
     }
 }
 
@@ -177,6 +183,7 @@ async fn open(pool: &Pool, keyspace: &Keyspace, part: Part) -> Result<Shared> {
         connection,
         keys: Arc::new(keyspace.in_run(&run)),
         broken: Arc::default(),
+        ended: Arc::default(),
     })
 }
 
@@ -189,6 +196,7 @@ impl Shared {
             || error.is_timeout()
             || error.code() == Some(READ_ONLY)
         {
+            self.ended.store(!error.is_timeout(), Ordering::Release);
             self.broken.store(true, Ordering::Release);
         }
         match error.code() {

@@ -109,8 +109,13 @@ fn body(record: &Record) -> &[u8] {
 impl Cache for RedisCache {
     async fn get(&self, key: &Key) -> Result<Lookup> {
         let mut link = self.redis.local_link(Part::Cache).await?;
-        let entry = link.keys.entry(key);
-        Self::lookup(key, link.command(cmd("GET").arg(entry)).await?)
+        let mut value = link.command(cmd("GET").arg(link.keys.entry(key))).await;
+        if value.is_err() && link.has_ended() {
+            // Each thread would else have to find out by a failure of its own.
+            link = self.redis.local_link(Part::Cache).await?;
+            value = link.command(cmd("GET").arg(link.keys.entry(key))).await;
+        }
+        Self::lookup(key, value?)
     }
 
     async fn begin_fill(&self, key: &Key) -> Result<FillStart> {

@@ -28,6 +28,12 @@ impl Link {
         }
     }
 
+    /// Whether the connection turned out to have ended: the server was started
+    /// anew, or the network was cut. A new one may be better at once.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.shared.has_ended()
+    }
+
     /// Runs one command.
     pub(crate) async fn command<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T> {
         command
