@@ -29,8 +29,10 @@ pub(crate) async fn connect(url: &str) -> AsyncMysqlConnection {
 
 /// A database with rows that a transaction of another connection holds.
 pub(crate) struct Locked {
-    pub(crate) database: TestDatabase,
+    // Dropped first: while its transaction is open, no table of the database can
+    // be dropped.
     pub(crate) holder: AsyncMysqlConnection,
+    pub(crate) database: TestDatabase,
 }
 
 impl Locked {
@@ -79,9 +81,9 @@ pub(crate) struct PlainUser<'d> {
 }
 
 impl<'d> PlainUser<'d> {
-    pub(crate) fn new(database: &'d TestDatabase, limit: &str) -> PlainUser<'d> {
+    pub(crate) fn new(database: &'d TestDatabase) -> PlainUser<'d> {
         let name = format!("plain_{:016x}", fastrand::u64(..));
-        let create = format!("CREATE USER '{name}'@'%' IDENTIFIED BY 'plain' {limit}");
+        let create = format!("CREATE USER '{name}'@'%' IDENTIFIED BY 'plain'");
         database.query_rows(&create);
         database.query_rows(&format!(
             "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX, REFERENCES \
@@ -91,10 +93,18 @@ impl<'d> PlainUser<'d> {
         PlainUser { database, name }
     }
 
+    /// From now on the user may have no more than one connection.
+    pub(crate) fn may_connect_once(&self) {
+        let limit = format!("ALTER USER '{}'@'%' WITH MAX_USER_CONNECTIONS 1", self.name);
+        self.database.query_rows(&limit);
+    }
+
+    /// Never by the server's socket, to which the driver would change over with
+    /// two connections at a time.
     pub(crate) fn url(&self) -> String {
         let url = self.database.url();
         let (_, at) = url.rsplit_once('@').unwrap();
-        format!("mysql://{}:plain@{at}", self.name)
+        format!("mysql://{}:plain@{at}?prefer_socket=false", self.name)
     }
 }
 
