@@ -6,9 +6,14 @@ use cache_core::settings::{DatabaseUrl, Secret};
 use cache_core::store::mysql::MysqlStore;
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
 use test_support::servers::TestDatabase;
+use tokio::sync::Mutex;
 
 /// Longer than a statement waits for its locks.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// The server brings its list of transactions up to date only for those who look
+/// when nobody has for a tenth of a second. So the tests take turns.
+const LOOK_AGAIN: Duration = Duration::from_millis(150);
+static LOOKING: Mutex<()> = Mutex::const_new(());
 const EVENTUALLY: Duration = Duration::from_secs(20);
 
 /// A store with one connection, which was never used.
@@ -63,12 +68,12 @@ impl Locked {
         );
         let deadline = Instant::now() + EVENTUALLY;
         loop {
+            let _alone = LOOKING.lock().await;
+            tokio::time::sleep(LOOK_AGAIN).await;
             if let Some(row) = self.database.query_rows(&sql).into_iter().next() {
                 return row[0].clone();
             }
             assert!(Instant::now() < deadline, "nothing waits for the lock");
-            // The server refreshes this table ten times a second, if at all.
-            tokio::time::sleep(Duration::from_millis(150)).await;
         }
     }
 }
