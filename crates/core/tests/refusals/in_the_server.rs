@@ -9,6 +9,7 @@ use cache_core::store::mysql::MysqlStore;
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
 use test_support::proxy::ChaosProxy;
 use test_support::servers::TestDatabase;
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::server::{Locked, PlainUser, connect, open};
@@ -103,11 +104,15 @@ impl Drop for Writable<'_> {
     }
 }
 
+/// What one test does to all users without privileges, the other must not meet.
+static WITHOUT_PRIVILEGES: Mutex<()> = Mutex::const_new(());
+
 /// For users like those of a service: other tests have privileges.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_only_reads() {
+    let _alone = WITHOUT_PRIVILEGES.lock().await;
     let database = TestDatabase::create();
-    let plain = PlainUser::new(&database, "");
+    let plain = PlainUser::new(&database);
     let store = open(&plain.url()).await;
     {
         let _writable = Writable(&database);
@@ -123,9 +128,11 @@ async fn a_server_that_only_reads() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_takes_no_more_connections() {
+    let _alone = WITHOUT_PRIVILEGES.lock().await;
     let database = TestDatabase::create();
-    let plain = PlainUser::new(&database, "WITH MAX_USER_CONNECTIONS 1");
+    let plain = PlainUser::new(&database);
     let store = open(&plain.url()).await;
+    plain.may_connect_once();
     // Once the server has noticed that the one which migrated is closed.
     let deadline = Instant::now() + SOON;
     let other = loop {

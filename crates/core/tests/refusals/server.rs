@@ -6,9 +6,14 @@ use cache_core::settings::{DatabaseUrl, Secret};
 use cache_core::store::mysql::MysqlStore;
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
 use test_support::servers::TestDatabase;
+use tokio::sync::Mutex;
 
 /// Longer than a statement waits for its locks.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// The server brings its list of transactions up to date only for those who look
+/// when nobody has for a tenth of a second. So the tests take turns.
+const LOOK_AGAIN: Duration = Duration::from_millis(150);
+static LOOKING: Mutex<()> = Mutex::const_new(());
 const EVENTUALLY: Duration = Duration::from_secs(20);
 
 /// A store with one connection, which was never used.
@@ -29,8 +34,10 @@ pub(crate) async fn connect(url: &str) -> AsyncMysqlConnection {
 
 /// A database with rows that a transaction of another connection holds.
 pub(crate) struct Locked {
-    pub(crate) database: TestDatabase,
+    // Dropped first: while its transaction is open, no table of the database can
+    // be dropped.
     pub(crate) holder: AsyncMysqlConnection,
+    pub(crate) database: TestDatabase,
 }
 
 impl Locked {
@@ -61,12 +68,12 @@ impl Locked {
         );
         let deadline = Instant::now() + EVENTUALLY;
         loop {
+            let _alone = LOOKING.lock().await;
+            tokio::time::sleep(LOOK_AGAIN).await;
             if let Some(row) = self.database.query_rows(&sql).into_iter().next() {
                 return row[0].clone();
             }
             assert!(Instant::now() < deadline, "nothing waits for the lock");
-            // The server refreshes this table ten times a second, if at all.
-            tokio::time::sleep(Duration::from_millis(150)).await;
         }
     }
 }
@@ -79,9 +86,9 @@ pub(crate) struct PlainUser<'d> {
 }
 
 impl<'d> PlainUser<'d> {
-    pub(crate) fn new(database: &'d TestDatabase, limit: &str) -> PlainUser<'d> {
+    pub(crate) fn new(database: &'d TestDatabase) -> PlainUser<'d> {
         let name = format!("plain_{:016x}", fastrand::u64(..));
-        let create = format!("CREATE USER '{name}'@'%' IDENTIFIED BY 'plain' {limit}");
+        let create = format!("CREATE USER '{name}'@'%' IDENTIFIED BY 'plain'");
         database.query_rows(&create);
         database.query_rows(&format!(
             "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX, REFERENCES \
@@ -91,10 +98,18 @@ impl<'d> PlainUser<'d> {
         PlainUser { database, name }
     }
 
+    /// From now on the user may have no more than one connection.
+    pub(crate) fn may_connect_once(&self) {
+        let limit = format!("ALTER USER '{}'@'%' WITH MAX_USER_CONNECTIONS 1", self.name);
+        self.database.query_rows(&limit);
+    }
+
+    /// Never by the server's socket, to which the driver would change over with
+    /// two connections at a time.
     pub(crate) fn url(&self) -> String {
         let url = self.database.url();
         let (_, at) = url.rsplit_once('@').unwrap();
-        format!("mysql://{}:plain@{at}", self.name)
+        format!("mysql://{}:plain@{at}?prefer_socket=false", self.name)
     }
 }
 

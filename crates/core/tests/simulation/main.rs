@@ -6,7 +6,7 @@
 //! and one source of chance, so a seed always gives the same run:
 //!
 //! ```text
-//! SIMULATION_SEED=<seed> scripts/test -p cache-core --test simulation
+//! SIMULATION_SEED=<seed> scripts/test -p cache-core --test simulation -- --nocapture
 //! ```
 //!
 //! replays the run that a failure names, and shows what happened in it.
