@@ -1,6 +1,5 @@
 //! The drainer: takes what waits in the journal to the database.
 
-mod apply;
 mod drain;
 mod keeper;
 mod shard_loop;

@@ -11,7 +11,7 @@
 //! | `append.journaled` | a batch is in the journal, and its writers are answered |
 //! | `drain.applied` | a batch is in the database, and the journal forgets it |
 //! | `drain.acknowledged` | the journal has forgotten a batch, and what it left in a memory cache is marked clean |
-//! | `drain.refused` | the database has refused a record, and it is set aside |
+//! | `apply.refused` | the database has refused a record, and it is set aside |
 
 #[cfg(debug_assertions)]
 pub use armed::point;

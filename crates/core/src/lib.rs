@@ -5,6 +5,7 @@
 //! know the traits [`cache::Cache`], [`journal::Journal`] and [`store::Store`]
 //! and never a concrete server; [`parts`] picks those.
 
+mod apply;
 pub mod backlog;
 mod barrier;
 pub mod cache;

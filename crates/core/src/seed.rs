@@ -30,3 +30,17 @@ impl StoredVersions for Version {
         Ok(HashMap::new())
     }
 }
+
+/// A database whose newest version counts as at least the given one.
+pub(crate) struct AtLeast<'a>(pub(crate) &'a dyn StoredVersions, pub(crate) Version);
+
+#[async_trait]
+impl StoredVersions for AtLeast<'_> {
+    async fn newest(&self) -> Result<Version> {
+        Ok(self.0.newest().await?.max(self.1))
+    }
+
+    async fn of(&self, keys: &[Key]) -> Result<HashMap<Key, Version>> {
+        self.0.of(keys).await
+    }
+}

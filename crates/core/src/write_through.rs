@@ -8,12 +8,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::task::JoinHandle;
 
+use crate::apply::{Applied, apply};
 use crate::cache::Cache;
 use crate::engine::{Durability, Engine, Health, Outcome, Read};
-use crate::error::{Error, Result};
+use crate::error::{Error, Part, Result};
 use crate::group_commit::{Commit, GroupCommit, GroupCommitBounds, Runs};
 use crate::read_through::ReadThrough;
-use crate::record::{Condition, Key, Record, Write, newest_per_key};
+use crate::record::{Condition, Key, Record, Write};
 use crate::seeder::Seeder;
 use crate::store::Store;
 use crate::telemetry;
@@ -130,7 +131,7 @@ impl Commit for Transactions {
     async fn commit(&self, batch: Vec<Write>) -> Vec<Result<Outcome>> {
         let size = batch.len();
         match self.transact(batch).await {
-            Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+            Ok(outcomes) => outcomes,
             Err(error) => {
                 telemetry::failed("write-through", &error);
                 tracing::warn!(%error, writes = size, "a batch of writes failed");
@@ -141,7 +142,7 @@ impl Commit for Transactions {
 }
 
 impl Transactions {
-    async fn transact(&self, batch: Vec<Write>) -> Result<Vec<Outcome>> {
+    async fn transact(&self, batch: Vec<Write>) -> Result<Vec<Result<Outcome>>> {
         // Judged before anything is marked: nobody could tell when to end the
         // doubt of a name that is not written, since an older write of it may be
         // in flight through another replica.
@@ -157,19 +158,37 @@ impl Transactions {
         // until the cache holds what it changed to, so that no reader takes the
         // value in between, which may be either, from the cache.
         let versions = self.begin(&keys).await?;
-        let records = writes()
+        let records: Vec<Record> = writes()
             .zip(&versions)
-            .map(|(write, version)| write.at(*version));
-        let records = newest_per_key(records);
-        self.store.apply(&records).await?;
-        self.cache.settle(&records).await?;
+            .map(|(write, version)| write.at(*version))
+            .collect();
+        let Applied { flushed, refused } = apply(&*self.store, records.clone()).await?;
+        let flushed: HashMap<Key, Version> = flushed.into_iter().collect();
+        let is_flushed = |record: &Record| flushed.get(&record.key) == Some(&record.version);
+        let settled: Vec<Record> = records
+            .iter()
+            .filter(|record| is_flushed(record))
+            .cloned()
+            .collect();
+        // The doubt about a name of which all was refused ends by itself.
+        self.cache.settle(&settled).await?;
+        let refused: HashMap<(Key, Version), Arc<str>> = refused
+            .into_iter()
+            .map(|(record, reason)| ((record.key, record.version), reason))
+            .collect();
         let mut versions = versions.into_iter();
-        let outcomes = accepted.into_iter().map(|accepted| {
+        let outcomes = batch.iter().zip(accepted).map(|(write, accepted)| {
             let version = if accepted { versions.next() } else { None };
-            version.map_or(Outcome::ConditionFailed, |version| Outcome::Written {
-                version,
-                durability: Durability::Persisted,
-            })
+            let Some(version) = version else {
+                return Ok(Outcome::ConditionFailed);
+            };
+            match refused.get(&(write.key.clone(), version)) {
+                Some(reason) => Err(Error::refused(Part::Database, reason)),
+                None => Ok(Outcome::Written {
+                    version,
+                    durability: Durability::Persisted,
+                }),
+            }
         });
         Ok(outcomes.collect())
     }

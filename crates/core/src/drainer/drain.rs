@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
+use crate::apply::{Applied, apply};
 use crate::cache::Cache;
 use crate::dead_letter::DeadLetter;
-use crate::drainer::apply::{Applied, apply};
 use crate::error::{Error, Part, Result};
 use crate::fault;
 use crate::journal::Journal;

@@ -25,7 +25,7 @@ use crate::redis::{
     Call, Link, Redis, StreamEntry, encode_version, milliseconds, parse_entry, parse_id,
     parse_version,
 };
-use crate::seed::StoredVersions;
+use crate::seed::{AtLeast, StoredVersions};
 use crate::shard::Shard;
 use crate::telemetry;
 use crate::version::Version;
@@ -271,7 +271,11 @@ impl Journal for RedisStreamJournal {
     async fn raise(&self, stored: &dyn StoredVersions) -> Result<()> {
         // It may be another run of the server, set up in another way.
         server::check(&self.redis, self.wait_for).await?;
-        self.redis.raise(Part::Journal, stored).await?;
+        // Also above what was appended from here: a drainer may be carrying what
+        // neither the server nor the database has.
+        let appended = self.seen.newest_appended().into_iter().max();
+        let stored = AtLeast(stored, appended.unwrap_or_default());
+        self.redis.raise(Part::Journal, &stored).await?;
         let lost = self.count_lost().await?;
         if lost > 0 {
             telemetry::lost(lost);

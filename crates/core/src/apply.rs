@@ -10,11 +10,11 @@ use crate::version::Version;
 
 /// What became of a batch.
 #[derive(Debug, Default)]
-pub(super) struct Applied {
+pub(crate) struct Applied {
     /// The rows that the database has now, or newer ones: one a key.
-    pub(super) flushed: Vec<(Key, Version)>,
+    pub(crate) flushed: Vec<(Key, Version)>,
     /// The writes that it refuses, and why.
-    pub(super) refused: Vec<(Record, Arc<str>)>,
+    pub(crate) refused: Vec<(Record, Arc<str>)>,
 }
 
 /// Applies the newest of each key. A batch that is refused is split until the
@@ -23,7 +23,7 @@ pub(super) struct Applied {
 ///
 /// # Errors
 /// When the database cannot say: then any part of the batch may be in it.
-pub(super) async fn apply(store: &dyn Store, records: Vec<Record>) -> Result<Applied> {
+pub(crate) async fn apply(store: &dyn Store, records: Vec<Record>) -> Result<Applied> {
     let mut applied = Applied::default();
     let mut batches = vec![newest_per_key(records.iter().cloned())];
     while let Some(mut batch) = batches.pop() {
@@ -38,7 +38,7 @@ pub(super) async fn apply(store: &dyn Store, records: Vec<Record>) -> Result<App
                 batches.push(batch);
             }
             Err(Error::Refused { reason, .. }) => {
-                fault::point("drain.refused").await;
+                fault::point("apply.refused").await;
                 for refused in batch {
                     if is_superseded(store, &refused).await? {
                         applied.flushed.push((refused.key, refused.version));
