@@ -99,9 +99,14 @@ pub trait Journal: Debug + Send + Sync + 'static {
     /// [`Journal::set_aside_undecodable`] gets it out of the way.
     async fn read(&self, shard: Shard, after: Version, max: usize) -> Result<Vec<Record>>;
 
-    /// Removes the shard's entries up to and including version `through`, all
+    /// After [`Journal::read`] of the shard, whose answer this is about:
+    /// removes the shard's entries up to and including version `through`, all
     /// of which the database has or which are set aside. `flushed` is the newest
     /// of them of each key; an older dead letter of such a key ends.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Unseeded`] when the journal's server has come back
+    /// since, perhaps with other entries: read again.
     async fn acknowledge(
         &self,
         shard: Shard,

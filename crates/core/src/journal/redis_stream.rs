@@ -8,7 +8,7 @@ mod server;
 pub use server::WaitFor;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,7 +22,7 @@ use crate::journal::{Appended, Journal, ShardStats};
 use crate::lease::Held;
 use crate::record::{Condition, Key, Record, Write};
 use crate::redis::{
-    Call, Link, Redis, StreamEntry, encode_version, milliseconds, parse_entry, parse_id,
+    Call, Link, Redis, RunKeys, StreamEntry, encode_version, milliseconds, parse_entry, parse_id,
     parse_version,
 };
 use crate::seed::{AtLeast, StoredVersions};
@@ -43,6 +43,7 @@ static ACKNOWLEDGE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
         include_str!("../redis/unseeded.lua"),
         include_str!("../redis/mark_clean.lua"),
+        include_str!("../redis/discard.lua"),
         include_str!("redis_stream/acknowledge.lua")
     ))
 });
@@ -72,6 +73,12 @@ pub struct RedisStreamJournal {
     lifetimes: EntryLifetimes,
     held: Arc<Held>,
     seen: Seen,
+    // By shard: the run of the server in which it was last read.
+    read_in: Box<[Mutex<Option<Arc<RunKeys>>>]>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl RedisStreamJournal {
@@ -91,6 +98,7 @@ impl RedisStreamJournal {
     ) -> Result<RedisStreamJournal> {
         server::check(&redis, wait_for).await?;
         let seen = Seen::new(redis.keyspace.shards());
+        let read_in = (0..redis.keyspace.shards()).map(|_| Mutex::default());
         Ok(RedisStreamJournal {
             redis,
             appends,
@@ -98,7 +106,13 @@ impl RedisStreamJournal {
             lifetimes,
             held,
             seen,
+            read_in: read_in.collect(),
         })
+    }
+
+    fn was_read_in_another_run(&self, shard: Shard, run: &str) -> bool {
+        let read_in = self.read_in.get(usize::from(shard.0)).map(lock);
+        read_in.is_some_and(|read_in| read_in.as_ref().is_some_and(|keys| keys.run() != run))
     }
 
     fn all_shards(&self) -> impl Iterator<Item = Shard> + use<> {
@@ -216,6 +230,9 @@ impl Journal for RedisStreamJournal {
             .arg(max);
         let mut link = self.redis.link(Part::Journal).await?;
         let entries: Vec<StreamEntry> = link.command(&range).await?;
+        if let Some(read_in) = self.read_in.get(usize::from(shard.0)) {
+            *lock(read_in) = Some(link.keys.clone());
+        }
         let records: Option<Vec<Record>> = entries.iter().map(parse_entry).collect();
         records.ok_or_else(|| corrupt("an entry of the stream has no known form"))
     }
@@ -233,7 +250,13 @@ impl Journal for RedisStreamJournal {
             keyspace.journal(shard),
             keyspace.dead(shard),
             keyspace.drained(shard),
+            link.keys.recovered(shard),
         ];
+        // IMPORTANT: what was read before the server came back says nothing about
+        // what its stream holds now.
+        if self.was_read_in_another_run(shard, link.keys.run()) {
+            return Err(Error::Unseeded(Part::Journal));
+        }
         keys.extend(flushed.iter().map(|(key, _)| link.keys.entry(key)));
         let mut call = Call::new(&ACKNOWLEDGE, keys);
         call.arg(first_id_after(through))

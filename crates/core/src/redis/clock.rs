@@ -53,6 +53,8 @@ impl Redis {
                     before.clock(shard),
                     before.left(shard),
                     keys.left(shard),
+                    keys.recovered(shard),
+                    before.recovered(shard),
                 ],
             );
             call.arg(encode_version(floor))

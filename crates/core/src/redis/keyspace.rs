@@ -4,6 +4,7 @@
 //! ```text
 //! wc:{<identity>:<shard>}:<run>:clock       string  the newest version issued in the shard
 //! wc:{<identity>:<shard>}:<run>:user:<key>  string  the cached entry, see `entry.rs`
+//! wc:{<identity>:<shard>}:<run>:recovered   string  entries up to this version were appended before this run
 //! wc:{<identity>:<shard>}:<run>:left        string  the shard was used in another run after this one
 //! wc:{<identity>:<shard>}:run               string  the run of the server that the shard is used in, and
 //!                                                   later ones that ended before it could be, parted by spaces
@@ -114,6 +115,11 @@ impl RunKeys {
 
     pub(crate) fn clock(&self, shard: Shard) -> String {
         format!("{}clock", of_shard(&self.prefixes, shard))
+    }
+
+    /// Up to which version the shard's entries were not appended in this run.
+    pub(crate) fn recovered(&self, shard: Shard) -> String {
+        format!("{}recovered", of_shard(&self.prefixes, shard))
     }
 
     /// Says that the shard was used in another run after this one.

@@ -2,7 +2,8 @@
 -- version, than all it issued before, and than all that ever was in the shard's
 -- journal.
 -- KEYS: clock, journal, run, the clock of the run before, the mark that it was
--- left, the mark that this one was. ARGV: version, run, lifetime of a mark in ms.
+-- left, the mark that this one was, what was recovered, the same of the run
+-- before. ARGV: version, run, lifetime of a mark in ms.
 local function version_of(clock)
   return tonumber(redis.call('GET', clock) or '0')
 end
@@ -16,8 +17,12 @@ for i = 1, #stream, 2 do
 end
 -- Deleted first, which a server that is out of memory takes, and the rest with it.
 redis.call('DEL', KEYS[6])
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  -- What is this old was cached again, not appended in this run.
+  redis.call('SET', KEYS[7], string.format('%016.0f', floor))
+end
 if KEYS[4] ~= KEYS[1] then
-  redis.call('DEL', KEYS[4])
+  redis.call('DEL', KEYS[4], KEYS[8])
   redis.call('SET', KEYS[5], '1', 'PX', ARGV[3])
 end
 redis.call('SET', KEYS[1], string.format('%016.0f', floor))

@@ -29,6 +29,8 @@ pub(crate) struct Server {
     pub(crate) next_ticket: u64,
     pub(crate) away_until: Option<Instant>,
     pub(crate) drained: Vec<u64>,
+    /// By shard: entries up to this version were appended before this run.
+    recovered: Vec<Version>,
     lasting: Lasting,
     saved: VecDeque<(Log, Lasting)>,
 }
@@ -51,6 +53,7 @@ impl Server {
             next_ticket: 0,
             away_until: None,
             drained: vec![0; shards],
+            recovered: vec![Version::ZERO; shards],
             lasting: Lasting {
                 clocks: vec![Version::ZERO; shards],
                 last: vec![Version::ZERO; shards],
@@ -85,6 +88,9 @@ impl Server {
         let raised = floor
             .max(lasting)
             .max(self.clocks[place].unwrap_or_default());
+        if self.clocks[place].is_none() {
+            self.recovered[place] = raised;
+        }
         self.clocks[place] = Some(raised);
         self.lasting.clocks[place] = raised;
     }
@@ -107,7 +113,12 @@ impl Server {
                 && held.version == *version
             {
                 let held = held.clone();
-                self.cache.insert(key.clone(), Entry::Clean(held));
+                let shard = self.shard_of(key);
+                if *version <= self.recovered[usize::from(shard.0)] {
+                    self.cache.remove(key);
+                } else {
+                    self.cache.insert(key.clone(), Entry::Clean(held));
+                }
             }
         }
     }

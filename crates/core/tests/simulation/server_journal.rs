@@ -28,6 +28,8 @@ pub(crate) struct ServerJournal {
     door: Door,
     leases: Arc<SimLeases>,
     depths: Mutex<Vec<u64>>,
+    /// By shard: the server's run in which it was last read.
+    read_in: Mutex<BTreeMap<Shard, u64>>,
 }
 
 impl ServerJournal {
@@ -37,6 +39,7 @@ impl ServerJournal {
             door,
             leases,
             depths: Mutex::new(vec![0; shards.into()]),
+            read_in: Mutex::default(),
         }
     }
 
@@ -255,6 +258,8 @@ impl Journal for ServerJournal {
         let world = &self.door.world;
         let read = || {
             let state = world.lock();
+            let run = state.server.run;
+            self.read_in.lock().unwrap().insert(shard, run);
             let newer = state.log.of(shard).filter(|record| record.version > after);
             Ok(newer.take(max).cloned().collect())
         };
@@ -271,7 +276,9 @@ impl Journal for ServerJournal {
     ) -> Result<()> {
         let world = &self.door.world;
         let acknowledge = || {
-            if world.lock().server.clock(shard).is_none() {
+            let run = world.lock().server.run;
+            let was_read_in = self.read_in.lock().unwrap().get(&shard).copied();
+            if world.lock().server.clock(shard).is_none() || was_read_in != Some(run) {
                 return Err(Error::Unseeded(Part::Journal));
             }
             let allowed = world.lock().may_forget(shard, through, flushed);

@@ -1,7 +1,7 @@
 -- Forgets entries that the database has, marks what they left in the cache
 -- clean, where it is still there, and ends older dead letters of their keys.
--- KEYS: clock, journal, dead letters, drained, then the entry of each flushed
--- key. ARGV: the first id to keep, lifetime in ms of a clean entry, of a mark
+-- KEYS: clock, journal, dead letters, drained, what was recovered, then the entry
+-- of each flushed key. ARGV: the first id to keep, lifetime in ms of a clean entry, of a mark
 -- of doubt, how many bytes of an entry's name come before its key, then the
 -- flushed version of each entry.
 -- Returns how many entries wait still.
@@ -12,9 +12,16 @@ end
 local trimmed = redis.call('XTRIM', KEYS[2], 'MINID', '=', ARGV[1])
 redis.call('INCRBY', KEYS[4], trimmed)
 local has_dead = redis.call('EXISTS', KEYS[3]) == 1
-for i = 5, #KEYS do
-  local version = ARGV[i]
-  mark_clean(KEYS[i], version, ARGV[2], ARGV[3])
+local recovered = redis.call('GET', KEYS[5]) or ''
+for i = 6, #KEYS do
+  local version = ARGV[i - 1]
+  if version <= recovered then
+    -- Before the server came back, a drain may have been on its way with
+    -- something newer that the journal has lost: only the database can tell.
+    discard(KEYS[i], version, ARGV[3])
+  else
+    mark_clean(KEYS[i], version, ARGV[2], ARGV[3])
+  end
   if has_dead then
     local key = string.sub(KEYS[i], ARGV[4] + 1)
     local letter = redis.call('HGET', KEYS[3], key)
