@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
     /// Seconds of each load [5; 2 with --quick].
     #[arg(long)]
     seconds: Option<u64>,
-    /// Repetitions, of which the median is taken [3].
+    /// Repetitions, of which the median is taken (3 by default).
     #[arg(long)]
     repetitions: Option<usize>,
     /// Entries of the backlog [1000000; 100000 with --quick].
