@@ -12,7 +12,6 @@
 pub mod http;
 pub mod own_servers;
 pub mod parts;
-pub mod private_redis;
 pub mod proxy;
 pub mod records;
 pub mod resp;

@@ -33,6 +33,9 @@ pub enum AppendFsync {
     Always,
     /// About once a second, as Redis does when nothing is configured.
     EverySecond,
+    /// When the operating system does. Everything is written before it is answered, so that a kill takes
+    /// nothing; with [`AppendFsync::EverySecond`], writing waits while the disk is busy.
+    BySystem,
 }
 
 /// A server of the test's own. Dropping it kills it and removes its data.
@@ -50,6 +53,11 @@ impl OwnServer {
     /// A Redis that keeps everything in an append-only file and never evicts; `memory_max` is its
     /// `maxmemory`, such as `64mb` or `0` for no limit.
     pub fn redis(fsync: AppendFsync, memory_max: &str) -> Self {
+        OwnServer::redis_with(fsync, &["--maxmemory", memory_max])
+    }
+
+    /// The same with any options, as on its command line.
+    pub fn redis_with(fsync: AppendFsync, options: &[&str]) -> Self {
         let folder = own_folder();
         let port = free_port();
         let mut command = server_command("redis-server", "TEST_REDIS_URL");
@@ -62,9 +70,10 @@ impl OwnServer {
             .arg(match fsync {
                 AppendFsync::Always => "always",
                 AppendFsync::EverySecond => "everysec",
+                AppendFsync::BySystem => "no",
             })
             .args(["--maxmemory-policy", "noeviction"])
-            .args(["--maxmemory", memory_max]);
+            .args(options);
         let url = format!("redis://127.0.0.1:{port}");
         OwnServer::start(url, command, redis_is_ready, folder)
     }
@@ -125,6 +134,43 @@ impl OwnServer {
     /// `redis://127.0.0.1:PORT`, or `mysql://root:root@127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The port of 127.0.0.1 that it listens on.
+    pub fn port(&self) -> &str {
+        self.url.rsplit(':').next().unwrap_or_default()
+    }
+
+    /// Ends it by SIGKILL and starts it again on the same data.
+    pub fn crash_and_restart(&mut self) {
+        self.kill_9();
+        self.restart();
+    }
+
+    /// A copy of its data as they are on disk now.
+    pub fn copy_of_data(&self) -> TempDir {
+        let copy = own_folder();
+        copy_folder(self.folder.path(), copy.path());
+        copy
+    }
+
+    /// Puts a copy in place of its data; an empty folder takes them all.
+    ///
+    /// # Panics
+    ///
+    /// When it still runs.
+    pub fn replace_data(&self, copy: &Path) {
+        assert!(self.child.is_none(), "the server still runs");
+        for entry in fs::read_dir(self.folder.path()).expect("the server's folder") {
+            let path = entry.expect("an entry of the server's folder").path();
+            let removed = if path.is_dir() {
+                fs::remove_dir_all(&path)
+            } else {
+                fs::remove_file(&path)
+            };
+            removed.expect("old data to remove");
+        }
+        copy_folder(copy, self.folder.path());
     }
 
     /// Starts it, on the same data and port, and returns when it answers.

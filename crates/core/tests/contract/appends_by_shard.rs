@@ -5,7 +5,7 @@ use cache_core::journal::{Appended, Journal};
 use cache_core::record::{Record, Write};
 use cache_core::shard::Shard;
 use cache_core::version::Version;
-use test_support::private_redis::PrivateRedis;
+use test_support::own_servers::{AppendFsync, OwnServer};
 use test_support::servers::redis_url;
 
 use crate::redis_process::{
@@ -88,7 +88,7 @@ async fn writes_of_an_unseeded_shard_fail_and_the_others_do_not() {
 /// As after a restart, or when an operator says SCRIPT FLUSH.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_appended_twice_when_the_server_has_forgotten_the_scripts() {
-    let server = PrivateRedis::start();
+    let server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
     let process = Process::start(&server.url(), &new_identity()).await;
     let journal = &process.journal;
     journal.raise(&Version::ZERO).await.unwrap();

@@ -21,7 +21,7 @@ use cache_core::seed::StoredVersions;
 use cache_core::shard::Shard;
 use cache_core::version::Version;
 use deadpool_redis::redis::{Client, Cmd, FromRedisValue, RedisResult, ToRedisArgs};
-use test_support::private_redis::PrivateRedis;
+use test_support::own_servers::{AppendFsync, OwnServer};
 
 use crate::suite::{
     appended, connect_to, eventually, key, new_identity, redis_stream_journal, version,
@@ -253,13 +253,13 @@ pub(crate) async fn keys(url: &str, pattern: &str) -> Vec<String> {
 pub(crate) struct Crashed {
     pub(crate) process: Process,
     pub(crate) identity: String,
-    pub(crate) server: PrivateRedis,
+    pub(crate) server: OwnServer,
 }
 
 impl Crashed {
     /// With nothing in it, and the clocks seeded.
     pub(crate) async fn new() -> Crashed {
-        let server = PrivateRedis::start();
+        let server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
         let identity = new_identity();
         let process = Process::start(&server.url(), &identity).await;
         process.journal.raise(&Version::ZERO).await.unwrap();
@@ -285,7 +285,7 @@ impl Crashed {
     pub(crate) async fn crash_and_restore(&mut self, data: &Path) {
         self.server.kill_9();
         self.server.replace_data(data);
-        self.server.start_again();
+        self.server.restart();
         self.process.reconnect().await;
     }
 

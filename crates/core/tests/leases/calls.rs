@@ -3,7 +3,7 @@
 use cache_core::journal::Journal;
 use cache_core::lease::{Call, Leases};
 use cache_core::version::Version;
-use test_support::private_redis::PrivateRedis;
+use test_support::own_servers::{AppendFsync, OwnServer};
 use test_support::servers::redis_url;
 
 use crate::drainer::{Drainer, LASTING, assert_they_share};
@@ -102,7 +102,7 @@ async fn what_is_not_understood_is_about_everything() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whose_listening_was_cut_off_is_told_so_and_listens_again() {
-    let mut server = PrivateRedis::start();
+    let mut server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
     let identity = new_identity();
     let one = Drainer::start_at(&server.url(), &identity, "one", LASTING).await;
     one.journal.raise(&Version::ZERO).await.unwrap();

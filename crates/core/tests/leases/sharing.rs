@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use cache_core::lease::{Leases, Sole};
-use test_support::private_redis::PrivateRedis;
+use test_support::own_servers::{AppendFsync, OwnServer};
 
 use crate::drainer::{Drainer, LASTING, SHARDS, assert_they_share, every_shard};
 use crate::redis_process::{command, name_of};
@@ -189,7 +189,7 @@ async fn a_lease_that_was_taken_meanwhile_is_not_believed_any_more() {
 /// The leases are gone with the server's data; nothing of them hangs about.
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_crash_of_the_server_they_share_again() {
-    let mut server = PrivateRedis::start();
+    let mut server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
     let identity = new_identity();
     let one = Drainer::start_at(&server.url(), &identity, "one", SHORT).await;
     let two = Drainer::start_at(&server.url(), &identity, "two", SHORT).await;
@@ -205,7 +205,7 @@ async fn after_a_crash_of_the_server_they_share_again() {
     })
     .await;
     server.replace_data(empty.path());
-    server.start_again();
+    server.restart();
     eventually("they are held again", async || {
         let renewed = one.leases.renew().await.is_ok() && two.leases.renew().await.is_ok();
         let (one, two) = (one.held().len(), two.held().len());

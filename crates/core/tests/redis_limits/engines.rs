@@ -19,7 +19,7 @@ use cache_core::user::User;
 use cache_core::version::Version;
 use cache_core::write_behind::{WriteBehind, WriteBehindSettings};
 use cache_core::write_through::WriteThrough;
-use test_support::private_redis::PrivateRedis;
+use test_support::own_servers::{AppendFsync, OwnServer};
 
 use crate::out_of_memory::{fill_up, make_room};
 use crate::redis_process::Process;
@@ -73,7 +73,7 @@ async fn store_with_ann(folder: &Path) -> Arc<SqliteStore> {
 async fn write_behind_starts_drains_and_reads_and_takes_no_more() {
     let folder = tempfile::tempdir().unwrap();
     let store = store_with_ann(folder.path()).await;
-    let server = PrivateRedis::start();
+    let server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
     let process = Process::start(&server.url(), store.identity()).await;
     process.journal.raise(&Version::ZERO).await.unwrap();
     process
@@ -143,7 +143,7 @@ async fn write_behind_starts_drains_and_reads_and_takes_no_more() {
 async fn write_through_reads_and_takes_no_more() {
     let folder = tempfile::tempdir().unwrap();
     let store = store_with_ann(folder.path()).await;
-    let server = PrivateRedis::start();
+    let server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
     let process = Process::start(&server.url(), store.identity()).await;
     let engine = WriteThrough::start(process.cache.clone(), store.clone(), BOUNDS)
         .await

@@ -9,7 +9,7 @@ use cache_core::journal::redis_stream::{EntryLifetimes, RedisStreamJournal, Wait
 use cache_core::lease::Held;
 use cache_core::redis::Redis;
 use cache_core::version::Version;
-use test_support::private_redis::PrivateRedis;
+use test_support::own_servers::{AppendFsync, OwnServer};
 
 use crate::redis_process::{Crashed, LONG, command, put};
 use crate::suite::{connect_to, key, new_identity, value, version};
@@ -43,7 +43,7 @@ fn assert_refused(error: &Error, policy: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_journal_opens_only_where_nothing_without_an_expiry_is_evicted() {
-    let server = PrivateRedis::start();
+    let server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
     let redis = connect_to(&server.url(), &new_identity()).await;
     for policy in ["allkeys-lru", "allkeys-lfu", "allkeys-random"] {
         set_policy(&server.url(), policy).await;

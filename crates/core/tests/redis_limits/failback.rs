@@ -4,12 +4,12 @@
 use cache_core::cache::Lookup;
 use cache_core::journal::Journal;
 use cache_core::version::Version;
-use test_support::private_redis::PrivateRedis;
+use test_support::own_servers::{AppendFsync, OwnServer};
 
 use crate::redis_process::{Process, command, put};
 use crate::suite::{eventually, new_identity};
 
-async fn replicate(replica: &PrivateRedis, master: &PrivateRedis) {
+async fn replicate(replica: &OwnServer, master: &OwnServer) {
     let port = master.port().to_string();
     command::<(), _>(&replica.url(), &["REPLICAOF", "127.0.0.1", &port]).await;
     eventually("the replica has everything", async || {
@@ -19,7 +19,7 @@ async fn replicate(replica: &PrivateRedis, master: &PrivateRedis) {
     .await;
 }
 
-async fn promote(replica: &PrivateRedis) {
+async fn promote(replica: &OwnServer) {
     command::<(), _>(&replica.url(), &["REPLICAOF", "NO", "ONE"]).await;
 }
 
@@ -27,8 +27,8 @@ async fn promote(replica: &PrivateRedis) {
 async fn what_it_had_cached_before_is_not_served_again() {
     let options = ["--repl-diskless-sync-delay", "0"];
     let (one, two) = (
-        PrivateRedis::start_with(&options),
-        PrivateRedis::start_with(&options),
+        OwnServer::redis_with(AppendFsync::BySystem, &options),
+        OwnServer::redis_with(AppendFsync::BySystem, &options),
     );
     replicate(&two, &one).await;
     let identity = new_identity();

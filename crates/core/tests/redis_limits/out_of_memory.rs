@@ -13,7 +13,7 @@ use cache_core::lease::redis::RedisLeases;
 use cache_core::record::Record;
 use cache_core::shard::Shard;
 use cache_core::version::Version;
-use test_support::private_redis::PrivateRedis;
+use test_support::own_servers::{AppendFsync, OwnServer};
 
 use crate::redis_process::{Crashed, Process, a_name_in_each_shard, command, name_of, put, remove};
 use crate::suite::{appended, key, value, version};
@@ -21,11 +21,11 @@ use crate::suite::{appended, key, value, version};
 /// Less than an empty server takes.
 const NOTHING: &str = "100kb";
 
-pub(crate) async fn fill_up(server: &PrivateRedis) {
+pub(crate) async fn fill_up(server: &OwnServer) {
     command::<(), _>(&server.url(), &["CONFIG", "SET", "maxmemory", NOTHING]).await;
 }
 
-pub(crate) async fn make_room(server: &PrivateRedis) {
+pub(crate) async fn make_room(server: &OwnServer) {
     command::<(), _>(&server.url(), &["CONFIG", "SET", "maxmemory", "0"]).await;
 }
 
@@ -222,7 +222,7 @@ async fn a_clock_that_was_lost_is_raised() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_server_that_is_full_is_seeded() {
-    let server = PrivateRedis::start_with(&["--maxmemory", NOTHING]);
+    let server = OwnServer::redis_with(AppendFsync::BySystem, &["--maxmemory", NOTHING]);
     let process = Process::start(&server.url(), "0123456789abcdef").await;
     process.journal.raise(&Version::ZERO).await.unwrap();
     assert_full(appended(process.journal.append(&[put("a", "x")]).await));

@@ -7,7 +7,7 @@ use cache_core::journal::redis_stream::WaitFor;
 use cache_core::journal::{Appended, Journal};
 use cache_core::version::Version;
 use deadpool_redis::redis::Value;
-use test_support::private_redis::PrivateRedis;
+use test_support::own_servers::{AppendFsync, OwnServer};
 
 use crate::eviction::open;
 use crate::redis_process::{Process, a_name_in_each_shard, command, put};
@@ -27,7 +27,7 @@ fn one_replica(timeout: Duration) -> WaitFor {
     }
 }
 
-async fn until_replicas_are(master: &PrivateRedis, count: usize) {
+async fn until_replicas_are(master: &OwnServer, count: usize) {
     eventually("as many replicas are online", async || {
         let info: String = command(&master.url(), &["INFO", "replication"]).await;
         info.matches("state=online").count() == count
@@ -37,9 +37,10 @@ async fn until_replicas_are(master: &PrivateRedis, count: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_is_acknowledged_only_when_a_replica_has_it() {
-    let master = PrivateRedis::start_with(&["--repl-diskless-sync-delay", "0"]);
+    let master = OwnServer::redis_with(AppendFsync::BySystem, &["--repl-diskless-sync-delay", "0"]);
     let port = master.port().to_string();
-    let mut replica = PrivateRedis::start_with(&["--replicaof", "127.0.0.1", &port]);
+    let mut replica =
+        OwnServer::redis_with(AppendFsync::BySystem, &["--replicaof", "127.0.0.1", &port]);
     until_replicas_are(&master, 1).await;
     let identity = new_identity();
     let redis = connect_to(&master.url(), &identity).await;
@@ -88,7 +89,7 @@ async fn a_write_is_acknowledged_only_when_a_replica_has_it() {
             "{took:?}"
         );
         if gone {
-            replica.start_again();
+            replica.restart();
             until_replicas_are(&master, 1).await;
         } else {
             replica.resume();
@@ -107,7 +108,7 @@ async fn a_write_is_acknowledged_only_when_a_replica_has_it() {
 /// What is refused for another reason says that reason.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_not_appended_is_not_said_to_be_waiting_for_replicas() {
-    let master = PrivateRedis::start();
+    let master = OwnServer::redis_with(AppendFsync::BySystem, &[]);
     let redis = connect_to(&master.url(), &new_identity()).await;
     let journal = open(redis, one_replica(TIMEOUT)).await.unwrap();
     let refused = journal.append(&[put("a", "x")]).await.remove(0);
@@ -122,7 +123,7 @@ async fn what_was_not_appended_is_not_said_to_be_waiting_for_replicas() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn waiting_for_the_disk_is_refused_where_the_server_cannot() {
-    let server = PrivateRedis::start();
+    let server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
     let words = ["COMMAND", "INFO", "WAITAOF"];
     let known: Vec<Value> = command(&server.url(), &words).await;
     let can = known.iter().any(|known| *known != Value::Nil);

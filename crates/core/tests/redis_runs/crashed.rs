@@ -11,7 +11,7 @@ use cache_core::journal::Journal;
 use cache_core::record::Record;
 use cache_core::redis::Redis;
 use cache_core::version::Version;
-use test_support::private_redis::PrivateRedis;
+use test_support::own_servers::{AppendFsync, OwnServer};
 
 use crate::redis_process::{Crashed, Process, Stored, keys, put, remove};
 use crate::suite::{key, new_identity, tombstone, value, version};
@@ -336,7 +336,7 @@ async fn the_data_of_another_database_is_left_alone() {
 /// The connection that appends is another than the one that reads.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_connection_finds_the_new_run_by_itself() {
-    let mut server = PrivateRedis::start();
+    let mut server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
     let identity = new_identity();
     let connect = async || crate::suite::connect_to(&server.url(), &identity).await;
     let (redis, appends): (Arc<Redis>, Arc<Redis>) = (connect().await, connect().await);
