@@ -120,7 +120,7 @@ impl Cache for RedisCache {
 
     async fn begin_fill(&self, key: &Key) -> Result<FillStart> {
         let ticket = FillTicket(fastrand::u64(..));
-        let mut link = self.link().await?;
+        let mut link = self.redis.local_link(Part::Cache).await?;
         let shard = self.redis.keyspace.shard_of(key);
         let names = vec![link.keys.clock(shard), link.keys.entry(key)];
         let mut call = Call::new(&BEGIN_FILL, names);
@@ -134,7 +134,7 @@ impl Cache for RedisCache {
     }
 
     async fn fill(&self, ticket: FillTicket, record: &Record) -> Result<bool> {
-        let mut link = self.link().await?;
+        let mut link = self.redis.local_link(Part::Cache).await?;
         let shard = self.redis.keyspace.shard_of(&record.key);
         let names = vec![link.keys.clock(shard), link.keys.entry(&record.key)];
         let mut call = Call::new(&FILL, names);

@@ -312,21 +312,14 @@ impl Journal for RedisStreamJournal {
 
     async fn stats(&self) -> Result<Vec<ShardStats>> {
         let mut link = self.redis.link(Part::Journal).await?;
-        let calls: Vec<Call> = self
-            .all_shards()
-            .map(|shard| {
-                let keyspace = &self.redis.keyspace;
-                let keys = vec![
-                    keyspace.journal(shard),
-                    link.keys.clock(shard),
-                    keyspace.drained(shard),
-                    keyspace.dead(shard),
-                ];
-                Call::new(&STATS, keys)
-            })
-            .collect();
         let appended = self.seen.newest_appended();
-        let answers: Vec<(u64, u64, Bytes, Bytes, u64, u64, u64)> = link.scripts(calls).await?;
+        let mut answers = link.scripts(self.ask_stats(&link.keys)).await;
+        if answers.is_err() && link.has_ended() {
+            // Nobody may have used this connection since it ended.
+            link = self.redis.link(Part::Journal).await?;
+            answers = link.scripts(self.ask_stats(&link.keys)).await;
+        }
+        let answers: Vec<(u64, u64, Bytes, Bytes, u64, u64, u64)> = answers?;
         let stats =
             self.all_shards()
                 .zip(answers)
@@ -363,6 +356,20 @@ impl Journal for RedisStreamJournal {
 }
 
 impl RedisStreamJournal {
+    fn ask_stats(&self, keys: &RunKeys) -> Vec<Call<'static>> {
+        let keyspace = &self.redis.keyspace;
+        let call = |shard| {
+            let names = vec![
+                keyspace.journal(shard),
+                keys.clock(shard),
+                keyspace.drained(shard),
+                keyspace.dead(shard),
+            ];
+            Call::new(&STATS, names)
+        };
+        self.all_shards().map(call).collect()
+    }
+
     /// Compares what is known of each shard's stream with what it is now.
     async fn count_lost(&self) -> Result<u64> {
         let mut link = self.redis.link(Part::Journal).await?;
