@@ -17,6 +17,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 const RATE_OVER: Duration = Duration::from_secs(2);
 /// What is to be free again when a refused writer comes back.
 const ROOM: f64 = 0.1;
+/// From how many entries on their mean size says something about others.
+const TYPICAL_ENTRIES: u64 = 100;
 /// When to come back while nothing is drained, and at the latest.
 const RETRY_STALLED: Duration = Duration::from_secs(30);
 const RETRY_MIN: Duration = Duration::from_secs(1);
@@ -100,7 +102,8 @@ impl Backlog {
             return Ok(());
         }
         let bytes = match latest.depth {
-            0 => latest.bytes,
+            // Too few to tell from them how large an entry is.
+            0..TYPICAL_ENTRIES => latest.bytes,
             // More entries like those that there were.
             known => (latest.bytes as f64 * (depth as f64 / known as f64)) as u64,
         };
@@ -123,7 +126,10 @@ impl Backlog {
                 self.limits.bytes,
             ));
         }
-        if depth > 0 && latest.oldest_age + latest.at.elapsed() >= self.limits.age {
+        if depth > 0
+            && latest.depth > 0
+            && latest.oldest_age + latest.at.elapsed() >= self.limits.age
+        {
             return Err(full(
                 "its oldest entry is as old as it may be",
                 depth,
@@ -212,7 +218,7 @@ impl Latest {
     /// How long the drain takes to make some room, when `used` of the limit is.
     fn until_room(&self, depth: u64, used: f64) -> Duration {
         let rate: f64 = self.rates.iter().sum();
-        if rate < 1.0 || used <= 0.0 {
+        if rate < 1.0 || used <= 0.0 || depth == 0 {
             return RETRY_STALLED;
         }
         let too_many = depth as f64 * (1.0 - (1.0 - ROOM) / used).clamp(0.0, 1.0);

@@ -50,6 +50,9 @@ impl Barrier {
     ) -> Result<bool> {
         let mut progress = self.drainer.progress();
         self.drainer.wake().hurry();
+        for shard in marks.keys() {
+            self.drainer.wake().wake(*shard);
+        }
         let mut in_vain = false;
         loop {
             progress.mark_unchanged();

@@ -38,6 +38,9 @@ pub struct DrainerSettings {
     pub linger: Duration,
 }
 
+/// How long after the deadline of a stop the leases may still be given back.
+const RELEASE_GRACE: Duration = Duration::from_millis(250);
+
 /// Runs one loop a shard over [`Drain::once`], in the shards that this process
 /// holds a lease on.
 #[derive(Debug)]
@@ -137,6 +140,7 @@ impl Drainer {
     pub async fn stop(&self, deadline: Instant) {
         self.stop.send_replace(true);
         self.wake.hurry();
+        self.wake.wake_all();
         let mut loops = take(&self.loops);
         let ended = async { while loops.join_next().await.is_some() {} };
         let _ = tokio::time::timeout_at(deadline, ended).await;
@@ -146,8 +150,9 @@ impl Drainer {
         let mut keeper = take(&self.keeper);
         if !keeper.is_empty() {
             keeper.shutdown().await;
-            if let Err(error) = self.leases.release().await {
-                tracing::warn!(%error, "cannot give the leases back; they end by themselves");
+            let released = tokio::time::timeout_at(deadline + RELEASE_GRACE, self.leases.release());
+            if !matches!(released.await, Ok(Ok(()))) {
+                tracing::warn!("cannot give the leases back; they end by themselves");
             }
         }
     }

@@ -84,8 +84,8 @@ impl Parts {
         &self,
         settings: &Settings,
     ) -> Result<(Arc<dyn Journal>, Arc<dyn Leases>)> {
-        match (&settings.journal, &settings.cache, &self.redis) {
-            (JournalUrl::File(folder), _, _) => {
+        match (&settings.journal, &self.redis) {
+            (JournalUrl::File(folder), _) => {
                 let journal = FileJournal::open(
                     folder,
                     settings.journal_sync,
@@ -94,7 +94,7 @@ impl Parts {
                 let leases = Sole::new(journal.shards());
                 Ok((Arc::new(journal), Arc::new(leases)))
             }
-            (JournalUrl::WithCache, CacheUrl::Redis(url), Some(redis)) => {
+            (JournalUrl::WithCache, Some(redis)) => {
                 let leases =
                     RedisLeases::new(redis.clone(), name_of_this_process(), settings.lease);
                 let lifetimes = EntryLifetimes {
@@ -109,7 +109,7 @@ impl Parts {
                 let connect = async || {
                     // An answer that waits for replicas may take that much longer.
                     let patience = settings.redis_timeout + settings.redis_wait_timeout;
-                    Redis::connect(url.clone(), patience, self.store.identity()).await
+                    redis.connect_again(patience).await
                 };
                 let appends = startup::within(settings.startup_deadline, connect).await?;
                 let journal = RedisStreamJournal::open(
@@ -121,7 +121,7 @@ impl Parts {
                 );
                 Ok((Arc::new(journal.await?), Arc::new(leases)))
             }
-            _ => Err(Error::unavailable(
+            (JournalUrl::WithCache, None) => Err(Error::unavailable(
                 Part::Journal,
                 "the cache is not in Redis",
             )),

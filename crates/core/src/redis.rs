@@ -54,6 +54,8 @@ pub struct Redis {
     url: Secret,
     // Tells the links of one process apart.
     number: u64,
+    // Grows when the server is found to have become a replica, by any link to it.
+    moved: Arc<AtomicU64>,
 }
 
 /// A connection, and the names of the keys that live as long as the run of the
@@ -65,11 +67,15 @@ struct Shared {
     broken: Arc<AtomicBool>,
     /// Whether it broke at once, and not by a time that ran out.
     ended: Arc<AtomicBool>,
+    moved: Arc<AtomicU64>,
+    moved_before: u64,
 }
 
 impl Shared {
     fn is_broken(&self) -> bool {
+        // One that only reads would never hear that its server is a replica now.
         self.broken.load(Ordering::Acquire)
+            || self.moved.load(Ordering::Acquire) != self.moved_before
     }
 
     fn has_ended(&self) -> bool {
@@ -90,6 +96,26 @@ impl Redis {
     /// # Errors
     /// When the server cannot be reached.
     pub async fn connect(url: Secret, timeout: Duration, identity: &str) -> Result<Arc<Redis>> {
+        let keyspace = Keyspace::new(identity);
+        Redis::connect_with(url, timeout, keyspace, Arc::default()).await
+    }
+
+    /// Another link to the same server for the same data, over connections of
+    /// its own that are given another time to answer.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn connect_again(&self, timeout: Duration) -> Result<Arc<Redis>> {
+        let (keyspace, moved) = (self.keyspace.clone(), self.moved.clone());
+        Redis::connect_with(self.url.clone(), timeout, keyspace, moved).await
+    }
+
+    async fn connect_with(
+        url: Secret,
+        timeout: Duration,
+        keyspace: Keyspace,
+        moved: Arc<AtomicU64>,
+    ) -> Result<Arc<Redis>> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(timeout))
             .set_response_timeout(Some(timeout));
@@ -112,9 +138,10 @@ impl Redis {
             pool,
             shared: RwLock::default(),
             runtime: Handle::current(),
-            keyspace: Keyspace::new(identity),
+            keyspace,
             url,
             number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
+            moved,
         };
         redis.link(Part::Cache).await?;
         Ok(Arc::new(redis))
@@ -150,9 +177,18 @@ impl Redis {
         let shared = match local::held(self.number) {
             Some(shared) => shared,
             None => {
-                let shared = open(&self.pool, &self.keyspace, part).await?;
-                local::hold(self.number, &shared);
-                shared
+                // One opens it, and the others on this thread wait for that.
+                let opening = local::opening(self.number);
+                let _opening = opening.lock().await;
+                match local::held(self.number) {
+                    Some(shared) => shared,
+                    None => {
+                        let moved = self.moved.clone();
+                        let shared = open(&self.pool, &self.keyspace, moved, part).await?;
+                        local::hold(self.number, &shared);
+                        shared
+                    }
+                }
             }
         };
         Ok(Link::new(part, shared))
@@ -162,9 +198,10 @@ impl Redis {
         // A connection's driver runs where it is opened, so that is the main
         // runtime and not that of whichever HTTP worker asked.
         let (pool, keyspace) = (self.pool.clone(), self.keyspace.clone());
+        let moved = self.moved.clone();
         let opened = self
             .runtime
-            .spawn(async move { open(&pool, &keyspace, part).await })
+            .spawn(async move { open(&pool, &keyspace, moved, part).await })
             .await;
         let shared = opened.map_err(|_| Error::Panicked)??;
         *self.shared.write().unwrap_or_else(PoisonError::into_inner) = Some(shared.clone());
@@ -172,7 +209,13 @@ impl Redis {
     }
 }
 
-async fn open(pool: &Pool, keyspace: &Keyspace, part: Part) -> Result<Shared> {
+async fn open(
+    pool: &Pool,
+    keyspace: &Keyspace,
+    moved: Arc<AtomicU64>,
+    part: Part,
+) -> Result<Shared> {
+    let moved_before = moved.load(Ordering::Acquire);
     let opened = pool.get().await;
     let opened = opened.map_err(|error| Error::unavailable(part, error))?;
     let mut connection = Connection::take(opened);
@@ -184,6 +227,8 @@ async fn open(pool: &Pool, keyspace: &Keyspace, part: Part) -> Result<Shared> {
         keys: Arc::new(keyspace.in_run(&run)),
         broken: Arc::default(),
         ended: Arc::default(),
+        moved,
+        moved_before,
     })
 }
 
@@ -196,6 +241,9 @@ impl Shared {
             || error.is_timeout()
             || error.code() == Some(READ_ONLY)
         {
+            if error.code() == Some(READ_ONLY) {
+                self.moved.fetch_add(1, Ordering::AcqRel);
+            }
             self.ended.store(!error.is_timeout(), Ordering::Release);
             self.broken.store(true, Ordering::Release);
         }

@@ -20,6 +20,10 @@ use table::{Setting, TABLE, help};
 /// The exit code for bad settings: `EX_USAGE` of sysexits(3).
 pub const EXIT_BAD_SETTINGS: u8 = 64;
 
+/// A shorter lease would be renewed all the time.
+const LEASE_MIN_MS: u64 = 500;
+/// The largest batch: it is in memory, and in one command, as a whole.
+const BATCH_MAX: u64 = 100_000;
 /// The largest number in a setting, and in one that counts bytes.
 const NUMBER_MAX: u64 = 1_000_000_000;
 const BYTES_MAX: u64 = 1_000_000_000_000;
@@ -371,8 +375,13 @@ fn check_type(setting: &Setting, merged: &config::Config) -> Result<(), BadSetti
         },
         _ => {
             let may_be_none = ["HTTP_WORKERS", "DRAIN_LINGER_MS", "REDIS_WAIT_REPLICAS"];
-            let min = u64::from(!may_be_none.contains(&setting.key));
-            let max = if setting.key.contains("_BYTES") {
+            let min = match setting.key {
+                "LEASE_MS" => LEASE_MIN_MS,
+                key => u64::from(!may_be_none.contains(&key)),
+            };
+            let max = if ["BATCH_MAX", "DRAIN_BATCH_MAX"].contains(&setting.key) {
+                BATCH_MAX
+            } else if setting.key.contains("_BYTES") {
                 BYTES_MAX
             } else {
                 NUMBER_MAX

@@ -41,6 +41,9 @@ const CONDITION_TRIES_MAX: u32 = 25;
 const CONDITION_PAUSE: Duration = Duration::from_millis(10);
 const CONDITION_PAUSE_MAX: Duration = Duration::from_millis(250);
 
+/// How long after the deadline of a stop the journal may be asked what is left.
+const REPORT_GRACE: Duration = Duration::from_millis(500);
+
 /// How a write-behind engine is set up.
 #[derive(Clone, Copy, Debug)]
 pub struct WriteBehindSettings {
@@ -150,6 +153,7 @@ impl WriteBehind {
     /// When the journal is unavailable.
     pub async fn flush(&self, timeout: Duration) -> Result<bool> {
         let deadline = Instant::now() + timeout;
+        let lost = self.journal.lost();
         let stats = self.journal.stats().await?;
         let marks = stats
             .into_iter()
@@ -158,7 +162,12 @@ impl WriteBehind {
             // all that waits counts.
             .map(|shard| (shard.shard, shard.newest.unwrap_or(Version::MAX)))
             .collect();
-        self.barrier.wait(marks, deadline).await
+        let drained = self.barrier.wait(marks, deadline).await?;
+        if self.journal.lost() > lost {
+            let reason = "it came back without its newest entries";
+            return Err(Error::unavailable(Part::Journal, reason));
+        }
+        Ok(drained)
     }
 
     /// Dead letters in the order of their keys, at most `max`.
@@ -262,9 +271,18 @@ impl Engine for WriteBehind {
         if !self.barrier.wait(marks, deadline).await? {
             return Err(Error::NotPersisted);
         }
+        // IMPORTANT: that nothing waits any more is not enough: the journal may
+        // have lost the entry, or the database may have refused it.
+        let stored = self.store.load_many(std::slice::from_ref(key)).await?;
+        if stored.iter().any(|stored| stored.version >= version) {
+            return Ok(());
+        }
         match self.journal.dead_letter(key).await? {
             Some(letter) if letter.record.version >= version => Err(Error::DeadLetter),
-            _ => Ok(()),
+            _ => Err(Error::unavailable(
+                Part::Journal,
+                "it came back without the write",
+            )),
         }
     }
 
@@ -308,20 +326,21 @@ impl Engine for WriteBehind {
         }
         self.drainer.stop(deadline).await;
         self.watcher.abort();
-        match self
-            .journal
-            .stats()
-            .await
-            .map(|shards| shards.iter().map(|shard| shard.depth).sum::<u64>())
-        {
-            Ok(0) => tracing::info!("stopped; all that was acknowledged is in the database"),
-            Ok(left) => tracing::warn!(
-                entries = left,
+        // The server may be what kept the drain from its end.
+        let stats = tokio::time::timeout_at(deadline + REPORT_GRACE, self.journal.stats());
+        let depth = |shards: Vec<ShardStats>| shards.iter().map(|shard| shard.depth).sum::<u64>();
+        match stats.await {
+            Ok(Ok(shards)) if depth(shards.clone()) == 0 => {
+                tracing::info!("stopped; all that was acknowledged is in the database");
+            }
+            Ok(Ok(shards)) => tracing::warn!(
+                entries = depth(shards),
                 "stopped; these entries are left in the journal for the next start"
             ),
-            Err(error) => {
-                tracing::warn!(%error, "stopped; how much is left in the journal cannot be told")
-            }
+            _ => tracing::warn!(
+                entries_as_last_heard = self.journal.depth(),
+                "stopped; the journal does not say how much is left in it for the next start"
+            ),
         }
     }
 }

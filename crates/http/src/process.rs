@@ -10,6 +10,26 @@ use cache_core::settings::{self, Command, EXIT_BAD_SETTINGS, Service, Settings};
 use cache_core::shutdown::Signals;
 use cache_core::telemetry;
 
+/// Runs a service's `main` on the runtime that everything but the HTTP server's
+/// workers is on. Whatever still blocks a thread at its end is left behind: it is
+/// past the deadline of the stop.
+pub fn run(main: impl Future<Output = ExitCode>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => {
+            let code = runtime.block_on(main);
+            runtime.shutdown_background();
+            code
+        }
+        Err(error) => {
+            complain(&format!("no runtime: {error}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// What a service's `main` is: reads the settings, starts the log, and runs
 /// `serve` or does what the command line asks for instead.
 ///

@@ -97,7 +97,7 @@ async fn flush(engine: Data<WriteBehind>, request: HttpRequest) -> Result<HttpRe
     let began = Instant::now();
     let flushed = engine.flush(Duration::from_secs(timeout_s.into())).await;
     if flushed.map_err(|error| Problem::of_read(&error))? {
-        let message = "All that was acknowledged before this call is in the database.";
+        let message = "All that was acknowledged before this call is in the database, or among the dead letters.";
         return Ok(HttpResponse::Ok().json(Flushed {
             message,
             waited_ms: began.elapsed().as_millis() as u64,

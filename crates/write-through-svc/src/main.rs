@@ -11,8 +11,12 @@ use cache_core::settings::Service;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let (version, about) = (env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_DESCRIPTION"));
-    cache_http::process::main(Service::WriteThrough, version, about, app::serve).await
+    cache_http::process::run(cache_http::process::main(
+        Service::WriteThrough,
+        version,
+        about,
+        app::serve,
+    ))
 }

@@ -39,7 +39,6 @@ impl Wake {
     /// Somebody waits for the database: nobody lingers now.
     pub fn hurry(&self) {
         self.hurry.send_replace(());
-        self.wake_all();
     }
 
     pub(super) async fn woken(&self, shard: Shard) {

@@ -4,12 +4,17 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
 
 use crate::redis::Shared;
 
 thread_local! {
     /// By the number of the [`crate::redis::Redis`] that they belong to.
     static CONNECTIONS: RefCell<HashMap<u64, Shared>> = RefCell::default();
+    /// Held while one is being opened.
+    static OPENING: RefCell<HashMap<u64, Arc<Mutex<()>>>> = RefCell::default();
 }
 
 /// This thread's connection, unless it was found to be of no use.
@@ -18,6 +23,11 @@ pub(super) fn held(number: u64) -> Option<Shared> {
         let held = connections.get(&number).cloned();
         held.filter(|shared| !shared.is_broken())
     })
+}
+
+/// To be held while one is being opened.
+pub(super) fn opening(number: u64) -> Arc<Mutex<()>> {
+    OPENING.with_borrow_mut(|opening| opening.entry(number).or_default().clone())
 }
 
 /// Holds one in place of another.

@@ -65,9 +65,13 @@ impl Redis {
             .filter_map(|(key, value)| dead_letter::parse(key, value))
             .filter(|letter| !letter.is_undecodable())
             .map(|letter| letter.record);
-        put(link, shard, &run, old, stored, dead.collect())
-            .await
-            .map(drop)
+        let dead: Vec<Record> = dead.collect();
+        for dead in dead.chunks(BATCH_MAX) {
+            if !put(link, shard, &run, old, stored, dead.to_vec()).await? {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 

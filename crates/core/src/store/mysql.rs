@@ -141,7 +141,7 @@ async fn attempts<T>(
             }
             Err(error) => error,
         };
-        if let Some(reason) = refusal::refusal(connection).await {
+        if let Some(reason) = refusal::refusal(connection, &error).await {
             // The connection answered, so it is in step.
             drop(lent.0.take());
             return Err(Error::refused(Part::Database, reason));

@@ -89,13 +89,13 @@ async fn writes_of_an_unseeded_shard_fail_and_the_others_do_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_appended_twice_when_the_server_has_forgotten_the_scripts() {
     let server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
-    let process = Process::start(&server.url(), &new_identity()).await;
+    let process = Process::start(server.url(), &new_identity()).await;
     let journal = &process.journal;
     journal.raise(&Version::ZERO).await.unwrap();
     let names = a_name_in_each_shard(&**journal);
     let writes: Vec<Write> = names.iter().map(|name| put(name, "x")).collect();
     for round in 1..4_usize {
-        command::<(), _>(&server.url(), &["SCRIPT", "FLUSH"]).await;
+        command::<(), _>(server.url(), &["SCRIPT", "FLUSH"]).await;
         process.append(&writes).await;
         assert_eq!(process.all_waiting().await.len(), round * names.len());
         assert_eq!(journal.depth(), (round * names.len()) as u64);

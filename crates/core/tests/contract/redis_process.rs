@@ -261,7 +261,7 @@ impl Crashed {
     pub(crate) async fn new() -> Crashed {
         let server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
         let identity = new_identity();
-        let process = Process::start(&server.url(), &identity).await;
+        let process = Process::start(server.url(), &identity).await;
         process.journal.raise(&Version::ZERO).await.unwrap();
         Crashed {
             process,
@@ -272,7 +272,7 @@ impl Crashed {
 
     /// Another process on the same data.
     pub(crate) async fn another(&self) -> Process {
-        Process::start(&self.server.url(), &self.identity).await
+        Process::start(self.server.url(), &self.identity).await
     }
 
     /// The server ends by `kill -9` and comes back with what it had answered.
@@ -292,14 +292,14 @@ impl Crashed {
     /// The names of all its keys that end as `pattern` says.
     pub(crate) async fn keys(&self, pattern: &str) -> Vec<String> {
         let pattern = format!("wc:{{{}{pattern}", self.identity);
-        keys(&self.server.url(), &pattern).await
+        keys(self.server.url(), &pattern).await
     }
 
     /// The entries that stay for ever unless somebody removes them.
     pub(crate) async fn without_expiry(&self) -> Vec<String> {
         let mut left = Vec::new();
         for name in self.keys("*:user:*").await {
-            let expires: i64 = command(&self.server.url(), &["PTTL", &name]).await;
+            let expires: i64 = command(self.server.url(), &["PTTL", &name]).await;
             if expires == -1 {
                 left.push(name);
             }

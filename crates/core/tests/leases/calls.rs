@@ -104,13 +104,13 @@ async fn what_is_not_understood_is_about_everything() {
 async fn whose_listening_was_cut_off_is_told_so_and_listens_again() {
     let mut server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
     let identity = new_identity();
-    let one = Drainer::start_at(&server.url(), &identity, "one", LASTING).await;
+    let one = Drainer::start_at(server.url(), &identity, "one", LASTING).await;
     one.journal.raise(&Version::ZERO).await.unwrap();
     one.listen().await;
     for round in 0..3 {
         if round < 2 {
             let words = ["CLIENT", "KILL", "TYPE", "pubsub"];
-            let killed: u32 = command(&server.url(), &words).await;
+            let killed: u32 = command(server.url(), &words).await;
             assert_eq!(killed, 1);
         } else {
             server.crash_and_restart();
@@ -118,7 +118,7 @@ async fn whose_listening_was_cut_off_is_told_so_and_listens_again() {
         // It was cut off, and it listens again: each may have missed something.
         assert_eq!(one.called().await, Call::Everything);
         assert_eq!(one.called().await, Call::Everything);
-        one.has_heard_everything(&server.url(), &identity).await;
+        one.has_heard_everything(server.url(), &identity).await;
     }
 }
 

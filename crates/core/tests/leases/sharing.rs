@@ -191,8 +191,8 @@ async fn a_lease_that_was_taken_meanwhile_is_not_believed_any_more() {
 async fn after_a_crash_of_the_server_they_share_again() {
     let mut server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
     let identity = new_identity();
-    let one = Drainer::start_at(&server.url(), &identity, "one", SHORT).await;
-    let two = Drainer::start_at(&server.url(), &identity, "two", SHORT).await;
+    let one = Drainer::start_at(server.url(), &identity, "one", SHORT).await;
+    let two = Drainer::start_at(server.url(), &identity, "two", SHORT).await;
     for _ in 0..2 {
         one.renew().await;
         two.renew().await;

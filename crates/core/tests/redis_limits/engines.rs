@@ -74,7 +74,7 @@ async fn write_behind_starts_drains_and_reads_and_takes_no_more() {
     let folder = tempfile::tempdir().unwrap();
     let store = store_with_ann(folder.path()).await;
     let server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
-    let process = Process::start(&server.url(), store.identity()).await;
+    let process = Process::start(server.url(), store.identity()).await;
     process.journal.raise(&Version::ZERO).await.unwrap();
     process
         .append(&[put("Bob", 2), put("Cid", 3), put("Bob", 4)])
@@ -144,7 +144,7 @@ async fn write_through_reads_and_takes_no_more() {
     let folder = tempfile::tempdir().unwrap();
     let store = store_with_ann(folder.path()).await;
     let server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
-    let process = Process::start(&server.url(), store.identity()).await;
+    let process = Process::start(server.url(), store.identity()).await;
     let engine = WriteThrough::start(process.cache.clone(), store.clone(), BOUNDS)
         .await
         .unwrap();

@@ -44,9 +44,9 @@ fn assert_refused(error: &Error, policy: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_journal_opens_only_where_nothing_without_an_expiry_is_evicted() {
     let server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
-    let redis = connect_to(&server.url(), &new_identity()).await;
+    let redis = connect_to(server.url(), &new_identity()).await;
     for policy in ["allkeys-lru", "allkeys-lfu", "allkeys-random"] {
-        set_policy(&server.url(), policy).await;
+        set_policy(server.url(), policy).await;
         let refused = open(redis.clone(), WaitFor::default()).await.unwrap_err();
         assert_refused(&refused, policy);
     }
@@ -57,7 +57,7 @@ async fn a_journal_opens_only_where_nothing_without_an_expiry_is_evicted() {
         "volatile-random",
         "volatile-ttl",
     ] {
-        set_policy(&server.url(), policy).await;
+        set_policy(server.url(), policy).await;
         open(redis.clone(), WaitFor::default()).await.unwrap();
     }
 }
@@ -67,11 +67,11 @@ async fn a_journal_opens_only_where_nothing_without_an_expiry_is_evicted() {
 async fn a_server_that_comes_back_with_another_policy_is_refused() {
     let mut crashed = Crashed::new().await;
     crashed.crash().await;
-    set_policy(&crashed.server.url(), "allkeys-lru").await;
+    set_policy(crashed.server.url(), "allkeys-lru").await;
     let raised = crashed.process.journal.raise(&Version::ZERO).await;
     assert_refused(&raised.unwrap_err(), "allkeys-lru");
     crashed.process.assert_unseeded(&["a"]).await;
-    set_policy(&crashed.server.url(), "volatile-lru").await;
+    set_policy(crashed.server.url(), "volatile-lru").await;
     crashed.process.journal.raise(&Version::ZERO).await.unwrap();
 }
 
@@ -82,10 +82,10 @@ async fn what_waits_is_never_evicted() {
     let crashed = Crashed::new().await;
     let process = &crashed.process;
     let url = crashed.server.url();
-    set_policy(&url, "volatile-random").await;
+    set_policy(url, "volatile-random").await;
     let waiting = process.append(&[put("a", "x"), put("b", "y")]).await;
     process.fill(&value(&key("clean"), version(7), "x")).await;
-    command::<(), _>(&url, &["CONFIG", "SET", "maxmemory", "100kb"]).await;
+    command::<(), _>(url, &["CONFIG", "SET", "maxmemory", "100kb"]).await;
     // Evicts all that it may, before it refuses.
     let refused = process.journal.append(&[put("c", "z")]).await.remove(0);
     assert!(matches!(refused, Err(Error::Full { .. })), "{refused:?}");
@@ -95,6 +95,6 @@ async fn what_waits_is_never_evicted() {
         assert_eq!(held, Lookup::Hit(record.clone()));
     }
     assert_eq!(process.all_waiting().await, waiting);
-    command::<(), _>(&url, &["CONFIG", "SET", "maxmemory", "0"]).await;
+    command::<(), _>(url, &["CONFIG", "SET", "maxmemory", "0"]).await;
     process.append(&[put("c", "z")]).await;
 }

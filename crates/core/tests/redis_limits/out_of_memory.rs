@@ -22,11 +22,11 @@ use crate::suite::{appended, key, value, version};
 const NOTHING: &str = "100kb";
 
 pub(crate) async fn fill_up(server: &OwnServer) {
-    command::<(), _>(&server.url(), &["CONFIG", "SET", "maxmemory", NOTHING]).await;
+    command::<(), _>(server.url(), &["CONFIG", "SET", "maxmemory", NOTHING]).await;
 }
 
 pub(crate) async fn make_room(server: &OwnServer) {
-    command::<(), _>(&server.url(), &["CONFIG", "SET", "maxmemory", "0"]).await;
+    command::<(), _>(server.url(), &["CONFIG", "SET", "maxmemory", "0"]).await;
 }
 
 fn assert_full<T: std::fmt::Debug>(answer: Result<T>) {
@@ -47,7 +47,7 @@ async fn all_data(crashed: &Crashed) -> Vec<(String, Vec<u8>)> {
     for name in crashed.keys("*").await {
         data.push((
             name.clone(),
-            command(&crashed.server.url(), &["DUMP", &name]).await,
+            command(crashed.server.url(), &["DUMP", &name]).await,
         ));
     }
     data
@@ -124,7 +124,7 @@ async fn letters_are_kept_found_and_forgotten() {
     let shard = journal.shard_of(&record.key);
     let stream = name_of(&crashed.identity, shard, "journal");
     let words = ["XADD", &stream, "*", "x", "strange"];
-    command::<(), _>(&crashed.server.url(), &words).await;
+    command::<(), _>(crashed.server.url(), &words).await;
     fill_up(&crashed.server).await;
     journal.set_aside(shard, &letter(&record)).await.unwrap();
     let found = journal.dead_letter(&record.key).await.unwrap().unwrap();
@@ -207,10 +207,10 @@ async fn a_clock_that_was_lost_is_raised() {
     let crashed = Crashed::new().await;
     let waiting = crashed.process.append(&[put("a", "x")]).await;
     for name in crashed.keys("*:clock").await {
-        command::<(), _>(&crashed.server.url(), &["DEL", &name]).await;
+        command::<(), _>(crashed.server.url(), &["DEL", &name]).await;
     }
     for name in crashed.without_expiry().await {
-        command::<(), _>(&crashed.server.url(), &["DEL", &name]).await;
+        command::<(), _>(crashed.server.url(), &["DEL", &name]).await;
     }
     fill_up(&crashed.server).await;
     crashed.process.journal.raise(&Version::ZERO).await.unwrap();
@@ -223,7 +223,7 @@ async fn a_clock_that_was_lost_is_raised() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_server_that_is_full_is_seeded() {
     let server = OwnServer::redis_with(AppendFsync::BySystem, &["--maxmemory", NOTHING]);
-    let process = Process::start(&server.url(), "0123456789abcdef").await;
+    let process = Process::start(server.url(), "0123456789abcdef").await;
     process.journal.raise(&Version::ZERO).await.unwrap();
     assert_full(appended(process.journal.append(&[put("a", "x")]).await));
     make_room(&server).await;

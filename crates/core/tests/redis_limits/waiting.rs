@@ -29,7 +29,7 @@ fn one_replica(timeout: Duration) -> WaitFor {
 
 async fn until_replicas_are(master: &OwnServer, count: usize) {
     eventually("as many replicas are online", async || {
-        let info: String = command(&master.url(), &["INFO", "replication"]).await;
+        let info: String = command(master.url(), &["INFO", "replication"]).await;
         info.matches("state=online").count() == count
     })
     .await;
@@ -43,7 +43,7 @@ async fn a_write_is_acknowledged_only_when_a_replica_has_it() {
         OwnServer::redis_with(AppendFsync::BySystem, &["--replicaof", "127.0.0.1", &port]);
     until_replicas_are(&master, 1).await;
     let identity = new_identity();
-    let redis = connect_to(&master.url(), &identity).await;
+    let redis = connect_to(master.url(), &identity).await;
     let patient = open(redis.clone(), one_replica(PATIENT)).await.unwrap();
     let journal = open(redis, one_replica(TIMEOUT)).await.unwrap();
     let health = journal.health().await.durability.unwrap();
@@ -58,8 +58,8 @@ async fn a_write_is_acknowledged_only_when_a_replica_has_it() {
             };
             // It is there, without further waiting.
             let pattern = format!("wc:{{{identity}:*}}:*:user:{}", write.key.as_str());
-            let entries = crate::redis_process::keys(&replica.url(), &pattern).await;
-            let entry: Vec<u8> = command(&replica.url(), &["GET", &entries[0]]).await;
+            let entries = crate::redis_process::keys(replica.url(), &pattern).await;
+            let entry: Vec<u8> = command(replica.url(), &["GET", &entries[0]]).await;
             assert!(entry.starts_with(format!("{:016}", version.get()).as_bytes()));
         }
     }
@@ -101,7 +101,7 @@ async fn a_write_is_acknowledged_only_when_a_replica_has_it() {
         .await;
     }
     // Whoever does not wait finds that all of them are in the journal.
-    let process = Process::start(&master.url(), &identity).await;
+    let process = Process::start(master.url(), &identity).await;
     assert!(process.all_waiting().await.len() >= 5 * writes.len());
 }
 
@@ -109,7 +109,7 @@ async fn a_write_is_acknowledged_only_when_a_replica_has_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_not_appended_is_not_said_to_be_waiting_for_replicas() {
     let master = OwnServer::redis_with(AppendFsync::BySystem, &[]);
-    let redis = connect_to(&master.url(), &new_identity()).await;
+    let redis = connect_to(master.url(), &new_identity()).await;
     let journal = open(redis, one_replica(TIMEOUT)).await.unwrap();
     let refused = journal.append(&[put("a", "x")]).await.remove(0);
     assert!(matches!(refused, Err(Error::Unseeded(_))), "{refused:?}");
@@ -125,9 +125,9 @@ async fn what_was_not_appended_is_not_said_to_be_waiting_for_replicas() {
 async fn waiting_for_the_disk_is_refused_where_the_server_cannot() {
     let server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
     let words = ["COMMAND", "INFO", "WAITAOF"];
-    let known: Vec<Value> = command(&server.url(), &words).await;
+    let known: Vec<Value> = command(server.url(), &words).await;
     let can = known.iter().any(|known| *known != Value::Nil);
-    let redis = connect_to(&server.url(), &new_identity()).await;
+    let redis = connect_to(server.url(), &new_identity()).await;
     let wait_for = WaitFor {
         replicas: 0,
         fsync: true,

@@ -321,14 +321,14 @@ async fn raising_again_changes_nothing() {
 async fn the_data_of_another_database_is_left_alone() {
     let mut crashed = Crashed::new().await;
     let identity = new_identity();
-    let other = Process::start(&crashed.server.url(), &identity).await;
+    let other = Process::start(crashed.server.url(), &identity).await;
     other.journal.raise(&Version::ZERO).await.unwrap();
     other.append(&[put("a", "other")]).await;
     let pattern = format!("wc:{{{identity}*");
-    let before = keys(&crashed.server.url(), &pattern).await;
+    let before = keys(crashed.server.url(), &pattern).await;
     crashed.crash().await;
     crashed.process.journal.raise(&Version::ZERO).await.unwrap();
-    assert_eq!(keys(&crashed.server.url(), &pattern).await, before);
+    assert_eq!(keys(crashed.server.url(), &pattern).await, before);
     other.reconnect().await;
     other.assert_unseeded(&["a"]).await;
 }
@@ -338,7 +338,7 @@ async fn the_data_of_another_database_is_left_alone() {
 async fn each_connection_finds_the_new_run_by_itself() {
     let mut server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
     let identity = new_identity();
-    let connect = async || crate::suite::connect_to(&server.url(), &identity).await;
+    let connect = async || crate::suite::connect_to(server.url(), &identity).await;
     let (redis, appends): (Arc<Redis>, Arc<Redis>) = (connect().await, connect().await);
     let journal = cache_core::journal::redis_stream::RedisStreamJournal::open(
         redis.clone(),

@@ -109,7 +109,7 @@ async fn who_is_slow_to_recover_brings_no_old_value_back() {
         ..LIFETIMES
     };
     let url = crashed.server.url();
-    let fast = Process::start_with(&url, &crashed.identity, lifetimes).await;
+    let fast = Process::start_with(url, &crashed.identity, lifetimes).await;
     fast.journal.raise(&Version::ZERO).await.unwrap();
     let written = fast.append(&[put("a", "new")]).await;
     fast.drain().await;

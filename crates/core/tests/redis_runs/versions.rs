@@ -78,7 +78,7 @@ async fn after_a_loss_of_all_data_they_go_on_above_the_database() {
         let before = issue(&crashed.process).await;
         let newest = version(before.iter().max().unwrap().get().max(ahead.get()) + 1_000);
         if lost_by == "FLUSHALL" {
-            command::<(), _>(&crashed.server.url(), &["FLUSHALL"]).await;
+            command::<(), _>(crashed.server.url(), &["FLUSHALL"]).await;
         } else {
             let empty = tempfile::tempdir().unwrap();
             crashed.crash_and_restore(empty.path()).await;

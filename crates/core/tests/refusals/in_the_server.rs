@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cache_core::error::Result;
+use cache_core::record::Record;
 use cache_core::store::Store;
 use cache_core::store::mysql::MysqlStore;
+use cache_core::version::Version;
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
 use test_support::proxy::ChaosProxy;
 use test_support::servers::TestDatabase;
@@ -13,7 +15,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::server::{Locked, PlainUser, connect, open};
-use crate::{good, is_unavailable};
+use crate::{good, is_unavailable, user};
 
 /// What lets the server take records again must come soon.
 const SOON: Duration = Duration::from_secs(10);
@@ -44,6 +46,37 @@ async fn a_lock_that_is_not_given_in_time() {
     let (store, applied) = apply_both(&locked.database.url()).await;
     let applied = applied.await.unwrap();
     expect_passing(locked, &*store, applied).await;
+}
+
+/// What the server notes about another record of the batch, which it takes, is
+/// not why it failed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_is_not_given_after_a_note_that_data_are_cut() {
+    let locked = Locked::new().await;
+    let store = open(&locked.database.url()).await;
+    let narrow = "ALTER TABLE users MODIFY occupation \
+                  VARCHAR(5) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL";
+    let url = locked.database.url();
+    let mut plain = connect(&url).await;
+    let mut locked = locked;
+    let _ = locked.holder.batch_execute("ROLLBACK").await;
+    plain.batch_execute(narrow).await.unwrap();
+    plain.batch_execute("SET sql_notes = 1").await.unwrap();
+    store
+        .apply(&[user("a", 7, "short"), user("b", 7, "short")])
+        .await
+        .unwrap();
+    locked.holder.batch_execute("BEGIN").await.unwrap();
+    let hold = "UPDATE users SET age = 3 WHERE name = 'b'";
+    locked.holder.batch_execute(hold).await.unwrap();
+    let cut = |name: &str| Record {
+        version: Version::new(8).unwrap(),
+        ..user(name, 8, "xyz         ")
+    };
+    let applied = store.apply(&[cut("a"), cut("b")]).await;
+    assert!(is_unavailable(&applied), "{applied:?}");
+    locked.holder.batch_execute("ROLLBACK").await.unwrap();
+    store.apply(&[cut("a"), cut("b")]).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! A journal that is full: writes are refused until it has room, and nothing that was acknowledged is lost.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use test_support::http::{Client, Response, user_path};
@@ -100,6 +100,11 @@ fn writes_are_refused_while_the_oldest_has_waited_for_too_long() {
     let client = running.client();
     assert_eq!(put(&client, "drained").status, 200);
     flush(running.base_url());
+    // Nothing waits while nothing happens, however long.
+    let idle = Instant::now();
+    wait_until("a time longer than the limit", || {
+        idle.elapsed() > Duration::from_secs(2)
+    });
     proxy.cut();
     assert_eq!(put(&client, "old").status, 200);
     assert_eq!(put(&client, "young").status, 200);

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::dead_letter::DeadLetter;
@@ -27,7 +27,10 @@ impl DeadLetters {
     /// Reads what is there.
     pub(super) fn open(journal: &Path) -> Result<DeadLetters> {
         let folder = journal.join(FOLDER);
-        fs::create_dir_all(&folder).map_err(|error| failed(&folder, error))?;
+        // The folder's name must survive as well as what is in it.
+        fs::create_dir_all(&folder)
+            .and_then(|()| File::open(journal)?.sync_all())
+            .map_err(|error| failed(&folder, error))?;
         let mut dead = DeadLetters {
             letters: BTreeMap::new(),
             folder,
@@ -104,8 +107,13 @@ impl DeadLetters {
 
     fn remove_file(&self, version: Version) -> Result<()> {
         let path = self.path(version);
-        let removed = fs::remove_file(&path).and_then(|()| File::open(&self.folder)?.sync_all());
-        removed.map_err(|error| failed(&path, error))
+        let removed = match fs::remove_file(&path) {
+            // Somebody has, or this did and could not sync the folder.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        };
+        let synced = removed.and_then(|()| File::open(&self.folder)?.sync_all());
+        synced.map_err(|error| failed(&path, error))
     }
 
     fn path(&self, version: Version) -> PathBuf {
@@ -179,7 +187,12 @@ mod tests {
                 .unwrap()
         );
         assert!(!dead.forget(&Key::from("c"), |_| true).unwrap());
-        assert_eq!(DeadLetters::open(folder.path()).unwrap().count(), 1);
+        let mut dead = DeadLetters::open(folder.path()).unwrap();
+        assert_eq!(dead.count(), 1);
+        // Whoever removed the file wanted the letter to end.
+        fs::remove_file(dead.path(Version::new(6).unwrap())).unwrap();
+        assert!(dead.forget(&Key::from("b"), |_| true).unwrap());
+        assert_eq!(dead.count(), 0);
     }
 
     #[test]

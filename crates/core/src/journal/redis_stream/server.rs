@@ -70,6 +70,13 @@ pub(super) async fn check(redis: &Redis, wait_for: WaitFor) -> Result<()> {
         });
     }
     if wait_for.fsync {
+        let persistence: String = link.command(cmd("INFO").arg("persistence")).await?;
+        if info(&persistence, "aof_enabled") != Some("1") {
+            return Err(Error::BadSetting {
+                key: "REDIS_WAIT_FSYNC",
+                reason: "this Redis has appendonly no, so nothing reaches its disk to wait for; set it to yes".into(),
+            });
+        }
         let known: Vec<Value> = link
             .command(cmd("COMMAND").arg("INFO").arg("WAITAOF"))
             .await?;
