@@ -1,6 +1,7 @@
 //! Write-behind: a write is answered when the journal and the cache hold it;
 //! the drainer takes it to the database afterwards.
 
+mod appends;
 mod replay;
 
 use std::collections::HashMap;
@@ -13,22 +14,22 @@ use tokio::time::Instant;
 
 use crate::backlog::{Backlog, BacklogLimits};
 use crate::barrier::Barrier;
-use crate::cache::{Cache, Lookup};
+use crate::cache::Cache;
 use crate::dead_letter::DeadLetter;
-use crate::drainer::{Drainer, DrainerSettings, Wake};
+use crate::drainer::{Drainer, DrainerSettings};
 use crate::engine::{Durability, Engine, Health, Outcome, Read};
 use crate::error::{Error, Part, Result};
-use crate::fault;
-use crate::group_commit::{Commit, GroupCommit, GroupCommitBounds, Runs};
+use crate::group_commit::{GroupCommit, GroupCommitBounds, Runs};
 use crate::journal::{Appended, Journal, ShardStats};
 use crate::lease::Leases;
 use crate::read_through::ReadThrough;
-use crate::record::{Condition, Key, Record, Write};
+use crate::record::{Key, Record, Write};
 use crate::seeder::Seeder;
 use crate::store::Store;
 use crate::telemetry;
 use crate::version::Version;
 
+use appends::Appends;
 use replay::replay;
 
 /// How often a conditional write whose key is not in the cache fills the cache
@@ -342,160 +343,5 @@ impl Engine for WriteBehind {
                 "stopped; the journal does not say how much is left in it for the next start"
             ),
         }
-    }
-}
-
-/// The answers, but where a condition does not hold that was judged by a write
-/// of the same batch, and this has failed, its error: the condition may hold.
-fn unless_judged_by_failed(
-    batch: &[Write],
-    answers: Vec<Result<Appended>>,
-) -> Vec<Result<Appended>> {
-    let answered = batch.iter().zip(&answers);
-    let failed: HashMap<&Key, Error> = answered
-        .filter_map(|(write, answer)| Some((&write.key, answer.as_ref().err()?.clone())))
-        .collect();
-    let answered = batch.iter().zip(answers);
-    let answers = answered.map(|(write, answer)| match (answer, failed.get(&write.key)) {
-        (Ok(Appended::ConditionFailed), Some(error)) => Err(error.clone()),
-        (answer, _) => answer,
-    });
-    answers.collect()
-}
-
-/// Takes each batch of writes to the journal and the cache.
-#[derive(Debug)]
-struct Appends {
-    cache: Arc<dyn Cache>,
-    journal: Arc<dyn Journal>,
-    seeder: Arc<Seeder>,
-    backlog: Arc<Backlog>,
-    wake: Wake,
-    appending: Arc<tokio::sync::Mutex<()>>,
-}
-
-#[async_trait]
-impl Commit for Appends {
-    type Request = Write;
-    type Answer = Appended;
-
-    async fn commit(&self, batch: Vec<Write>) -> Vec<Result<Appended>> {
-        let mut appended = if self.journal.holds_cache() {
-            self.append(&batch).await
-        } else {
-            match self.append_then_cache(&batch).await {
-                Ok(appended) => appended,
-                Err(error) => vec![Err(error); batch.len()],
-            }
-        };
-        fault::point("append.journaled").await;
-        // Also after an error: some of the batch may be in the journal.
-        for write in &batch {
-            self.wake.wake(self.journal.shard_of(&write.key));
-        }
-        self.backlog.appended();
-        let mut failed: Option<(&Error, usize)> = None;
-        for answer in &mut appended {
-            match answer {
-                Err(Error::Full { retry_after, .. }) => *retry_after = self.backlog.retry_after(),
-                Err(error) => failed = Some((error, failed.map_or(0, |(_, writes)| writes) + 1)),
-                Ok(_) => {}
-            }
-        }
-        if let Some((error, writes)) = failed {
-            telemetry::failed("append", error);
-            tracing::warn!(%error, writes, "writes of a batch failed");
-        }
-        appended
-    }
-}
-
-impl Appends {
-    /// Appends, and once more those that found the clock of their shard unseeded.
-    async fn append(&self, writes: &[Write]) -> Vec<Result<Appended>> {
-        let seed = self.seeder.generation();
-        let mut answers = self.journal.append(writes).await;
-        let unseeded = |answer: &Result<Appended>| matches!(answer, Err(Error::Unseeded(_)));
-        if !answers.iter().any(unseeded) {
-            return answers;
-        }
-        if let Err(error) = self.seeder.seed(seed).await {
-            tracing::warn!(%error, "cannot seed the version clock");
-            return answers;
-        }
-        let again: Vec<Write> = answers
-            .iter()
-            .zip(writes)
-            .filter(|(answer, _)| unseeded(answer))
-            .map(|(_, write)| write.clone())
-            .collect();
-        let again = self.journal.append(&again).await;
-        let places = answers.iter_mut().filter(|answer| unseeded(answer));
-        for (place, answer) in places.zip(again) {
-            *place = answer;
-        }
-        answers
-    }
-
-    /// For a journal that knows no cache: judges the conditions by the cache,
-    /// appends, then puts into the cache. Batches come one at a time, so nobody
-    /// writes in between.
-    async fn append_then_cache(&self, batch: &[Write]) -> Result<Vec<Result<Appended>>> {
-        let refused = self.refused(batch).await?;
-        let accepted: Vec<Write> = batch
-            .iter()
-            .zip(&refused)
-            .filter(|(_, refused)| refused.is_none())
-            .map(|(write, _)| write.clone())
-            .collect();
-        let _appending = self.appending.lock().await;
-        // IMPORTANT: the journal comes first. A value that can be read but is
-        // not durable yet would be read and then be lost in a crash.
-        let mut appended = self.append(&accepted).await.into_iter();
-        let mut records = Vec::with_capacity(accepted.len());
-        let answers = batch
-            .iter()
-            .zip(refused)
-            .map(|(write, refused)| {
-                let answer = match refused {
-                    Some(refused) => Ok(refused),
-                    None => appended.next().unwrap_or(Err(Error::Panicked)),
-                };
-                if let Ok(Appended::At(version)) = answer {
-                    records.push(write.at(version));
-                }
-                answer
-            })
-            .collect();
-        self.cache.put_dirty(&records).await?;
-        Ok(unless_judged_by_failed(batch, answers))
-    }
-
-    /// Why each write must not be appended; `None` where it may.
-    async fn refused(&self, batch: &[Write]) -> Result<Vec<Option<Appended>>> {
-        // What the accepted writes of this batch leave behind, by key.
-        let mut left: HashMap<&Key, Record> = HashMap::new();
-        let mut refused = Vec::with_capacity(batch.len());
-        for write in batch {
-            let verdict = match write.condition {
-                Condition::Always => None,
-                condition => match left.get(&write.key) {
-                    Some(current) => {
-                        (!condition.holds(current)).then_some(Appended::ConditionFailed)
-                    }
-                    None => match self.cache.get(&write.key).await? {
-                        Lookup::Hit(current) => {
-                            (!condition.holds(&current)).then_some(Appended::ConditionFailed)
-                        }
-                        Lookup::InDoubt(_) | Lookup::Miss => Some(Appended::Unknown),
-                    },
-                },
-            };
-            if verdict.is_none() {
-                left.insert(&write.key, write.at(Version::ZERO));
-            }
-            refused.push(verdict);
-        }
-        Ok(refused)
     }
 }
