@@ -326,9 +326,13 @@ impl Journal for RedisStreamJournal {
                 .zip(appended)
                 .map(|((shard, answer), appended)| {
                     let (depth, bytes, oldest, newest, oldest_age_us, drained, dead) = answer;
-                    let run = link.keys.run();
-                    self.seen
-                        .waits(run, shard, appended, parse_version(&oldest), depth);
+                    // Without a clock the server has just come back, or was emptied:
+                    // that nothing waits says nothing then.
+                    if !newest.is_empty() {
+                        let run = link.keys.run();
+                        self.seen
+                            .waits(run, shard, appended, parse_version(&oldest), depth);
+                    }
                     ShardStats {
                         shard,
                         depth,

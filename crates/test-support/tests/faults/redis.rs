@@ -1,14 +1,21 @@
 //! Redis killed and started again from its append-only file.
 
+use std::thread;
+
+use test_support::http::user_path;
 use test_support::own_servers::{AppendFsync, OwnServer};
 use test_support::parts::Installation;
+use test_support::proxy::ChaosProxy;
+use test_support::resp::RedisConnection;
 use test_support::servers::TestDatabase;
 use test_support::service::Service;
 
 use crate::comparison::compare;
 use crate::endpoints::Endpoints;
 use crate::seed::Seed;
+use crate::wait::wait_until;
 use crate::workload::{Load, Workload};
+use crate::writers::record;
 
 const KILLS: usize = 4;
 
@@ -32,4 +39,44 @@ fn a_redis_that_is_killed_and_started_again_has_all_that_was_acknowledged() {
     let ledger = workload.end();
     assert!(ledger.unanswered() > 0);
     compare(&ledger, running.base_url(), running.installation());
+}
+
+/// That nothing waits in the journal any more does not mean that the database has it.
+#[test]
+fn what_redis_loses_is_not_said_to_be_in_the_database() {
+    let redis = OwnServer::redis(AppendFsync::BySystem, "0");
+    let mut installation =
+        Installation::on(Service::WriteBehind, redis.url(), TestDatabase::create());
+    let url = installation.setting("DATABASE_URL").unwrap().to_owned();
+    let proxy = ChaosProxy::before(&url);
+    let proxied = format!("{}?prefer_socket=false", proxy.url(&url));
+    installation.set("DATABASE_URL", &proxied);
+    let running = installation.run();
+    let client = running.client();
+    proxy.cut();
+    let waiting = {
+        let client = running.client();
+        let path = format!("{}?durability=persisted&timeout_s=30", user_path("victim"));
+        thread::spawn(move || client.put_json(&path, &record("victim", 1)))
+    };
+    wait_until("it waits in the journal", || {
+        client.get("/journal").json()["depth"] == 1
+    });
+    let mut admin = RedisConnection::open(redis.url()).expect("Redis");
+    admin.command(&["FLUSHALL"]).expect("nothing left");
+    let answer = waiting.join().expect("an answer");
+    assert_eq!(answer.status, 503, "{}", answer.text());
+
+    // When it can be known, it is said.
+    proxy.restore();
+    wait_until("writes are taken again", || {
+        client
+            .put_json(&user_path("other"), &record("other", 1))
+            .status
+            == 200
+    });
+    assert_eq!(client.get(&user_path("victim")).status, 404);
+    wait_until("the loss is counted", || {
+        client.get("/journal").json()["lost"] == 1
+    });
 }
