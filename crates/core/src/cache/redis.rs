@@ -13,7 +13,9 @@ use crate::cache::{Cache, FillStart, FillTicket, Lifetimes, Lookup};
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::record::{Key, Record};
-use crate::redis::{Call, Entry, Link, Redis, encode_version, milliseconds, parse_version};
+use crate::redis::{
+    Call, Entry, Link, Redis, RunKeys, encode_version, milliseconds, parse_version,
+};
 use crate::seed::StoredVersions;
 use crate::shard::Shard;
 use crate::version::Version;
@@ -120,12 +122,20 @@ impl Cache for RedisCache {
 
     async fn begin_fill(&self, key: &Key) -> Result<FillStart> {
         let ticket = FillTicket(fastrand::u64(..));
-        let mut link = self.redis.local_link(Part::Cache).await?;
         let shard = self.redis.keyspace.shard_of(key);
-        let names = vec![link.keys.clock(shard), link.keys.entry(key)];
-        let mut call = Call::new(&BEGIN_FILL, names);
-        call.arg(ticket.0).arg(milliseconds(self.lifetimes.fill));
-        let held: Option<Bytes> = link.script(call).await?;
+        let call = |keys: &RunKeys| {
+            let names = vec![keys.clock(shard), keys.entry(key)];
+            let mut call = Call::new(&BEGIN_FILL, names);
+            call.arg(ticket.0).arg(milliseconds(self.lifetimes.fill));
+            call
+        };
+        let mut link = self.redis.local_link(Part::Cache).await?;
+        let mut begun = link.script(call(&link.keys.clone())).await;
+        if begun.is_err() && link.has_ended() {
+            link = self.redis.local_link(Part::Cache).await?;
+            begun = link.script(call(&link.keys.clone())).await;
+        }
+        let held: Option<Bytes> = begun?;
         match (held.is_some(), Self::lookup(key, held)?) {
             (false, _) => Ok(FillStart::Granted(ticket)),
             (true, Lookup::Miss) => Ok(FillStart::Busy),

@@ -37,7 +37,7 @@ const MIGRATION_LOCK_TIMEOUT_S: u32 = 60;
 /// statement whose client has given up must end well before the mark of doubt
 /// on its names does.
 const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
-    SESSION lock_wait_timeout = 10, SESSION innodb_lock_wait_timeout = 10; \
+    SESSION sql_notes = 0, SESSION lock_wait_timeout = 10, SESSION innodb_lock_wait_timeout = 10; \
     SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
 
 type Operation<'c, T> = Pin<Box<dyn Future<Output = QueryResult<T>> + Send + 'c>>;

@@ -17,6 +17,10 @@ const CLASSES: [&str; 3] = ["22", "23", "45"];
 /// value, a violated CHECK.
 const NUMBERS: [i64; 5] = [1265, 1366, 1364, 1526, 3819];
 
+/// How many conditions of a statement are looked at. Notes are switched off, so
+/// there are few beside the error: where a trigger raised it, and such.
+const CONDITIONS_MAX: usize = 8;
+
 #[derive(Debug, QueryableByName)]
 struct Diagnosis {
     #[diesel(sql_type = Nullable<BigInt>)]
@@ -34,19 +38,37 @@ pub(super) async fn refusal(
     connection: &mut AsyncMysqlConnection,
     error: &diesel::result::Error,
 ) -> Option<String> {
-    let count = "GET DIAGNOSTICS @count = NUMBER";
-    connection.batch_execute(count).await.ok()?;
-    // Notes and warnings come before the error that ended the statement.
-    let copy = "GET DIAGNOSTICS CONDITION @count @number = MYSQL_ERRNO, \
-                @state = RETURNED_SQLSTATE, @message = MESSAGE_TEXT";
-    connection.batch_execute(copy).await.ok()?;
-    let read = "SELECT CAST(@number AS SIGNED) AS number, CONVERT(@state USING utf8mb4) AS state, \
-                CONVERT(@message USING utf8mb4) AS message";
-    let diagnosis = diesel::sql_query(read).get_result(connection).await.ok()?;
-    // Nothing of it may be left for the next error.
-    let forget = "SET @number = NULL, @state = NULL, @message = NULL";
-    connection.batch_execute(forget).await.ok()?;
-    in_the_record(diagnosis, &error.to_string())
+    let mut read = Vec::new();
+    for place in 1..=CONDITIONS_MAX {
+        let copy = format!(
+            "GET DIAGNOSTICS CONDITION {place} @number_{place} = MYSQL_ERRNO, \
+             @state_{place} = RETURNED_SQLSTATE, @message_{place} = MESSAGE_TEXT"
+        );
+        // There is no such condition, or no server any more.
+        if connection.batch_execute(&copy).await.is_err() {
+            break;
+        }
+        read.push(format!(
+            "SELECT CAST(@number_{place} AS SIGNED) AS number, \
+             CONVERT(@state_{place} USING utf8mb4) AS state, \
+             CONVERT(@message_{place} USING utf8mb4) AS message"
+        ));
+    }
+    if read.is_empty() {
+        return None;
+    }
+    let read = diesel::sql_query(read.join(" UNION ALL "));
+    let conditions: Vec<Diagnosis> = read.load(connection).await.ok()?;
+    // Nothing of them may be left for the next error.
+    for place in 1..=conditions.len() {
+        let forget =
+            format!("SET @number_{place} = NULL, @state_{place} = NULL, @message_{place} = NULL");
+        connection.batch_execute(&forget).await.ok()?;
+    }
+    let error = error.to_string();
+    conditions
+        .into_iter()
+        .find_map(|condition| in_the_record(condition, &error))
 }
 
 /// `error` is the text of the error that it is about: what else is in the
