@@ -50,8 +50,11 @@ impl Barrier {
     ) -> Result<bool> {
         let mut progress = self.drainer.progress();
         self.drainer.wake().hurry();
-        for shard in marks.keys() {
-            self.drainer.wake().wake(*shard);
+        // In their order, so that a run of the simulation can be repeated.
+        let mut waiting: Vec<Shard> = marks.keys().copied().collect();
+        waiting.sort_unstable();
+        for shard in waiting {
+            self.drainer.wake().wake(shard);
         }
         let mut in_vain = false;
         loop {

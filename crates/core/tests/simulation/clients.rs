@@ -25,8 +25,23 @@ pub(crate) fn names(world: &World) -> impl Iterator<Item = Key> + use<> {
     (0..world.plan.names).map(|number| Key::from(format!("k{number}")))
 }
 
+tokio::task_local! {
+    /// For whom a part is asked, where a client asks in its own task.
+    static NUMBER: usize;
+}
+
+/// The client in whose task this is, in words that follow what is asked.
+pub(crate) fn on_behalf() -> String {
+    let number = NUMBER.try_with(|number| format!(" for client {number}"));
+    number.unwrap_or_default()
+}
+
 /// Takes the steps of one client.
 pub(crate) async fn client(world: Arc<World>, processes: Vec<Arc<Process>>, number: usize) {
+    NUMBER.scope(number, steps(world, processes, number)).await;
+}
+
+async fn steps(world: Arc<World>, processes: Vec<Arc<Process>>, number: usize) {
     for _ in 0..world.plan.steps {
         tokio::time::sleep(world.draw_ms(0..60)).await;
         world.turns.take(format!("client {number}")).await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use cache_core::error::{Error, Part, Result};
 
+use crate::clients::on_behalf;
 use crate::life::Life;
 use crate::plan::PerMille;
 use crate::world::World;
@@ -35,7 +36,8 @@ impl Door {
     /// The way to the part.
     pub(crate) async fn enter(&self, what: &str) {
         self.life.go_on().await;
-        let who = format!("{} {what}", self.life.name);
+        // Two that ask for the same at the same moment are told apart by this.
+        let who = format!("{} {what}{}", self.life.name, on_behalf());
         self.world.turns.take(who).await;
         self.life.go_on().await;
         if !self.world.counts_call() {
