@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::fault;
-use crate::record::{Key, Record, newest_per_key};
+use crate::record::{Record, newest_per_key};
 use crate::store::Store;
-use crate::version::Version;
 
 /// What became of a batch.
 #[derive(Debug, Default)]
 pub(crate) struct Applied {
     /// The rows that the database has now, or newer ones: one a key.
-    pub(crate) flushed: Vec<(Key, Version)>,
+    pub(crate) rows: Vec<Record>,
     /// The writes that it refuses, and why.
     pub(crate) refused: Vec<(Record, Arc<str>)>,
 }
@@ -23,15 +22,12 @@ pub(crate) struct Applied {
 ///
 /// # Errors
 /// When the database cannot say: then any part of the batch may be in it.
-pub(crate) async fn apply(store: &dyn Store, records: Vec<Record>) -> Result<Applied> {
+pub(crate) async fn apply(store: &dyn Store, records: &[Record]) -> Result<Applied> {
     let mut applied = Applied::default();
     let mut batches = vec![newest_per_key(records.iter().cloned())];
     while let Some(mut batch) = batches.pop() {
         match store.apply(&batch).await {
-            Ok(()) => {
-                let rows = batch.into_iter().map(|row| (row.key, row.version));
-                applied.flushed.extend(rows);
-            }
+            Ok(()) => applied.rows.extend(batch),
             Err(Error::Refused { .. }) if batch.len() > 1 => {
                 let rest = batch.split_off(batch.len() / 2);
                 batches.push(rest);
@@ -41,10 +37,10 @@ pub(crate) async fn apply(store: &dyn Store, records: Vec<Record>) -> Result<App
                 fault::point("apply.refused").await;
                 for refused in batch {
                     if is_superseded(store, &refused).await? {
-                        applied.flushed.push((refused.key, refused.version));
+                        applied.rows.push(refused);
                         continue;
                     }
-                    batches.extend(older(&records, &refused).map(|older| vec![older.clone()]));
+                    batches.extend(older(records, &refused).map(|older| vec![older.clone()]));
                     applied.refused.push((refused, reason.clone()));
                 }
             }

@@ -20,6 +20,7 @@ pub(crate) use server::info;
 pub(crate) use stream::{StreamEntry, parse_entry, parse_id};
 
 use std::fmt::Debug;
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -58,6 +59,15 @@ pub struct Redis {
     moved: Arc<AtomicU64>,
 }
 
+/// Which connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// [`Redis::link`]'s.
+    Shared,
+    /// [`Redis::local_link`]'s.
+    Local,
+}
+
 /// A connection, and the names of the keys that live as long as the run of the
 /// server that it goes to.
 #[derive(Clone)]
@@ -76,10 +86,6 @@ impl Shared {
         // One that only reads would never hear that its server is a replica now.
         self.broken.load(Ordering::Acquire)
             || self.moved.load(Ordering::Acquire) != self.moved_before
-    }
-
-    fn has_ended(&self) -> bool {
-        self.ended.load(Ordering::Acquire)
     }
 }
 
@@ -192,6 +198,35 @@ impl Redis {
             }
         };
         Ok(Link::new(part, shared))
+    }
+
+    /// Asks, and once more over a new connection when the one it was asked over
+    /// turns out to have ended: nobody may have used it since. Only for what may
+    /// be repeated.
+    pub(crate) async fn ask<T, F>(
+        &self,
+        over: Over,
+        part: Part,
+        question: impl Fn(Link) -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let link = self.link_over(over, part).await?;
+        let ended = link.ended();
+        match question(link).await {
+            Err(_) if ended.load(Ordering::Acquire) => {
+                question(self.link_over(over, part).await?).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn link_over(&self, over: Over, part: Part) -> Result<Link> {
+        match over {
+            Over::Shared => self.link(part).await,
+            Over::Local => self.local_link(part).await,
+        }
     }
 
     async fn open_shared(&self, part: Part) -> Result<Shared> {

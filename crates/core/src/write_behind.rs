@@ -330,12 +330,10 @@ impl Engine for WriteBehind {
         // The server may be what kept the drain from its end.
         let stats = tokio::time::timeout_at(deadline + REPORT_GRACE, self.journal.stats());
         let depth = |shards: Vec<ShardStats>| shards.iter().map(|shard| shard.depth).sum::<u64>();
-        match stats.await {
-            Ok(Ok(shards)) if depth(shards.clone()) == 0 => {
-                tracing::info!("stopped; all that was acknowledged is in the database");
-            }
-            Ok(Ok(shards)) => tracing::warn!(
-                entries = depth(shards),
+        match stats.await.map(|stats| stats.map(depth)) {
+            Ok(Ok(0)) => tracing::info!("stopped; all that was acknowledged is in the database"),
+            Ok(Ok(left)) => tracing::warn!(
+                entries = left,
                 "stopped; these entries are left in the journal for the next start"
             ),
             _ => tracing::warn!(

@@ -162,16 +162,9 @@ impl Transactions {
             .zip(&versions)
             .map(|(write, version)| write.at(*version))
             .collect();
-        let Applied { flushed, refused } = apply(&*self.store, records.clone()).await?;
-        let flushed: HashMap<Key, Version> = flushed.into_iter().collect();
-        let is_flushed = |record: &Record| flushed.get(&record.key) == Some(&record.version);
-        let settled: Vec<Record> = records
-            .iter()
-            .filter(|record| is_flushed(record))
-            .cloned()
-            .collect();
+        let Applied { rows, refused } = apply(&*self.store, &records).await?;
         // The doubt about a name of which all was refused ends by itself.
-        self.cache.settle(&settled).await?;
+        self.cache.settle(&rows).await?;
         let refused: HashMap<(Key, Version), Arc<str>> = refused
             .into_iter()
             .map(|(record, reason)| ((record.key, record.version), reason))

@@ -13,9 +13,7 @@ use crate::cache::{Cache, FillStart, FillTicket, Lifetimes, Lookup};
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::record::{Key, Record};
-use crate::redis::{
-    Call, Entry, Link, Redis, RunKeys, encode_version, milliseconds, parse_version,
-};
+use crate::redis::{Call, Entry, Link, Over, Redis, encode_version, milliseconds, parse_version};
 use crate::seed::StoredVersions;
 use crate::shard::Shard;
 use crate::version::Version;
@@ -110,32 +108,24 @@ fn body(record: &Record) -> &[u8] {
 #[async_trait]
 impl Cache for RedisCache {
     async fn get(&self, key: &Key) -> Result<Lookup> {
-        let mut link = self.redis.local_link(Part::Cache).await?;
-        let mut value = link.command(cmd("GET").arg(link.keys.entry(key))).await;
-        if value.is_err() && link.has_ended() {
-            // Each thread would else have to find out by a failure of its own.
-            link = self.redis.local_link(Part::Cache).await?;
-            value = link.command(cmd("GET").arg(link.keys.entry(key))).await;
-        }
+        let get = |mut link: Link| async move {
+            let entry = link.keys.entry(key);
+            link.command(cmd("GET").arg(entry)).await
+        };
+        let value = self.redis.ask(Over::Local, Part::Cache, get).await;
         Self::lookup(key, value?)
     }
 
     async fn begin_fill(&self, key: &Key) -> Result<FillStart> {
         let ticket = FillTicket(fastrand::u64(..));
         let shard = self.redis.keyspace.shard_of(key);
-        let call = |keys: &RunKeys| {
-            let names = vec![keys.clock(shard), keys.entry(key)];
+        let begin = |mut link: Link| async move {
+            let names = vec![link.keys.clock(shard), link.keys.entry(key)];
             let mut call = Call::new(&BEGIN_FILL, names);
             call.arg(ticket.0).arg(milliseconds(self.lifetimes.fill));
-            call
+            link.script(call).await
         };
-        let mut link = self.redis.local_link(Part::Cache).await?;
-        let mut begun = link.script(call(&link.keys.clone())).await;
-        if begun.is_err() && link.has_ended() {
-            link = self.redis.local_link(Part::Cache).await?;
-            begun = link.script(call(&link.keys.clone())).await;
-        }
-        let held: Option<Bytes> = begun?;
+        let held: Option<Bytes> = self.redis.ask(Over::Local, Part::Cache, begin).await?;
         match (held.is_some(), Self::lookup(key, held)?) {
             (false, _) => Ok(FillStart::Granted(ticket)),
             (true, Lookup::Miss) => Ok(FillStart::Busy),

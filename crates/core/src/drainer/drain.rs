@@ -12,7 +12,7 @@ use crate::dead_letter::DeadLetter;
 use crate::error::{Error, Part, Result};
 use crate::fault;
 use crate::journal::Journal;
-use crate::record::Record;
+use crate::record::{Key, Record};
 use crate::shard::Shard;
 use crate::store::Store;
 use crate::telemetry;
@@ -82,7 +82,9 @@ impl Drain {
         };
         let (entries, through) = (records.len(), last.version);
         let started = Instant::now();
-        let Applied { flushed, refused } = apply(&*self.store, records).await?;
+        let Applied { rows, refused } = apply(&*self.store, &records).await?;
+        let flushed: Vec<(Key, Version)> =
+            rows.into_iter().map(|row| (row.key, row.version)).collect();
         for (record, reason) in refused {
             self.set_aside(shard, record, reason).await?;
         }

@@ -22,8 +22,8 @@ use crate::journal::{Appended, Journal, ShardStats};
 use crate::lease::Held;
 use crate::record::{Condition, Key, Record, Write};
 use crate::redis::{
-    Call, Link, Redis, RunKeys, StreamEntry, encode_version, milliseconds, parse_entry, parse_id,
-    parse_version,
+    Call, Link, Over, Redis, RunKeys, StreamEntry, encode_version, milliseconds, parse_entry,
+    parse_id, parse_version,
 };
 use crate::seed::{AtLeast, StoredVersions};
 use crate::shard::Shard;
@@ -196,7 +196,7 @@ impl Journal for RedisStreamJournal {
                 Err(error) => vec![Err(error); places.len()],
                 Ok((first, verdicts, depth)) => {
                     let answers = parse_answer(&first, &verdicts);
-                    self.seen.appended(*shard, &answers, Some(depth));
+                    self.seen.appended(*shard, &answers, depth);
                     answers
                 }
             };
@@ -311,15 +311,14 @@ impl Journal for RedisStreamJournal {
     }
 
     async fn stats(&self) -> Result<Vec<ShardStats>> {
-        let mut link = self.redis.link(Part::Journal).await?;
         let appended = self.seen.newest_appended();
-        let mut answers = link.scripts(self.ask_stats(&link.keys)).await;
-        if answers.is_err() && link.has_ended() {
-            // Nobody may have used this connection since it ended.
-            link = self.redis.link(Part::Journal).await?;
-            answers = link.scripts(self.ask_stats(&link.keys)).await;
-        }
-        let answers: Vec<(u64, u64, Bytes, Bytes, u64, u64, u64)> = answers?;
+        let ask = |mut link: Link| async move {
+            let keys = link.keys.clone();
+            let answers = link.scripts(self.ask_stats(&keys)).await?;
+            Ok((keys, answers))
+        };
+        let (keys, answers): (_, Vec<(u64, u64, Bytes, Bytes, u64, u64, u64)>) =
+            self.redis.ask(Over::Shared, Part::Journal, ask).await?;
         let stats =
             self.all_shards()
                 .zip(answers)
@@ -329,9 +328,8 @@ impl Journal for RedisStreamJournal {
                     // Without a clock the server has just come back, or was emptied:
                     // that nothing waits says nothing then.
                     if !newest.is_empty() {
-                        let run = link.keys.run();
                         self.seen
-                            .waits(run, shard, appended, parse_version(&oldest), depth);
+                            .waits(keys.run(), shard, appended, parse_version(&oldest), depth);
                     }
                     ShardStats {
                         shard,

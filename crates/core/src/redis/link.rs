@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use deadpool_redis::redis::{
     self, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisResult, Script, ServerErrorKind, Value,
@@ -28,10 +29,10 @@ impl Link {
         }
     }
 
-    /// Whether the connection turned out to have ended: the server was started
-    /// anew, or the network was cut. A new one may be better at once.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.shared.has_ended()
+    /// Becomes true when the connection turns out to have ended: the server was
+    /// started anew, or the network was cut. A new one may be better at once.
+    pub(super) fn ended(&self) -> Arc<AtomicBool> {
+        self.shared.ended.clone()
     }
 
     /// Runs one command.

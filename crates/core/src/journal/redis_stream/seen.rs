@@ -90,7 +90,7 @@ impl Seen {
         self.shards.get(usize::from(shard.0))
     }
 
-    pub(super) fn appended(&self, shard: Shard, answers: &[Result<Appended>], depth: Option<u64>) {
+    pub(super) fn appended(&self, shard: Shard, answers: &[Result<Appended>], depth: u64) {
         let Some(seen) = self.of(shard) else { return };
         let newest = answers.iter().filter_map(|answer| match answer {
             Ok(Appended::At(version)) => Some(version.get()),
@@ -98,9 +98,7 @@ impl Seen {
         });
         seen.appended
             .fetch_max(newest.max().unwrap_or_default(), Ordering::AcqRel);
-        if let Some(depth) = depth {
-            seen.depth.store(depth, Ordering::Release);
-        }
+        seen.depth.store(depth, Ordering::Release);
     }
 
     pub(super) fn acknowledged(&self, shard: Shard, through: Version, depth: u64) {
@@ -153,7 +151,7 @@ mod tests {
 
     fn appended(seen: &Seen, shard: u16, version: u64, depth: u64) {
         let answer = Ok(Appended::At(Version::new(version).unwrap()));
-        seen.appended(Shard(shard), &[answer], Some(depth));
+        seen.appended(Shard(shard), &[answer], depth);
     }
 
     #[test]
