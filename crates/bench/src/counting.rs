@@ -1,22 +1,45 @@
 //! An allocator that counts, and tells whoever connects.
 
 use std::alloc::System;
+use std::error::Error;
+use std::future::Future;
 use std::io::{self, Write as _};
 use std::net::TcpListener;
+use std::process::ExitCode;
 use std::thread;
 
+use cache_core::settings::{Service, Settings};
+use cache_core::shutdown::Signals;
+use cache_http::process;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 /// What is asked of an allocator does not depend on which one it is, so this one need not be fast.
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
+/// What the `main` of a counted service is: tells the counts, and then is the service's own.
+pub(crate) fn run<F>(
+    service: Service,
+    version: &'static str,
+    about: &'static str,
+    serve: impl FnOnce(Settings, Signals) -> F,
+) -> ExitCode
+where
+    F: Future<Output = Result<(), Box<dyn Error>>>,
+{
+    if let Err(error) = tell_counts() {
+        eprintln!("{error}");
+        return ExitCode::FAILURE;
+    }
+    process::run(process::main(service, version, about, serve))
+}
+
 /// Says on standard output where the counts are told: each connection is sent allocations, reallocations
 /// and bytes, and is closed.
 ///
 /// # Errors
 /// When no port is free.
-pub(crate) fn tell_counts() -> io::Result<()> {
+fn tell_counts() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("allocations at {}", listener.local_addr()?);
     thread::Builder::new().spawn(move || {

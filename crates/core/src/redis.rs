@@ -17,7 +17,7 @@ pub(crate) use entry::{Entry, encode_version, parse_version};
 pub(crate) use keyspace::{Keyspace, RunKeys};
 pub(crate) use link::{Call, Link};
 pub(crate) use server::info;
-pub(crate) use stream::{StreamEntry, parse_entry, parse_id};
+pub(crate) use stream::{Walk, parse_entry, parse_id, range};
 
 use std::fmt::Debug;
 use std::future::Future;

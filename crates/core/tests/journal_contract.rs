@@ -38,7 +38,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use cache_core::error::{Error, Part};
 use cache_core::journal::file::FileJournal;
-use cache_core::journal::{Appended, Journal, ShardStats};
+use cache_core::journal::{Journal, ShardStats};
 use cache_core::record::{Key, Record, Write};
 use cache_core::settings::JournalSync;
 use cache_core::shard::Shard;
@@ -53,6 +53,7 @@ use suite::{
     ahead_of_the_clock, appended, connect_to_redis, eventually, for_random, key, new_identity,
     redis_stream_journal, version,
 };
+pub(crate) use suite::{append, put, remove};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Implementation {
@@ -109,32 +110,6 @@ impl Place {
         journal.raise(&Version::ZERO).await.unwrap();
         journal
     }
-}
-
-pub(crate) fn put(name: &str, body: &str) -> Write {
-    Write::put(key(name), Bytes::copy_from_slice(body.as_bytes()))
-}
-
-/// A tombstone, whatever there is.
-pub(crate) fn remove(name: &str) -> Write {
-    Write {
-        body: None,
-        ..put(name, "")
-    }
-}
-
-/// Appends writes that have no condition; returns the records that they became.
-pub(crate) async fn append(journal: &dyn Journal, writes: &[Write]) -> Vec<Record> {
-    let appended = appended(journal.append(writes).await).unwrap();
-    assert_eq!(appended.len(), writes.len());
-    let records = writes
-        .iter()
-        .zip(appended)
-        .map(|(write, appended)| match appended {
-            Appended::At(version) => write.at(version),
-            other => panic!("{other:?}"),
-        });
-    records.collect()
 }
 
 /// All that waits in the shard, by pages of `max`.

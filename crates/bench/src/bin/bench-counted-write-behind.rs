@@ -15,12 +15,7 @@ use std::process::ExitCode;
 
 use cache_core::settings::Service;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    if let Err(error) = counting::tell_counts() {
-        eprintln!("{error}");
-        return ExitCode::FAILURE;
-    }
+fn main() -> ExitCode {
     let (version, about) = (env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_DESCRIPTION"));
-    cache_http::process::main(Service::WriteBehind, version, about, app::serve).await
+    counting::run(Service::WriteBehind, version, about, app::serve)
 }

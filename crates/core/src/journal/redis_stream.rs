@@ -22,8 +22,8 @@ use crate::journal::{Appended, Journal, ShardStats};
 use crate::lease::Held;
 use crate::record::{Condition, Key, Record, Write};
 use crate::redis::{
-    Call, Link, Over, Redis, RunKeys, StreamEntry, encode_version, milliseconds, parse_entry,
-    parse_id, parse_version,
+    Call, Link, Over, Redis, RunKeys, Walk, encode_version, milliseconds, parse_entry, parse_id,
+    parse_version, range,
 };
 use crate::seed::{AtLeast, StoredVersions};
 use crate::shard::Shard;
@@ -49,9 +49,6 @@ static ACKNOWLEDGE: LazyLock<Script> = LazyLock::new(|| {
 });
 static STATS: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("redis_stream/stats.lua")));
-
-/// Entries that are counted in one round trip, after a loss.
-const COUNTED_AT_ONCE: usize = 1_000;
 
 /// How long the cached entries stay that the journal's scripts leave behind.
 #[derive(Clone, Copy, Debug)]
@@ -221,15 +218,9 @@ impl Journal for RedisStreamJournal {
     }
 
     async fn read(&self, shard: Shard, after: Version, max: usize) -> Result<Vec<Record>> {
-        let mut range = cmd("XRANGE");
-        range
-            .arg(self.redis.keyspace.journal(shard))
-            .arg(first_id_after(after))
-            .arg("+")
-            .arg("COUNT")
-            .arg(max);
+        let stream = self.redis.keyspace.journal(shard);
         let mut link = self.redis.link(Part::Journal).await?;
-        let entries: Vec<StreamEntry> = link.command(&range).await?;
+        let entries = range(&mut link, &stream, &first_id_after(after), max).await?;
         if let Some(read_in) = self.read_in.get(usize::from(shard.0)) {
             *lock(read_in) = Some(link.keys.clone());
         }
@@ -413,17 +404,12 @@ async fn newest_ever(link: &mut Link, stream: &str) -> Result<Version> {
 /// How many entries of a stream are newer than `after`.
 async fn count_after(link: &mut Link, stream: &str, after: Version) -> Result<u64> {
     let mut count = 0;
-    let mut start = first_id_after(after);
+    let mut walk = Walk::new(stream.to_owned(), first_id_after(after));
     loop {
-        let mut range = cmd("XRANGE");
-        range.arg(stream).arg(&start).arg("+");
-        range.arg("COUNT").arg(COUNTED_AT_ONCE);
-        let entries: Vec<StreamEntry> = link.command(&range).await?;
-        let Some((last, _)) = entries.last() else {
-            return Ok(count);
-        };
-        count += entries.len() as u64;
-        start = format!("({}", String::from_utf8_lossy(last));
+        match walk.next(link).await?.len() as u64 {
+            0 => return Ok(count),
+            more => count += more,
+        }
     }
 }
 

@@ -5,11 +5,15 @@
 //! <version, 16 digits> <set aside at, 16 digits> <reason> NUL <body, empty = tombstone>
 //! ```
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
+use deadpool_redis::redis::cmd;
 
 use crate::dead_letter::DeadLetter;
+use crate::error::Result;
 use crate::record::{Key, Record};
-use crate::redis::{encode_version, parse_version};
+use crate::redis::{Link, encode_version, parse_version};
 
 const DIGITS: usize = 16;
 const END_OF_REASON: u8 = 0;
@@ -22,6 +26,13 @@ pub(crate) fn encode(letter: &DeadLetter) -> Vec<u8> {
     value.push(END_OF_REASON);
     value.extend(letter.record.body.as_deref().unwrap_or_default());
     value
+}
+
+/// Those of one shard, whose hash is called `dead`, in no particular order.
+pub(crate) async fn all(link: &mut Link, dead: &str) -> Result<Vec<DeadLetter>> {
+    let held: HashMap<Bytes, Bytes> = link.command(cmd("HGETALL").arg(dead)).await?;
+    let letters = held.iter().filter_map(|(key, value)| parse(key, value));
+    Ok(letters.collect())
 }
 
 /// `None` when the value has no such form.

@@ -6,15 +6,13 @@
 //! not have yet is cached. Any number of processes may do this at once: the
 //! first that sets the clock ends it for all.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use bytes::Bytes;
 use deadpool_redis::redis::{Script, cmd};
 
 use crate::error::Result;
 use crate::record::{Key, Record, newest_per_key};
-use crate::redis::stream::{StreamEntry, parse_entry};
+use crate::redis::stream::{StreamEntry, after, parse_entry};
 use crate::redis::{Call, Link, Redis, RunKeys, dead_letter, encode_version};
 use crate::seed::StoredVersions;
 use crate::shard::Shard;
@@ -49,7 +47,7 @@ impl Redis {
             let Some((id, _)) = entries.last() else {
                 break;
             };
-            newest = format!("({}", String::from_utf8_lossy(id));
+            newest = after(id);
             // One that cannot be understood is the drainer's concern.
             let records = entries.iter().filter_map(parse_entry).collect();
             if !put(link, shard, &run, old, stored, records).await? {
@@ -57,15 +55,9 @@ impl Redis {
             }
         }
         // What waits is newer than any dead letter of its key.
-        let dead: HashMap<Bytes, Bytes> = link
-            .command(cmd("HGETALL").arg(self.keyspace.dead(shard)))
-            .await?;
-        let dead = dead
-            .iter()
-            .filter_map(|(key, value)| dead_letter::parse(key, value))
-            .filter(|letter| !letter.is_undecodable())
-            .map(|letter| letter.record);
-        let dead: Vec<Record> = dead.collect();
+        let dead = dead_letter::all(link, &self.keyspace.dead(shard)).await?;
+        let dead = dead.into_iter().filter(|letter| !letter.is_undecodable());
+        let dead: Vec<Record> = dead.map(|letter| letter.record).collect();
         for dead in dead.chunks(BATCH_MAX) {
             if !put(link, shard, &run, old, stored, dead.to_vec()).await? {
                 break;

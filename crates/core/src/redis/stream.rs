@@ -2,13 +2,57 @@
 //! its id, `<version>-0`, and the fields `k` (key) and `b` (body, none = delete).
 
 use bytes::Bytes;
+use deadpool_redis::redis::cmd;
 
+use crate::error::Result;
 use crate::record::{Key, Record};
-use crate::redis::parse_version;
+use crate::redis::{Link, parse_version};
 use crate::version::Version;
 
 /// An entry as the server gives it: its id, and its fields in turn with their values.
 pub(crate) type StreamEntry = (Bytes, Vec<Bytes>);
+
+/// Most entries that a walk along a stream takes in one round trip.
+const PAGE_MAX: usize = 1_000;
+
+/// The entries of a stream from the id `from` on, at most `max`.
+pub(crate) async fn range(
+    link: &mut Link,
+    stream: &str,
+    from: &str,
+    max: usize,
+) -> Result<Vec<StreamEntry>> {
+    let mut range = cmd("XRANGE");
+    range.arg(stream).arg(from).arg("+").arg("COUNT").arg(max);
+    link.command(&range).await
+}
+
+/// A walk along a stream, from an id on.
+#[derive(Debug)]
+pub(crate) struct Walk {
+    stream: String,
+    from: String,
+}
+
+impl Walk {
+    pub(crate) fn new(stream: String, from: String) -> Walk {
+        Walk { stream, from }
+    }
+
+    /// The next page; empty at the end.
+    pub(crate) async fn next(&mut self, link: &mut Link) -> Result<Vec<StreamEntry>> {
+        let page = range(link, &self.stream, &self.from, PAGE_MAX).await?;
+        if let Some((last, _)) = page.last() {
+            self.from = after(last);
+        }
+        Ok(page)
+    }
+}
+
+/// The ids that come after this one, whichever way, as a range begins.
+pub(crate) fn after(id: &[u8]) -> String {
+    format!("({}", String::from_utf8_lossy(id))
+}
 
 /// The version in an entry's id, and whether it is one of ours.
 pub(crate) fn parse_id(id: &[u8]) -> Option<(Version, bool)> {

@@ -9,9 +9,9 @@ use test_support::own_servers::{AppendFsync, OwnServer};
 use test_support::servers::redis_url;
 
 use crate::redis_process::{
-    Process, a_name_in_each_shard, command, keys, name_of, names_in_one_shard, put,
+    Process, a_name_in_each_shard, command, keys, name_of, names_in_one_shard,
 };
-use crate::suite::new_identity;
+use crate::suite::{new_identity, put};
 
 async fn take_clocks(identity: &str, shards: &[u16]) {
     for shard in shards {

@@ -9,12 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use cache_core::cache::redis::RedisCache;
 use cache_core::cache::{Cache, FillStart, Lifetimes, Lookup};
 use cache_core::error::{Error, Result};
+use cache_core::journal::Journal;
 use cache_core::journal::redis_stream::RedisStreamJournal;
-use cache_core::journal::{Appended, Journal};
 use cache_core::record::{Key, Record, Write};
 use cache_core::redis::Redis;
 use cache_core::seed::StoredVersions;
@@ -24,7 +23,7 @@ use deadpool_redis::redis::{Client, Cmd, FromRedisValue, RedisResult, ToRedisArg
 use test_support::own_servers::{AppendFsync, OwnServer};
 
 use crate::suite::{
-    appended, connect_to, eventually, key, new_identity, redis_stream_journal, version,
+    append, appended, connect_to, eventually, key, new_identity, put, redis_stream_journal, version,
 };
 
 pub(crate) const LONG: Duration = Duration::from_secs(3_600);
@@ -65,15 +64,7 @@ impl Process {
     }
 
     pub(crate) async fn append(&self, writes: &[Write]) -> Vec<Record> {
-        let answers = appended(self.journal.append(writes).await).unwrap();
-        let records = writes
-            .iter()
-            .zip(answers)
-            .map(|(write, answer)| match answer {
-                Appended::At(version) => write.at(version),
-                other => panic!("{other:?}"),
-            });
-        records.collect()
+        append(&*self.journal, writes).await
     }
 
     /// Acknowledges everything that waits, as if the database had it.
@@ -143,18 +134,6 @@ impl Process {
             );
             assert_eq!(self.waiting(shard).await, waiting, "nothing is trimmed");
         }
-    }
-}
-
-pub(crate) fn put(name: &str, body: &str) -> Write {
-    Write::put(key(name), Bytes::copy_from_slice(body.as_bytes()))
-}
-
-/// A tombstone, whatever there is.
-pub(crate) fn remove(name: &str) -> Write {
-    Write {
-        body: None,
-        ..put(name, "")
     }
 }
 

@@ -8,10 +8,8 @@ use cache_core::shard::Shard;
 use cache_core::version::Version;
 use test_support::servers::redis_url;
 
-use crate::redis_process::{
-    Process, command, just_before, name_of, names_in_one_shard, put, remove,
-};
-use crate::suite::{new_identity, version};
+use crate::redis_process::{Process, command, just_before, name_of, names_in_one_shard};
+use crate::suite::{new_identity, put, remove, version};
 
 struct Strange {
     process: Process,

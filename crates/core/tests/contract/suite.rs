@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use cache_core::error::Result;
-use cache_core::journal::Appended;
 use cache_core::journal::redis_stream::{EntryLifetimes, RedisStreamJournal, WaitFor};
+use cache_core::journal::{Appended, Journal};
 use cache_core::lease::Held;
-use cache_core::record::{Key, Record};
+use cache_core::record::{Key, Record, Write};
 use cache_core::redis::Redis;
 use cache_core::settings::CacheUrl;
 use cache_core::version::Version;
@@ -98,6 +98,32 @@ pub(crate) async fn connect_to(url: &str, identity: &str) -> Arc<Redis> {
 /// What became of the writes, where nothing failed.
 pub(crate) fn appended(answers: Vec<Result<Appended>>) -> Result<Vec<Appended>> {
     answers.into_iter().collect()
+}
+
+pub(crate) fn put(name: &str, body: &str) -> Write {
+    Write::put(key(name), Bytes::copy_from_slice(body.as_bytes()))
+}
+
+/// A tombstone, whatever there is.
+pub(crate) fn remove(name: &str) -> Write {
+    Write {
+        body: None,
+        ..put(name, "")
+    }
+}
+
+/// Appends writes that have no condition; returns the records that they became.
+pub(crate) async fn append(journal: &dyn Journal, writes: &[Write]) -> Vec<Record> {
+    let appended = appended(journal.append(writes).await).unwrap();
+    assert_eq!(appended.len(), writes.len());
+    let records = writes
+        .iter()
+        .zip(appended)
+        .map(|(write, appended)| match appended {
+            Appended::At(version) => write.at(version),
+            other => panic!("{other:?}"),
+        });
+    records.collect()
 }
 
 /// A journal on `redis` whose clean entries stay for `clean`, and which drains

@@ -7,8 +7,8 @@ use test_support::own_servers::{AppendFsync, OwnServer};
 use test_support::servers::redis_url;
 
 use crate::drainer::{Drainer, LASTING, assert_they_share};
-use crate::redis_process::{command, names_in_one_shard, put};
-use crate::suite::{appended, new_identity};
+use crate::redis_process::{command, names_in_one_shard};
+use crate::suite::{appended, new_identity, put};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_holder_is_called_when_another_appends_to_its_empty_shard() {

@@ -11,8 +11,8 @@ use cache_core::redis::Redis;
 use cache_core::version::Version;
 use test_support::own_servers::{AppendFsync, OwnServer};
 
-use crate::redis_process::{Crashed, LONG, command, put};
-use crate::suite::{connect_to, key, new_identity, value, version};
+use crate::redis_process::{Crashed, LONG, command};
+use crate::suite::{connect_to, key, new_identity, put, value, version};
 
 pub(crate) async fn open(
     redis: Arc<Redis>,

@@ -6,8 +6,8 @@ use cache_core::journal::Journal;
 use cache_core::version::Version;
 use test_support::own_servers::{AppendFsync, OwnServer};
 
-use crate::redis_process::{Process, command, put};
-use crate::suite::{eventually, new_identity};
+use crate::redis_process::{Process, command};
+use crate::suite::{eventually, new_identity, put};
 
 async fn replicate(replica: &OwnServer, master: &OwnServer) {
     let port = master.port().to_string();

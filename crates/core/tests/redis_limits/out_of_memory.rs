@@ -15,8 +15,8 @@ use cache_core::shard::Shard;
 use cache_core::version::Version;
 use test_support::own_servers::{AppendFsync, OwnServer};
 
-use crate::redis_process::{Crashed, Process, a_name_in_each_shard, command, name_of, put, remove};
-use crate::suite::{appended, key, value, version};
+use crate::redis_process::{Crashed, Process, a_name_in_each_shard, command, name_of};
+use crate::suite::{appended, key, put, remove, value, version};
 
 /// Less than an empty server takes.
 const NOTHING: &str = "100kb";

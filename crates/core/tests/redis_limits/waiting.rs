@@ -10,8 +10,8 @@ use deadpool_redis::redis::Value;
 use test_support::own_servers::{AppendFsync, OwnServer};
 
 use crate::eviction::open;
-use crate::redis_process::{Process, a_name_in_each_shard, command, put};
-use crate::suite::{connect_to, eventually, new_identity};
+use crate::redis_process::{Process, a_name_in_each_shard, command};
+use crate::suite::{connect_to, eventually, new_identity, put};
 
 const TIMEOUT: Duration = Duration::from_millis(300);
 /// Longer than a replica that answers takes.

@@ -13,8 +13,8 @@ use cache_core::redis::Redis;
 use cache_core::version::Version;
 use test_support::own_servers::{AppendFsync, OwnServer};
 
-use crate::redis_process::{Crashed, Process, Stored, keys, put, remove};
-use crate::suite::{key, new_identity, tombstone, value, version};
+use crate::redis_process::{Crashed, Process, Stored, keys};
+use crate::suite::{key, new_identity, put, remove, tombstone, value, version};
 
 fn refused(record: &Record) -> DeadLetter {
     DeadLetter {

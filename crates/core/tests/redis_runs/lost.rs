@@ -7,7 +7,8 @@ use cache_core::journal::Journal;
 use cache_core::record::Write;
 use cache_core::version::Version;
 
-use crate::redis_process::{Crashed, put};
+use crate::redis_process::Crashed;
+use crate::suite::put;
 
 fn writes(count: usize) -> Vec<Write> {
     (0..count)

@@ -15,8 +15,8 @@ use cache_core::seed::StoredVersions;
 use cache_core::version::Version;
 use tokio::sync::Semaphore;
 
-use crate::redis_process::{Crashed, LIFETIMES, Process, Stored, put};
-use crate::suite::{eventually, key};
+use crate::redis_process::{Crashed, LIFETIMES, Process, Stored};
+use crate::suite::{eventually, key, put};
 
 /// A database that goes away when it is asked about keys for the n-th time.
 pub(crate) struct FailsAt {

@@ -4,8 +4,8 @@ use cache_core::cache::Cache;
 use cache_core::journal::Journal;
 use cache_core::version::Version;
 
-use crate::redis_process::{Crashed, Process, Stored, a_name_in_each_shard, command, put};
-use crate::suite::{ahead_of_the_clock, key, version};
+use crate::redis_process::{Crashed, Process, Stored, a_name_in_each_shard, command};
+use crate::suite::{ahead_of_the_clock, key, put, version};
 
 async fn issue(process: &Process) -> Vec<Version> {
     let names = a_name_in_each_shard(&*process.journal);

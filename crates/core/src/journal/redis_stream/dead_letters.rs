@@ -1,6 +1,5 @@
 //! Dead letters beside the streams, a hash a shard.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
@@ -9,53 +8,41 @@ use deadpool_redis::redis::{Script, cmd};
 use crate::dead_letter::{DeadLetter, NOT_A_KEY};
 use crate::error::{Part, Result};
 use crate::record::{Key, Record};
-use crate::redis::{Call, Redis, StreamEntry, dead_letter, encode_version, parse_entry, parse_id};
+use crate::redis::{Call, Redis, Walk, dead_letter, encode_version, parse_entry, parse_id};
 use crate::shard::Shard;
 use crate::version::Version;
 
 static SET_ASIDE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("set_aside.lua")));
 static FORGET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("forget.lua")));
 
-/// Entries that are looked at in one round trip.
-const BATCH_MAX: usize = 1_000;
 /// Why an entry that cannot be understood is a dead letter.
 const UNDECODABLE: &str = "the entry of the journal has no known form";
 
 pub(super) async fn keep(redis: &Redis, shard: Shard, letter: &DeadLetter) -> Result<()> {
     let mut link = redis.link(Part::Journal).await?;
+    link.script(set_aside(redis, shard, letter)).await
+}
+
+fn set_aside(redis: &Redis, shard: Shard, letter: &DeadLetter) -> Call<'static> {
     let names = vec![redis.keyspace.dead(shard), redis.keyspace.journal(shard)];
     let mut call = Call::new(&SET_ASIDE, names);
     call.arg(letter.record.key.as_str())
         .arg(dead_letter::encode(letter));
-    link.script(call).await
+    call
 }
 
 pub(super) async fn keep_undecodable(redis: &Redis, shard: Shard) -> Result<u64> {
     let mut link = redis.link(Part::Journal).await?;
-    let stream = redis.keyspace.journal(shard);
+    let mut walk = Walk::new(redis.keyspace.journal(shard), "-".to_owned());
     let mut kept = 0;
-    let mut after = "-".to_owned();
     loop {
-        let mut range = cmd("XRANGE");
-        range
-            .arg(&stream)
-            .arg(&after)
-            .arg("+")
-            .arg("COUNT")
-            .arg(BATCH_MAX);
-        let entries: Vec<StreamEntry> = link.command(&range).await?;
-        let Some((last, _)) = entries.last() else {
+        let entries = walk.next(&mut link).await?;
+        if entries.is_empty() {
             return Ok(kept);
-        };
-        after = format!("({}", String::from_utf8_lossy(last));
-        for entry in entries.iter().filter(|entry| parse_entry(entry).is_none()) {
-            let (id, fields) = entry;
-            let letter = undecodable(shard, id, fields);
-            let names = vec![redis.keyspace.dead(shard), stream.clone()];
-            let mut call = Call::new(&SET_ASIDE, names);
-            call.arg(letter.record.key.as_str())
-                .arg(dead_letter::encode(&letter))
-                .arg(&id[..]);
+        }
+        for (id, fields) in entries.iter().filter(|entry| parse_entry(entry).is_none()) {
+            let mut call = set_aside(redis, shard, &undecodable(shard, id, fields));
+            call.arg(&id[..]);
             link.script::<()>(call).await?;
             kept += 1;
         }
@@ -80,13 +67,8 @@ pub(super) async fn list(redis: &Redis, max: usize) -> Result<Vec<DeadLetter>> {
     let mut link = redis.link(Part::Journal).await?;
     let mut letters = Vec::new();
     for shard in (0..redis.keyspace.shards()).map(Shard) {
-        let held: HashMap<Bytes, Bytes> = link
-            .command(cmd("HGETALL").arg(redis.keyspace.dead(shard)))
-            .await?;
-        letters.extend(
-            held.iter()
-                .filter_map(|(key, value)| dead_letter::parse(key, value)),
-        );
+        let dead = redis.keyspace.dead(shard);
+        letters.extend(dead_letter::all(&mut link, &dead).await?);
     }
     letters.sort_unstable_by(|one, other| one.record.key.cmp(&other.record.key));
     letters.truncate(max);
