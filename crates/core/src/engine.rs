@@ -54,8 +54,12 @@ pub enum Source {
         /// Whether it does.
         stored: bool,
     },
+    /// The database, once for several who asked at the same time.
+    Collapsed,
     /// The database, since a write of the key was in flight.
     InDoubt,
+    /// The database, since the cache is away.
+    Bypass,
 }
 
 /// The answer to a read.
@@ -77,12 +81,17 @@ pub struct Health {
     pub journal: Option<PartHealth>,
     /// The database.
     pub database: PartHealth,
+    /// Whether the cache is done without while it is away.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub bypassed: bool,
 }
 
 impl Health {
     /// Whether all the parts are up.
     pub fn up(&self) -> bool {
-        self.cache.up && self.database.up && self.journal.as_ref().is_none_or(|journal| journal.up)
+        (self.cache.up || self.bypassed)
+            && self.database.up
+            && self.journal.as_ref().is_none_or(|journal| journal.up)
     }
 }
 

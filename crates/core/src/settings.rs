@@ -84,6 +84,16 @@ pub enum JournalSync {
     Fsync,
 }
 
+/// What write-through does while its cache is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CacheAway {
+    /// Goes on against the database alone.
+    Bypass,
+    /// Answers that it is unavailable.
+    Refuse,
+}
+
 /// All settings of a service.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -131,6 +141,12 @@ pub struct Settings {
     pub cache_absent_ttl: Duration,
     /// Bound of the memory cache.
     pub cache_capacity_bytes: u64,
+    /// What to do while the cache is away (write-through).
+    pub cache_away: CacheAway,
+    /// How long the cache is trusted while the database is away (write-through).
+    pub cache_lease: Duration,
+    /// Most group commits under way; 0 = as the database likes it (write-through).
+    pub commit_lanes: usize,
     /// When Redis counts as away.
     pub redis_timeout: Duration,
     /// Most database connections.
@@ -210,6 +226,12 @@ struct Raw {
     cache_ttl_s: u64,
     cache_absent_ttl_s: u64,
     cache_capacity_mb: u64,
+    #[serde(default = "bypass")]
+    cache_away: CacheAway,
+    #[serde(default)]
+    cache_lease_ms: u64,
+    #[serde(default)]
+    commit_lanes: usize,
     redis_timeout_ms: u64,
     database_pool_max: usize,
     database_timeout_ms: u64,
@@ -218,6 +240,10 @@ struct Raw {
     http_workers: usize,
     log: String,
     log_format: LogFormat,
+}
+
+fn bypass() -> CacheAway {
+    CacheAway::Bypass
 }
 
 fn fsync() -> JournalSync {
@@ -365,7 +391,10 @@ fn check_type(setting: &Setting, merged: &config::Config) -> Result<(), BadSetti
         "JOURNAL_SYNC" if merged.get::<JournalSync>(&key).is_err() => "must be fsync or os",
         "LOG_FORMAT" if merged.get::<LogFormat>(&key).is_err() => "must be text or json",
         "REDIS_WAIT_FSYNC" if merged.get::<YesOrNo>(&key).is_err() => "must be yes or no",
-        "LISTEN" | "JOURNAL_SYNC" | "LOG_FORMAT" | "REDIS_WAIT_FSYNC" => return Ok(()),
+        "CACHE_AWAY" if merged.get::<CacheAway>(&key).is_err() => "must be bypass or refuse",
+        "LISTEN" | "JOURNAL_SYNC" | "LOG_FORMAT" | "REDIS_WAIT_FSYNC" | "CACHE_AWAY" => {
+            return Ok(());
+        }
         "DATABASE_URL" | "CACHE_URL" | "JOURNAL_URL" | "LOG" => match merged.get(&key) {
             Ok(config::Value {
                 kind: config::ValueKind::String(_),
@@ -374,9 +403,14 @@ fn check_type(setting: &Setting, merged: &config::Config) -> Result<(), BadSetti
             _ => "must be a text",
         },
         _ => {
-            let may_be_none = ["HTTP_WORKERS", "DRAIN_LINGER_MS", "REDIS_WAIT_REPLICAS"];
+            let may_be_none = [
+                "HTTP_WORKERS",
+                "DRAIN_LINGER_MS",
+                "REDIS_WAIT_REPLICAS",
+                "COMMIT_LANES",
+            ];
             let min = match setting.key {
-                "LEASE_MS" => LEASE_MIN_MS,
+                "LEASE_MS" | "CACHE_LEASE_MS" => LEASE_MIN_MS,
                 key => u64::from(!may_be_none.contains(&key)),
             };
             let max = if ["BATCH_MAX", "DRAIN_BATCH_MAX"].contains(&setting.key) {
@@ -454,6 +488,9 @@ fn finish(service: Service, raw: Raw) -> Result<Settings, BadSetting> {
         cache_ttl: Duration::from_secs(raw.cache_ttl_s),
         cache_absent_ttl: Duration::from_secs(raw.cache_absent_ttl_s),
         cache_capacity_bytes: raw.cache_capacity_mb.saturating_mul(1 << 20),
+        cache_away: raw.cache_away,
+        cache_lease: Duration::from_millis(raw.cache_lease_ms),
+        commit_lanes: raw.commit_lanes,
         redis_timeout: Duration::from_millis(raw.redis_timeout_ms),
         database_pool_max: raw.database_pool_max,
         database_timeout: Duration::from_millis(raw.database_timeout_ms),

@@ -162,6 +162,10 @@ impl Problem {
                 "the journal is full; nothing was written",
                 retry_after.as_secs().max(1),
             ),
+            Error::Fenced => Problem::unavailable(
+                "the cache is being left or used again; nothing was written",
+                1,
+            ),
             Error::Undecided => Problem::unavailable(
                 "another write of this name is in flight; nothing was written",
                 1,

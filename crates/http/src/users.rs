@@ -173,14 +173,21 @@ fn etag(version: Version) -> String {
 
 /// RFC 9211.
 fn cache_status(service: Service, read: &Read) -> &'static str {
-    match (service, read.source) {
-        (Service::WriteThrough, Source::Hit) => "write-through; hit",
-        (Service::WriteThrough, Source::Miss { stored: true }) => "write-through; fwd=miss; stored",
-        (Service::WriteThrough, Source::Miss { stored: false }) => "write-through; fwd=miss",
-        (Service::WriteThrough, Source::InDoubt) => "write-through; fwd=bypass; detail=in-doubt",
-        (Service::WriteBehind, Source::Hit) => "write-behind; hit",
-        (Service::WriteBehind, Source::Miss { stored: true }) => "write-behind; fwd=miss; stored",
-        (Service::WriteBehind, Source::Miss { stored: false }) => "write-behind; fwd=miss",
-        (Service::WriteBehind, Source::InDoubt) => "write-behind; fwd=bypass; detail=in-doubt",
+    // Written out, so that no text is made for each answer.
+    macro_rules! by {
+        ($service:literal) => {
+            match read.source {
+                Source::Hit => concat!($service, "; hit"),
+                Source::Miss { stored: true } => concat!($service, "; fwd=miss; stored"),
+                Source::Miss { stored: false } => concat!($service, "; fwd=miss"),
+                Source::Collapsed => concat!($service, "; fwd=miss; collapsed"),
+                Source::InDoubt => concat!($service, "; fwd=bypass; detail=in-doubt"),
+                Source::Bypass => concat!($service, "; fwd=bypass; detail=bypass"),
+            }
+        };
+    }
+    match service {
+        Service::WriteThrough => by!("write-through"),
+        Service::WriteBehind => by!("write-behind"),
     }
 }

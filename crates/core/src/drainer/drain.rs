@@ -82,7 +82,14 @@ impl Drain {
         };
         let (entries, through) = (records.len(), last.version);
         let started = Instant::now();
-        let Applied { rows, refused } = apply(&*self.store, &records).await?;
+        let Applied {
+            rows,
+            refused,
+            failed,
+        } = apply(&*self.store, &records, None).await;
+        if let Some(error) = failed {
+            return Err(error);
+        }
         let flushed: Vec<(Key, Version)> =
             rows.into_iter().map(|row| (row.key, row.version)).collect();
         for (record, reason) in refused {
