@@ -81,15 +81,26 @@ pub struct Health {
     pub journal: Option<PartHealth>,
     /// The database.
     pub database: PartHealth,
-    /// Whether the cache is done without while it is away.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub bypassed: bool,
+    /// How the cache is done without.
+    #[serde(skip)]
+    pub bypass: Bypass,
+}
+
+/// Whether an engine does without its cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bypass {
+    /// It cannot.
+    Never,
+    /// It does when it has to.
+    Possible,
+    /// It does now, since it or another process has to.
+    Now,
 }
 
 impl Health {
-    /// Whether all the parts are up.
+    /// Whether all the parts are up that cannot be done without.
     pub fn up(&self) -> bool {
-        (self.cache.up || self.bypassed)
+        (self.cache.up || self.bypass != Bypass::Never)
             && self.database.up
             && self.journal.as_ref().is_none_or(|journal| journal.up)
     }

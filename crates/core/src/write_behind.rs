@@ -18,7 +18,7 @@ use crate::barrier::Barrier;
 use crate::cache::Cache;
 use crate::dead_letter::DeadLetter;
 use crate::drainer::{Drainer, DrainerSettings};
-use crate::engine::{Durability, Engine, Health, Outcome, Read};
+use crate::engine::{Bypass, Durability, Engine, Health, Outcome, Read};
 use crate::error::{Error, Part, Result};
 use crate::group_commit::{GroupCommit, GroupCommitBounds, Runs};
 use crate::journal::{Appended, Journal, ShardStats};
@@ -302,7 +302,7 @@ impl Engine for WriteBehind {
             cache,
             journal: Some(journal),
             database,
-            bypassed: false,
+            bypass: Bypass::Never,
         }
     }
 

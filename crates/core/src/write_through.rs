@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::access::{Access, Standing};
 use crate::cache::Cache;
-use crate::engine::{Engine, Health, Outcome, Read};
+use crate::engine::{Bypass, Engine, Health, Outcome, Read};
 use crate::error::{Error, Part, Result};
 use crate::group_commit::{GroupCommit, GroupCommitBounds, Runs};
 use crate::read_through::ReadThrough;
@@ -130,7 +130,11 @@ impl Engine for WriteThrough {
             cache,
             journal: None,
             database,
-            bypassed: matches!(self.access.standing(), Standing::Bypasses(_)),
+            bypass: match (self.access.standing(), self.access.past()) {
+                (Standing::Bypasses(_), _) => Bypass::Now,
+                (_, Ok(())) => Bypass::Possible,
+                (_, Err(_)) => Bypass::Never,
+            },
         }
     }
 

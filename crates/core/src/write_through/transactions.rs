@@ -114,12 +114,12 @@ fn is_of_the_cache(error: &Error) -> bool {
 
 /// One line and one count for all that failed in a batch.
 fn report(answers: &[Option<Result<Outcome>>]) {
-    let failed = answers.iter().filter_map(|answer| match answer {
+    let mut failed = answers.iter().filter_map(|answer| match answer {
         Some(Err(error)) if !matches!(error, Error::Refused { .. }) => Some(error),
         _ => None,
     });
     let writes = failed.clone().count();
-    if let Some(error) = failed.last() {
+    if let Some(error) = failed.next_back() {
         telemetry::failed("write-through", error);
         tracing::warn!(%error, writes, "writes failed");
     }
