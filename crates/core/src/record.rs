@@ -96,21 +96,32 @@ pub fn newest_per_key(records: impl IntoIterator<Item = Record>) -> Vec<Record> 
     newest
 }
 
-/// What must hold for a write to take place, judged in the order of versions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What must hold for a write to take place, judged in the order of versions
+/// (the preconditions of RFC 9110, section 13.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// Nothing.
     Always,
     /// The key has a value, not a tombstone or nothing.
     Exists,
+    /// The key has no value: a tombstone, or it was never written.
+    Absent,
+    /// The key has a value, and its version is one of these.
+    Is(Arc<[Version]>),
+    /// The key has no value, or its version is none of these.
+    IsNot(Arc<[Version]>),
 }
 
 impl Condition {
     /// Whether the condition holds when the key's current record is `current`.
-    pub fn holds(self, current: &Record) -> bool {
+    pub fn holds(&self, current: &Record) -> bool {
+        let exists = current.body.is_some();
         match self {
             Condition::Always => true,
-            Condition::Exists => current.body.is_some(),
+            Condition::Exists => exists,
+            Condition::Absent => !exists,
+            Condition::Is(versions) => exists && versions.contains(&current.version),
+            Condition::IsNot(versions) => !exists || !versions.contains(&current.version),
         }
     }
 }

@@ -228,7 +228,9 @@ fn judge(batch: &[Write], mut current: HashMap<Key, Record>) -> Vec<bool> {
         };
         let holds = write.condition.holds(current);
         if holds {
-            *current = write.at(Version::ZERO);
+            // Not issued yet, and so none that a condition can know of. (Zero is
+            // that of a row which no service has written.)
+            *current = write.at(Version::MAX);
         }
         holds
     });
