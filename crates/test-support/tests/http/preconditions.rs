@@ -22,6 +22,7 @@ checks!(preconditions:
     of_creations_that_race_one_takes_place,
     creations_and_deletes_that_race_take_turns,
     a_delete_and_a_write_of_one_version_never_both_take_place,
+    of_deletes_of_another_version_that_race_one_takes_place,
 );
 
 /// How a write is called, and the status of one that takes place.
@@ -396,9 +397,12 @@ struct Step {
 /// Adds 1 to the age of `name` until it is `most`, each time upon what was read. Returns what took place.
 fn increment(api: &Api, name: &str, most: u64) -> Vec<Step> {
     let mut steps = Vec::new();
+    let mut missed = None;
     loop {
         let read = api.get(name);
         assert_eq!(read.status, 200, "{}", shown(&read));
+        // Or this would not end.
+        assert_ne!(Some(version(&read)), missed, "failed upon what there is");
         let age = read.json()["age"].as_u64().unwrap();
         if age >= most {
             return steps;
@@ -413,6 +417,7 @@ fn increment(api: &Api, name: &str, most: u64) -> Vec<Step> {
             }),
             412 => {
                 expect_problem(&answer, 412);
+                missed = Some(version(&read));
             }
             _ => panic!("{}", shown(&answer)),
         }
@@ -534,6 +539,23 @@ pub(crate) fn a_delete_and_a_write_of_one_version_never_both_take_place(turn: &T
         match won.status {
             204 => assert_eq!(read.status, 404),
             _ => assert_eq!(version(&read), version(won)),
+        }
+    }
+}
+
+pub(crate) fn of_deletes_of_another_version_that_race_one_takes_place(turn: &Turn) {
+    let api = turn.shared();
+    for _ in 0..20 {
+        let name = own_name("another");
+        let (_, older) = Before::There.make(&api, &name);
+        let tag = format!("\"{older}\"");
+        let answers = race(8, |_| {
+            call(&api, Call::Delete, &name, 0, &[("If-None-Match", &tag)])
+        });
+        let done = |answer: &&Response| answer.status == 204;
+        assert_eq!(answers.iter().filter(done).count(), 1);
+        for answer in answers.iter().filter(|answer| !done(answer)) {
+            expect_problem(answer, 404);
         }
     }
 }
