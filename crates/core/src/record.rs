@@ -213,6 +213,40 @@ mod tests {
     }
 
     #[test]
+    fn a_condition_holds_for_what_it_names() {
+        let key = || Key::from("a");
+        let seven = Version::new(7).unwrap();
+        let there = Write::put(key(), Bytes::from("x")).at(seven);
+        let gone = Write::delete(key()).at(seven);
+        let never = Record::absent(key());
+        let unversioned = Write::put(key(), Bytes::from("x")).at(Version::ZERO);
+        let versions = |numbers: &[u64]| numbers.iter().copied().filter_map(Version::new).collect();
+        let is = |numbers: &[u64]| Condition::Is(versions(numbers));
+        let is_not = |numbers: &[u64]| Condition::IsNot(versions(numbers));
+        for (condition, expected) in [
+            (Condition::Always, [true, true, true, true]),
+            (Condition::Exists, [true, false, false, true]),
+            (Condition::Absent, [false, true, true, false]),
+            (is(&[]), [false, false, false, false]),
+            (is(&[7]), [true, false, false, false]),
+            (is(&[8, 7, 6]), [true, false, false, false]),
+            (is(&[0]), [false, false, false, true]),
+            (is_not(&[]), [true, true, true, true]),
+            (is_not(&[7]), [false, true, true, true]),
+            (is_not(&[8, 7, 6]), [false, true, true, true]),
+            (is_not(&[0]), [true, true, true, false]),
+        ] {
+            for (record, expected) in [&there, &gone, &never, &unversioned].iter().zip(expected) {
+                assert_eq!(
+                    condition.holds(record),
+                    expected,
+                    "{condition:?} {record:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn debug_shows_neither_key_nor_body() {
         let record = Write::put(Key::from("Jane"), Bytes::from("secret")).at(Version::ZERO);
         let shown = format!("{record:?} {:?}", record.key);

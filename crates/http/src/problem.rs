@@ -101,6 +101,14 @@ impl Problem {
         Problem::new(StatusCode::NOT_FOUND, "there is no user of this name")
     }
 
+    /// `412`: the user is not as the request's headers want it.
+    pub fn precondition_failed() -> Problem {
+        Problem::new(
+            StatusCode::PRECONDITION_FAILED,
+            "what If-Match or If-None-Match asks for does not hold; nothing was done",
+        )
+    }
+
     /// `405` with the methods that the resource has, as a list.
     pub fn method_not_allowed(allow: &'static str) -> Problem {
         let detail = format!("this resource takes {allow}");

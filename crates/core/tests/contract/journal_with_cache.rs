@@ -14,9 +14,10 @@ use cache_core::redis::Redis;
 use cache_core::version::Version;
 use test_support::servers::redis_url;
 
+use crate::conditional_appends::{self, NAMES};
 use crate::suite::{
-    ahead_of_the_clock, appended, connect_to_redis, eventually, issued, key, new_identity,
-    redis_stream_journal, tombstone, value, version,
+    ahead_of_the_clock, appended, connect_to_redis, eventually, for_random, issued, key,
+    new_identity, redis_stream_journal, tombstone, value, version,
 };
 use crate::{acknowledge, append, names_in_one_shard, put, remove};
 
@@ -274,6 +275,18 @@ pub(crate) async fn writes_of_one_batch_are_judged_one_upon_the_other(with_cache
     assert_eq!(lookup, Lookup::Hit(expected[3].clone()));
     let lookup = cache.get(&key("new")).await.unwrap();
     assert_eq!(lookup, Lookup::Hit(tombstone(&key("new"), deleted)));
+}
+
+pub(crate) async fn any_conditions_are_judged_one_upon_the_other(with_cache: WithCache) {
+    for_random(60, conditional_appends::batches(), async |batches| {
+        let (journal, cache) = with_cache.open().await;
+        let (_, names) = names_in_one_shard(&*journal, NAMES);
+        for record in conditional_appends::before(&names) {
+            fill(&*cache, &record).await;
+        }
+        conditional_appends::run(&*journal, &names, batches).await;
+    })
+    .await;
 }
 
 pub(crate) async fn a_failed_condition_holds_up_no_other_write(with_cache: WithCache) {
