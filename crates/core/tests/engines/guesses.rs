@@ -95,12 +95,11 @@ async fn what_write_behind_writes_is_upon_what_was_asked_for(place: Place) {
     race(&*parts.store, engine, row, 4).await;
 }
 
-/// Without guesses.
 async fn what_write_through_writes_is_upon_what_was_asked_for(place: Place) {
     let parts = place.open().await;
     let row = row(&*parts.store).await;
     let engine = parts.write_through().await;
-    race(&*parts.store, engine, row, 0).await;
+    race(&*parts.store, engine, row, 4).await;
 }
 
 in_each_place! {

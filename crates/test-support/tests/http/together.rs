@@ -145,13 +145,27 @@ fn what_one_replica_acknowledges_every_replica_reads() {
     }
 }
 
-#[test]
-fn of_increments_through_several_replicas_of_write_behind_none_is_lost() {
-    let service = Service::WriteBehind;
-    let installation = Parts::RedisMariaDb.install(service);
-    let replicas = [(); 3].map(|()| installation.start(service));
+fn expect_no_increment_lost_through(services: [Service; 3]) {
+    let installation = Parts::RedisMariaDb.install(services[0]);
+    let replicas = services.map(|service| (service, installation.start(service)));
     let apis = replicas
         .each_ref()
-        .map(|process| Api::at(service, process.base_url()));
+        .map(|(service, process)| Api::at(*service, process.base_url()));
     expect_no_increment_lost(&apis, 12, 100);
+}
+
+#[test]
+fn of_increments_through_several_replicas_of_write_behind_none_is_lost() {
+    expect_no_increment_lost_through([Service::WriteBehind; 3]);
+}
+
+#[test]
+fn of_increments_through_several_replicas_of_write_through_none_is_lost() {
+    expect_no_increment_lost_through([Service::WriteThrough; 3]);
+}
+
+#[test]
+fn of_increments_through_both_services_none_is_lost() {
+    let [write_through, write_behind] = Service::all();
+    expect_no_increment_lost_through([write_through, write_behind, write_through]);
 }
