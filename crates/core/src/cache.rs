@@ -129,7 +129,7 @@ pub trait Cache: Debug + Send + Sync + 'static {
     /// place, and never will; a doubt that was there before comes back.
     async fn withdraw(&self, writes: &[Withdrawn]) -> Result<()>;
 
-    /// Holds records that the database has committed, unless something newer
+    /// Holds records that the database has committed, one a key, unless something newer
     /// is held, and ends the doubt that their versions began. Where nothing is
     /// held any more, not even that doubt, nothing is put: a newer write may
     /// have settled and been forgotten meanwhile.

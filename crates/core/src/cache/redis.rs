@@ -21,6 +21,13 @@ use crate::seed::StoredVersions;
 use crate::shard::Shard;
 use crate::version::Version;
 
+/// Most entries in one call of a script that reads all of them at once, which
+/// Lua's stack bounds.
+const ENTRIES_MAX: usize = 2_000;
+
+/// Items of one shard, with their places among all.
+type InShard<'a, T> = (Shard, Vec<(usize, &'a T)>);
+
 static BEGIN_FILL: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
         include_str!("../redis/unseeded.lua"),
@@ -98,6 +105,31 @@ impl RedisCache {
                 .push((place, item));
         }
         shards
+    }
+
+    /// The items by shard, in as many groups as there must be calls of a script
+    /// that knows several shards. (On a Redis Cluster that would be one a shard.)
+    fn in_calls<'a, T>(
+        &self,
+        items: &'a [T],
+        key: impl Fn(&T) -> &Key,
+    ) -> Vec<Vec<InShard<'a, T>>> {
+        let mut calls = Vec::new();
+        let (mut call, mut entries) = (Vec::new(), 0);
+        for (shard, items) in self.by_shard(items, key) {
+            for items in items.chunks(ENTRIES_MAX) {
+                if entries + items.len() > ENTRIES_MAX {
+                    calls.push(std::mem::take(&mut call));
+                    entries = 0;
+                }
+                entries += items.len();
+                call.push((shard, items.to_vec()));
+            }
+        }
+        if !call.is_empty() {
+            calls.push(call);
+        }
+        calls
     }
 
     fn lookup(key: &Key, value: Option<Bytes>) -> Result<Lookup> {
@@ -208,20 +240,26 @@ impl Cache for RedisCache {
     }
 
     async fn begin_write(&self, keys: &[Key]) -> Result<Vec<Begun>> {
-        let shards = self.by_shard(keys, |key| key);
+        let calls = self.in_calls(keys, |key| key);
         let begin = |mut link: Link| {
             let names = link.keys.clone();
-            let calls: Vec<Call> = shards
+            let mut name = String::new();
+            let calls: Vec<Call> = calls
                 .iter()
-                .map(|(shard, keys)| {
-                    let mut call = Call::begin(&BEGIN_WRITE, keys.len() + 1);
-                    call.arg(names.clock(*shard));
-                    let mut name = String::new();
-                    for (_, key) in keys {
-                        names.write_entry(*shard, key, &mut name);
-                        call.arg(&name);
+                .map(|shards| {
+                    let entries: usize = shards.iter().map(|(_, keys)| keys.len()).sum();
+                    let mut call = Call::begin(&BEGIN_WRITE, shards.len() + entries);
+                    for (shard, keys) in shards {
+                        call.arg(names.clock(*shard));
+                        for (_, key) in keys {
+                            names.write_entry(*shard, key, &mut name);
+                            call.arg(&name);
+                        }
                     }
                     call.arg(milliseconds(self.lifetimes.in_doubt));
+                    for (_, keys) in shards {
+                        call.arg(keys.len());
+                    }
                     call
                 })
                 .collect();
@@ -229,19 +267,17 @@ impl Cache for RedisCache {
         };
         // What was issued before a connection ended is never used.
         let answers: Vec<Vec<Value>> = self.redis.ask(Over::Shared, Part::Cache, begin).await?;
+        let none = || Error::unavailable(Part::Cache, "the server issued no version");
         let mut begun: Vec<Option<Begun>> = vec![None; keys.len()];
-        for (keys, answer) in shards.values().zip(answers) {
-            let issued = begun::parse(keys.iter().map(|(_, key)| *key), answer);
-            let issued = issued
-                .ok_or_else(|| Error::unavailable(Part::Cache, "the server issued no version"))?;
-            for ((place, _), issued) in keys.iter().zip(issued) {
-                if let Some(begun) = begun.get_mut(*place) {
+        for (shards, answer) in calls.iter().zip(answers) {
+            for (place, issued) in begun::parse(shards, answer).ok_or_else(none)? {
+                if let Some(begun) = begun.get_mut(place) {
                     *begun = Some(issued);
                 }
             }
         }
         let begun: Option<Vec<Begun>> = begun.into_iter().collect();
-        begun.ok_or_else(|| Error::unavailable(Part::Cache, "the server issued no version"))
+        begun.ok_or_else(none)
     }
 
     async fn withdraw(&self, writes: &[Withdrawn]) -> Result<()> {
@@ -265,20 +301,20 @@ impl Cache for RedisCache {
     }
 
     async fn settle(&self, records: &[Record]) -> Result<()> {
-        let shards = self.by_shard(records, |record| &record.key);
         let settle = |mut link: Link| {
             let names = link.keys.clone();
-            let calls: Vec<Call> = shards
-                .iter()
-                .map(|(shard, records)| {
+            let mut name = String::new();
+            let calls: Vec<Call> = records
+                .chunks(ENTRIES_MAX)
+                .map(|records| {
                     let mut call = Call::begin(&SETTLE, records.len());
-                    let mut name = String::new();
-                    for (_, record) in records {
-                        names.write_entry(*shard, &record.key, &mut name);
+                    for record in records {
+                        let shard = self.redis.keyspace.shard_of(&record.key);
+                        names.write_entry(shard, &record.key, &mut name);
                         call.arg(&name);
                     }
                     call.arg(milliseconds(self.lifetimes.clean));
-                    for (_, record) in records {
+                    for record in records {
                         call.arg(encode_version(record.version)).arg(body(record));
                     }
                     call

@@ -1,13 +1,11 @@
--- The version that a shard's clock issues next, from the server's own time;
--- nothing while the clock does not know the newest version in the database.
--- Scripts that call this have it put before them, and set the clock to the last
--- version that they issued.
-local function next_version(clock)
-  local last = redis.call('GET', clock)
-  if not last then
-    return nil
-  end
+-- The version that a shard's clock issues next, from the server's own time, where
+-- the clock is at `last`. Scripts that call this have it put before them, and set
+-- the clock to the last version that they issued.
+local function now()
   local time = redis.call('TIME')
-  return math.max(tonumber(time[1]) * 1000000 + tonumber(time[2]), tonumber(last) + 1)
+  return tonumber(time[1]) * 1000000 + tonumber(time[2])
+end
+local function next_version(last, now)
+  return math.max(now, tonumber(last) + 1)
 end
 

@@ -1,38 +1,65 @@
--- Issues consecutive versions to the keys, in order, and marks the keys in doubt.
--- KEYS: clock, entries. ARGV: lifetime of the mark in ms.
--- Returns the first version, then of each key of which more than a clean value
--- was held three values: its place from 1, the newest write in flight ('' =
--- none), and the dirty entry ('' = none).
-local version = next_version(KEYS[1])
-if not version then
-  return unseeded()
+-- Issues versions to keys, consecutive in each shard, and marks the keys in doubt.
+-- KEYS: of each shard its clock, then entries. ARGV: lifetime of the mark in ms,
+-- then of each shard how many entries it has here.
+-- Returns the first version of each shard, then of each key of which more than a
+-- clean value was held three values: its place among all entries from 1, the
+-- newest write in flight ('' = none), and the dirty entry ('' = none).
+local all = redis.call('MGET', unpack(KEYS))
+local answer, strange, marked = {}, {}, {}
+local at, place = 1, 0
+-- Nothing is issued in any shard unless it can be in all.
+for shard = 2, #ARGV do
+  if not all[at] then
+    return unseeded()
+  end
+  at = at + tonumber(ARGV[shard]) + 1
 end
-local answer = {string.format('%016.0f', version)}
-for i = 2, #KEYS do
-  local digits = string.format('%016.0f', version)
-  local held = redis.call('GET', KEYS[i])
-  local state = held and string.sub(held, 17, 17)
-  local doubt, dirty
-  -- A dirty value stays: only the journal has it beside this.
-  if state == 'D' then
-    doubt, dirty = '', held
-    redis.call('SET', KEYS[i], string.sub(held, 1, 16) .. 'E' .. digits .. string.sub(held, 18))
-  elseif state == 'E' then
-    doubt = string.sub(held, 18, 33)
-    dirty = string.sub(held, 1, 16) .. 'D' .. string.sub(held, 34)
-    redis.call('SETRANGE', KEYS[i], 17, digits)
-  else
-    if state == '?' then
-      doubt, dirty = string.sub(held, 1, 16), ''
+local time = now()
+at = 1
+for shard = 2, #ARGV do
+  local clock = at
+  local first = next_version(all[clock], time)
+  answer[#answer + 1] = string.format('%016.0f', first)
+  local digits
+  for i = 1, tonumber(ARGV[shard]) do
+    at = at + 1
+    place = place + 1
+    digits = string.format('%016.0f', first + i - 1)
+    local key = KEYS[at]
+    local held = marked[key] or all[at]
+    local state = held and string.sub(held, 17, 17)
+    local doubt, dirty, mark
+    -- A dirty value stays: only the journal has it beside this.
+    if state == 'D' then
+      doubt, dirty = '', held
+      mark = string.sub(held, 1, 16) .. 'E' .. digits .. string.sub(held, 18)
+      redis.call('SET', key, mark)
+    elseif state == 'E' then
+      doubt = string.sub(held, 18, 33)
+      dirty = string.sub(held, 1, 16) .. 'D' .. string.sub(held, 34)
+      mark = string.sub(held, 1, 17) .. digits .. string.sub(held, 34)
+      redis.call('SET', key, mark)
+    else
+      if state == '?' then
+        doubt, dirty = string.sub(held, 1, 16), ''
+      end
+      mark = digits .. '?'
+      redis.call('SET', key, mark, 'PX', ARGV[1])
     end
-    redis.call('SET', KEYS[i], digits .. '?', 'PX', ARGV[1])
+    -- The same key may come again.
+    marked[key] = mark
+    if doubt then
+      strange[#strange + 1] = place
+      strange[#strange + 1] = doubt
+      strange[#strange + 1] = dirty
+    end
   end
-  if doubt then
-    answer[#answer + 1] = i - 1
-    answer[#answer + 1] = doubt
-    answer[#answer + 1] = dirty
+  if digits then
+    redis.call('SET', KEYS[clock], digits)
   end
-  version = version + 1
+  at = at + 1
 end
-redis.call('SET', KEYS[1], string.format('%016.0f', version - 1))
+for i = 1, #strange do
+  answer[#answer + 1] = strange[i]
+end
 return answer

@@ -1,22 +1,24 @@
 -- Puts records that the database has committed, where nothing newer is held,
 -- and ends the doubt that their versions began.
 -- KEYS: entries. ARGV: lifetime in ms, then version and body of each.
+local all = redis.call('MGET', unpack(KEYS))
 for i = 1, #KEYS do
   local version, body = ARGV[2 * i], ARGV[2 * i + 1]
-  local held = redis.call('GET', KEYS[i])
+  local held = all[i]
   local state = held and string.sub(held, 17, 17)
   if not held or state == 'F' then
     -- The mark is lost, and a newer write may have come and gone since: nobody
     -- can tell. A reader's ticket is void.
     redis.call('DEL', KEYS[i])
   else
-    local newest = tonumber(string.sub(held, 1, 16))
-    if state == 'E' then
-      newest = math.max(newest, tonumber(string.sub(held, 18, 33)))
+    -- Versions have as many digits, so that they compare as texts.
+    local newest = string.sub(held, 1, 16)
+    if state == 'E' and string.sub(held, 18, 33) > newest then
+      newest = string.sub(held, 18, 33)
     end
     -- The mark of this very write has this very version. A version that is held
     -- clean already may be put again: it is the same.
-    if newest <= tonumber(version) then
+    if newest <= version then
       redis.call('SET', KEYS[i], version .. 'C' .. body, 'PX', ARGV[1])
     end
   end

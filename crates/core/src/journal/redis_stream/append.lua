@@ -23,10 +23,11 @@ local function holds(condition, held)
   return not listed
 end
 
-local version = next_version(KEYS[1])
-if not version then
+local last = redis.call('GET', KEYS[1])
+if not last then
   return unseeded()
 end
+local version = next_version(last, now())
 local first = string.format('%016.0f', version)
 local digits = first
 local before = redis.call('XLEN', KEYS[2])
