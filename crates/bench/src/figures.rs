@@ -6,6 +6,7 @@ use serde::Serialize;
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Figures {
     pub(crate) writes: Vec<Writes>,
+    pub(crate) singles: Vec<SingleOnce>,
     pub(crate) reads: Vec<Reads>,
     pub(crate) backlogs: Vec<Backlog>,
     pub(crate) allocations: Vec<Allocations>,
@@ -71,6 +72,23 @@ impl WritesOnce {
     /// Of what a handler that only parses can do.
     pub(crate) fn ratio(&self) -> f64 {
         self.load.per_second() / self.parse_only.per_second()
+    }
+}
+
+/// Writes to write-through-svc, one at a time.
+#[derive(Debug, Serialize)]
+pub(crate) struct SingleOnce {
+    pub(crate) load: Load,
+    /// A row by the database's own client, committed by itself.
+    pub(crate) insert_ms: f64,
+    /// The round trips to Redis that a write takes.
+    pub(crate) round_trips_ms: f64,
+}
+
+impl SingleOnce {
+    /// The mean time of a write, in what it is made of.
+    pub(crate) fn ratio(&self) -> f64 {
+        1e3 / self.load.per_second() / (self.insert_ms + self.round_trips_ms)
     }
 }
 

@@ -32,6 +32,9 @@ impl Script {
     }
 }
 
+/// How many threads make a load; each needs a connection.
+const THREADS_MAX: u32 = 2;
+
 /// How long a load lasts that comes before one that is measured.
 const WARM_UP: Duration = Duration::from_secs(1);
 
@@ -57,7 +60,8 @@ impl RunningLoad {
         let child = Command::new("wrk")
             .arg(format!("-c{connections}"))
             .arg(format!("-d{}s", duration.as_secs().max(1)))
-            .args(["-t2", "--timeout", ANSWER_MAX, "-s", script.path()])
+            .arg(format!("-t{}", connections.min(THREADS_MAX)))
+            .args(["--timeout", ANSWER_MAX, "-s", script.path()])
             .args([base_url, "--", &run, target])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -12,6 +12,7 @@ mod reads;
 mod redis_scale;
 mod report;
 mod services;
+mod single;
 mod verify;
 mod writes;
 
@@ -42,6 +43,9 @@ fn run(arguments: &Arguments) -> Result<()> {
     let mut figures = Figures::default();
     if plan.has(Section::WriteBehind) || plan.has(Section::WriteThrough) {
         figures.writes = writes::measure(&plan)?;
+    }
+    if plan.has(Section::Single) {
+        figures.singles = single::measure(&plan)?;
     }
     if plan.has(Section::Reads) {
         figures.reads = reads::measure(&plan)?;

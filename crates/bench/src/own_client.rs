@@ -26,9 +26,29 @@ pub(crate) fn rows_per_second(installation: &Installation) -> Result<f64> {
         "CREATE TABLE users LIKE `{}`.users",
         source.name()
     ));
+    Ok(rows.len() as f64 / seconds_of(&target, &sql)?)
+}
+
+/// How long `mariadb` takes for a row in a statement that commits by itself, in milliseconds.
+pub(crate) fn single_insert_ms(rows: usize) -> Result<f64> {
+    let target = TestDatabase::create();
+    target.query_rows(include_str!(
+        "../../../migrations/mysql/00000000000001_create_users/up.sql"
+    ));
+    let mut sql = String::new();
+    for number in 0..rows {
+        writeln!(
+            sql,
+            "INSERT INTO users (name, age, occupation, version) VALUES ('name {number}', 30, 'Engineer', {number});"
+        )?;
+    }
+    Ok(1e3 * seconds_of(&target, &sql)? / rows as f64)
+}
+
+/// How long `mariadb` takes for these statements.
+fn seconds_of(target: &TestDatabase, sql: &str) -> Result<f64> {
     let socket = target.query_rows("SELECT @@socket");
     let socket = socket.first().and_then(|row| row.first());
-
     let began = Instant::now();
     let mut client = Command::new("mariadb")
         .args(["--no-defaults", "--user=root", "--password=root"])
@@ -48,7 +68,7 @@ pub(crate) fn rows_per_second(installation: &Installation) -> Result<f64> {
     if !status.success() {
         return Err(format!("mariadb ended with {status}").into());
     }
-    Ok(rows.len() as f64 / seconds)
+    Ok(seconds)
 }
 
 fn statements(rows: &[Vec<String>]) -> Result<String> {

@@ -16,6 +16,8 @@ pub(crate) enum Section {
     WriteBehind,
     /// Writes to write-through-svc.
     WriteThrough,
+    /// Writes to write-through-svc, one at a time.
+    Single,
     /// Reads that the cache answers.
     Reads,
     /// Memory over a backlog, and how fast it is drained.

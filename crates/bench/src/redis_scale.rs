@@ -26,6 +26,18 @@ pub(crate) fn measure(plan: &Plan) -> Result<Vec<f64>> {
         .collect()
 }
 
+/// How long Redis takes to answer one `SET` of one client, in milliseconds.
+pub(crate) fn round_trip_ms() -> Result<f64> {
+    let url = redis_url();
+    let output = output_of(
+        Command::new("redis-benchmark")
+            .args(["-u", &url, "-t", "set", "-c", "1", "-n", "20000", "--csv"]),
+    )?;
+    let text = String::from_utf8(output.stdout)?;
+    let rate = set_per_second(&text).ok_or_else(|| format!("redis-benchmark says: {text}"))?;
+    Ok(1e3 / rate)
+}
+
 fn set_per_second(csv: &str) -> Option<f64> {
     let line = csv
         .lines()

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::figures::{Allocations, Backlog, Figures, Load, Reads, Writes, median};
+use crate::figures::{Allocations, Backlog, Figures, Load, Reads, SingleOnce, Writes, median};
 use crate::plan::Plan;
 
 /// Everything that was measured.
@@ -15,6 +15,9 @@ pub(crate) fn text(plan: &Plan, figures: &Figures) -> String {
     );
     if !figures.writes.is_empty() {
         text += &writes(&figures.writes);
+    }
+    if !figures.singles.is_empty() {
+        text += &singles(&figures.singles);
     }
     if !figures.reads.is_empty() {
         text += &reads(&figures.reads);
@@ -88,6 +91,19 @@ fn writes(rows: &[Writes]) -> String {
         "\nWrites. E, a handler that only parses and validates: {:.0}/s with 64 connections\n{}",
         median(of_parser),
         table(&header, cells)
+    )
+}
+
+fn singles(all: &[SingleOnce]) -> String {
+    let middle = |figure: fn(&SingleOnce) -> f64| median(all.iter().map(figure));
+    format!(
+        "\nOne write at a time to write-through-svc on Redis, MariaDB: {:.2} ms, p99 {:.2} ms\n  \
+         {:.2} of an INSERT by the mariadb client, {:.2} ms, and two round trips to Redis, {:.2} ms\n",
+        middle(|once| 1e3 / once.load.per_second()),
+        middle(|once| once.load.p99_ms),
+        middle(SingleOnce::ratio),
+        middle(|once| once.insert_ms),
+        middle(|once| once.round_trips_ms),
     )
 }
 
