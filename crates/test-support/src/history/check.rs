@@ -5,6 +5,7 @@ use super::operation::Operation;
 use super::reduction::counterexample;
 use super::report::Finding;
 use super::search::{Answer, search};
+use super::steps::AtFirst;
 use super::versions;
 
 /// How much may be searched.
@@ -34,7 +35,7 @@ pub fn check(operations: &[Operation], budget: Budget) -> Vec<Finding> {
         }
     };
     let mut ways = budget.ways;
-    match search(operations, &claims, &mut ways) {
+    match search(operations, &claims, AtFirst::Nothing, &mut ways) {
         Answer::Linearizable => {}
         Answer::Undecided => findings.push(Finding::Undecided),
         Answer::Violated => {

@@ -118,4 +118,12 @@ impl Operation {
         };
         Operation { outcome, ..self }
     }
+
+    /// The same operation as if it had never been.
+    pub(super) fn left_out(self) -> Operation {
+        Operation {
+            outcome: Outcome::Failed,
+            ..self
+        }
+    }
 }

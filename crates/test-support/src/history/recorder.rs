@@ -1,5 +1,6 @@
 //! The record of what many clients do at once.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -10,6 +11,7 @@ use super::operation::{Nanos, Operation, Outcome};
 #[derive(Debug)]
 pub struct Recorder {
     began: Instant,
+    forgotten_until: AtomicU64,
     names: Vec<(String, Mutex<Vec<Operation>>)>,
 }
 
@@ -18,6 +20,7 @@ impl Recorder {
     pub fn new(names: impl IntoIterator<Item = String>) -> Self {
         Recorder {
             began: Instant::now(),
+            forgotten_until: AtomicU64::new(0),
             names: names
                 .into_iter()
                 .map(|name| (name, Mutex::default()))
@@ -45,16 +48,10 @@ impl Recorder {
         self.operations_of(place).push(operation);
     }
 
-    /// Forgets what was said about operations that were invoked before an instant, as when a server has lost
-    /// what it had: from then on each of their writes may have taken place, or may still do so once, or never.
-    pub fn weaken_until(&self, instant: Nanos) {
-        for place in 0..self.count() {
-            for operation in self.operations_of(place).iter_mut() {
-                if operation.invoked < instant {
-                    *operation = operation.weakened();
-                }
-            }
-        }
+    /// Says nothing any more of what was invoked before this instant, as when a server has lost what it had:
+    /// each of those writes may have taken place, or may still do so once, or never.
+    pub fn forget(&self) {
+        self.forgotten_until.store(self.now(), Ordering::Relaxed);
     }
 
     /// How many operations there are of which something holds.
@@ -92,11 +89,25 @@ impl Recorder {
     pub fn expect_linearizable(&self) {
         let mut found = String::new();
         for place in 0..self.count() {
-            for finding in check(&self.operations_of(place), Budget::default()) {
+            for finding in check(&self.history_of(place), Budget::default()) {
                 found += &format!("\n{}: {finding}", self.name(place));
             }
         }
         assert!(found.is_empty(), "{found}");
+    }
+
+    fn history_of(&self, place: usize) -> Vec<Operation> {
+        // When all are noted: those that were under way then were invoked before, too.
+        let forgotten_until = self.forgotten_until.load(Ordering::Relaxed);
+        let operations = self.operations_of(place);
+        let history =
+            operations
+                .iter()
+                .map(|operation| match operation.invoked < forgotten_until {
+                    true => operation.weakened(),
+                    false => *operation,
+                });
+        history.collect()
     }
 
     fn operations_of(&self, place: usize) -> MutexGuard<'_, Vec<Operation>> {

@@ -1,9 +1,10 @@
 //! Of a history that is not linearizable, the few operations that show it.
 
 use super::claims::Claims;
-use super::operation::{Operation, Outcome};
+use super::operation::{Nanos, Operation, Outcome};
 use super::report::Offence;
 use super::search::{Answer, search};
+use super::steps::AtFirst;
 
 /// Up to how many writes that may take place anywhere are shown too.
 const ELSEWHERE_SHOWN_MAX: usize = 3;
@@ -14,26 +15,30 @@ const SEARCHES_MAX: u32 = 400;
 /// Weakens as many operations as can be, since what stays wrong then is not their fault, and shows those
 /// that are left, with the puts whose values they saw.
 pub(super) fn counterexample(operations: &[Operation], claims: &Claims, budget: u64) -> Offence {
-    let places = (0..operations.len()).filter(|place| operations[*place].is_strong());
-    // Those that change nothing first: a write that is weak can take the place of a read.
-    let (idle, writes): (Vec<usize>, Vec<usize>) =
-        places.partition(|place| operations[*place].weakened().outcome == Outcome::Failed);
     let mut reduction = Reduction {
         history: operations.to_vec(),
+        at_first: AtFirst::Nothing,
         claims,
         budget,
         searches_left: SEARCHES_MAX,
     };
+    reduction.cut_end();
+    reduction.cut_beginning();
+    // Those that change nothing first: a write that is weak can take the place of a read.
+    let places = (0..operations.len()).filter(|place| reduction.history[*place].is_strong());
+    let (idle, writes): (Vec<usize>, Vec<usize>) =
+        places.partition(|place| operations[*place].weakened().outcome == Outcome::Failed);
     let idle = reduction.weaken(idle);
     let writes = reduction.weaken(writes);
     // Some may have become needless.
     let idle = reduction.weaken(idle);
     let strong = [idle, writes].concat();
-    shown(operations, &reduction.history, claims, strong)
+    shown(operations, &reduction, strong)
 }
 
 struct Reduction<'a> {
     history: Vec<Operation>,
+    at_first: AtFirst,
     claims: &'a Claims,
     // For all searches together.
     budget: u64,
@@ -68,21 +73,71 @@ impl Reduction<'_> {
         for &place in places {
             weaker[place] = weaker[place].weakened();
         }
-        self.searches_left -= 1;
-        let is_wrong = search(&weaker, self.claims, &mut self.budget) == Answer::Violated;
-        if is_wrong {
+        self.stays_wrong(weaker, self.at_first)
+    }
+
+    fn stays_wrong(&mut self, weaker: Vec<Operation>, at_first: AtFirst) -> bool {
+        let Some(left) = self.searches_left.checked_sub(1) else {
+            return false;
+        };
+        self.searches_left = left;
+        let answer = search(&weaker, self.claims, at_first, &mut self.budget);
+        if answer == Answer::Violated {
             self.history = weaker;
+            self.at_first = at_first;
         }
-        is_wrong
+        answer == Answer::Violated
+    }
+
+    /// Leaves out all that came after the first instant at which it was wrong.
+    fn cut_end(&mut self) {
+        let instants = self.instants(|operation| operation.completed);
+        let (mut right, mut wrong) = (0, instants.len());
+        while right + 1 < wrong {
+            let middle = usize::midpoint(right, wrong);
+            let end = instants[middle];
+            let cut = self.history.iter().map(|operation| match operation {
+                late if late.invoked > end => late.left_out(),
+                open if open.completed > end => open.weakened(),
+                over => *over,
+            });
+            match self.stays_wrong(cut.collect(), self.at_first) {
+                true => wrong = middle,
+                false => right = middle,
+            }
+        }
+    }
+
+    /// Leaves out all that came before the last instant from which it is wrong, whatever there was then.
+    fn cut_beginning(&mut self) {
+        let instants = self.instants(|operation| operation.invoked);
+        let (mut wrong, mut right) = (0, instants.len());
+        while wrong + 1 < right {
+            let middle = usize::midpoint(wrong, right);
+            let start = instants[middle];
+            let cut = self.history.iter().map(|operation| match operation {
+                unknown if unknown.outcome == Outcome::Unknown => *unknown,
+                over if over.completed < start => over.left_out(),
+                open if open.invoked < start => open.weakened(),
+                later => *later,
+            });
+            match self.stays_wrong(cut.collect(), AtFirst::Anything) {
+                true => wrong = middle,
+                false => right = middle,
+            }
+        }
+    }
+
+    fn instants(&self, of: fn(&Operation) -> Nanos) -> Vec<Nanos> {
+        let mut instants: Vec<Nanos> = self.history.iter().map(of).collect();
+        instants.sort_unstable();
+        instants.dedup();
+        instants
     }
 }
 
-fn shown(
-    operations: &[Operation],
-    weakened: &[Operation],
-    claims: &Claims,
-    mut places: Vec<usize>,
-) -> Offence {
+fn shown(operations: &[Operation], reduction: &Reduction<'_>, mut places: Vec<usize>) -> Offence {
+    let claims = reduction.claims;
     let needed: Vec<usize> = places
         .iter()
         .flat_map(|place| {
@@ -95,15 +150,19 @@ fn shown(
     places.extend(needed);
     places.sort_unstable();
     places.dedup();
-    let is_elsewhere =
-        |place: &usize| weakened[*place].outcome == Outcome::Unknown && !places.contains(place);
+    let is_elsewhere = |place: &usize| {
+        reduction.history[*place].outcome == Outcome::Unknown && !places.contains(place)
+    };
     let elsewhere: Vec<usize> = (0..operations.len()).filter(is_elsewhere).collect();
     let mut what = "no order explains these answers".to_owned();
+    if reduction.at_first == AtFirst::Anything {
+        what += ", whatever there was before";
+    }
     if elsewhere.len() <= ELSEWHERE_SHOWN_MAX {
         places.extend(elsewhere);
     } else {
         what += &format!(
-            ", wherever after their invocations {} other writes take place, or if they never do",
+            ", nor do {} other writes that may have taken place at any time after their invocations",
             elsewhere.len()
         );
     }

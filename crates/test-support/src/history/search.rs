@@ -14,7 +14,7 @@ use super::claims::Claims;
 use super::events::{Event, in_order};
 use super::front::{Front, Way};
 use super::operation::{Nanos, Operation};
-use super::steps::{Alike, NO_DEADLINE, NOTHING, Need, Step, Steps};
+use super::steps::{Alike, AtFirst, NO_DEADLINE, Need, Step, Steps};
 
 /// How many steps with a deadline may be under way at once: the bits of [`Way::done`].
 const SLOTS: usize = u128::BITS as usize;
@@ -31,15 +31,24 @@ pub(super) enum Answer {
 }
 
 /// Searches; each way that is looked at takes one from `budget`.
-pub(super) fn search(operations: &[Operation], claims: &Claims, budget: &mut u64) -> Answer {
-    let steps = Steps::of(operations, claims);
+pub(super) fn search(
+    operations: &[Operation],
+    claims: &Claims,
+    at_first: AtFirst,
+    budget: &mut u64,
+) -> Answer {
+    let steps = Steps::of(operations, claims, at_first);
     let mut search = Search {
         steps: &steps,
-        ways: Front::from_iter([Way {
-            state: NOTHING,
-            done: 0,
-            used: [0; Alike::ALL.len()],
-        }]),
+        ways: steps
+            .at_first
+            .iter()
+            .map(|state| Way {
+                state: *state,
+                done: 0,
+                used: [0; Alike::ALL.len()],
+            })
+            .collect(),
         slots: vec![None; steps.all.len()],
         is_over: vec![false; steps.all.len()],
         at: Vec::new(),

@@ -98,10 +98,21 @@ pub(super) struct Steps {
     pub(super) last_needed: HashMap<Letter, Nanos>,
     /// By letter: the step that leaves it.
     pub(super) writer_of: HashMap<Letter, usize>,
+    /// In which states the name may be at first.
+    pub(super) at_first: Vec<Letter>,
+}
+
+/// What is known of a name when its history begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AtFirst {
+    /// That there is no value.
+    Nothing,
+    /// Nothing is known.
+    Anything,
 }
 
 impl Steps {
-    pub(super) fn of(operations: &[Operation], claims: &Claims) -> Steps {
+    pub(super) fn of(operations: &[Operation], claims: &Claims, at_first: AtFirst) -> Steps {
         let letters = letters(operations, claims);
         let letter = |value: Option<Value>| match value {
             Some(value) => letters.get(&value).copied().unwrap_or(UNSEEN),
@@ -166,14 +177,21 @@ impl Steps {
             }
         }
         let writers = all.iter().enumerate();
-        let writer_of = writers
+        let writer_of: HashMap<Letter, usize> = writers
             .filter_map(|(index, step)| Some((step.leaves?, index)))
             .filter(|(letter, _)| *letter >= FIRST_SEEN)
             .collect();
+        let written_before = (FIRST_SEEN..FIRST_SEEN + letters.len() as Letter)
+            .filter(|letter| !writer_of.contains_key(letter));
+        let at_first = match at_first {
+            AtFirst::Nothing => vec![NOTHING],
+            AtFirst::Anything => written_before.chain([NOTHING, UNSEEN]).collect(),
+        };
         Steps {
             all,
             last_needed,
             writer_of,
+            at_first,
         }
     }
 }
