@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::cache::{Cache, FillStart, Lookup};
 use crate::engine::{Read, Source};
 use crate::error::{Error, Result};
+use crate::fault;
 use crate::record::{Key, Record};
 use crate::seeder::Seeder;
 use crate::store::Store;
@@ -94,6 +95,7 @@ impl ReadThrough {
                         return Err(error);
                     }
                 };
+                fault::point("fill.loaded").await;
                 let stored = match self.cache.fill(ticket, &record).await {
                     Err(Error::Full { .. }) => false,
                     stored => stored?,

@@ -12,6 +12,7 @@ use crate::apply::{Applied, apply};
 use crate::cache::Cache;
 use crate::engine::{Durability, Engine, Health, Outcome, Read};
 use crate::error::{Error, Part, Result};
+use crate::fault;
 use crate::group_commit::{Commit, GroupCommit, GroupCommitBounds, Runs};
 use crate::read_through::ReadThrough;
 use crate::record::{Condition, Key, Record, Write};
@@ -162,7 +163,9 @@ impl Transactions {
             .zip(&versions)
             .map(|(write, version)| write.at(*version))
             .collect();
+        fault::point("write.begun").await;
         let Applied { rows, refused } = apply(&*self.store, &records).await?;
+        fault::point("write.applied").await;
         // The doubt about a name of which all was refused ends by itself.
         self.cache.settle(&rows).await?;
         let refused: HashMap<(Key, Version), Arc<str>> = refused
