@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::fault;
+use crate::membership::Epoch;
 use crate::record::{Record, newest_per_key};
 use crate::store::Store;
 
@@ -14,19 +15,32 @@ pub(crate) struct Applied {
     pub(crate) rows: Vec<Record>,
     /// The writes that it refuses, and why.
     pub(crate) refused: Vec<(Record, Arc<str>)>,
+    /// Why some of the batch is neither among these, nor replaced by one that is.
+    /// It may be in the database, unless the reason says otherwise.
+    pub(crate) failed: Option<Error>,
 }
 
 /// Applies the newest of each key. A batch that is refused is split until the
 /// record that it is refused for stands alone; of that key, the newest older
-/// write in the batch that is not refused is applied.
-///
-/// # Errors
-/// When the database cannot say: then any part of the batch may be in it.
-pub(crate) async fn apply(store: &dyn Store, records: &[Record]) -> Result<Applied> {
+/// write in the batch that is not refused is applied. With a fence, only in that
+/// epoch of the cache.
+pub(crate) async fn apply(store: &dyn Store, records: &[Record], fence: Option<Epoch>) -> Applied {
     let mut applied = Applied::default();
+    if let Err(error) = apply_into(&mut applied, store, records, fence).await {
+        applied.failed = Some(error);
+    }
+    applied
+}
+
+async fn apply_into(
+    applied: &mut Applied,
+    store: &dyn Store,
+    records: &[Record],
+    fence: Option<Epoch>,
+) -> Result<()> {
     let mut batches = vec![newest_per_key(records.iter().cloned())];
     while let Some(mut batch) = batches.pop() {
-        match store.apply(&batch).await {
+        match store.apply(&batch, fence).await {
             Ok(()) => applied.rows.extend(batch),
             Err(Error::Refused { .. }) if batch.len() > 1 => {
                 let rest = batch.split_off(batch.len() / 2);
@@ -47,7 +61,7 @@ pub(crate) async fn apply(store: &dyn Store, records: &[Record]) -> Result<Appli
             Err(error) => return Err(error),
         }
     }
-    Ok(applied)
+    Ok(())
 }
 
 /// Whether the database has something newer of the key than what it refuses:

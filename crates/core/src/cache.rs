@@ -10,6 +10,7 @@ use async_trait::async_trait;
 
 use crate::error::Result;
 use crate::health::PartHealth;
+use crate::membership::Epoch;
 use crate::record::{Key, Record};
 use crate::seed::StoredVersions;
 use crate::version::Version;
@@ -40,6 +41,28 @@ pub enum FillStart {
     Busy,
     /// The key is no longer missing.
     Found(Lookup),
+}
+
+/// A write that has begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// What it was issued.
+    pub version: Version,
+    /// What was held of the key that the database may not have yet: a dirty record.
+    pub dirty: Option<Record>,
+    /// The newest write that was in flight already.
+    pub doubt: Option<Version>,
+}
+
+/// A write that has begun and did not take place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Withdrawn {
+    /// Whose.
+    pub key: Key,
+    /// What it was issued.
+    pub version: Version,
+    /// The newest write that was in flight before it.
+    pub doubt: Option<Version>,
 }
 
 /// How long entries stay.
@@ -100,7 +123,11 @@ pub trait Cache: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`crate::error::Error::Unseeded`] before [`Cache::raise`].
-    async fn begin_write(&self, keys: &[Key]) -> Result<Vec<Version>>;
+    async fn begin_write(&self, keys: &[Key]) -> Result<Vec<Begun>>;
+
+    /// Ends the doubt about writes of which it is certain that they did not take
+    /// place, and never will; a doubt that was there before comes back.
+    async fn withdraw(&self, writes: &[Withdrawn]) -> Result<()>;
 
     /// Holds records that the database has committed, unless something newer
     /// is held, and ends the doubt that their versions began. Where nothing is
@@ -115,6 +142,18 @@ pub trait Cache: Debug + Send + Sync + 'static {
     /// Seeds the version clock: what it issues from now on is newer than all
     /// that the database has.
     async fn raise(&self, stored: &dyn StoredVersions) -> Result<()>;
+
+    /// Goes over to another epoch: nothing that was held before is held any more.
+    /// (A cache that no other process can write past has only one.)
+    fn enter(&self, _: Epoch) {}
+
+    /// Whether the cache takes writes. What it writes is gone at once.
+    ///
+    /// # Errors
+    /// When it does not.
+    async fn probe(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// Whether the cache answers. Reads only.
     async fn health(&self) -> PartHealth;

@@ -54,8 +54,12 @@ pub enum Source {
         /// Whether it does.
         stored: bool,
     },
+    /// The database, once for several who asked at the same time.
+    Collapsed,
     /// The database, since a write of the key was in flight.
     InDoubt,
+    /// The database, since the cache is away.
+    Bypass,
 }
 
 /// The answer to a read.
@@ -77,12 +81,28 @@ pub struct Health {
     pub journal: Option<PartHealth>,
     /// The database.
     pub database: PartHealth,
+    /// How the cache is done without.
+    #[serde(skip)]
+    pub bypass: Bypass,
+}
+
+/// Whether an engine does without its cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bypass {
+    /// It cannot.
+    Never,
+    /// It does when it has to.
+    Possible,
+    /// It does now, since it or another process has to.
+    Now,
 }
 
 impl Health {
-    /// Whether all the parts are up.
+    /// Whether all the parts are up that cannot be done without.
     pub fn up(&self) -> bool {
-        self.cache.up && self.database.up && self.journal.as_ref().is_none_or(|journal| journal.up)
+        (self.cache.up || self.bypass != Bypass::Never)
+            && self.database.up
+            && self.journal.as_ref().is_none_or(|journal| journal.up)
     }
 }
 

@@ -50,6 +50,10 @@ pub enum Error {
     /// database yet. The engine raises it and repeats the operation.
     #[error("the {0}'s version clock is not seeded")]
     Unseeded(Part),
+    /// The epoch of the cache that the write was to take place in has ended.
+    /// Nothing of the operation took place.
+    #[error("the epoch of the cache has ended")]
+    Fenced,
     /// The part holds something that cannot be understood.
     #[error("the {part} holds something unreadable: {reason}")]
     Corrupt {
@@ -135,6 +139,7 @@ impl Error {
         match self {
             Error::Unavailable { .. } => "unavailable",
             Error::Unseeded(_) => "unseeded",
+            Error::Fenced => "fenced",
             Error::Corrupt { .. } => "corrupt",
             Error::Refused { .. } => "refused",
             Error::Full { .. } => "full",
@@ -156,7 +161,8 @@ impl Error {
             | Error::Refused { part, .. }
             | Error::Unseeded(part) => Some(*part),
             Error::Full { .. } => Some(Part::Journal),
-            Error::NotPersisted
+            Error::Fenced
+            | Error::NotPersisted
             | Error::DeadLetter
             | Error::BadSetting { .. }
             | Error::Undecided

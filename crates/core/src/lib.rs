@@ -5,9 +5,11 @@
 //! know the traits [`cache::Cache`], [`journal::Journal`] and [`store::Store`]
 //! and never a concrete server; [`parts`] picks those.
 
+pub mod access;
 mod apply;
 pub mod backlog;
 mod barrier;
+mod breaker;
 pub mod cache;
 pub mod dead_letter;
 pub mod drainer;
@@ -18,6 +20,7 @@ pub mod group_commit;
 pub mod health;
 pub mod journal;
 pub mod lease;
+pub mod membership;
 pub mod parts;
 pub mod read_through;
 pub mod record;
@@ -27,6 +30,7 @@ pub mod seeder;
 pub mod settings;
 pub mod shard;
 pub mod shutdown;
+mod single_flight;
 pub mod startup;
 pub mod store;
 pub mod telemetry;

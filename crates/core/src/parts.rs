@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::access::{Access, AccessSettings};
 use crate::cache::memory::MemoryCache;
 use crate::cache::redis::RedisCache;
 use crate::cache::{Cache, Lifetimes};
@@ -13,8 +14,9 @@ use crate::journal::file::FileJournal;
 use crate::journal::redis_stream::{EntryLifetimes, RedisStreamJournal, WaitFor};
 use crate::lease::redis::RedisLeases;
 use crate::lease::{Leases, Sole};
+use crate::membership::Membership;
 use crate::redis::Redis;
-use crate::settings::{CacheUrl, DatabaseUrl, JournalUrl, Settings};
+use crate::settings::{CacheAway, CacheUrl, DatabaseUrl, JournalUrl, Service, Settings};
 use crate::startup;
 use crate::store::Store;
 use crate::store::mysql::MysqlStore;
@@ -28,6 +30,16 @@ const IN_DOUBT_LIFETIME: Duration = Duration::from_secs(600);
 /// longer to load a row does not fill it.
 const FILL_LIFETIME: Duration = Duration::from_secs(3);
 
+/// How long a service that can do without Redis waits for it at its start.
+const REDIS_START_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a reader that can do without Redis waits for it.
+const READ_PATIENCE: Duration = Duration::from_millis(250);
+
+/// Who relies on the cache for good, as rows in the database: an operator may
+/// remove them when none of these services runs any more.
+const WRITE_BEHIND: &str = "every write-behind-svc";
+const REFUSING: &str = "every write-through-svc with CACHE_AWAY=refuse";
+
 /// The parts that every pattern needs.
 #[derive(Debug)]
 pub struct Parts {
@@ -35,6 +47,7 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// The cache.
     pub cache: Arc<dyn Cache>,
+    membership: Arc<dyn Membership>,
     redis: Option<Arc<Redis>>,
     lifetimes: Lifetimes,
 }
@@ -43,9 +56,10 @@ impl Parts {
     /// Opens database and cache, waiting for servers that are coming up.
     ///
     /// # Errors
-    /// When one of them is still away at the end of `settings.startup_deadline`.
+    /// When one of them is still away at the end of `settings.startup_deadline`;
+    /// but a service that can do without Redis starts without.
     pub async fn open(settings: &Settings) -> Result<Parts> {
-        let store = open_store(settings).await?;
+        let (store, membership) = open_database(settings).await?;
         let lifetimes = Lifetimes {
             clean: settings.cache_ttl,
             absent: settings.cache_absent_ttl,
@@ -58,22 +72,58 @@ impl Parts {
                 None,
             ),
             CacheUrl::Redis(url) => {
-                let connect = async || {
-                    Redis::connect(url.clone(), settings.redis_timeout, store.identity()).await
+                let may_bypass = may_bypass(settings);
+                let timeout = settings.redis_timeout;
+                let redis = Redis::unconnected(url.clone(), timeout, store.identity())?;
+                let patience = match may_bypass {
+                    true => REDIS_START_PATIENCE.min(settings.startup_deadline),
+                    false => settings.startup_deadline,
                 };
-                let redis = startup::within(settings.startup_deadline, connect).await?;
-                (
-                    Arc::new(RedisCache::new(redis.clone(), lifetimes)),
-                    Some(redis),
-                )
+                match startup::within(patience, async || redis.answers().await).await {
+                    Err(Error::Unavailable { .. }) if may_bypass => {}
+                    answer => answer?,
+                }
+                let reads = match may_bypass {
+                    true => redis.again(timeout.min(READ_PATIENCE))?,
+                    false => redis.clone(),
+                };
+                let cache = RedisCache::reading_by(reads, redis.clone(), lifetimes);
+                (Arc::new(cache), Some(redis))
             }
         };
+        if settings.service == Service::WriteBehind
+            && let Some(redis) = &redis
+        {
+            // IMPORTANT: before anything is acknowledged that only Redis has.
+            let rely = async || membership.rely(WRITE_BEHIND).await;
+            redis.enter(startup::within(settings.startup_deadline, rely).await?);
+        }
         Ok(Parts {
             store,
             cache,
+            membership,
             redis,
             lifetimes,
         })
+    }
+
+    /// Joins those who may do without the cache, where it can be away.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn access(&self, settings: &Settings) -> Result<Arc<Access>> {
+        if self.redis.is_none() {
+            return Ok(Access::always());
+        }
+        if !may_bypass(settings) {
+            let rely = async || self.membership.rely(REFUSING).await;
+            startup::within(settings.startup_deadline, rely).await?;
+        }
+        let access = AccessSettings {
+            process: name_of_this_process(),
+            lease: settings.cache_lease,
+        };
+        Access::join(self.membership.clone(), self.cache.clone(), access).await
     }
 
     /// Opens the journal that goes with them, and the leases on its shards.
@@ -106,12 +156,8 @@ impl Parts {
                     fsync: settings.redis_wait_fsync,
                     timeout_ms: settings.redis_wait_timeout.as_millis() as u64,
                 };
-                let connect = async || {
-                    // An answer that waits for replicas may take that much longer.
-                    let patience = settings.redis_timeout + settings.redis_wait_timeout;
-                    redis.connect_again(patience).await
-                };
-                let appends = startup::within(settings.startup_deadline, connect).await?;
+                // An answer that waits for replicas may take that much longer.
+                let appends = redis.again(settings.redis_timeout + settings.redis_wait_timeout)?;
                 let journal = RedisStreamJournal::open(
                     redis.clone(),
                     appends,
@@ -139,13 +185,25 @@ fn name_of_this_process() -> String {
     format!("{host}:{}:{:08x}", std::process::id(), fastrand::u32(..))
 }
 
+/// Whether the service goes on without its cache.
+fn may_bypass(settings: &Settings) -> bool {
+    settings.service == Service::WriteThrough && settings.cache_away == CacheAway::Bypass
+}
+
 /// Opens the database, creating it and its tables where they are missing.
 ///
 /// # Errors
 /// When it is still away at the end of `settings.startup_deadline`.
 pub async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>> {
+    open_database(settings).await.map(|(store, _)| store)
+}
+
+async fn open_database(settings: &Settings) -> Result<(Arc<dyn Store>, Arc<dyn Membership>)> {
     match &settings.database {
-        DatabaseUrl::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path).await?)),
+        DatabaseUrl::Sqlite(path) => {
+            let store = Arc::new(SqliteStore::open(path).await?);
+            Ok((store.clone(), store))
+        }
         DatabaseUrl::Mysql(url) => {
             let open = async || {
                 MysqlStore::open(
@@ -155,9 +213,8 @@ pub async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>> {
                 )
                 .await
             };
-            Ok(Arc::new(
-                startup::within(settings.startup_deadline, open).await?,
-            ))
+            let store = Arc::new(startup::within(settings.startup_deadline, open).await?);
+            Ok((store.clone(), store))
         }
     }
 }

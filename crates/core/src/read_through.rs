@@ -1,15 +1,26 @@
 //! Reading: from the cache, else from the database, filling the cache.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::cache::{Cache, FillStart, Lookup};
+use crate::access::Access;
+use crate::breaker::Breaker;
+use crate::cache::{Cache, FillStart, FillTicket, Lookup};
 use crate::engine::{Read, Source};
-use crate::error::{Error, Result};
+use crate::error::{Error, Part, Result};
 use crate::fault;
 use crate::record::{Key, Record};
 use crate::seeder::Seeder;
+use crate::single_flight::{Lead, SingleFlight, Turn};
 use crate::store::Store;
 use crate::telemetry;
+
+/// How long a cache that did not answer a reader is not asked by others.
+const BREAKER_PAUSE: Duration = Duration::from_millis(500);
+
+/// What one who loaded a record tells those who wait for it: the record, and
+/// whether the cache took it, so that it was current when they came.
+type Loaded = Result<(Record, bool)>;
 
 /// The read path, which both patterns share.
 #[derive(Clone, Debug)]
@@ -17,37 +28,89 @@ pub struct ReadThrough {
     cache: Arc<dyn Cache>,
     store: Arc<dyn Store>,
     seeder: Arc<Seeder>,
+    access: Arc<Access>,
+    breaker: Arc<Breaker>,
+    loading: Arc<SingleFlight<Loaded>>,
 }
 
 impl ReadThrough {
-    /// Reads from `cache` and, where that holds nothing, from `store`.
-    pub fn new(cache: Arc<dyn Cache>, store: Arc<dyn Store>, seeder: Arc<Seeder>) -> ReadThrough {
+    /// Reads from `cache`, as far as `access` lets it, and where that holds
+    /// nothing, from `store`.
+    pub fn new(
+        cache: Arc<dyn Cache>,
+        store: Arc<dyn Store>,
+        seeder: Arc<Seeder>,
+        access: Arc<Access>,
+    ) -> ReadThrough {
         ReadThrough {
             cache,
             store,
             seeder,
+            access,
+            breaker: Arc::new(Breaker::new(BREAKER_PAUSE)),
+            loading: Arc::new(SingleFlight::new()),
         }
     }
 
     /// The current record of `key`.
     pub async fn read(&self, key: &Key) -> Result<Read> {
-        let seed = self.seeder.generation();
-        let read = match self.look(key).await {
-            // What is not held may be waiting in the journal of a server that
-            // has come back.
-            Err(Error::Unseeded(_)) => {
-                self.seeder.seed(seed).await?;
-                self.look(key).await?
-            }
-            read => read?,
+        let read = match self.access.permit() {
+            Some(permit) if self.may_try() => match self.read_by_cache(key).await {
+                // IMPORTANT: asked afterwards. Since the permit holds still, it
+                // held when the cache answered.
+                Ok(read) if self.access.holds(permit) => read,
+                Ok(_) => self.past(key, None).await?,
+                Err(error) => self.past(key, Some(error)).await?,
+            },
+            _ => self.past(key, None).await?,
         };
         telemetry::read(read.source);
         Ok(read)
     }
 
+    /// Whether to ask the cache; always, if there is nothing better to do.
+    fn may_try(&self) -> bool {
+        self.breaker.admits() || self.access.past().is_err()
+    }
+
+    /// From the database alone. All that write-through has acknowledged is there.
+    async fn past(&self, key: &Key, failed: Option<Error>) -> Result<Read> {
+        match failed {
+            Some(error) if error.part() != Some(Part::Cache) => return Err(error),
+            Some(error) => self.access.past().map_err(|_| error)?,
+            None => self.access.past()?,
+        }
+        Ok(Read {
+            record: self.load(key).await?,
+            source: Source::Bypass,
+        })
+    }
+
+    async fn read_by_cache(&self, key: &Key) -> Result<Read> {
+        let seed = self.seeder.generation();
+        match self.look(key).await {
+            // What is not held may be waiting in the journal of a server that
+            // has come back.
+            Err(Error::Unseeded(_)) => {
+                self.seeder.seed(seed).await?;
+                self.look(key).await
+            }
+            read => read,
+        }
+    }
+
     async fn look(&self, key: &Key) -> Result<Read> {
-        match self.cache.get(key).await? {
-            Lookup::Miss => self.fill(key).await,
+        let found = self.cache.get(key).await;
+        match &found {
+            Ok(_) => self.breaker.succeeded(),
+            Err(error) => {
+                if self.breaker.failed() {
+                    tracing::warn!(%error, "the cache does not answer a reader");
+                }
+            }
+        }
+        match found? {
+            Lookup::Miss => self.load_once(key).await,
             found => self.found(key, found).await,
         }
     }
@@ -76,6 +139,49 @@ impl ReadThrough {
         }
     }
 
+    /// What is missing is loaded by one reader of those who miss it at the same
+    /// time.
+    async fn load_once(&self, key: &Key) -> Result<Read> {
+        let mut came_before = false;
+        loop {
+            let follow = match self.loading.join(key) {
+                Turn::Lead(lead) => return self.lead(key, lead).await,
+                Turn::Follow(follow) => follow,
+            };
+            match follow.landed().await {
+                // IMPORTANT: what was loaded may be older than a write that was
+                // acknowledged before this reader came. It is not where the
+                // cache took it, which was after that, nor where it was only
+                // begun to be loaded after that.
+                Some(Ok((record, stored))) if stored || came_before => {
+                    return Ok(Read {
+                        record,
+                        source: Source::Collapsed,
+                    });
+                }
+                Some(Err(error)) => return Err(error),
+                _ => came_before = true,
+            }
+        }
+    }
+
+    /// In a task, since others wait for it: this reader may go away.
+    async fn lead(&self, key: &Key, lead: Lead<Loaded>) -> Result<Read> {
+        let (reader, key) = (self.clone(), key.clone());
+        let task = tokio::spawn(async move {
+            let read = reader.fill(&key).await;
+            lead.land(match &read {
+                Ok(read) => {
+                    let stored = read.source == Source::Miss { stored: true };
+                    Ok((read.record.clone(), stored))
+                }
+                Err(error) => Err(error.clone()),
+            });
+            read
+        });
+        task.await.unwrap_or(Err(Error::Panicked))
+    }
+
     async fn fill(&self, key: &Key) -> Result<Read> {
         // IMPORTANT: the ticket is taken before the database is read. A write
         // in between voids it, so an old value never overwrites a new one, even
@@ -86,28 +192,32 @@ impl ReadThrough {
             start => start?,
         };
         match start {
-            FillStart::Granted(ticket) => {
-                let record = match self.load(key).await {
-                    Ok(record) => record,
-                    Err(error) => {
-                        // Else nobody could fill the key until the ticket expires.
-                        let _ = self.cache.abandon_fill(key, ticket).await;
-                        return Err(error);
-                    }
-                };
-                fault::point("fill.loaded").await;
-                let stored = match self.cache.fill(ticket, &record).await {
-                    Err(Error::Full { .. }) => false,
-                    stored => stored?,
-                };
-                Ok(Read {
-                    record,
-                    source: Source::Miss { stored },
-                })
-            }
+            FillStart::Granted(ticket) => self.fill_by(key, ticket).await,
             FillStart::Busy => self.found(key, Lookup::Miss).await,
             FillStart::Found(lookup) => self.found(key, lookup).await,
         }
+    }
+
+    async fn fill_by(&self, key: &Key, ticket: FillTicket) -> Result<Read> {
+        let record = match self.load(key).await {
+            Ok(record) => record,
+            Err(error) => {
+                // Else nobody could fill the key until the ticket expires.
+                let _ = self.cache.abandon_fill(key, ticket).await;
+                return Err(error);
+            }
+        };
+        fault::point("fill.loaded").await;
+        let stored = match self.cache.fill(ticket, &record).await {
+            Ok(stored) => stored,
+            // The record is good all the same.
+            Err(Error::Full { .. } | Error::Unavailable { .. }) => false,
+            Err(error) => return Err(error),
+        };
+        Ok(Read {
+            record,
+            source: Source::Miss { stored },
+        })
     }
 
     async fn load(&self, key: &Key) -> Result<Record> {

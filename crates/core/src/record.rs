@@ -96,21 +96,32 @@ pub fn newest_per_key(records: impl IntoIterator<Item = Record>) -> Vec<Record> 
     newest
 }
 
-/// What must hold for a write to take place, judged in the order of versions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What must hold for a write to take place, judged in the order of versions
+/// (the preconditions of RFC 9110, section 13.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// Nothing.
     Always,
     /// The key has a value, not a tombstone or nothing.
     Exists,
+    /// The key has no value: a tombstone, or it was never written.
+    Absent,
+    /// The key has a value, and its version is one of these.
+    Is(Arc<[Version]>),
+    /// The key has no value, or its version is none of these.
+    IsNot(Arc<[Version]>),
 }
 
 impl Condition {
     /// Whether the condition holds when the key's current record is `current`.
-    pub fn holds(self, current: &Record) -> bool {
+    pub fn holds(&self, current: &Record) -> bool {
+        let exists = current.body.is_some();
         match self {
             Condition::Always => true,
-            Condition::Exists => current.body.is_some(),
+            Condition::Exists => exists,
+            Condition::Absent => !exists,
+            Condition::Is(versions) => exists && versions.contains(&current.version),
+            Condition::IsNot(versions) => !exists || !versions.contains(&current.version),
         }
     }
 }
@@ -198,6 +209,40 @@ mod tests {
                 prop_assert!(held.version >= record.version);
             }
             prop_assert!(newest.iter().all(|held| records.contains(held)));
+        }
+    }
+
+    #[test]
+    fn a_condition_holds_for_what_it_names() {
+        let key = || Key::from("a");
+        let seven = Version::new(7).unwrap();
+        let there = Write::put(key(), Bytes::from("x")).at(seven);
+        let gone = Write::delete(key()).at(seven);
+        let never = Record::absent(key());
+        let unversioned = Write::put(key(), Bytes::from("x")).at(Version::ZERO);
+        let versions = |numbers: &[u64]| numbers.iter().copied().filter_map(Version::new).collect();
+        let is = |numbers: &[u64]| Condition::Is(versions(numbers));
+        let is_not = |numbers: &[u64]| Condition::IsNot(versions(numbers));
+        for (condition, expected) in [
+            (Condition::Always, [true, true, true, true]),
+            (Condition::Exists, [true, false, false, true]),
+            (Condition::Absent, [false, true, true, false]),
+            (is(&[]), [false, false, false, false]),
+            (is(&[7]), [true, false, false, false]),
+            (is(&[8, 7, 6]), [true, false, false, false]),
+            (is(&[0]), [false, false, false, true]),
+            (is_not(&[]), [true, true, true, true]),
+            (is_not(&[7]), [false, true, true, true]),
+            (is_not(&[8, 7, 6]), [false, true, true, true]),
+            (is_not(&[0]), [true, true, true, false]),
+        ] {
+            for (record, expected) in [&there, &gone, &never, &unversioned].iter().zip(expected) {
+                assert_eq!(
+                    condition.holds(record),
+                    expected,
+                    "{condition:?} {record:?}"
+                );
+            }
         }
     }
 

@@ -31,6 +31,7 @@ use deadpool_redis::{Connection, Manager, Pool, Runtime};
 use tokio::runtime::Handle;
 
 use crate::error::{Error, Part, Result};
+use crate::membership::Epoch;
 use crate::settings::Secret;
 
 /// Connections that may be opened while a broken one is being replaced.
@@ -55,8 +56,16 @@ pub struct Redis {
     url: Secret,
     // Tells the links of one process apart.
     number: u64,
-    // Grows when the server is found to have become a replica, by any link to it.
-    moved: Arc<AtomicU64>,
+    place: Arc<Place>,
+}
+
+/// What all links to one server have in common.
+#[derive(Debug, Default)]
+struct Place {
+    // Grows when the names of the keys are others: when the server is found to
+    // have become a replica, by any link to it, and when another epoch begins.
+    moved: AtomicU64,
+    epoch: AtomicU64,
 }
 
 /// Which connection.
@@ -77,7 +86,7 @@ struct Shared {
     broken: Arc<AtomicBool>,
     /// Whether it broke at once, and not by a time that ran out.
     ended: Arc<AtomicBool>,
-    moved: Arc<AtomicU64>,
+    place: Arc<Place>,
     moved_before: u64,
 }
 
@@ -85,7 +94,7 @@ impl Shared {
     fn is_broken(&self) -> bool {
         // One that only reads would never hear that its server is a replica now.
         self.broken.load(Ordering::Acquire)
-            || self.moved.load(Ordering::Acquire) != self.moved_before
+            || self.place.moved.load(Ordering::Acquire) != self.moved_before
     }
 }
 
@@ -102,25 +111,50 @@ impl Redis {
     /// # Errors
     /// When the server cannot be reached.
     pub async fn connect(url: Secret, timeout: Duration, identity: &str) -> Result<Arc<Redis>> {
-        let keyspace = Keyspace::new(identity);
-        Redis::connect_with(url, timeout, keyspace, Arc::default()).await
+        let redis = Redis::unconnected(url, timeout, identity)?;
+        redis.answers().await?;
+        Ok(redis)
+    }
+
+    /// Whether the server lets this process connect.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn answers(&self) -> Result<()> {
+        self.link(Part::Cache).await.map(drop)
+    }
+
+    /// As [`Redis::connect`], but the first who asks something connects.
+    ///
+    /// # Errors
+    /// When the driver does not take the URL.
+    pub fn unconnected(url: Secret, timeout: Duration, identity: &str) -> Result<Arc<Redis>> {
+        Redis::with(url, timeout, Keyspace::new(identity), Arc::default())
     }
 
     /// Another link to the same server for the same data, over connections of
-    /// its own that are given another time to answer.
+    /// its own that are given another time to answer. The first who asks
+    /// something connects.
     ///
     /// # Errors
-    /// When the server cannot be reached.
-    pub async fn connect_again(&self, timeout: Duration) -> Result<Arc<Redis>> {
-        let (keyspace, moved) = (self.keyspace.clone(), self.moved.clone());
-        Redis::connect_with(self.url.clone(), timeout, keyspace, moved).await
+    /// When the driver does not take the URL.
+    pub fn again(&self, timeout: Duration) -> Result<Arc<Redis>> {
+        let (keyspace, place) = (self.keyspace.clone(), self.place.clone());
+        Redis::with(self.url.clone(), timeout, keyspace, place)
     }
 
-    async fn connect_with(
+    /// Uses the names of this epoch from now on, in all links to this server.
+    pub fn enter(&self, epoch: Epoch) {
+        if self.place.epoch.swap(epoch.get(), Ordering::AcqRel) != epoch.get() {
+            self.place.moved.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    fn with(
         url: Secret,
         timeout: Duration,
         keyspace: Keyspace,
-        moved: Arc<AtomicU64>,
+        place: Arc<Place>,
     ) -> Result<Arc<Redis>> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(timeout))
@@ -140,17 +174,15 @@ impl Redis {
             .recycle_timeout(Some(timeout))
             .build()
             .map_err(|error| Error::unavailable(Part::Cache, error))?;
-        let redis = Redis {
+        Ok(Arc::new(Redis {
             pool,
             shared: RwLock::default(),
             runtime: Handle::current(),
             keyspace,
             url,
             number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
-            moved,
-        };
-        redis.link(Part::Cache).await?;
-        Ok(Arc::new(redis))
+            place,
+        }))
     }
 
     /// Where the server is, without credentials.
@@ -189,8 +221,8 @@ impl Redis {
                 match local::held(self.number) {
                     Some(shared) => shared,
                     None => {
-                        let moved = self.moved.clone();
-                        let shared = open(&self.pool, &self.keyspace, moved, part).await?;
+                        let place = self.place.clone();
+                        let shared = open(&self.pool, &self.keyspace, place, part).await?;
                         local::hold(self.number, &shared);
                         shared
                     }
@@ -233,10 +265,10 @@ impl Redis {
         // A connection's driver runs where it is opened, so that is the main
         // runtime and not that of whichever HTTP worker asked.
         let (pool, keyspace) = (self.pool.clone(), self.keyspace.clone());
-        let moved = self.moved.clone();
+        let place = self.place.clone();
         let opened = self
             .runtime
-            .spawn(async move { open(&pool, &keyspace, moved, part).await })
+            .spawn(async move { open(&pool, &keyspace, place, part).await })
             .await;
         let shared = opened.map_err(|_| Error::Panicked)??;
         *self.shared.write().unwrap_or_else(PoisonError::into_inner) = Some(shared.clone());
@@ -244,13 +276,9 @@ impl Redis {
     }
 }
 
-async fn open(
-    pool: &Pool,
-    keyspace: &Keyspace,
-    moved: Arc<AtomicU64>,
-    part: Part,
-) -> Result<Shared> {
-    let moved_before = moved.load(Ordering::Acquire);
+async fn open(pool: &Pool, keyspace: &Keyspace, place: Arc<Place>, part: Part) -> Result<Shared> {
+    let moved_before = place.moved.load(Ordering::Acquire);
+    let epoch = Epoch::new(place.epoch.load(Ordering::Acquire));
     let opened = pool.get().await;
     let opened = opened.map_err(|error| Error::unavailable(part, error))?;
     let mut connection = Connection::take(opened);
@@ -259,10 +287,10 @@ async fn open(
         .map_err(|error| unavailable(part, &error))?;
     Ok(Shared {
         connection,
-        keys: Arc::new(keyspace.in_run(&run)),
+        keys: Arc::new(keyspace.in_epoch(&run, epoch)),
         broken: Arc::default(),
         ended: Arc::default(),
-        moved,
+        place,
         moved_before,
     })
 }
@@ -277,7 +305,7 @@ impl Shared {
             || error.code() == Some(READ_ONLY)
         {
             if error.code() == Some(READ_ONLY) {
-                self.moved.fetch_add(1, Ordering::AcqRel);
+                self.place.moved.fetch_add(1, Ordering::AcqRel);
             }
             self.ended.store(!error.is_timeout(), Ordering::Release);
             self.broken.store(true, Ordering::Release);

@@ -3,6 +3,7 @@
 //! Unknown keys in the file and bad values anywhere are refused with the name
 //! of the key. `settings/table.rs` is the one list of what there is; `--help` prints it.
 
+mod check;
 mod table;
 mod urls;
 
@@ -15,18 +16,11 @@ use std::time::Duration;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use serde::Deserialize;
 
-use table::{Setting, TABLE, help};
+use check::{check_type, has_level};
+use table::{TABLE, help};
 
 /// The exit code for bad settings: `EX_USAGE` of sysexits(3).
 pub const EXIT_BAD_SETTINGS: u8 = 64;
-
-/// A shorter lease would be renewed all the time.
-const LEASE_MIN_MS: u64 = 500;
-/// The largest batch: it is in memory, and in one command, as a whole.
-const BATCH_MAX: u64 = 100_000;
-/// The largest number in a setting, and in one that counts bytes.
-const NUMBER_MAX: u64 = 1_000_000_000;
-const BYTES_MAX: u64 = 1_000_000_000_000;
 
 /// Which service the settings are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +78,16 @@ pub enum JournalSync {
     Fsync,
 }
 
+/// What write-through does while its cache is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CacheAway {
+    /// Goes on against the database alone.
+    Bypass,
+    /// Answers that it is unavailable.
+    Refuse,
+}
+
 /// All settings of a service.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -131,6 +135,12 @@ pub struct Settings {
     pub cache_absent_ttl: Duration,
     /// Bound of the memory cache.
     pub cache_capacity_bytes: u64,
+    /// What to do while the cache is away (write-through).
+    pub cache_away: CacheAway,
+    /// How long the cache is trusted while the database is away (write-through).
+    pub cache_lease: Duration,
+    /// Most group commits under way; 0 = as the database likes it (write-through).
+    pub commit_lanes: usize,
     /// When Redis counts as away.
     pub redis_timeout: Duration,
     /// Most database connections.
@@ -210,6 +220,12 @@ struct Raw {
     cache_ttl_s: u64,
     cache_absent_ttl_s: u64,
     cache_capacity_mb: u64,
+    #[serde(default = "bypass")]
+    cache_away: CacheAway,
+    #[serde(default)]
+    cache_lease_ms: u64,
+    #[serde(default)]
+    commit_lanes: usize,
     redis_timeout_ms: u64,
     database_pool_max: usize,
     database_timeout_ms: u64,
@@ -218,6 +234,10 @@ struct Raw {
     http_workers: usize,
     log: String,
     log_format: LogFormat,
+}
+
+fn bypass() -> CacheAway {
+    CacheAway::Bypass
 }
 
 fn fsync() -> JournalSync {
@@ -356,70 +376,6 @@ fn load(
     finish(service, raw)
 }
 
-fn check_type(setting: &Setting, merged: &config::Config) -> Result<(), BadSetting> {
-    let key = setting.key.to_lowercase();
-    let wanted = match setting.key {
-        "LISTEN" if merged.get::<SocketAddr>(&key).is_err() => {
-            "must be an address and a port, such as 127.0.0.1:8080"
-        }
-        "JOURNAL_SYNC" if merged.get::<JournalSync>(&key).is_err() => "must be fsync or os",
-        "LOG_FORMAT" if merged.get::<LogFormat>(&key).is_err() => "must be text or json",
-        "REDIS_WAIT_FSYNC" if merged.get::<YesOrNo>(&key).is_err() => "must be yes or no",
-        "LISTEN" | "JOURNAL_SYNC" | "LOG_FORMAT" | "REDIS_WAIT_FSYNC" => return Ok(()),
-        "DATABASE_URL" | "CACHE_URL" | "JOURNAL_URL" | "LOG" => match merged.get(&key) {
-            Ok(config::Value {
-                kind: config::ValueKind::String(_),
-                ..
-            }) => return Ok(()),
-            _ => "must be a text",
-        },
-        _ => {
-            let may_be_none = ["HTTP_WORKERS", "DRAIN_LINGER_MS", "REDIS_WAIT_REPLICAS"];
-            let min = match setting.key {
-                "LEASE_MS" => LEASE_MIN_MS,
-                key => u64::from(!may_be_none.contains(&key)),
-            };
-            let max = if ["BATCH_MAX", "DRAIN_BATCH_MAX"].contains(&setting.key) {
-                BATCH_MAX
-            } else if setting.key.contains("_BYTES") {
-                BYTES_MAX
-            } else {
-                NUMBER_MAX
-            };
-            if whole_number(merged, &key).is_some_and(|number| (min..=max).contains(&number)) {
-                return Ok(());
-            }
-            let reason = format!("must be a whole number from {min} to {max}");
-            return Err(bad(setting.key, reason));
-        }
-    };
-    Err(bad(setting.key, wanted))
-}
-
-/// A number as a number, or as digits in a text; unlike the config crate's own
-/// conversions, not from true, yes, 1.6 or -0.
-fn whole_number(merged: &config::Config, key: &str) -> Option<u64> {
-    use config::ValueKind;
-    match merged.get::<config::Value>(key).ok()?.kind {
-        ValueKind::I64(number) => number.try_into().ok(),
-        ValueKind::U64(number) => Some(number),
-        ValueKind::String(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
-            text.parse().ok()
-        }
-        _ => None,
-    }
-}
-
-/// Whether a log filter says how much is logged in general. One that only names
-/// a target, such as a misspelt level, would silence all the rest.
-fn has_level(filter: &str) -> bool {
-    filter.split(',').any(|part| {
-        part.trim()
-            .parse::<tracing::level_filters::LevelFilter>()
-            .is_ok()
-    })
-}
-
 fn finish(service: Service, raw: Raw) -> Result<Settings, BadSetting> {
     let database =
         DatabaseUrl::parse(&raw.database_url).map_err(|reason| bad("DATABASE_URL", reason))?;
@@ -454,6 +410,9 @@ fn finish(service: Service, raw: Raw) -> Result<Settings, BadSetting> {
         cache_ttl: Duration::from_secs(raw.cache_ttl_s),
         cache_absent_ttl: Duration::from_secs(raw.cache_absent_ttl_s),
         cache_capacity_bytes: raw.cache_capacity_mb.saturating_mul(1 << 20),
+        cache_away: raw.cache_away,
+        cache_lease: Duration::from_millis(raw.cache_lease_ms),
+        commit_lanes: raw.commit_lanes,
         redis_timeout: Duration::from_millis(raw.redis_timeout_ms),
         database_pool_max: raw.database_pool_max,
         database_timeout: Duration::from_millis(raw.database_timeout_ms),

@@ -3,9 +3,14 @@
 pub mod mysql;
 pub mod sqlite;
 
+mod judge;
+mod members;
 mod queries;
 mod row;
+mod transaction;
 mod upsert;
+
+pub use judge::{Proposal, Verdict, judge};
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -15,6 +20,7 @@ use async_trait::async_trait;
 
 use crate::error::Result;
 use crate::health::PartHealth;
+use crate::membership::Epoch;
 use crate::record::{Key, Record};
 use crate::seed::StoredVersions;
 use crate::version::Version;
@@ -24,15 +30,26 @@ use crate::version::Version;
 pub trait Store: Debug + Send + Sync + 'static {
     /// Brings each record into the database unless that has the same or a
     /// newer version of its key: all of them, in one transaction, or none.
-    /// Each key occurs at most once.
+    /// Each key occurs at most once. With a fence, only in that epoch of the
+    /// cache.
     ///
     /// # Errors
+    /// [`crate::error::Error::Fenced`] when it is another epoch.
     /// [`crate::error::Error::Refused`] when the database would refuse one of
     /// the records whenever it is tried: nothing was committed, and without
     /// that record the others may be. After any other error it is unknown
     /// whether the transaction was committed; applying the same records again
     /// is safe.
-    async fn apply(&self, records: &[Record]) -> Result<()>;
+    async fn apply(&self, records: &[Record], fence: Option<Epoch>) -> Result<()>;
+
+    /// Judges each write upon the row that it would replace, in the order given,
+    /// and does those that it should; all in one transaction that holds the rows.
+    /// With a fence, only in that epoch of the cache.
+    ///
+    /// # Errors
+    /// As [`Store::apply`]; but after an unknown outcome, doing it again may judge
+    /// otherwise.
+    async fn transact(&self, proposals: &[Proposal], fence: Option<Epoch>) -> Result<Vec<Verdict>>;
 
     /// The record of `key`, a tombstone included; `None` if there never was one.
     async fn load(&self, key: &Key) -> Result<Option<Record>>;

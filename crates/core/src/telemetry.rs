@@ -69,7 +69,11 @@ fn describe() {
     );
     describe_counter!(
         "cache_reads_total",
-        "Reads by where they were answered from: hit, miss, bypass (a write was in flight)."
+        "Reads by where they were answered from: hit, miss, bypass (a write was in flight, or the cache is away)."
+    );
+    describe_gauge!(
+        "cache_bypassed",
+        "1 while this process reads and writes past its cache, since it or another process cannot reach it."
     );
     describe_histogram!(
         "group_commit_batch_size",
@@ -177,9 +181,14 @@ pub fn drainer_started() {
 pub fn read(source: Source) {
     match source {
         Source::Hit => READS.hit.increment(1),
-        Source::Miss { .. } => READS.miss.increment(1),
-        Source::InDoubt => READS.bypass.increment(1),
+        Source::Miss { .. } | Source::Collapsed => READS.miss.increment(1),
+        Source::InDoubt | Source::Bypass => READS.bypass.increment(1),
     }
+}
+
+/// This process reads and writes past its cache, or no longer.
+pub fn bypasses(bypasses: bool) {
+    gauge!("cache_bypassed").set(if bypasses { 1.0 } else { 0.0 });
 }
 
 /// A batch of `size` requests went out from a group-commit queue.

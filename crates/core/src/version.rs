@@ -28,6 +28,11 @@ impl Version {
         (microseconds <= Self::MAX.0).then_some(Version(microseconds))
     }
 
+    /// The version after this one; `None` after [`Version::MAX`].
+    pub fn next(self) -> Option<Version> {
+        Version::new(self.0 + 1)
+    }
+
     /// Microseconds since the Unix epoch.
     pub fn get(self) -> u64 {
         self.0

@@ -12,12 +12,13 @@ use async_trait::async_trait;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::access::Access;
 use crate::backlog::{Backlog, BacklogLimits};
 use crate::barrier::Barrier;
 use crate::cache::Cache;
 use crate::dead_letter::DeadLetter;
 use crate::drainer::{Drainer, DrainerSettings};
-use crate::engine::{Durability, Engine, Health, Outcome, Read};
+use crate::engine::{Bypass, Durability, Engine, Health, Outcome, Read};
 use crate::error::{Error, Part, Result};
 use crate::group_commit::{GroupCommit, GroupCommitBounds, Runs};
 use crate::journal::{Appended, Journal, ShardStats};
@@ -114,7 +115,7 @@ impl WriteBehind {
         let (appends, appender) =
             GroupCommit::start("journal", settings.group_commit, runs, appends);
         Ok(Arc::new(WriteBehind {
-            reader: ReadThrough::new(cache.clone(), store.clone(), seeder),
+            reader: ReadThrough::new(cache.clone(), store.clone(), seeder, Access::always()),
             barrier: Barrier::new(journal.clone(), drainer.clone()),
             cache,
             journal,
@@ -193,7 +194,7 @@ impl WriteBehind {
         }
         let version = letter.record.version;
         // IMPORTANT: at its own version, so that it replaces nothing newer.
-        self.store.apply(&[letter.record]).await?;
+        self.store.apply(&[letter.record], None).await?;
         self.cache.mark_clean(&[(key.clone(), version)]).await?;
         self.journal.forget_dead_letter(key, version).await?;
         Ok(true)
@@ -301,6 +302,7 @@ impl Engine for WriteBehind {
             cache,
             journal: Some(journal),
             database,
+            bypass: Bypass::Never,
         }
     }
 

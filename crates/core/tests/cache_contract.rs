@@ -37,8 +37,8 @@ use test_support::records::{valid_name, valid_names};
 use tokio::task::JoinSet;
 
 use suite::{
-    ahead_of_the_clock, connect_to_redis, eventually, for_random, key, new_identity, tombstone,
-    value, version,
+    ahead_of_the_clock, connect_to_redis, eventually, for_random, issued, key, new_identity,
+    tombstone, value, version,
 };
 
 #[derive(Clone, Copy, Debug)]
@@ -100,9 +100,7 @@ async fn granted(cache: &dyn Cache, key: &Key) -> FillTicket {
 }
 
 async fn begin_write(cache: &dyn Cache, key: &Key) -> Version {
-    cache
-        .begin_write(std::slice::from_ref(key))
-        .await
+    issued(cache.begin_write(std::slice::from_ref(key)).await)
         .unwrap()
         .pop()
         .unwrap()
@@ -169,7 +167,7 @@ async fn nothing_to_do_is_done(implementation: Implementation) {
     cache.put_dirty(&[]).await.unwrap();
     cache.mark_clean(&[]).await.unwrap();
     cache.settle(&[]).await.unwrap();
-    assert_eq!(cache.begin_write(&[]).await.unwrap(), []);
+    assert_eq!(issued(cache.begin_write(&[]).await).unwrap(), []);
 }
 
 // Filling
@@ -624,14 +622,14 @@ async fn writers_that_race_leave_the_newest(implementation: Implementation) {
 
 async fn no_version_is_issued_before_the_clock_is_raised(implementation: Implementation) {
     let cache = implementation.unseeded(LONG_LIFETIMES).await;
-    let refused = cache.begin_write(&[key("a"), key("b")]).await;
+    let refused = issued(cache.begin_write(&[key("a"), key("b")]).await);
     assert!(
         matches!(refused, Err(Error::Unseeded(Part::Cache))),
         "{refused:?}"
     );
     assert_eq!(cache.get(&key("a")).await.unwrap(), Lookup::Miss);
     cache.raise(&Version::ZERO).await.unwrap();
-    let issued = cache.begin_write(&[key("a"), key("b")]).await.unwrap();
+    let issued = issued(cache.begin_write(&[key("a"), key("b")]).await).unwrap();
     assert!(issued.iter().all(|version| *version > Version::ZERO));
 }
 
@@ -648,7 +646,7 @@ async fn the_versions_of_a_key_grow_in_the_order_of_its_writes(implementation: I
     let names = ["a", "b", "a", "c", "d", "a", "b", "e", "f", "g", "a"];
     let mut newest = HashMap::new();
     for _ in 0..50 {
-        let issued = cache.begin_write(&names.map(key)).await.unwrap();
+        let issued = issued(cache.begin_write(&names.map(key)).await).unwrap();
         assert_eq!(issued.len(), names.len());
         for (name, version) in names.iter().zip(issued) {
             let before = newest.insert(*name, version);
@@ -662,12 +660,12 @@ async fn versions_are_newer_than_every_floor(implementation: Implementation) {
     let floor = ahead_of_the_clock();
     cache.raise(&floor).await.unwrap();
     let names: Vec<Key> = (0..40).map(|number| key(&format!("{number}"))).collect();
-    let first = cache.begin_write(&names).await.unwrap();
+    let first = issued(cache.begin_write(&names).await).unwrap();
     assert!(first.iter().all(|version| *version > floor));
     // A floor that lies below is no reason to go back.
     cache.raise(&Version::ZERO).await.unwrap();
     cache.raise(&version(5)).await.unwrap();
-    let second = cache.begin_write(&names).await.unwrap();
+    let second = issued(cache.begin_write(&names).await).unwrap();
     for (first, second) in first.iter().zip(&second) {
         assert!(second > first, "{second} after {first}");
     }
@@ -681,7 +679,8 @@ async fn versions_that_are_issued_at_once_are_distinct(implementation: Implement
         writers.spawn(async move {
             let mut issued = Vec::new();
             for _ in 0..25 {
-                issued.extend(cache.begin_write(&[key("a"), key("a")]).await.unwrap());
+                let begun = cache.begin_write(&[key("a"), key("a")]).await;
+                issued.extend(suite::issued(begun).unwrap());
             }
             issued
         });
@@ -756,7 +755,7 @@ async fn a_settled_write_ends_its_doubt(implementation: Implementation) {
 async fn many_settled_writes_end_their_doubts(implementation: Implementation) {
     let cache = implementation.cache(LONG_LIFETIMES).await;
     let names: Vec<Key> = (0..100).map(|number| key(&format!("{number}"))).collect();
-    let issued = cache.begin_write(&names).await.unwrap();
+    let issued = issued(cache.begin_write(&names).await).unwrap();
     let written: Vec<Record> = names
         .iter()
         .zip(issued)
@@ -1018,7 +1017,7 @@ async fn difficult_names_are_distinct_and_unchanged(implementation: Implementati
         assert_eq!(hit(&*cache, &record.key).await, *record);
     }
     let names: Vec<Key> = records.iter().map(|record| record.key.clone()).collect();
-    let issued = cache.begin_write(&names).await.unwrap();
+    let issued = issued(cache.begin_write(&names).await).unwrap();
     let written: Vec<Record> = records
         .into_iter()
         .zip(issued)

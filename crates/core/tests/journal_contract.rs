@@ -25,6 +25,9 @@ mod redis_process;
 #[path = "contract/appends_by_shard.rs"]
 mod appends_by_shard;
 
+#[path = "contract/conditional_appends.rs"]
+mod conditional_appends;
+
 #[path = "contract/dead_letters.rs"]
 mod dead_letters;
 
@@ -800,6 +803,7 @@ contract!(
         a_lost_clock_goes_on_above_all_that_was_ever_appended,
         a_condition_is_unknown_where_the_cache_cannot_tell,
         writes_of_one_batch_are_judged_one_upon_the_other,
+        any_conditions_are_judged_one_upon_the_other,
         a_failed_condition_holds_up_no_other_write,
         acknowledging_marks_what_was_flushed_clean,
         acknowledging_leaves_what_was_written_again_dirty,

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER};
 use actix_web::web::{Data, ServiceConfig};
-use cache_core::engine::Health;
+use cache_core::engine::{Bypass, Health};
 use serde::Serialize;
 
 use crate::resource::{get, resource};
@@ -20,6 +20,8 @@ pub fn configure(config: &mut ServiceConfig) {
 struct Readiness {
     service: &'static str,
     status: &'static str,
+    /// Whether the database is used alone, since the cache is away.
+    bypassing: bool,
     parts: Health,
 }
 
@@ -30,7 +32,8 @@ async fn alive() -> HttpResponse {
         .json(serde_json::json!({"status": "alive"}))
 }
 
-/// `200` when every part is up, `503` when one is not; the same document.
+/// `200` when every part is up that is needed, `503` when one is not; the same
+/// document.
 async fn ready(state: Data<State>) -> HttpResponse {
     let parts = state.engine.health().await;
     let up = parts.up();
@@ -48,6 +51,7 @@ async fn ready(state: Data<State>) -> HttpResponse {
         .json(Readiness {
             service: state.service.name(),
             status,
+            bypassing: parts.bypass == Bypass::Now,
             parts,
         })
 }

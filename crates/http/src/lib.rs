@@ -8,6 +8,7 @@ pub mod health;
 pub mod input;
 pub mod observe;
 pub mod path;
+pub mod precondition;
 pub mod problem;
 pub mod process;
 pub mod query;

@@ -101,6 +101,14 @@ impl Problem {
         Problem::new(StatusCode::NOT_FOUND, "there is no user of this name")
     }
 
+    /// `412`: the user is not as the request's headers want it.
+    pub fn precondition_failed() -> Problem {
+        Problem::new(
+            StatusCode::PRECONDITION_FAILED,
+            "what If-Match or If-None-Match asks for does not hold; nothing was done",
+        )
+    }
+
     /// `405` with the methods that the resource has, as a list.
     pub fn method_not_allowed(allow: &'static str) -> Problem {
         let detail = format!("this resource takes {allow}");
@@ -161,6 +169,10 @@ impl Problem {
             Error::Full { retry_after, .. } => Problem::unavailable(
                 "the journal is full; nothing was written",
                 retry_after.as_secs().max(1),
+            ),
+            Error::Fenced => Problem::unavailable(
+                "the cache is being left or used again; nothing was written",
+                1,
             ),
             Error::Undecided => Problem::unavailable(
                 "another write of this name is in flight; nothing was written",

@@ -1,11 +1,11 @@
 //! The routes on users that both services have.
 
 use actix_web::http::Method;
-use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderName};
+use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue};
 use actix_web::web::{Data, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use bytes::Bytes;
-use cache_core::engine::{Outcome, Read, Source};
+use cache_core::engine::{Read, Source};
 use cache_core::record::{Key, Record, Write};
 use cache_core::settings::Service;
 use cache_core::user::User;
@@ -15,6 +15,7 @@ use crate::body::JsonBody;
 use crate::durability::Wanted;
 use crate::input::{parse_name, parse_user};
 use crate::path;
+use crate::precondition::{Preconditions, ReadVerdict};
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::resource::{get, on, resource};
@@ -44,26 +45,31 @@ pub fn configure(config: &mut ServiceConfig) {
 /// `POST` of a record: writes it.
 ///
 /// # Errors
-/// As the engine's write; `4xx` for what is no record.
+/// As the engine's write; `4xx` for what is no record; `412` when a precondition
+/// does not hold.
 pub async fn write(
     state: Data<State>,
     request: HttpRequest,
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let wanted = Wanted::of(&request)?;
-    write_user(&state, wanted, parse_user(&body.0, None)?).await
+    let user = parse_user(&body.0, None)?;
+    write_user(&state, wanted, Preconditions::of(&request)?, user).await
 }
 
-/// `POST` of `{"name": …}`: reads the record of that name.
+/// `POST` of `{"name": …}`: reads the record of that name. It has no
+/// preconditions.
 ///
 /// # Errors
 /// As the engine's read; `404` if there is none; `4xx` for what is no name.
 pub async fn read(state: Data<State>, body: JsonBody) -> Result<HttpResponse, Problem> {
-    read_user(&state, parse_name(&body.0)?).await
+    read_user(&state, Preconditions::default(), parse_name(&body.0)?).await
 }
 
 async fn get_user(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    read_user(&state, path::name(&request)?).await
+    let name = path::name(&request)?;
+    let preconditions = Preconditions::of(&request)?;
+    read_user(&state, preconditions, name).await
 }
 
 async fn put_user(
@@ -73,59 +79,68 @@ async fn put_user(
 ) -> Result<HttpResponse, Problem> {
     let name = path::name(&request)?;
     let wanted = Wanted::of(&request)?;
-    write_user(&state, wanted, parse_user(&body.0, Some(&name))?).await
+    let user = parse_user(&body.0, Some(&name))?;
+    write_user(&state, wanted, Preconditions::of(&request)?, user).await
 }
 
 async fn delete_user(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let write = Write::delete(Key::from(path::name(&request)?));
-    match Wanted::of(&request)?.write(&*state.engine, write).await? {
-        Outcome::Written {
-            version,
-            durability,
-        } => Ok(HttpResponse::NoContent()
-            .insert_header((ETAG, etag(version)))
-            .insert_header((DURABILITY, durability.as_str()))
-            .finish()),
-        Outcome::ConditionFailed => Err(Problem::no_such_user()),
-    }
+    let wanted = Wanted::of(&request)?;
+    let (version, durability) = Preconditions::of(&request)?
+        .write(&*state.engine, wanted, write)
+        .await?;
+    Ok(HttpResponse::NoContent()
+        .insert_header((ETAG, etag(version)))
+        .insert_header((DURABILITY, durability.as_str()))
+        .finish())
 }
 
-async fn write_user(state: &State, wanted: Wanted, user: User) -> Result<HttpResponse, Problem> {
+async fn write_user(
+    state: &State,
+    wanted: Wanted,
+    preconditions: Preconditions,
+    user: User,
+) -> Result<HttpResponse, Problem> {
     let body = user.to_body();
     let write = Write::put(Key::from(user.name), body);
-    match wanted.write(&*state.engine, write).await? {
-        Outcome::Written {
-            version,
-            durability,
-        } => Ok(HttpResponse::Ok()
-            .insert_header((CONTENT_TYPE, "application/json"))
-            .insert_header((ETAG, etag(version)))
-            .insert_header((DURABILITY, durability.as_str()))
-            .body(Bytes::from_static(WRITTEN))),
-        Outcome::ConditionFailed => Err(Problem::no_such_user()),
-    }
+    let (version, durability) = preconditions.write(&*state.engine, wanted, write).await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "application/json"))
+        .insert_header((ETAG, etag(version)))
+        .insert_header((DURABILITY, durability.as_str()))
+        .body(Bytes::from_static(WRITTEN)))
 }
 
-async fn read_user(state: &State, name: String) -> Result<HttpResponse, Problem> {
+async fn read_user(
+    state: &State,
+    preconditions: Preconditions,
+    name: String,
+) -> Result<HttpResponse, Problem> {
     let read = state
         .engine
         .read(&Key::from(name))
         .await
         .map_err(|error| Problem::of_read(&error))?;
     let status = cache_status(state.service, &read);
-    match read.record.body {
-        Some(body) => Ok(HttpResponse::Ok()
-            .insert_header((CONTENT_TYPE, "application/json"))
-            .insert_header((ETAG, etag(read.record.version)))
-            .insert_header((CACHE_STATUS, status))
-            .body(body)),
-        None => {
-            let mut response = actix_web::ResponseError::error_response(&Problem::no_such_user());
-            let value = actix_web::http::header::HeaderValue::from_static(status);
-            response.headers_mut().insert(CACHE_STATUS, value);
-            Ok(response)
-        }
-    }
+    let version = read.record.version;
+    let mut response = match read.record.body {
+        // A read that finds nobody is answered so whatever else it asks for (RFC
+        // 9110, section 13.2.1).
+        None => Problem::no_such_user().error_response(),
+        Some(body) => match preconditions.of_read(version) {
+            ReadVerdict::Holds => HttpResponse::Ok()
+                .insert_header((CONTENT_TYPE, "application/json"))
+                .insert_header((ETAG, etag(version)))
+                .body(body),
+            ReadVerdict::NotModified => HttpResponse::NotModified()
+                .insert_header((ETAG, etag(version)))
+                .finish(),
+            ReadVerdict::Failed => Problem::precondition_failed().error_response(),
+        },
+    };
+    let status = HeaderValue::from_static(status);
+    response.headers_mut().insert(CACHE_STATUS, status);
+    Ok(response)
 }
 
 async fn list(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -173,14 +188,21 @@ fn etag(version: Version) -> String {
 
 /// RFC 9211.
 fn cache_status(service: Service, read: &Read) -> &'static str {
-    match (service, read.source) {
-        (Service::WriteThrough, Source::Hit) => "write-through; hit",
-        (Service::WriteThrough, Source::Miss { stored: true }) => "write-through; fwd=miss; stored",
-        (Service::WriteThrough, Source::Miss { stored: false }) => "write-through; fwd=miss",
-        (Service::WriteThrough, Source::InDoubt) => "write-through; fwd=bypass; detail=in-doubt",
-        (Service::WriteBehind, Source::Hit) => "write-behind; hit",
-        (Service::WriteBehind, Source::Miss { stored: true }) => "write-behind; fwd=miss; stored",
-        (Service::WriteBehind, Source::Miss { stored: false }) => "write-behind; fwd=miss",
-        (Service::WriteBehind, Source::InDoubt) => "write-behind; fwd=bypass; detail=in-doubt",
+    // Written out, so that no text is made for each answer.
+    macro_rules! by {
+        ($service:literal) => {
+            match read.source {
+                Source::Hit => concat!($service, "; hit"),
+                Source::Miss { stored: true } => concat!($service, "; fwd=miss; stored"),
+                Source::Miss { stored: false } => concat!($service, "; fwd=miss"),
+                Source::Collapsed => concat!($service, "; fwd=miss; collapsed"),
+                Source::InDoubt => concat!($service, "; fwd=bypass; detail=in-doubt"),
+                Source::Bypass => concat!($service, "; fwd=bypass; detail=bypass"),
+            }
+        };
+    }
+    match service {
+        Service::WriteThrough => by!("write-through"),
+        Service::WriteBehind => by!("write-behind"),
     }
 }

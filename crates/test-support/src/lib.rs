@@ -18,4 +18,5 @@ pub mod records;
 pub mod resp;
 pub mod servers;
 pub mod service;
+pub mod wait;
 pub mod wire;

@@ -5,13 +5,18 @@ use std::sync::Arc;
 
 use cache_core::group_commit::GroupCommitBounds;
 use cache_core::parts::Parts;
-use cache_core::settings::Settings;
+use cache_core::settings::{DatabaseUrl, Settings};
 use cache_core::shutdown::Signals;
 use cache_core::telemetry;
-use cache_core::write_through::WriteThrough;
+use cache_core::write_through::{WriteThrough, WriteThroughSettings};
 use cache_http::server;
 
 use crate::routes;
+
+/// One writer at a time is what SQLite admits.
+const LANES_SQLITE: usize = 1;
+/// While one batch is being flushed to the disk, the next can be on its way.
+const LANES_MYSQL: usize = 2;
 
 /// Builds the engine on the parts that the settings name and serves it.
 ///
@@ -38,9 +43,18 @@ pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<()
 
 async fn start(settings: Settings) -> cache_core::error::Result<Arc<WriteThrough>> {
     let parts = Parts::open(&settings).await?;
-    let bounds = GroupCommitBounds {
-        batch_max: settings.batch_max,
-        waiting_max: settings.waiting_max,
+    let access = parts.access(&settings).await?;
+    let lanes = match (settings.commit_lanes, &settings.database) {
+        (0, DatabaseUrl::Sqlite(_)) => LANES_SQLITE,
+        (0, DatabaseUrl::Mysql(_)) => LANES_MYSQL,
+        (lanes, _) => lanes,
     };
-    WriteThrough::start(parts.cache, parts.store, bounds).await
+    let write_through = WriteThroughSettings {
+        group_commit: GroupCommitBounds {
+            batch_max: settings.batch_max,
+            waiting_max: settings.waiting_max,
+        },
+        lanes,
+    };
+    WriteThrough::start(parts.cache, parts.store, access, write_through).await
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use moka::Expiry;
 
-use crate::cache::{Cache, FillStart, FillTicket, Lifetimes, Lookup};
+use crate::cache::{Begun, Cache, FillStart, FillTicket, Lifetimes, Lookup, Withdrawn};
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::record::{Key, Record};
@@ -263,7 +263,7 @@ impl Cache for MemoryCache {
         Ok(())
     }
 
-    async fn begin_write(&self, keys: &[Key]) -> Result<Vec<Version>> {
+    async fn begin_write(&self, keys: &[Key]) -> Result<Vec<Begun>> {
         let now = Instant::now();
         self.sweep(now);
         let until = now + self.lifetimes.in_doubt;
@@ -275,11 +275,38 @@ impl Cache for MemoryCache {
                 let mut pinned = self.lock(key);
                 let version = self.clock.issue().ok_or(Error::Unseeded(Part::Cache))?;
                 let held = pinned.entry(key.clone()).or_default();
-                held.doubt = Some(Doubt { version, until });
+                let before = held.doubt.replace(Doubt { version, until });
                 self.clean.invalidate(key);
-                Ok(version)
+                Ok(Begun {
+                    version,
+                    dirty: held.dirty.clone(),
+                    doubt: before
+                        .filter(|doubt| doubt.until > now)
+                        .map(|doubt| doubt.version),
+                })
             })
             .collect()
+    }
+
+    async fn withdraw(&self, writes: &[Withdrawn]) -> Result<()> {
+        let until = Instant::now() + self.lifetimes.in_doubt;
+        for write in writes {
+            let mut pinned = self.lock(&write.key);
+            let Some(held) = pinned.get_mut(&write.key) else {
+                continue;
+            };
+            if held
+                .doubt
+                .is_none_or(|doubt| doubt.version != write.version)
+            {
+                continue;
+            }
+            held.doubt = write.doubt.map(|version| Doubt { version, until });
+            if held.doubt.is_none() && held.dirty.is_none() {
+                pinned.remove(&write.key);
+            }
+        }
+        Ok(())
     }
 
     async fn settle(&self, records: &[Record]) -> Result<()> {

@@ -2,18 +2,21 @@
 //! shard; the scripts are in `redis/*.lua`, the form of an entry in
 //! `crate::redis`.
 
+mod begun;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use deadpool_redis::redis::{Script, cmd};
+use deadpool_redis::redis::{Script, Value, cmd};
 
-use crate::cache::{Cache, FillStart, FillTicket, Lifetimes, Lookup};
+use crate::cache::{Begun, Cache, FillStart, FillTicket, Lifetimes, Lookup, Withdrawn};
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
+use crate::membership::Epoch;
 use crate::record::{Key, Record};
-use crate::redis::{Call, Entry, Link, Over, Redis, encode_version, milliseconds, parse_version};
+use crate::redis::{Call, Entry, Link, Over, Redis, encode_version, milliseconds};
 use crate::seed::StoredVersions;
 use crate::shard::Shard;
 use crate::version::Version;
@@ -42,6 +45,8 @@ static BEGIN_WRITE: LazyLock<Script> = LazyLock::new(|| {
         include_str!("redis/begin_write.lua")
     ))
 });
+static WITHDRAW: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("redis/withdraw.lua")));
 static DISCARD: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
         include_str!("../redis/discard.lua"),
@@ -54,13 +59,25 @@ static SETTLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("red
 #[derive(Debug)]
 pub struct RedisCache {
     redis: Arc<Redis>,
+    // For reads, which may have less patience.
+    reads: Arc<Redis>,
     lifetimes: Lifetimes,
 }
 
 impl RedisCache {
     /// A cache on this server.
     pub fn new(redis: Arc<Redis>, lifetimes: Lifetimes) -> RedisCache {
-        RedisCache { redis, lifetimes }
+        RedisCache::reading_by(redis.clone(), redis, lifetimes)
+    }
+
+    /// A cache on this server that is read over a link of its own, to the same
+    /// data.
+    pub fn reading_by(reads: Arc<Redis>, redis: Arc<Redis>, lifetimes: Lifetimes) -> RedisCache {
+        RedisCache {
+            redis,
+            reads,
+            lifetimes,
+        }
     }
 
     async fn link(&self) -> Result<Link> {
@@ -112,7 +129,7 @@ impl Cache for RedisCache {
             let entry = link.keys.entry(key);
             link.command(cmd("GET").arg(entry)).await
         };
-        let value = self.redis.ask(Over::Local, Part::Cache, get).await;
+        let value = self.reads.ask(Over::Local, Part::Cache, get).await;
         Self::lookup(key, value?)
     }
 
@@ -125,7 +142,7 @@ impl Cache for RedisCache {
             call.arg(ticket.0).arg(milliseconds(self.lifetimes.fill));
             link.script(call).await
         };
-        let held: Option<Bytes> = self.redis.ask(Over::Local, Part::Cache, begin).await?;
+        let held: Option<Bytes> = self.reads.ask(Over::Local, Part::Cache, begin).await?;
         match (held.is_some(), Self::lookup(key, held)?) {
             (false, _) => Ok(FillStart::Granted(ticket)),
             (true, Lookup::Miss) => Ok(FillStart::Busy),
@@ -134,7 +151,7 @@ impl Cache for RedisCache {
     }
 
     async fn fill(&self, ticket: FillTicket, record: &Record) -> Result<bool> {
-        let mut link = self.redis.local_link(Part::Cache).await?;
+        let mut link = self.reads.local_link(Part::Cache).await?;
         let shard = self.redis.keyspace.shard_of(&record.key);
         let names = vec![link.keys.clock(shard), link.keys.entry(&record.key)];
         let mut call = Call::new(&FILL, names);
@@ -190,54 +207,89 @@ impl Cache for RedisCache {
         link.scripts::<()>(calls.collect()).await.map(drop)
     }
 
-    async fn begin_write(&self, keys: &[Key]) -> Result<Vec<Version>> {
-        let mut link = self.link().await?;
-        let names = link.keys.clone();
+    async fn begin_write(&self, keys: &[Key]) -> Result<Vec<Begun>> {
         let shards = self.by_shard(keys, |key| key);
-        let calls: Vec<Call> = shards
-            .iter()
-            .map(|(shard, keys)| {
-                let entries = keys.iter().map(|(_, key)| names.entry(key));
-                let mut call = Call::new(
-                    &BEGIN_WRITE,
-                    std::iter::once(names.clock(*shard))
-                        .chain(entries)
-                        .collect(),
-                );
-                call.arg(milliseconds(self.lifetimes.in_doubt));
-                call
-            })
-            .collect();
-        let issued: Vec<Vec<Bytes>> = link.scripts(calls).await?;
-        let mut versions = vec![None; keys.len()];
-        for (keys, issued) in shards.values().zip(issued) {
-            for ((place, _), digits) in keys.iter().zip(issued) {
-                if let Some(version) = versions.get_mut(*place) {
-                    *version = parse_version(&digits);
+        let begin = |mut link: Link| {
+            let names = link.keys.clone();
+            let calls: Vec<Call> = shards
+                .iter()
+                .map(|(shard, keys)| {
+                    let mut call = Call::begin(&BEGIN_WRITE, keys.len() + 1);
+                    call.arg(names.clock(*shard));
+                    let mut name = String::new();
+                    for (_, key) in keys {
+                        names.write_entry(*shard, key, &mut name);
+                        call.arg(&name);
+                    }
+                    call.arg(milliseconds(self.lifetimes.in_doubt));
+                    call
+                })
+                .collect();
+            async move { link.scripts(calls).await }
+        };
+        // What was issued before a connection ended is never used.
+        let answers: Vec<Vec<Value>> = self.redis.ask(Over::Shared, Part::Cache, begin).await?;
+        let mut begun: Vec<Option<Begun>> = vec![None; keys.len()];
+        for (keys, answer) in shards.values().zip(answers) {
+            let issued = begun::parse(keys.iter().map(|(_, key)| *key), answer);
+            let issued = issued
+                .ok_or_else(|| Error::unavailable(Part::Cache, "the server issued no version"))?;
+            for ((place, _), issued) in keys.iter().zip(issued) {
+                if let Some(begun) = begun.get_mut(*place) {
+                    *begun = Some(issued);
                 }
             }
         }
-        let versions: Option<Vec<Version>> = versions.into_iter().collect();
-        versions.ok_or_else(|| Error::unavailable(Part::Cache, "the server issued no version"))
+        let begun: Option<Vec<Begun>> = begun.into_iter().collect();
+        begun.ok_or_else(|| Error::unavailable(Part::Cache, "the server issued no version"))
     }
 
-    async fn settle(&self, records: &[Record]) -> Result<()> {
+    async fn withdraw(&self, writes: &[Withdrawn]) -> Result<()> {
         let mut link = self.link().await?;
         let entries = link.keys.clone();
-        let shards = self.by_shard(records, |record| &record.key);
-        let calls = shards.values().map(|records| {
-            let keys = records
+        let shards = self.by_shard(writes, |write| &write.key);
+        let calls = shards.values().map(|writes| {
+            let keys = writes
                 .iter()
-                .map(|(_, record)| entries.entry(&record.key))
+                .map(|(_, write)| entries.entry(&write.key))
                 .collect();
-            let mut call = Call::new(&SETTLE, keys);
-            call.arg(milliseconds(self.lifetimes.clean));
-            for (_, record) in records {
-                call.arg(encode_version(record.version)).arg(body(record));
+            let mut call = Call::new(&WITHDRAW, keys);
+            call.arg(milliseconds(self.lifetimes.in_doubt));
+            for (_, write) in writes {
+                call.arg(encode_version(write.version))
+                    .arg(write.doubt.map(encode_version).unwrap_or_default());
             }
             call
         });
         link.scripts::<()>(calls.collect()).await.map(drop)
+    }
+
+    async fn settle(&self, records: &[Record]) -> Result<()> {
+        let shards = self.by_shard(records, |record| &record.key);
+        let settle = |mut link: Link| {
+            let names = link.keys.clone();
+            let calls: Vec<Call> = shards
+                .iter()
+                .map(|(shard, records)| {
+                    let mut call = Call::begin(&SETTLE, records.len());
+                    let mut name = String::new();
+                    for (_, record) in records {
+                        names.write_entry(*shard, &record.key, &mut name);
+                        call.arg(&name);
+                    }
+                    call.arg(milliseconds(self.lifetimes.clean));
+                    for (_, record) in records {
+                        call.arg(encode_version(record.version)).arg(body(record));
+                    }
+                    call
+                })
+                .collect();
+            async move { link.scripts::<()>(calls).await }
+        };
+        self.redis
+            .ask(Over::Shared, Part::Cache, settle)
+            .await
+            .map(drop)
     }
 
     async fn discard(&self, key: &Key, version: Version) -> Result<()> {
@@ -250,6 +302,19 @@ impl Cache for RedisCache {
 
     async fn raise(&self, stored: &dyn StoredVersions) -> Result<()> {
         self.redis.raise(Part::Cache, stored).await
+    }
+
+    fn enter(&self, epoch: Epoch) {
+        self.redis.enter(epoch);
+    }
+
+    async fn probe(&self) -> Result<()> {
+        let probe = |mut link: Link| async move {
+            let name = self.redis.keyspace.probe();
+            link.command(cmd("SET").arg(name).arg("").arg("PX").arg(1))
+                .await
+        };
+        self.redis.ask(Over::Shared, Part::Cache, probe).await
     }
 
     async fn health(&self) -> PartHealth {

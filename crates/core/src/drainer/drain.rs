@@ -81,8 +81,22 @@ impl Drain {
             return Ok(Drained::default());
         };
         let (entries, through) = (records.len(), last.version);
+        if !self.journal.holds_cache() {
+            // IMPORTANT: what was read may not be in the cache yet. A reader who
+            // found it in the database would find something older in the cache
+            // afterwards; and it would be dirty for ever if it came there only
+            // after it was marked clean. What is appended from here on is newer.
+            drop(self.appending.lock().await);
+        }
         let started = Instant::now();
-        let Applied { rows, refused } = apply(&*self.store, &records).await?;
+        let Applied {
+            rows,
+            refused,
+            failed,
+        } = apply(&*self.store, &records, None).await;
+        if let Some(error) = failed {
+            return Err(error);
+        }
         let flushed: Vec<(Key, Version)> =
             rows.into_iter().map(|row| (row.key, row.version)).collect();
         for (record, reason) in refused {
@@ -94,10 +108,6 @@ impl Drain {
         self.journal.acknowledge(shard, through, &flushed).await?;
         fault::point("drain.acknowledged").await;
         if !self.journal.holds_cache() {
-            // IMPORTANT: what was read above may not be in the cache yet, and
-            // would be dirty for ever if it came only after this. What is
-            // appended from here on is newer.
-            drop(self.appending.lock().await);
             self.cache.mark_clean(&flushed).await?;
         }
         if let Some(drained) = self.through.get(usize::from(shard.0)) {

@@ -1,6 +1,7 @@
 //! The journal in Redis Streams, one a shard, beside the cache: one script
 //! issues the version, puts the value into the cache and appends to the stream.
 
+mod condition;
 mod dead_letters;
 mod seen;
 mod server;
@@ -20,7 +21,7 @@ use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::journal::{Appended, Journal, ShardStats};
 use crate::lease::Held;
-use crate::record::{Condition, Key, Record, Write};
+use crate::record::{Key, Record, Write};
 use crate::redis::{
     Call, Link, Over, Redis, RunKeys, Walk, encode_version, milliseconds, parse_entry, parse_id,
     parse_version, range,
@@ -173,11 +174,8 @@ impl Journal for RedisStreamJournal {
             })
             .arg(shard.0);
             for write in writes() {
-                call.arg(match write.condition {
-                    Condition::Always => "",
-                    Condition::Exists => "+",
-                });
-                call.arg(write.key.as_str())
+                call.arg(&*condition::encode(&write.condition))
+                    .arg(write.key.as_str())
                     .arg(write.body.as_deref().unwrap_or_default());
             }
             call

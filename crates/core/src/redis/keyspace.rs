@@ -12,10 +12,12 @@
 //! wc:{<identity>:<shard>}:dead              hash    dead letters by key: see `dead_letter.rs`
 //! wc:{<identity>:<shard>}:drained           string  how many entries were ever drained
 //! wc:{<identity>:<shard>}:lease             string  the process that drains the shard
+//! wc:{<identity>}:probe                     string  written to see whether the server takes it
 //! wc:{<identity>}:processes                 zset    the processes that share the shards, by the end of their lease
 //! ```
 //!
-//! A *run* is the time from one start of the server to the next. A server that
+//! `<run>` is a *run* and an epoch of the cache (`crate::membership`), parted by
+//! a point. A run is the time from one start of the server to the next. A server that
 //! comes back has perhaps lost its newest writes, so nothing that it had cached
 //! can be trusted: under the name of the new run nothing is cached at all, and
 //! no clock is seeded until what the journal holds has been cached again
@@ -23,6 +25,7 @@
 //! place, should it be used again without having been started anew
 //! (`returned.rs`).
 
+use crate::membership::Epoch;
 use crate::record::Key;
 use crate::shard::Shard;
 
@@ -57,6 +60,12 @@ impl Keyspace {
         }
     }
 
+    /// The names of a run in an epoch of the cache.
+    pub(crate) fn in_epoch(&self, run: &str, epoch: Epoch) -> RunKeys {
+        self.in_run(&format!("{run}.{epoch}"))
+    }
+
+    /// The names of a run, with its epoch.
     pub(crate) fn in_run(&self, run: &str) -> RunKeys {
         let in_run = |prefix: &String| format!("{prefix}{run}:");
         RunKeys {
@@ -99,6 +108,11 @@ impl Keyspace {
 
     pub(crate) fn processes(&self) -> String {
         format!("{}processes", self.prefix)
+    }
+
+    /// A key that is written to see whether the server takes it.
+    pub(crate) fn probe(&self) -> String {
+        format!("{}probe", self.prefix)
     }
 
     /// The channel on which processes wake each other.

@@ -30,6 +30,15 @@ const fn write_behind(key: &'static str, default: &'static str, help: &'static s
     }
 }
 
+const fn write_through(key: &'static str, default: &'static str, help: &'static str) -> Setting {
+    Setting {
+        key,
+        default,
+        only: Some(Service::WriteThrough),
+        help,
+    }
+}
+
 /// Every setting, by the name that it has in the environment; in the TOML file
 /// the same name in lower case.
 pub(super) const TABLE: &[Setting] = &[
@@ -138,10 +147,25 @@ pub(super) const TABLE: &[Setting] = &[
         "256",
         "most megabytes of clean records in the memory cache",
     ),
+    write_through(
+        "CACHE_AWAY",
+        "bypass",
+        "while Redis is away: bypass = read from and write to the database alone, refuse = answer 503",
+    ),
+    write_through(
+        "CACHE_LEASE_MS",
+        "10000",
+        "milliseconds for which a process takes values from Redis while the database is away, and for which others wait for one that has died before they bypass Redis",
+    ),
+    write_through(
+        "COMMIT_LANES",
+        "0",
+        "most group commits that are under way at the same time; 0 = as many as the database makes use of",
+    ),
     setting(
         "REDIS_TIMEOUT_MS",
-        "2000",
-        "milliseconds after which Redis counts as away",
+        "",
+        "milliseconds after which Redis counts as away [1000 write-through, 2000 write-behind]",
     ),
     setting("DATABASE_POOL_MAX", "8", "most connections to the database"),
     setting(
@@ -185,6 +209,9 @@ impl Setting {
         match (self.key, service) {
             ("LISTEN", Service::WriteThrough) => "127.0.0.1:8080".to_owned(),
             ("LISTEN", Service::WriteBehind) => "127.0.0.1:8081".to_owned(),
+            // Write-through has something better to do than to wait for it.
+            ("REDIS_TIMEOUT_MS", Service::WriteThrough) => "1000".to_owned(),
+            ("REDIS_TIMEOUT_MS", Service::WriteBehind) => "2000".to_owned(),
             _ => self.default.replace("{service}", service.name()),
         }
     }
@@ -196,7 +223,7 @@ pub(super) fn help(service: Service) -> String {
         "Settings, as environment variables or, in lower case, in the TOML file:\n".to_owned();
     for setting in TABLE.iter().filter(|setting| setting.is_for(service)) {
         let default = setting.default_for(service);
-        let default = if default.is_empty() || setting.key == "LISTEN" {
+        let default = if default.is_empty() || setting.default.is_empty() {
             String::new()
         } else {
             format!(" [{default}]")

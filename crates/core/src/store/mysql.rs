@@ -21,12 +21,15 @@ use url::Url;
 
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
+use crate::membership::Membership;
 use crate::record::{Key, Record};
 use crate::settings::Secret;
 use crate::store::{Store, row};
 use crate::version::Version;
 
 super::queries::queries!(AsyncMysqlConnection);
+super::transaction::transactions!(AsyncMysqlConnection);
+super::members::members!(AsyncMysqlConnection);
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/mysql");
 /// How long one replica waits for another that is running the migrations.
@@ -40,7 +43,16 @@ const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBST
     SESSION sql_notes = 0, SESSION lock_wait_timeout = 10, SESSION innodb_lock_wait_timeout = 10; \
     SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
 
-type Operation<'c, T> = Pin<Box<dyn Future<Output = QueryResult<T>> + Send + 'c>>;
+const BEGIN: &str = "START TRANSACTION";
+const SHARED: &str = <diesel::mysql::Mysql as super::upsert::Dialect>::SHARED;
+const EXCLUSIVE: &str = " FOR UPDATE";
+
+/// How often an operation is done again at most that stood in the way of another
+/// transaction, and how long it waits before that, at most each time.
+const DEADLOCKS_MAX: u32 = 8;
+const DEADLOCK_PAUSE_MAX: Duration = Duration::from_millis(10);
+
+type Operation<'c, T> = Pin<Box<dyn Future<Output = Tried<T>> + Send + 'c>>;
 
 /// A MySQL or MariaDB database.
 pub struct MysqlStore {
@@ -113,6 +125,12 @@ impl MysqlStore {
 /// next user of it would be given this one's answer; so it is closed.
 struct Lent(Option<Object<AsyncMysqlConnection>>);
 
+impl Lent {
+    fn give_back(&mut self) {
+        drop(self.0.take());
+    }
+}
+
 impl Drop for Lent {
     fn drop(&mut self) {
         drop(self.0.take().map(Object::take));
@@ -121,12 +139,13 @@ impl Drop for Lent {
 
 /// Runs `operation`, once more if it failed on a connection that had been used
 /// before: the server may have closed what lay in the pool, as it does when it
-/// restarts. Every operation may be repeated.
+/// restarts.
 async fn attempts<T>(
     pool: &Pool<AsyncMysqlConnection>,
     operation: &impl for<'c> Fn(&'c mut AsyncMysqlConnection) -> Operation<'c, T>,
 ) -> Result<T> {
     let mut may_repeat = true;
+    let mut deadlocks = 0;
     loop {
         let connection = pool.get().await.map_err(unavailable)?;
         let reused = Object::metrics(&connection).recycle_count > 0;
@@ -134,27 +153,72 @@ async fn attempts<T>(
         let Some(connection) = lent.0.as_mut() else {
             return Err(Error::Panicked);
         };
-        let error = match operation(connection).await {
+        match operation(connection).await {
             Ok(answer) => {
-                drop(lent.0.take());
+                lent.give_back();
                 return Ok(answer);
             }
-            Err(error) => error,
-        };
-        if let Some(reason) = refusal::refusal(connection, &error).await {
             // The connection answered, so it is in step.
-            drop(lent.0.take());
-            return Err(Error::refused(Part::Database, reason));
-        }
-        match error {
-            _ if reused && may_repeat => {
+            Err(Failed::Refused(reason)) => {
+                lent.give_back();
+                return Err(Error::refused(Part::Database, reason));
+            }
+            Err(Failed::Fenced) => {
+                lent.give_back();
+                return Err(Error::Fenced);
+            }
+            Err(Failed::Deadlocked(_)) if deadlocks < DEADLOCKS_MAX => {
+                lent.give_back();
+                deadlocks += 1;
+                tokio::time::sleep(DEADLOCK_PAUSE_MAX.mul_f64(fastrand::f64())).await;
+            }
+            Err(Failed::Broken(_)) if reused && may_repeat => {
                 may_repeat = false;
                 // None of the others is better.
                 pool.retain(|_, _| false);
             }
-            error => return Err(unavailable(error)),
+            Err(
+                Failed::Deadlocked(reason) | Failed::Broken(reason) | Failed::Uncertain(reason),
+            ) => return Err(unavailable(reason)),
         }
     }
+}
+
+/// Why a statement failed.
+async fn diagnosed<T>(
+    connection: &mut AsyncMysqlConnection,
+    done: diesel::QueryResult<T>,
+) -> Tried<T> {
+    match done {
+        Ok(answer) => Ok(answer),
+        Err(error) => Err(refusal::diagnose(connection, &error)
+            .await
+            .unwrap_or(Failed::Broken(error.to_string()))),
+    }
+}
+
+/// Holds the rows of `keys`, in their order, until the end of the transaction: a
+/// row that is not there yet cannot be held, so it is made, older than every
+/// write.
+async fn hold(connection: &mut AsyncMysqlConnection, keys: &[Key]) -> Tried<()> {
+    for keys in keys.chunks(ROWS_MAX) {
+        let rows = keys.iter().map(|key| {
+            (
+                users::name.eq(key.as_str()),
+                users::version.eq(0),
+                users::deleted_at.eq(diesel::dsl::sql("TIMESTAMP'1970-01-01 00:00:01'")),
+            )
+        });
+        let held = diesel::insert_into(users::table)
+            .values(rows.collect::<Vec<_>>())
+            .on_conflict(diesel::dsl::DuplicatedKeys)
+            .do_update()
+            .set(users::version.eq(users::version))
+            .execute(connection)
+            .await;
+        diagnosed(connection, held).await?;
+    }
+    Ok(())
 }
 
 fn unavailable(error: impl std::fmt::Display) -> Error {
@@ -234,7 +298,7 @@ extern "SQL" {
 
 #[async_trait]
 impl Store for MysqlStore {
-    async fn apply(&self, records: &[Record]) -> Result<()> {
+    async fn apply(&self, records: &[Record], fence: Option<Epoch>) -> Result<()> {
         if records.is_empty() {
             return Ok(());
         }
@@ -245,7 +309,16 @@ impl Store for MysqlStore {
         let rows: Arc<[Row]> = rows.into();
         self.run(move |connection| {
             let rows = rows.clone();
-            Box::pin(async move { apply(connection, &rows).await })
+            Box::pin(async move { apply(connection, &rows, fence).await })
+        })
+        .await
+    }
+
+    async fn transact(&self, proposals: &[Proposal], fence: Option<Epoch>) -> Result<Vec<Verdict>> {
+        let proposals: Arc<[Proposal]> = proposals.into();
+        self.run(move |connection| {
+            let proposals = proposals.clone();
+            Box::pin(async move { transact(connection, &proposals, fence).await })
         })
         .await
     }
@@ -255,7 +328,7 @@ impl Store for MysqlStore {
         let selected = self
             .run(move |connection| {
                 let key = key.clone();
-                Box::pin(async move { load(connection, key.as_str()).await })
+                Box::pin(async move { Ok(load(connection, key.as_str()).await?) })
             })
             .await?;
         selected.map(row::to_record).transpose()
@@ -266,7 +339,7 @@ impl Store for MysqlStore {
         let selected = self
             .run(move |connection| {
                 let keys = keys.clone();
-                Box::pin(async move { load_many(connection, &keys).await })
+                Box::pin(async move { Ok(load_many(connection, &keys).await?) })
             })
             .await?;
         Ok(row::readable(selected))
@@ -277,7 +350,7 @@ impl Store for MysqlStore {
         let selected = self
             .run(move |connection| {
                 let after = after.clone();
-                Box::pin(async move { page(connection, after.as_str(), limit.into()).await })
+                Box::pin(async move { Ok(page(connection, after.as_str(), limit.into()).await?) })
             })
             .await?;
         Ok(row::readable(selected))
@@ -285,7 +358,7 @@ impl Store for MysqlStore {
 
     async fn newest_version(&self) -> Result<Version> {
         let newest = self
-            .run(|connection| Box::pin(async move { newest_version(connection).await }))
+            .run(|connection| Box::pin(async move { Ok(newest_version(connection).await?) }))
             .await?;
         row::to_version(newest.unwrap_or_default())
     }
@@ -296,7 +369,7 @@ impl Store for MysqlStore {
 
     async fn health(&self) -> PartHealth {
         let durability = self
-            .run(|connection| Box::pin(async move { flush_settings(connection).await }))
+            .run(|connection| Box::pin(async move { Ok(flush_settings(connection).await?) }))
             .await;
         PartHealth {
             kind: "mysql",
@@ -305,6 +378,36 @@ impl Store for MysqlStore {
             problem: durability.is_err().then_some("it does not answer"),
             durability: durability.ok().map(durability_in_words),
         }
+    }
+}
+
+#[async_trait]
+impl Membership for MysqlStore {
+    async fn hear(&self, statement: &Statement) -> Result<View> {
+        let statement = Arc::new(statement.clone());
+        self.run(move |connection| {
+            let statement = statement.clone();
+            Box::pin(async move { hear(connection, &statement).await })
+        })
+        .await
+    }
+
+    async fn rely(&self, holder: &str) -> Result<Epoch> {
+        let holder: Arc<str> = holder.into();
+        self.run(move |connection| {
+            let holder = holder.clone();
+            Box::pin(async move { rely(connection, &holder).await })
+        })
+        .await
+    }
+
+    async fn leave(&self, process: &str) -> Result<()> {
+        let process: Arc<str> = process.into();
+        self.run(move |connection| {
+            let process = process.clone();
+            Box::pin(async move { leave(connection, &process).await })
+        })
+        .await
     }
 }
 

@@ -10,22 +10,6 @@ macro_rules! queries {
         use crate::store::row::{Row, Selected, users, users_identity};
         use crate::store::upsert::{ROWS_MAX, Upsert};
 
-        async fn apply(connection: &mut $connection, rows: &[Row]) -> QueryResult<()> {
-            if rows.len() <= ROWS_MAX {
-                // One statement is a transaction by itself.
-                Upsert(rows).execute(connection).await?;
-                return Ok(());
-            }
-            connection
-                .transaction(async |connection| {
-                    for rows in rows.chunks(ROWS_MAX) {
-                        Upsert(rows).execute(connection).await?;
-                    }
-                    Ok(())
-                })
-                .await
-        }
-
         /// The columns of [`Selected`].
         #[diesel::dsl::auto_type(no_type_alias)]
         fn selected() -> _ {

@@ -1,7 +1,9 @@
 //! SQLite: the embedded database, for one process.
 
 use std::fs::{File, TryLockError};
+use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -20,13 +22,17 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
+use crate::membership::Membership;
 use crate::record::{Key, Record};
 use crate::store::{Store, row};
 use crate::version::Version;
 
 type Connection = SyncConnectionWrapper<SqliteConnection>;
+type Operation<'c, T> = Pin<Box<dyn Future<Output = Tried<T>> + Send + 'c>>;
 
 super::queries::queries!(Connection);
+super::transaction::transactions!(Connection);
+super::members::members!(Connection);
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
 
@@ -34,6 +40,12 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlit
 /// the writer.
 const SESSION: &str =
     "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
+
+/// A transaction that is going to write: nobody else does until its end.
+const BEGIN: &str = "BEGIN IMMEDIATE";
+/// So nothing it reads is changed by others.
+const SHARED: &str = "";
+const EXCLUSIVE: &str = "";
 
 /// Readers beside the one writer that SQLite admits.
 const CONNECTIONS_MAX: usize = 4;
@@ -127,21 +139,62 @@ fn unavailable(error: impl std::fmt::Display) -> Error {
     Error::unavailable(Part::Database, error)
 }
 
-/// What a failed write says: of SQLite's errors only a violated constraint lies
-/// in the record.
-fn failed(error: diesel::result::Error) -> Error {
-    match &error {
+/// Why a statement failed: of SQLite's errors only a violated constraint lies in
+/// the record.
+async fn diagnosed<T>(_: &mut Connection, done: diesel::QueryResult<T>) -> Tried<T> {
+    done.map_err(|error| match &error {
+        // What `Upsert` does to a statement of another epoch.
+        DatabaseError(NotNullViolation, what) if what.message().ends_with("users.version") => {
+            Failed::Fenced
+        }
         DatabaseError(
             UniqueViolation | ForeignKeyViolation | NotNullViolation | CheckViolation,
             _,
-        ) => Error::refused(Part::Database, error),
-        _ => unavailable(error),
+        ) => Failed::Refused(error.to_string()),
+        _ => Failed::broken(error),
+    })
+}
+
+/// There is one writer at a time, so the rows are held already.
+async fn hold(_: &mut Connection, _: &[Key]) -> Tried<()> {
+    Ok(())
+}
+
+fn failed(failed: Failed) -> Error {
+    match failed {
+        Failed::Refused(reason) => Error::refused(Part::Database, reason),
+        Failed::Fenced => Error::Fenced,
+        Failed::Deadlocked(reason) | Failed::Broken(reason) | Failed::Uncertain(reason) => {
+            unavailable(reason)
+        }
+    }
+}
+
+impl SqliteStore {
+    /// Runs `operation` on a connection of its own.
+    async fn run<T: Send + 'static>(
+        &self,
+        operation: impl for<'c> FnOnce(&'c mut Connection) -> Operation<'c, T> + Send + 'static,
+    ) -> Result<T> {
+        let pool = self.pool.clone();
+        // IMPORTANT: in a task of its own, since a transaction that is dropped
+        // midway goes back to the pool open, and keeps every other writer out.
+        let task = tokio::spawn(async move {
+            let mut connection = pool.get().await.map_err(unavailable)?;
+            let done = operation(&mut connection).await;
+            if matches!(done, Err(Failed::Broken(_) | Failed::Uncertain(_))) {
+                // So does one that could not be rolled back.
+                drop(Object::take(connection));
+            }
+            done.map_err(failed)
+        });
+        task.await.unwrap_or(Err(Error::Panicked))
     }
 }
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn apply(&self, records: &[Record]) -> Result<()> {
+    async fn apply(&self, records: &[Record], fence: Option<Epoch>) -> Result<()> {
         if records.is_empty() {
             return Ok(());
         }
@@ -149,14 +202,16 @@ impl Store for SqliteStore {
             .iter()
             .map(Row::from_record)
             .collect::<Result<Vec<Row>>>()?;
-        let pool = self.pool.clone();
-        // IMPORTANT: in a task of its own, since a transaction that is dropped
-        // midway goes back to the pool open, and keeps every other writer out.
-        let task = tokio::spawn(async move {
-            let mut connection = pool.get().await.map_err(unavailable)?;
-            apply(&mut connection, &rows).await.map_err(failed)
-        });
-        task.await.unwrap_or(Err(Error::Panicked))
+        self.run(move |connection| Box::pin(async move { apply(connection, &rows, fence).await }))
+            .await
+    }
+
+    async fn transact(&self, proposals: &[Proposal], fence: Option<Epoch>) -> Result<Vec<Verdict>> {
+        let proposals = proposals.to_vec();
+        self.run(move |connection| {
+            Box::pin(async move { transact(connection, &proposals, fence).await })
+        })
+        .await
     }
 
     async fn load(&self, key: &Key) -> Result<Option<Record>> {
@@ -199,5 +254,26 @@ impl Store for SqliteStore {
             problem: (!up).then_some("it does not answer"),
             durability: Some("survives a power loss: synchronous=FULL".to_owned()),
         }
+    }
+}
+
+#[async_trait]
+impl Membership for SqliteStore {
+    async fn hear(&self, statement: &Statement) -> Result<View> {
+        let statement = statement.clone();
+        self.run(move |connection| Box::pin(async move { hear(connection, &statement).await }))
+            .await
+    }
+
+    async fn rely(&self, holder: &str) -> Result<Epoch> {
+        let holder = holder.to_owned();
+        self.run(move |connection| Box::pin(async move { rely(connection, &holder).await }))
+            .await
+    }
+
+    async fn leave(&self, process: &str) -> Result<()> {
+        let process = process.to_owned();
+        self.run(move |connection| Box::pin(async move { leave(connection, &process).await }))
+            .await
     }
 }

@@ -8,6 +8,7 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType, Integer, Nullable, Text, Timestamp};
 
 use super::row::Row;
+use crate::membership::Epoch;
 
 /// Most rows in one statement: five placeholders each, of which SQLite takes
 /// 32,766 and MySQL 65,535.
@@ -18,6 +19,9 @@ pub(super) trait Dialect: Backend {
     /// What to do with a row whose name is there already: take it over if its
     /// version is newer, else leave everything as it is.
     const ON_CONFLICT: &'static str;
+    /// What makes a statement that reads a row keep it as it is until the end of
+    /// the transaction.
+    const SHARED: &'static str;
 }
 
 impl Dialect for diesel::mysql::Mysql {
@@ -34,6 +38,8 @@ impl Dialect for diesel::mysql::Mysql {
         occupation = IF(VALUES(version) > version, VALUES(occupation), occupation), \
         deleted_at = IF(VALUES(version) > version, VALUES(deleted_at), deleted_at), \
         version = IF(VALUES(version) > version, VALUES(version), version)";
+    // MariaDB does not know FOR SHARE.
+    const SHARED: &'static str = " LOCK IN SHARE MODE";
 }
 
 impl Dialect for diesel::sqlite::Sqlite {
@@ -41,15 +47,32 @@ impl Dialect for diesel::sqlite::Sqlite {
         age = excluded.age, occupation = excluded.occupation, \
         deleted_at = excluded.deleted_at, version = excluded.version \
         WHERE excluded.version > users.version";
+    // There is one writer at a time.
+    const SHARED: &'static str = "";
 }
 
 /// The guarded upsert of 1 to [`ROWS_MAX`] rows.
 ///
 /// The statement has a power of two of rows, so that a connection prepares only
 /// a few and keeps them; the last row is repeated to fill it up, which changes
-/// nothing, as a repeated version is not newer.
+/// changes nothing, as a repeated version is not newer.
+///
+/// With a fence, the first row's version is read off the row of that epoch of
+/// the cache. When it is another epoch there is no such row, and a version that
+/// is NULL makes the database refuse the whole statement: that takes no round
+/// trip more, nor a transaction.
 #[derive(Debug)]
-pub(super) struct Upsert<'a>(pub(super) &'a [Row]);
+pub(super) struct Upsert<'a> {
+    rows: &'a [Row],
+    fence: Option<i64>,
+}
+
+impl<'a> Upsert<'a> {
+    pub(super) fn new(rows: &'a [Row], fence: Option<Epoch>) -> Upsert<'a> {
+        let fence = fence.map(|epoch| epoch.get() as i64);
+        Upsert { rows, fence }
+    }
+}
 
 impl QueryId for Upsert<'_> {
     type QueryId = ();
@@ -71,13 +94,13 @@ where
     Option<NaiveDateTime>: ToSql<Nullable<Timestamp>, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        let Some(last) = self.0.last() else {
+        let Some(last) = self.rows.last() else {
             return Ok(());
         };
-        let padding = self.0.len().next_power_of_two() - self.0.len();
+        let padding = self.rows.len().next_power_of_two() - self.rows.len();
         out.push_sql("INSERT INTO users (name, age, occupation, version, deleted_at) VALUES ");
         for (index, row) in self
-            .0
+            .rows
             .iter()
             .chain(std::iter::repeat_n(last, padding))
             .enumerate()
@@ -89,7 +112,17 @@ where
             out.push_sql(", ");
             out.push_bind_param::<Nullable<Text>, _>(&row.occupation)?;
             out.push_sql(", ");
-            out.push_bind_param::<BigInt, _>(&row.version)?;
+            match &self.fence {
+                Some(fence) if index == 0 => {
+                    out.push_sql("(SELECT ");
+                    out.push_bind_param::<BigInt, _>(&row.version)?;
+                    out.push_sql(" FROM cache_epoch WHERE id = 1 AND epoch = ");
+                    out.push_bind_param::<BigInt, _>(fence)?;
+                    out.push_sql(DB::SHARED);
+                    out.push_sql(")");
+                }
+                _ => out.push_bind_param::<BigInt, _>(&row.version)?,
+            }
             out.push_sql(", ");
             out.push_bind_param::<Nullable<Timestamp>, _>(&row.deleted_at)?;
             out.push_sql(")");

@@ -17,6 +17,9 @@ use crate::seeder::Seeder;
 use crate::telemetry;
 use crate::version::Version;
 
+/// The version of a write of this batch, until the journal issues one.
+const NOT_ISSUED: Version = Version::MAX;
+
 /// The answers, but where a condition does not hold that was judged by a write
 /// of the same batch, and this has failed, its error: the condition may hold.
 fn unless_judged_by_failed(
@@ -149,25 +152,43 @@ impl Appends {
         let mut left: HashMap<&Key, Record> = HashMap::new();
         let mut refused = Vec::with_capacity(batch.len());
         for write in batch {
-            let verdict = match write.condition {
+            let verdict = match &write.condition {
                 Condition::Always => None,
                 condition => match left.get(&write.key) {
-                    Some(current) => {
-                        (!condition.holds(current)).then_some(Appended::ConditionFailed)
-                    }
-                    None => match self.cache.get(&write.key).await? {
-                        Lookup::Hit(current) => {
-                            (!condition.holds(&current)).then_some(Appended::ConditionFailed)
-                        }
-                        Lookup::InDoubt(_) | Lookup::Miss => Some(Appended::Unknown),
-                    },
+                    Some(left) => self.judge_upon(condition, left).await?,
+                    None => self.judge(condition, &write.key).await?,
                 },
             };
             if verdict.is_none() {
-                left.insert(&write.key, write.at(Version::ZERO));
+                left.insert(&write.key, write.at(NOT_ISSUED));
             }
             refused.push(verdict);
         }
         Ok(refused)
+    }
+
+    /// By what the cache holds.
+    async fn judge(&self, condition: &Condition, key: &Key) -> Result<Option<Appended>> {
+        Ok(match self.cache.get(key).await? {
+            Lookup::Hit(current) => {
+                (!condition.holds(&current)).then_some(Appended::ConditionFailed)
+            }
+            Lookup::InDoubt(_) | Lookup::Miss => Some(Appended::Unknown),
+        })
+    }
+
+    /// By what an accepted write of the same batch leaves behind, whose version
+    /// will be above all that were issued before.
+    async fn judge_upon(&self, condition: &Condition, left: &Record) -> Result<Option<Appended>> {
+        if let Condition::Is(versions) | Condition::IsNot(versions) = condition {
+            let newest = versions.iter().max().copied().unwrap_or_default();
+            match self.cache.get(&left.key).await? {
+                Lookup::Hit(before) if newest <= before.version => {}
+                // Somebody has guessed a version: it may be the one that is
+                // issued next. When this batch has its versions, it can be told.
+                _ => return Ok(Some(Appended::Unknown)),
+            }
+        }
+        Ok((!condition.holds(left)).then_some(Appended::ConditionFailed))
     }
 }

@@ -11,7 +11,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::suite::version;
+use crate::suite::{issued, version};
 use crate::{Implementation, LONG_LIFETIMES};
 
 const KEYS: usize = 3;
@@ -125,7 +125,7 @@ impl Model {
             }
             Step::BeginWrite(picked) => {
                 let keys: Vec<Key> = picked.iter().map(|key| keys()[*key].clone()).collect();
-                let issued = cache.begin_write(&keys).await.unwrap();
+                let issued = issued(cache.begin_write(&keys).await).unwrap();
                 for (key, version) in keys.iter().zip(issued) {
                     let newest_of_key = self.newest_of(key);
                     assert!(newest_of_key < version, "{version} after {newest_of_key}");

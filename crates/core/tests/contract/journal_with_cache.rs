@@ -14,9 +14,10 @@ use cache_core::redis::Redis;
 use cache_core::version::Version;
 use test_support::servers::redis_url;
 
+use crate::conditional_appends::{self, NAMES};
 use crate::suite::{
-    ahead_of_the_clock, appended, connect_to_redis, eventually, key, new_identity,
-    redis_stream_journal, tombstone, value, version,
+    ahead_of_the_clock, appended, connect_to_redis, eventually, for_random, issued, key,
+    new_identity, redis_stream_journal, tombstone, value, version,
 };
 use crate::{acknowledge, append, names_in_one_shard, put, remove};
 
@@ -138,7 +139,7 @@ pub(crate) async fn an_append_ends_an_older_doubt(with_cache: WithCache) {
     let (journal, cache) = with_cache.open().await;
     append(&*journal, &[put("dirty", "x")]).await;
     for name in ["missing", "dirty"] {
-        let doubt = cache.begin_write(&[key(name)]).await.unwrap()[0];
+        let doubt = issued(cache.begin_write(&[key(name)]).await).unwrap()[0];
         let appended = append(&*journal, &[put(name, "new")]).await;
         assert!(appended[0].version > doubt);
         let lookup = cache.get(&key(name)).await.unwrap();
@@ -206,10 +207,12 @@ pub(crate) async fn a_condition_is_unknown_where_the_cache_cannot_tell(with_cach
         panic!("no ticket")
     };
     let dirty = append(&*journal, &[put("dirty in doubt", "x")]).await;
-    cache
-        .begin_write(&[key("in doubt"), key("dirty in doubt")])
-        .await
-        .unwrap();
+    issued(
+        cache
+            .begin_write(&[key("in doubt"), key("dirty in doubt")])
+            .await,
+    )
+    .unwrap();
     for name in ["missing", "filling", "in doubt", "dirty in doubt"] {
         let held = cache.get(&key(name)).await.unwrap();
         for write in [delete(name), replace(name, "y")] {
@@ -272,6 +275,18 @@ pub(crate) async fn writes_of_one_batch_are_judged_one_upon_the_other(with_cache
     assert_eq!(lookup, Lookup::Hit(expected[3].clone()));
     let lookup = cache.get(&key("new")).await.unwrap();
     assert_eq!(lookup, Lookup::Hit(tombstone(&key("new"), deleted)));
+}
+
+pub(crate) async fn any_conditions_are_judged_one_upon_the_other(with_cache: WithCache) {
+    for_random(60, conditional_appends::batches(), async |batches| {
+        let (journal, cache) = with_cache.open().await;
+        let (_, names) = names_in_one_shard(&*journal, NAMES);
+        for record in conditional_appends::before(&names) {
+            fill(&*cache, &record).await;
+        }
+        conditional_appends::run(&*journal, &names, batches).await;
+    })
+    .await;
 }
 
 pub(crate) async fn a_failed_condition_holds_up_no_other_write(with_cache: WithCache) {
@@ -354,7 +369,7 @@ pub(crate) async fn acknowledging_leaves_what_was_written_again_dirty(with_cache
 pub(crate) async fn acknowledging_in_doubt_leaves_the_doubt(with_cache: WithCache) {
     let (journal, cache) = with_cache.open().await;
     let appended = append(&*journal, &[put("a", "x")]).await;
-    let doubt = cache.begin_write(&[key("a")]).await.unwrap()[0];
+    let doubt = issued(cache.begin_write(&[key("a")]).await).unwrap()[0];
     let lookup = cache.get(&key("a")).await.unwrap();
     assert_eq!(lookup, Lookup::InDoubt(Some(appended[0].clone())));
     acknowledge(&*journal, journal.shard_of(&key("a")), &appended).await;
@@ -370,7 +385,7 @@ pub(crate) async fn cache_and_journal_share_one_clock(with_cache: WithCache) {
     let (journal, cache) = with_cache.open().await;
     let mut newest = Version::ZERO;
     for _ in 0..30 {
-        let begun = cache.begin_write(&[key("a")]).await.unwrap()[0];
+        let begun = issued(cache.begin_write(&[key("a")]).await).unwrap()[0];
         let appended = append(&*journal, &[put("a", "x")]).await[0].version;
         assert!(
             newest < begun && begun < appended,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use cache_core::cache::Begun;
 use cache_core::error::Result;
 use cache_core::journal::redis_stream::{EntryLifetimes, RedisStreamJournal, WaitFor};
 use cache_core::journal::{Appended, Journal};
@@ -42,6 +43,11 @@ macro_rules! contract {
             )+
         }
     };
+}
+
+/// The versions of writes that began.
+pub(crate) fn issued(begun: Result<Vec<Begun>>) -> Result<Vec<Version>> {
+    Ok(begun?.iter().map(|begun| begun.version).collect())
 }
 
 /// How long something that must come true may take.

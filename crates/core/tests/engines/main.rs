@@ -10,6 +10,7 @@
 )]
 
 mod conditions;
+mod guesses;
 mod parts;
 mod racing;
 mod restarts;

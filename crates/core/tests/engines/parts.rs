@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use cache_core::access::Access;
 use cache_core::backlog::BacklogLimits;
 use cache_core::cache::memory::MemoryCache;
 use cache_core::cache::redis::RedisCache;
@@ -24,7 +25,7 @@ use cache_core::store::mysql::MysqlStore;
 use cache_core::store::sqlite::SqliteStore;
 use cache_core::user::User;
 use cache_core::write_behind::{WriteBehind, WriteBehindSettings};
-use cache_core::write_through::WriteThrough;
+use cache_core::write_through::{WriteThrough, WriteThroughSettings};
 use test_support::servers::{TestDatabase, redis_url};
 
 use crate::switched_store::SwitchedStore;
@@ -32,6 +33,10 @@ use crate::switched_store::SwitchedStore;
 pub(crate) const BOUNDS: GroupCommitBounds = GroupCommitBounds {
     batch_max: 64,
     waiting_max: 1024,
+};
+pub(crate) const WRITE_THROUGH: WriteThroughSettings = WriteThroughSettings {
+    group_commit: BOUNDS,
+    lanes: 2,
 };
 pub(crate) const WRITE_BEHIND: WriteBehindSettings = WriteBehindSettings {
     group_commit: BOUNDS,
@@ -134,7 +139,8 @@ pub(crate) fn open_file_journal(folder: &Path) -> Arc<dyn Journal> {
 
 impl Parts {
     pub(crate) async fn write_through(&self) -> Arc<WriteThrough> {
-        WriteThrough::start(self.cache.clone(), self.store.clone(), BOUNDS)
+        let (cache, store) = (self.cache.clone(), self.store.clone());
+        WriteThrough::start(cache, store, Access::always(), WRITE_THROUGH)
             .await
             .unwrap()
     }

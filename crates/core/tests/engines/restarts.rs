@@ -101,7 +101,7 @@ async fn a_replayed_entry_never_hides_what_the_database_has_newer() {
     };
     parts
         .store
-        .apply(std::slice::from_ref(&newer))
+        .apply(std::slice::from_ref(&newer), None)
         .await
         .unwrap();
 

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use cache_core::error::{Error, Part, Result};
 use cache_core::health::PartHealth;
+use cache_core::membership::Epoch;
 use cache_core::record::{Key, Record};
-use cache_core::store::Store;
+use cache_core::store::{Proposal, Store, Verdict};
 use cache_core::version::Version;
 
 #[derive(Debug)]
@@ -29,15 +30,25 @@ impl SwitchedStore {
     pub(crate) fn refuse_writes(&self, refuse: bool) {
         self.refuses_writes.store(refuse, Ordering::SeqCst);
     }
+
+    fn refuse_or_not(&self) -> Result<()> {
+        if self.refuses_writes.load(Ordering::SeqCst) {
+            return Err(Error::unavailable(Part::Database, "switched off"));
+        }
+        Ok(())
+    }
 }
 
 #[async_trait]
 impl Store for SwitchedStore {
-    async fn apply(&self, records: &[Record]) -> Result<()> {
-        if self.refuses_writes.load(Ordering::SeqCst) {
-            return Err(Error::unavailable(Part::Database, "switched off"));
-        }
-        self.inner.apply(records).await
+    async fn apply(&self, records: &[Record], fence: Option<Epoch>) -> Result<()> {
+        self.refuse_or_not()?;
+        self.inner.apply(records, fence).await
+    }
+
+    async fn transact(&self, proposals: &[Proposal], fence: Option<Epoch>) -> Result<Vec<Verdict>> {
+        self.refuse_or_not()?;
+        self.inner.transact(proposals, fence).await
     }
 
     async fn load(&self, key: &Key) -> Result<Option<Record>> {

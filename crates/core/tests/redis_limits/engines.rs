@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use cache_core::access::Access;
 use cache_core::backlog::BacklogLimits;
 use cache_core::drainer::DrainerSettings;
 use cache_core::engine::{Engine, Source};
@@ -18,7 +19,7 @@ use cache_core::store::sqlite::SqliteStore;
 use cache_core::user::User;
 use cache_core::version::Version;
 use cache_core::write_behind::{WriteBehind, WriteBehindSettings};
-use cache_core::write_through::WriteThrough;
+use cache_core::write_through::{WriteThrough, WriteThroughSettings};
 use test_support::own_servers::{AppendFsync, OwnServer};
 
 use crate::out_of_memory::{fill_up, make_room};
@@ -65,7 +66,7 @@ async fn store_with_ann(folder: &Path) -> Arc<SqliteStore> {
         version: version(7),
         body: Some(body("Ann", 1)),
     };
-    store.apply(&[ann]).await.unwrap();
+    store.apply(&[ann], None).await.unwrap();
     Arc::new(store)
 }
 
@@ -145,7 +146,12 @@ async fn write_through_reads_and_takes_no_more() {
     let store = store_with_ann(folder.path()).await;
     let server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
     let process = Process::start(server.url(), store.identity()).await;
-    let engine = WriteThrough::start(process.cache.clone(), store.clone(), BOUNDS)
+    let (cache, access) = (process.cache.clone(), Access::always());
+    let settings = WriteThroughSettings {
+        group_commit: BOUNDS,
+        lanes: 1,
+    };
+    let engine = WriteThrough::start(cache, store.clone(), access, settings)
         .await
         .unwrap();
     engine.write(put("Bob", 2)).await.unwrap();

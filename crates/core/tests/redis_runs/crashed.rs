@@ -68,7 +68,7 @@ async fn nothing_is_served_or_taken_before_the_clocks_are_raised() {
     let fresh = crashed.another().await;
     fresh.assert_unseeded(&names).await;
     // Who writes through the database leaves nothing behind either.
-    let late = value(&key("in doubt"), begun[0], "settled late");
+    let late = value(&key("in doubt"), begun[0].version, "settled late");
     crashed
         .process
         .cache

@@ -17,7 +17,8 @@ async fn issue(process: &Process) -> Vec<Version> {
         .map(|record| record.version)
         .collect();
     let names: Vec<_> = names.iter().map(|name| key(name)).collect();
-    issued.extend(process.cache.begin_write(&names).await.unwrap());
+    let begun = process.cache.begin_write(&names).await.unwrap();
+    issued.extend(begun.iter().map(|begun| begun.version));
     issued
 }
 

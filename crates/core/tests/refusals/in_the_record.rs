@@ -86,7 +86,10 @@ async fn a_value_that_another_row_has_in_an_index_of_its_own() {
     let store = open(&database.url()).await;
     database.query_rows("ALTER TABLE users ADD UNIQUE KEY of_its_own (occupation)");
     let first = user("first", 1, "taken");
-    store.apply(std::slice::from_ref(&first)).await.unwrap();
+    store
+        .apply(std::slice::from_ref(&first), None)
+        .await
+        .unwrap();
     let mut second = user("second", 2, "taken");
     for version in [7, 8] {
         second.version = cache_core::version::Version::new(version).unwrap();
@@ -96,7 +99,7 @@ async fn a_value_that_another_row_has_in_an_index_of_its_own() {
 }
 
 async fn expect_refused_once(store: &dyn Store, bad: &Record) {
-    let applied = store.apply(std::slice::from_ref(bad)).await;
+    let applied = store.apply(std::slice::from_ref(bad), None).await;
     assert!(is_refused(&applied), "{applied:?}");
     assert_eq!(store.load(&bad.key).await.unwrap(), None);
 }
@@ -115,15 +118,15 @@ async fn a_record_among_many() {
         .map(|row| good(&format!("row {row:04}")))
         .collect();
     batch[ROWS_MAX - 1] = user("row old", 101, "x");
-    let applied = store.apply(&batch).await;
+    let applied = store.apply(&batch, None).await;
     assert!(
         is_refused(&applied) || is_unavailable(&applied),
         "{applied:?}"
     );
-    let applied = store.apply(&batch[..ROWS_MAX]).await;
+    let applied = store.apply(&batch[..ROWS_MAX], None).await;
     assert!(is_refused(&applied), "{applied:?}");
     let count = || database.query_rows("SELECT COUNT(*) FROM users");
     assert_eq!(count(), [["0"]]);
-    store.apply(&batch[..ROWS_MAX - 1]).await.unwrap();
+    store.apply(&batch[..ROWS_MAX - 1], None).await.unwrap();
     assert_eq!(count(), [[(ROWS_MAX - 1).to_string()]]);
 }

@@ -60,14 +60,17 @@ fn is_unavailable(applied: &Result<()>) -> bool {
 async fn expect_refused(store: &dyn Store, bad: Record) {
     let batch = [good("before"), bad.clone(), good("zz after")];
     for refused in [&batch[..], &batch[1..2]] {
-        let applied = store.apply(refused).await;
+        let applied = store.apply(refused, None).await;
         assert!(is_refused(&applied), "{applied:?}");
         for record in refused {
             assert_eq!(store.load(&record.key).await.unwrap(), None);
         }
     }
     for record in [&batch[0], &batch[2]] {
-        store.apply(std::slice::from_ref(record)).await.unwrap();
+        store
+            .apply(std::slice::from_ref(record), None)
+            .await
+            .unwrap();
         assert_eq!(
             store.load(&record.key).await.unwrap().as_ref(),
             Some(record)

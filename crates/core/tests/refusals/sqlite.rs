@@ -37,7 +37,10 @@ async fn a_value_that_another_row_has_in_an_index_of_its_own() {
     let unique = "CREATE UNIQUE INDEX of_its_own ON users (occupation)";
     other.batch_execute(unique).unwrap();
     let first = user("first", 1, "taken");
-    store.apply(std::slice::from_ref(&first)).await.unwrap();
+    store
+        .apply(std::slice::from_ref(&first), None)
+        .await
+        .unwrap();
     expect_refused(&store, user("second", 2, "taken")).await;
     assert_eq!(store.load(&first.key).await.unwrap(), Some(first));
 }
@@ -67,21 +70,24 @@ async fn a_trigger_that_raises_cannot_be_told_from_an_outage() {
     let trigger = "CREATE TRIGGER refuse BEFORE INSERT ON users WHEN NEW.age = 13 \
                    BEGIN SELECT RAISE(ABORT, 'no'); END";
     other.batch_execute(trigger).unwrap();
-    let applied = store.apply(&[good("a"), user("b", 13, "x")]).await;
+    let applied = store.apply(&[good("a"), user("b", 13, "x")], None).await;
     assert!(is_unavailable(&applied), "{applied:?}");
     assert_eq!(store.load(&good("a").key).await.unwrap(), None);
     other.batch_execute("DROP TRIGGER refuse").unwrap();
-    store.apply(&[good("a"), user("b", 13, "x")]).await.unwrap();
+    store
+        .apply(&[good("a"), user("b", 13, "x")], None)
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_another_writes() {
     let (_folder, store, mut other) = open().await;
     other.batch_execute("BEGIN IMMEDIATE").unwrap();
-    let applied = store.apply(&[good("a")]).await;
+    let applied = store.apply(&[good("a")], None).await;
     assert!(is_unavailable(&applied), "{applied:?}");
     other.batch_execute("ROLLBACK").unwrap();
-    store.apply(&[good("a")]).await.unwrap();
+    store.apply(&[good("a")], None).await.unwrap();
     assert_eq!(store.load(&good("a").key).await.unwrap(), Some(good("a")));
 }
 
@@ -91,10 +97,10 @@ async fn a_table_that_is_not_there() {
     other
         .batch_execute("ALTER TABLE users RENAME TO elsewhere")
         .unwrap();
-    let applied = store.apply(&[good("a")]).await;
+    let applied = store.apply(&[good("a")], None).await;
     assert!(is_unavailable(&applied), "{applied:?}");
     other
         .batch_execute("ALTER TABLE elsewhere RENAME TO users")
         .unwrap();
-    store.apply(&[good("a")]).await.unwrap();
+    store.apply(&[good("a")], None).await.unwrap();
 }

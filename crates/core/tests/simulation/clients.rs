@@ -85,14 +85,49 @@ struct Client<'r> {
 impl Client<'_> {
     async fn step(&self, key: Key) {
         match self.world.draw(0..100) {
-            0..40 => {
-                let toxic = self.world.happens(self.world.plan.toxic);
-                let body = self.world.new_value(toxic);
-                self.write(Write::put(key, body)).await;
+            0..25 => {
+                let write = self.put(key);
+                self.write(write).await;
+            }
+            25..40 => {
+                let condition = self.condition(&key);
+                let body = self.put(key.clone()).body;
+                let body = body.filter(|_| self.world.draw(0..3) > 0);
+                self.write(Write {
+                    key,
+                    body,
+                    condition,
+                })
+                .await;
             }
             40..58 => self.write(Write::delete(key)).await,
             58..92 => self.read(&key).await,
             _ => self.flush().await,
+        }
+    }
+
+    fn put(&self, key: Key) -> Write {
+        let toxic = self.world.happens(self.world.plan.toxic);
+        Write::put(key, self.world.new_value(toxic))
+    }
+
+    /// Any that a client may ask for: mostly with versions that the name has had
+    /// lately, and sometimes with one that it may have next.
+    fn condition(&self, key: &Key) -> Condition {
+        let had = self.world.lock().oracle.versions(key);
+        let newest = had.last().copied().unwrap_or_default();
+        let versions = (0..self.world.draw(0..4)).map(|_| match self.world.draw(0..8) {
+            0 => Version::new(newest.get() + self.world.draw(1..4)).unwrap(),
+            back => {
+                let place = had.len().checked_sub(1 + back as usize / 3);
+                place.map_or(newest, |place| had[place])
+            }
+        });
+        match self.world.draw(0..6) {
+            0 => Condition::Exists,
+            1 => Condition::Absent,
+            2..4 => Condition::Is(versions.collect()),
+            _ => Condition::IsNot(versions.collect()),
         }
     }
 
@@ -112,7 +147,10 @@ impl Client<'_> {
         let (world, key) = (self.world, write.key.clone());
         let is_late = self.running.life.has_stopped();
         let before = world.lock().oracle.newest(&key, |_| true);
-        self.note(|| format!("writes {}", shown(&write.at(Version::ZERO))));
+        self.note(|| {
+            let condition = condition_shown(&write.condition);
+            format!("writes {}{condition}", shown(&write.at(Version::ZERO)))
+        });
         let written = self.running.engine.write(write.clone()).await;
         self.turn().await;
         self.note(|| match &written {
@@ -137,16 +175,11 @@ impl Client<'_> {
                 }
             }
             Ok(Outcome::ConditionFailed) => {
-                let existed_all_along = || {
-                    let state = world.lock();
-                    let since = before.as_ref()?.version;
-                    let facts = state.oracle.facts();
-                    let mut since =
-                        facts.filter(|(of, version, _)| **of == key && *version >= since);
-                    since.all(|(_, _, fact)| fact.body.is_some()).then_some(())
-                };
-                if self.conditions_are_known(&key) && existed_all_along().is_some() {
-                    world.fail("there was something to delete all along");
+                let since = before.map_or(Version::ZERO, |before| before.version);
+                let since = world.lock().oracle.since(&key, since);
+                let held = since.iter().all(|record| write.condition.holds(record));
+                if held && self.conditions_are_known(&key) {
+                    world.fail("the condition held all along");
                 }
             }
             Err(
@@ -166,17 +199,16 @@ impl Client<'_> {
         }
     }
 
-    /// A delete takes place only where there is something.
+    /// A write takes place only upon what its condition asks for.
     fn judge_condition(&self, write: &Write, version: Version) {
         if write.condition == Condition::Always || !self.conditions_are_known(&write.key) {
             return;
         }
-        let state = self.world.lock();
-        let before = state.oracle.before(&write.at(version));
-        let existed = before.is_some_and(|fact| fact.body.is_some());
-        drop(state);
-        if !existed {
-            self.world.fail("there was nothing to delete");
+        let before = self.world.lock().oracle.before(&write.at(version));
+        if !write.condition.holds(&before) {
+            let before = shown(&before);
+            self.world
+                .fail(format!("the condition did not hold: it was {before}"));
         }
     }
 
@@ -269,5 +301,18 @@ impl Client<'_> {
                 short(version)
             ));
         }
+    }
+}
+
+fn condition_shown(condition: &Condition) -> String {
+    let listed = |versions: &[Version]| -> Vec<i64> {
+        versions.iter().map(|version| short(*version)).collect()
+    };
+    match condition {
+        Condition::Always => String::new(),
+        Condition::Exists => " if it exists".to_owned(),
+        Condition::Absent => " if it does not exist".to_owned(),
+        Condition::Is(versions) => format!(" if it is one of {:?}", listed(versions)),
+        Condition::IsNot(versions) => format!(" if it is none of {:?}", listed(versions)),
     }
 }

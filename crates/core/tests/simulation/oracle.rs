@@ -131,13 +131,39 @@ impl Oracle {
         })
     }
 
-    /// The write of the same name before `record`.
-    pub(crate) fn before(&self, record: &Record) -> Option<&Fact> {
-        let of_name = self.facts.get(&record.key)?;
-        of_name
-            .range(..record.version)
-            .next_back()
-            .map(|(_, fact)| fact)
+    /// The name of `record` as its write found it.
+    pub(crate) fn before(&self, record: &Record) -> Record {
+        let of_name = self.facts.get(&record.key).into_iter();
+        let mut older = of_name.flat_map(|of_name| of_name.range(..record.version));
+        let before = older.next_back().map(|(version, fact)| Record {
+            key: record.key.clone(),
+            version: *version,
+            body: fact.body.clone(),
+        });
+        before.unwrap_or_else(|| Record::absent(record.key.clone()))
+    }
+
+    /// All that a name has been since it was at `version`, that included.
+    pub(crate) fn since(&self, key: &Key, version: Version) -> Vec<Record> {
+        let next = version.get() + 1;
+        let at = |version| Record {
+            version,
+            ..Record::absent(key.clone())
+        };
+        let before = Version::new(next).map(|next| self.before(&at(next)));
+        let of_name = self.facts.get(key).into_iter().flatten();
+        let newer = of_name.filter(|(of, _)| **of > version);
+        let newer = newer.map(|(version, fact)| Record {
+            body: fact.body.clone(),
+            ..at(*version)
+        });
+        before.into_iter().chain(newer).collect()
+    }
+
+    /// The versions that a name has had.
+    pub(crate) fn versions(&self, key: &Key) -> Vec<Version> {
+        let of_name = self.facts.get(key).into_iter();
+        of_name.flat_map(BTreeMap::keys).copied().collect()
     }
 
     /// Whether some write has this value.

@@ -1,7 +1,7 @@
 //! The cache beside the journal of a server.
 
 use async_trait::async_trait;
-use cache_core::cache::{Cache, FillStart, FillTicket, Lookup};
+use cache_core::cache::{Begun, Cache, FillStart, FillTicket, Lookup, Withdrawn};
 use cache_core::error::{Error, Part, Result};
 use cache_core::health::PartHealth;
 use cache_core::record::{Key, Record};
@@ -119,7 +119,11 @@ impl Cache for ServerCache {
         self.call("mark", mark).await
     }
 
-    async fn begin_write(&self, _: &[Key]) -> Result<Vec<Version>> {
+    async fn begin_write(&self, _: &[Key]) -> Result<Vec<Begun>> {
+        Err(self.0.fails("nobody writes through here"))
+    }
+
+    async fn withdraw(&self, _: &[Withdrawn]) -> Result<()> {
         Err(self.0.fails("nobody writes through here"))
     }
 

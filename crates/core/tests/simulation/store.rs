@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use cache_core::error::{Error, Part, Result};
 use cache_core::health::PartHealth;
+use cache_core::membership::Epoch;
 use cache_core::record::{Key, Record};
-use cache_core::store::Store;
+use cache_core::store::{Proposal, Store, Verdict};
 use cache_core::version::Version;
 
 use crate::door::{Door, Fate};
@@ -30,7 +31,7 @@ fn commit(world: &World, records: &[Record], by: &str) -> Result<()> {
 
 #[async_trait]
 impl Store for SimStore {
-    async fn apply(&self, records: &[Record]) -> Result<()> {
+    async fn apply(&self, records: &[Record], _: Option<Epoch>) -> Result<()> {
         let SimStore(door) = self;
         let (world, plan) = (&door.world, &door.world.plan);
         let names: Vec<&str> = records.iter().map(|record| record.key.as_str()).collect();
@@ -59,6 +60,10 @@ impl Store for SimStore {
         }
         door.leave().await;
         answer
+    }
+
+    async fn transact(&self, _: &[Proposal], _: Option<Epoch>) -> Result<Vec<Verdict>> {
+        Err(self.0.fails("nobody writes through here"))
     }
 
     async fn load(&self, key: &Key) -> Result<Option<Record>> {

@@ -7,8 +7,8 @@ use crate::cached::Entry;
 use crate::ledger::{Ledger, Seen};
 use crate::readers::seen;
 use crate::stored::Stored;
-use crate::wait::wait_until;
 use crate::{cached, stored};
+use test_support::wait::wait_until;
 
 /// Waits until the database has all that was acknowledged.
 #[track_caller]

@@ -16,9 +16,9 @@ use crate::endpoints::{Caller, Endpoints};
 use crate::ledger::Ledger;
 use crate::readers::seen;
 use crate::seed::Seed;
-use crate::wait::wait_until;
 use crate::workload::{Load, Workload};
 use crate::writers::{Writer, record};
+use test_support::wait::wait_until;
 
 const LIMIT: u64 = 600;
 

@@ -11,10 +11,10 @@ use test_support::service::Service;
 use crate::comparison::{compare, flush, wait_until_the_cache_is_empty};
 use crate::endpoints::{Caller, Endpoints};
 use crate::seed::Seed;
-use crate::wait::wait_until;
 use crate::workload::{Load, Workload};
 use crate::writers::Writer;
 use crate::{cached, readers};
+use test_support::wait::wait_until;
 
 const NAMES: usize = 4;
 

@@ -21,7 +21,6 @@ mod ledger;
 mod readers;
 mod seed;
 mod stored;
-mod wait;
 mod workload;
 mod writers;
 

@@ -11,9 +11,9 @@ use crate::endpoints::{Caller, Endpoints};
 use crate::ledger::Ledger;
 use crate::seed::Seed;
 use crate::stored;
-use crate::wait::wait_until;
 use crate::workload::{Load, Workload};
 use crate::writers::{Writer, number_of, record, version_of};
+use test_support::wait::wait_until;
 
 pub(crate) const POISON: &str = "poison";
 

@@ -13,9 +13,9 @@ use test_support::service::Service;
 use crate::comparison::compare;
 use crate::endpoints::Endpoints;
 use crate::seed::Seed;
-use crate::wait::wait_until;
 use crate::workload::{Load, Workload};
 use crate::writers::record;
+use test_support::wait::wait_until;
 
 const KILLS: usize = 4;
 

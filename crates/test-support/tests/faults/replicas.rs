@@ -11,9 +11,9 @@ use crate::comparison::{compare, flush};
 use crate::endpoints::{Caller, Endpoints};
 use crate::ledger::Ledger;
 use crate::seed::Seed;
-use crate::wait::wait_until;
 use crate::workload::{Load, Workload};
 use crate::writers::Writer;
+use test_support::wait::wait_until;
 
 /// How long a replica may keep a shard to itself without a sign of life.
 const LEASE: Duration = Duration::from_millis(1000);

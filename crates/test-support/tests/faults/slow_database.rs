@@ -8,9 +8,9 @@ use test_support::service::Service;
 use crate::comparison::{compare, flush, wait_until_the_cache_is_empty};
 use crate::endpoints::{Caller, Endpoints};
 use crate::seed::Seed;
-use crate::wait::wait_until;
 use crate::workload::{Load, Workload};
 use crate::writers::Writer;
+use test_support::wait::wait_until;
 
 const NAMES: usize = 4;
 const ROUNDS: usize = 2;

@@ -9,8 +9,8 @@ use test_support::service::Service;
 use crate::comparison::compare;
 use crate::endpoints::Endpoints;
 use crate::seed::Seed;
-use crate::wait::wait_until;
 use crate::workload::{Load, Workload};
+use test_support::wait::wait_until;
 
 /// It ends at its deadline, with 0, and says how much is left; the next start drains that.
 #[test]

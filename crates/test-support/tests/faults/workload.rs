@@ -9,8 +9,8 @@ use crate::endpoints::{Caller, Endpoints};
 use crate::ledger::Ledger;
 use crate::readers;
 use crate::seed::Seed;
-use crate::wait::wait_until;
 use crate::writers::Writer;
+use test_support::wait::wait_until;
 
 /// How much of what there is.
 #[derive(Clone, Copy, Debug)]

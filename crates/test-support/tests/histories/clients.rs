@@ -36,7 +36,7 @@ impl Mix {
     pub(crate) const USUAL: Mix = Mix {
         reads: 50,
         deletes: 18,
-        conditional: false,
+        conditional: true,
     };
 }
 

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use test_support::history::recorder::Recorder;
-use test_support::history::{Action, Outcome};
+use test_support::history::{Action, Outcome, Value};
+use test_support::wait::wait_until;
 
 use crate::clients::{ClientAtWork, Mix};
 use crate::seed::Seed;
 use crate::site::{Addresses, Site};
-use crate::wait::wait_until;
 
 /// How much of what there is.
 #[derive(Clone, Copy, Debug)]
@@ -137,6 +137,21 @@ impl Working {
         self.expect_no_offence();
     }
 
+    /// One more client, which the test itself lets ask.
+    pub(crate) fn client(&self) -> ClientAtWork<'_> {
+        ClientAtWork::new(self.shared.load.clients, &self.shared, fastrand::Rng::new())
+    }
+
+    /// A name, by its place.
+    pub(crate) fn name(&self, place: usize) -> &str {
+        self.shared.recorder.name(place)
+    }
+
+    /// A value that nobody has put.
+    pub(crate) fn new_value(&self) -> Value {
+        self.shared.next_value.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// Takes what has happened until now for lost, as far as somebody may have lost it: each write may have
     /// taken place or not.
     pub(crate) fn forgets(&self) {
@@ -151,7 +166,7 @@ impl Working {
             thread.join().expect("a client");
         }
         let shared = &self.shared;
-        let mut last = ClientAtWork::new(shared.load.clients, shared, fastrand::Rng::new());
+        let mut last = self.client();
         for replica in 0..shared.addresses.count() {
             for name in 0..shared.load.names {
                 wait_until("a last read", || {

@@ -20,8 +20,6 @@ mod load;
 #[path = "../faults/seed.rs"]
 mod seed;
 mod site;
-#[path = "../faults/wait.rs"]
-mod wait;
 
 mod cut_off;
 mod database;

@@ -71,6 +71,8 @@ mod paging;
 #[macro_use]
 mod paths;
 #[macro_use]
+mod preconditions;
+#[macro_use]
 mod protocol;
 #[macro_use]
 mod restarts;
@@ -142,6 +144,7 @@ macro_rules! combinations {
                 mod names { names!(); }
                 mod paging { paging!(); }
                 mod paths { paths!(); }
+                mod preconditions { preconditions!(); }
                 mod protocol { protocol!(); }
                 mod restarts { restarts!(); }
                 mod sizes { sizes!(); }

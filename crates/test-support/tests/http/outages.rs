@@ -9,6 +9,7 @@ use test_support::http::Response;
 use test_support::parts::Installation;
 use test_support::proxy::ChaosProxy;
 use test_support::service::ServiceProcess;
+use test_support::wait::wait_until;
 
 use crate::api::{Api, record, shown, version};
 use crate::combination::Turn;
@@ -22,7 +23,8 @@ checks!(outages:
     errors_are_counted_by_operation_part_and_kind,
     readiness_says_which_part_is_away,
     what_is_acknowledged_while_the_cache_comes_and_goes_is_kept,
-    without_the_cache_no_write_is_acknowledged,
+    without_the_cache_write_through_goes_on_and_write_behind_acknowledges_nothing,
+    told_to_refuse_write_through_does_nothing_without_its_cache,
 );
 
 /// A service whose network can be cut. The parts are the check's own, so nobody minds an outage that a
@@ -38,7 +40,14 @@ struct Site {
 
 impl Site {
     fn start(turn: &Turn) -> Self {
+        Site::start_with(turn, &[])
+    }
+
+    fn start_with(turn: &Turn, settings: &[(&str, &str)]) -> Self {
         let mut installation = turn.install();
+        for (name, value) in settings {
+            installation.set(name, value);
+        }
         let mut proxy_before = |key: &str, options: &str| {
             let settings = installation.settings();
             let url = settings.filter(|(name, _)| *name == key).last();
@@ -206,10 +215,14 @@ pub(crate) fn readiness_says_which_part_is_away(turn: &Turn) {
     for (part, proxy) in [("database", &site.database), ("cache", &site.cache)] {
         proxy.cut();
         let answer = site.api.client().get("/readyz");
-        assert_eq!(answer.status, 503, "{}", shown(&answer));
-        assert!(answer.header("Retry-After").is_some());
+        // Write-through goes on without its cache.
+        let is_needed = part == "database" || turn.is_write_behind();
+        let status = if is_needed { 503 } else { 200 };
+        assert_eq!(answer.status, status, "{}", shown(&answer));
+        assert_eq!(answer.header("Retry-After").is_some(), is_needed);
         let document = answer.json();
-        assert_eq!(document["status"], "not ready");
+        let expected = if is_needed { "not ready" } else { "ready" };
+        assert_eq!(document["status"], expected);
         for (name, state) in document["parts"].as_object().unwrap() {
             // A journal in Redis is away when the cache is.
             let is_away = name == part || (part == "cache" && name == "journal");
@@ -270,15 +283,65 @@ pub(crate) fn what_is_acknowledged_while_the_cache_comes_and_goes_is_kept(turn: 
     assert_eq!(api.all_users(10), [record(name, 99, "Engineer")]);
 }
 
-pub(crate) fn without_the_cache_no_write_is_acknowledged(turn: &Turn) {
+pub(crate) fn without_the_cache_write_through_goes_on_and_write_behind_acknowledges_nothing(
+    turn: &Turn,
+) {
+    const BYPASS: &str = "write-through; fwd=bypass; detail=bypass";
     let site = Site::start(turn);
+    let api = &site.api;
+    let mut newest = api.must_write(&record("there", 0, "Engineer"));
+    site.cache.cut();
+    for age in 1..5 {
+        let write = record("there", age, "Engineer");
+        if turn.is_write_behind() {
+            expect_unavailable(&api.write(&write));
+            continue;
+        }
+        let written = api.must_write(&write);
+        assert!(written > newest);
+        newest = written;
+        let read = api.get("there");
+        assert_eq!((read.json(), version(&read)), (write, written));
+        assert_eq!(read.header("Cache-Status"), Some(BYPASS));
+    }
+    if !turn.is_write_behind() {
+        api.must_write(&record("new", 30, "Engineer"));
+        assert_eq!(api.delete("new").status, 204);
+        assert_eq!(api.delete("new").status, 404);
+        let readiness = api.client().get("/readyz").json();
+        assert_eq!(readiness["bypassing"], true, "{readiness}");
+        assert_eq!(site.metrics().sum("cache_bypassed", &[]), 1.0);
+    }
+    site.cache.restore();
+    assert!(api.must_write(&record("there", 20, "Engineer")) > newest);
+    assert_eq!(api.must_get("there"), record("there", 20, "Engineer"));
+    if !turn.is_write_behind() {
+        wait_until("the cache is used again", || {
+            let read = api.get("there");
+            assert_eq!(read.json(), record("there", 20, "Engineer"));
+            read.header("Cache-Status") == Some("write-through; hit")
+        });
+        expect_problem(&api.get("new"), 404);
+    }
+}
+
+pub(crate) fn told_to_refuse_write_through_does_nothing_without_its_cache(turn: &Turn) {
+    if turn.is_write_behind() {
+        return;
+    }
+    let site = Site::start_with(turn, &[("CACHE_AWAY", "refuse")]);
     let api = &site.api;
     let newest = api.must_write(&record("there", 0, "Engineer"));
     site.cache.cut();
     for age in 1..5 {
         expect_unavailable(&api.write(&record("there", age, "Engineer")));
+        expect_unavailable(&api.get("there"));
     }
+    assert_eq!(api.client().get("/readyz").status, 503);
     site.cache.restore();
-    assert!(api.must_write(&record("there", 20, "Engineer")) > newest);
+    wait_until("the cache is used again", || {
+        api.write(&record("there", 20, "Engineer")).status == 200
+    });
+    assert!(version(&api.get("there")) > newest);
     assert_eq!(api.must_get("there"), record("there", 20, "Engineer"));
 }

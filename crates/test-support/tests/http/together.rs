@@ -8,6 +8,7 @@ use test_support::parts::Parts;
 use test_support::service::{Service, ServiceProcess, run_to_end};
 
 use crate::api::{Api, record, version};
+use crate::preconditions::expect_no_increment_lost;
 
 #[test]
 fn both_services_run_in_one_folder_with_nothing_configured_but_the_port() {
@@ -142,4 +143,15 @@ fn what_one_replica_acknowledges_every_replica_reads() {
             }
         }
     }
+}
+
+#[test]
+fn of_increments_through_several_replicas_of_write_behind_none_is_lost() {
+    let service = Service::WriteBehind;
+    let installation = Parts::RedisMariaDb.install(service);
+    let replicas = [(); 3].map(|()| installation.start(service));
+    let apis = replicas
+        .each_ref()
+        .map(|process| Api::at(service, process.base_url()));
+    expect_no_increment_lost(&apis, 12, 100);
 }

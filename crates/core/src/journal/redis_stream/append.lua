@@ -1,12 +1,28 @@
 -- Issues versions, puts values into the cache, appends to the journal.
 -- KEYS: clock, journal, then the entry of each write.
 -- ARGV: the channel on which to call others if there was nothing in the journal
--- ('' = none), the shard, then of each write its condition ('' = none, '+' = the
--- key has a value), key, body (empty = delete).
+-- ('' = none), the shard, then of each write its condition (condition.rs has its
+-- form), key, body (empty = delete).
 -- Returns the version of the first write that took place, those of the others
 -- being the next ones; what became of each write, a letter each: 'w' written,
 -- 'f' its condition failed, 'u' unknown, as the cache does not hold the key; and
 -- how many entries wait then.
+
+-- Whether a condition holds for a cached entry, clean or dirty.
+local function holds(condition, held)
+  local sign, exists = string.sub(condition, 1, 1), #held > 17
+  if sign == '+' then
+    return exists
+  elseif sign == '-' then
+    return not exists
+  end
+  local listed = exists and string.find(condition, string.sub(held, 1, 16), 2, true)
+  if sign == '=' then
+    return listed
+  end
+  return not listed
+end
+
 local version = next_version(KEYS[1])
 if not version then
   return unseeded()
@@ -21,13 +37,13 @@ local verdicts = {}
 local sets, values = {}, {}
 for i = 1, #KEYS - 2 do
   local entry, key, body = KEYS[i + 2], ARGV[3 * i + 1], ARGV[3 * i + 2]
-  local verdict = 'w'
-  if ARGV[3 * i] ~= '' then
+  local condition, verdict = ARGV[3 * i], 'w'
+  if condition ~= '' then
     local held = values[entry] or redis.call('GET', entry)
     local state = held and string.sub(held, 17, 17)
     if state ~= 'C' and state ~= 'D' then
       verdict = 'u'
-    elseif #held == 17 then
+    elseif not holds(condition, held) then
       verdict = 'f'
     end
   end

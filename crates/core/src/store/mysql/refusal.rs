@@ -9,6 +9,8 @@ use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel_async::{AsyncMysqlConnection, RunQueryDsl, SimpleAsyncConnection};
 
+use crate::store::transaction::Failed;
+
 /// SQLSTATE classes of errors that lie in the record: a data exception, a
 /// violated constraint, and what a trigger raised by SIGNAL.
 const CLASSES: [&str; 3] = ["22", "23", "45"];
@@ -16,6 +18,12 @@ const CLASSES: [&str; 3] = ["22", "23", "45"];
 /// truncated, incorrect string value, no default value, no partition for the
 /// value, a violated CHECK.
 const NUMBERS: [i64; 5] = [1265, 1366, 1364, 1526, 3819];
+
+/// A column that cannot be NULL would be.
+const CANNOT_BE_NULL: i64 = 1048;
+/// The transaction was rolled back, since another one waited for it as it did for
+/// that.
+const DEADLOCK: i64 = 1213;
 
 /// How many conditions of a statement are looked at. Notes are switched off, so
 /// there are few beside the error: where a trigger raised it, and such.
@@ -31,13 +39,12 @@ struct Diagnosis {
     message: Option<String>,
 }
 
-/// What the server has against the statement that just failed on `connection`,
-/// if that is something that repeating it does not change. `None` also when the
-/// server cannot be asked.
-pub(super) async fn refusal(
+/// Why the statement that just failed on `connection` did, if it matters for doing
+/// it again. `None` also when the server cannot be asked.
+pub(in crate::store) async fn diagnose(
     connection: &mut AsyncMysqlConnection,
     error: &diesel::result::Error,
-) -> Option<String> {
+) -> Option<Failed> {
     let mut read = Vec::new();
     for place in 1..=CONDITIONS_MAX {
         let copy = format!(
@@ -68,15 +75,23 @@ pub(super) async fn refusal(
     let error = error.to_string();
     conditions
         .into_iter()
-        .find_map(|condition| in_the_record(condition, &error))
+        .find_map(|condition| meaning(condition, &error))
 }
 
 /// `error` is the text of the error that it is about: what else is in the
 /// diagnostics area says nothing.
-fn in_the_record(diagnosis: Diagnosis, error: &str) -> Option<String> {
+fn meaning(diagnosis: Diagnosis, error: &str) -> Option<Failed> {
     let (number, state) = (diagnosis.number?, diagnosis.state?);
-    let refused = CLASSES.iter().any(|class| state.starts_with(class)) || NUMBERS.contains(&number);
     let message = diagnosis.message.unwrap_or_default();
-    let is_the_error = !message.is_empty() && error.starts_with(&message);
-    (refused && is_the_error).then(|| format!("error {number} ({state}): {message}"))
+    if message.is_empty() || !error.starts_with(&message) {
+        return None;
+    }
+    let refused = CLASSES.iter().any(|class| state.starts_with(class)) || NUMBERS.contains(&number);
+    match number {
+        DEADLOCK => Some(Failed::Deadlocked(message)),
+        // What `Upsert` does to a statement of another epoch. The name of a
+        // column is the same in every language.
+        CANNOT_BE_NULL if message.contains("'version'") => Some(Failed::Fenced),
+        _ => refused.then(|| Failed::Refused(format!("error {number} ({state}): {message}"))),
+    }
 }

@@ -4,10 +4,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long anything may take to come about.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Waits until `holds`, and looks again and again.
+///
+/// # Panics
+///
+/// When it does not within [`PATIENCE`]; says `what` was waited for.
 #[track_caller]
-pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");

@@ -1,0 +1,263 @@
+//! Whether this process may take values from its cache, or must go past it to
+//! the database: its part in what [`crate::membership`] describes.
+
+mod keeper;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Mutex, Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::cache::Cache;
+use crate::error::{Error, Part, Result};
+use crate::membership::{Epoch, Membership};
+
+use keeper::Keeper;
+
+/// How long a write waits at most for the cache to be left, or used again.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How a process takes part.
+#[derive(Clone, Debug)]
+pub struct AccessSettings {
+    /// A name that no other process has.
+    pub process: String,
+    /// For how long it trusts the cache without being told again that it may,
+    /// and so how long others wait for it when it has died.
+    pub lease: Duration,
+}
+
+/// The right to use the cache: what was taken from it is current if the right
+/// still holds afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Permit {
+    /// The epoch in which a write by it must be committed, where there are epochs.
+    pub fence: Option<Epoch>,
+}
+
+/// What this process may do now.
+#[derive(Clone, Debug)]
+pub enum Standing {
+    /// Use the cache.
+    Trusts(Permit),
+    /// Write to the database alone, fenced by this epoch.
+    Bypasses(Epoch),
+    /// Read from the database and write nothing; why.
+    Neither(Error),
+}
+
+#[derive(Clone, Debug)]
+struct State {
+    epoch: Epoch,
+    /// Until when the cache is trusted; without end where somebody relies on it.
+    trusted: Option<Until>,
+    /// Whether all others have stopped to trust it, and the database is written.
+    bypasses: bool,
+    /// Whether somebody relies on the cache, so that nobody may go past it.
+    relied_upon: bool,
+    /// What is in the way.
+    problem: Error,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Until {
+    Then(Instant),
+    ForEver,
+}
+
+impl State {
+    fn standing(&self) -> Standing {
+        let trusts = match self.trusted {
+            Some(Until::ForEver) => true,
+            Some(Until::Then(then)) => Instant::now() < then,
+            None => false,
+        };
+        if trusts {
+            let fence = Some(self.epoch);
+            Standing::Trusts(Permit { fence })
+        } else if self.bypasses {
+            Standing::Bypasses(self.epoch)
+        } else {
+            Standing::Neither(self.problem.clone())
+        }
+    }
+}
+
+/// Whether the cache may be used.
+#[derive(Debug)]
+pub struct Access(Option<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    state: watch::Sender<State>,
+    calls: Arc<Calls>,
+    membership: Arc<dyn Membership>,
+    process: String,
+    keeper: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the keeper is told.
+#[derive(Debug, Default)]
+struct Calls {
+    cut_off: AtomicBool,
+    look: Notify,
+}
+
+impl Access {
+    /// To a cache that nobody writes past: it is used always, and what fails in
+    /// it fails.
+    pub fn always() -> Arc<Access> {
+        Arc::new(Access(None))
+    }
+
+    /// Joins those who use `cache`, whether it can be reached or not.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn join(
+        membership: Arc<dyn Membership>,
+        cache: Arc<dyn Cache>,
+        settings: AccessSettings,
+    ) -> Result<Arc<Access>> {
+        let calls = Arc::new(Calls::default());
+        let state = watch::Sender::new(State {
+            epoch: Epoch::default(),
+            trusted: None,
+            bypasses: false,
+            relied_upon: false,
+            problem: Error::unavailable(Part::Cache, "it was never there"),
+        });
+        let process = settings.process.clone();
+        let mut keeper = Keeper::new(
+            membership.clone(),
+            cache,
+            settings,
+            state.clone(),
+            calls.clone(),
+        );
+        keeper.begin().await?;
+        Ok(Arc::new(Access(Some(Shared {
+            state,
+            calls,
+            membership,
+            process,
+            keeper: Mutex::new(Some(tokio::spawn(keeper.run()))),
+        }))))
+    }
+
+    /// What this process may do now.
+    pub fn standing(&self) -> Standing {
+        match &self.0 {
+            None => Standing::Trusts(Permit { fence: None }),
+            Some(shared) => shared.state.borrow().standing(),
+        }
+    }
+
+    /// The right to use the cache, if there is one now.
+    pub fn permit(&self) -> Option<Permit> {
+        match self.standing() {
+            Standing::Trusts(permit) => Some(permit),
+            Standing::Bypasses(_) | Standing::Neither(_) => None,
+        }
+    }
+
+    /// Whether `permit` holds still.
+    pub fn holds(&self, permit: Permit) -> bool {
+        self.0.is_none() || self.permit() == Some(permit)
+    }
+
+    /// Why the database alone must not be asked: the cache may have what that
+    /// has not.
+    ///
+    /// # Errors
+    /// The reason, if there is one.
+    pub fn past(&self) -> Result<()> {
+        let away = || Error::unavailable(Part::Cache, "others rely on it");
+        match &self.0 {
+            None => Err(away()),
+            Some(shared) if shared.state.borrow().relied_upon => Err(away()),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Says that the cache, which was used by `permit`, failed with `error`, and
+    /// waits until it need not be used any more.
+    ///
+    /// # Errors
+    /// `error`, when that is not so soon enough, or will never be.
+    pub async fn cut_off(&self, permit: Permit, error: &Error) -> Result<()> {
+        let Some(shared) = &self.0 else {
+            return Err(error.clone());
+        };
+        let mut changes = shared.state.subscribe();
+        {
+            let state = changes.borrow_and_update();
+            if state.relied_upon {
+                shared.calls.cut_off.store(true, Ordering::Release);
+                shared.calls.look.notify_one();
+                return Err(error.clone());
+            }
+            if Some(state.epoch) == permit.fence {
+                shared.calls.cut_off.store(true, Ordering::Release);
+                shared.calls.look.notify_one();
+            }
+        }
+        let left = changes.wait_for(|state| {
+            state.relied_upon
+                || match state.standing() {
+                    Standing::Trusts(now) => now != permit,
+                    Standing::Bypasses(_) => true,
+                    Standing::Neither(_) => false,
+                }
+        });
+        match tokio::time::timeout(PATIENCE, left).await {
+            Ok(Ok(state)) if !state.relied_upon => Ok(()),
+            _ => Err(error.clone()),
+        }
+    }
+
+    /// Waits until this process may write, in another epoch than `ended` if one
+    /// is given.
+    ///
+    /// # Errors
+    /// What is in the way, when that is not so soon enough.
+    pub async fn writable(&self, ended: Option<Epoch>) -> Result<()> {
+        let Some(shared) = &self.0 else {
+            return Ok(());
+        };
+        let mut changes = shared.state.subscribe();
+        shared.calls.look.notify_one();
+        let writable = changes.wait_for(|state| {
+            ended != Some(state.epoch) && !matches!(state.standing(), Standing::Neither(_))
+        });
+        if matches!(tokio::time::timeout(PATIENCE, writable).await, Ok(Ok(_))) {
+            return Ok(());
+        }
+        match self.standing() {
+            Standing::Neither(problem) => Err(problem),
+            _ => Err(Error::Fenced),
+        }
+    }
+
+    /// Stops to use the cache, and says so to the others.
+    pub async fn leave(&self) {
+        let Some(shared) = &self.0 else {
+            return;
+        };
+        if let Some(keeper) = shared.keeper.lock().await.take() {
+            keeper.abort();
+            let _ = keeper.await;
+        }
+        shared.state.send_modify(|state| {
+            state.trusted = None;
+            state.bypasses = false;
+            state.problem = Error::Stopping;
+        });
+        if let Err(error) = shared.membership.leave(&shared.process).await {
+            tracing::warn!(%error, "cannot say that this process uses the cache no more; others wait for it once");
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! What keeps a process's standing up to date.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::access::{AccessSettings, Calls, Standing, State, Until};
+use crate::cache::Cache;
+use crate::error::{Error, Part, Result};
+use crate::fault;
+use crate::membership::{Member, Membership, Statement, View};
+use crate::telemetry;
+
+/// How many times a lease is renewed while it lasts.
+const RENEWALS: u32 = 20;
+/// How much longer than its lease a silent process is waited for: clocks of two
+/// machines do not differ in their pace by as much.
+const GRACE: f64 = 1.1;
+/// How often the database is asked whether the others have stopped to trust the
+/// cache.
+const CLOSING_PAUSE: Duration = Duration::from_millis(10);
+/// How long the cache is left at least, and how long when it was left again and
+/// again.
+const AWAY_MIN: Duration = Duration::from_millis(500);
+const AWAY_MAX: Duration = Duration::from_secs(30);
+/// How long it must have been used for that to be forgotten.
+const STEADY: Duration = Duration::from_secs(30);
+
+/// What a member last said.
+#[derive(Clone, Copy, Debug)]
+struct Heard {
+    beats: u64,
+    lease: Duration,
+    /// When it was first heard here.
+    since: Instant,
+}
+
+/// The one task that changes the standing of this process.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    membership: Arc<dyn Membership>,
+    cache: Arc<dyn Cache>,
+    settings: AccessSettings,
+    state: watch::Sender<State>,
+    calls: Arc<Calls>,
+    /// What the other members last said, by their names.
+    heard: HashMap<String, Heard>,
+    /// Since when the cache is left, by this process's own need.
+    left_at: Option<Instant>,
+    used_since: Instant,
+    away: Duration,
+    /// How often this process has said something.
+    beats: u64,
+    /// Whether the last step failed, so that it is logged once.
+    failing: bool,
+}
+
+impl Keeper {
+    pub(super) fn new(
+        membership: Arc<dyn Membership>,
+        cache: Arc<dyn Cache>,
+        settings: AccessSettings,
+        state: watch::Sender<State>,
+        calls: Arc<Calls>,
+    ) -> Keeper {
+        Keeper {
+            membership,
+            cache,
+            settings,
+            state,
+            calls,
+            heard: HashMap::new(),
+            left_at: None,
+            used_since: Instant::now(),
+            away: AWAY_MIN,
+            beats: 0,
+            failing: false,
+        }
+    }
+
+    /// The first step.
+    pub(super) async fn begin(&mut self) -> Result<()> {
+        if let Err(error) = self.cache.probe().await {
+            tracing::warn!(%error, "the cache is away at the start");
+            self.calls.cut_off.store(true, Ordering::Release);
+        }
+        self.step().await
+    }
+
+    /// Goes on for ever.
+    pub(super) async fn run(mut self) {
+        loop {
+            let pause = if self.is_closing() && !self.failing {
+                CLOSING_PAUSE
+            } else {
+                self.settings.lease / RENEWALS
+            };
+            let _ = tokio::time::timeout(pause, self.calls.look.notified()).await;
+            self.come_back().await;
+            match self.step().await {
+                Ok(()) => self.failing = false,
+                Err(error) => {
+                    if !std::mem::replace(&mut self.failing, true) {
+                        telemetry::failed("access", &error);
+                        tracing::warn!(%error, "cannot ask the database whether the cache may be used");
+                    }
+                    self.state.send_modify(|state| state.problem = error);
+                }
+            }
+        }
+    }
+
+    /// Whether the others have still to stop to trust the cache.
+    fn is_closing(&self) -> bool {
+        let state = self.state.borrow();
+        state.trusted.is_none() && !state.bypasses && !state.relied_upon
+    }
+
+    /// Uses the cache again, if it answers.
+    async fn come_back(&mut self) {
+        let Some(left_at) = self.left_at else {
+            return;
+        };
+        if left_at.elapsed() >= self.away && !self.is_closing() && self.cache.probe().await.is_ok()
+        {
+            self.calls.cut_off.store(false, Ordering::Release);
+        }
+    }
+
+    async fn step(&mut self) -> Result<()> {
+        let cut_off = self.calls.cut_off.load(Ordering::Acquire);
+        self.note(cut_off);
+        if cut_off {
+            self.state
+                .send_if_modified(|state| state.trusted.take().is_some());
+        }
+        self.beats += 1;
+        // IMPORTANT: both are noted before it is said. The database may hear it
+        // much later, and what others conclude from it must hold by then.
+        let said_at = Instant::now();
+        let trusts = matches!(self.state.borrow().standing(), Standing::Trusts(_));
+        let statement = Statement {
+            process: self.settings.process.clone(),
+            beats: self.beats,
+            cut_off,
+            trusts,
+            lease_ms: self.settings.lease.as_millis() as u64,
+            silent: self.silent(),
+        };
+        let view = self.membership.hear(&statement).await?;
+        if view.bypassed {
+            fault::point("bypass.begun").await;
+        }
+        self.listen(&view);
+        self.publish(&view, cut_off, said_at);
+        Ok(())
+    }
+
+    /// Keeps count of how long the cache is left, and how often.
+    fn note(&mut self, cut_off: bool) {
+        match (cut_off, self.left_at) {
+            (true, None) => {
+                self.away = match self.used_since.elapsed() < STEADY {
+                    true => (self.away * 2).min(AWAY_MAX),
+                    false => AWAY_MIN,
+                };
+                self.left_at = Some(Instant::now());
+                tracing::warn!("the cache is away");
+            }
+            (false, Some(left_at)) => {
+                self.left_at = None;
+                self.used_since = Instant::now();
+                let away_ms = left_at.elapsed().as_millis() as u64;
+                tracing::info!(away_ms, "the cache is back");
+            }
+            _ => {}
+        }
+    }
+
+    /// Remembers what the others have said.
+    fn listen(&mut self, view: &View) {
+        let now = Instant::now();
+        let before = std::mem::take(&mut self.heard);
+        for member in view.members.iter().filter(|member| !member.for_good) {
+            let before = before.get(&member.process);
+            let before = before.filter(|heard| heard.beats == member.beats);
+            let heard = Heard {
+                beats: member.beats,
+                lease: Duration::from_millis(member.lease_ms),
+                since: before.map_or(now, |heard| heard.since),
+            };
+            self.heard.insert(member.process.clone(), heard);
+        }
+    }
+
+    /// Those whose leases have run out, by this process's clock: what they said
+    /// last they said before it was first heard here.
+    fn silent(&self) -> Vec<(String, u64)> {
+        let others = self.heard.iter();
+        let others = others.filter(|(process, _)| **process != self.settings.process);
+        others
+            .filter(|(_, heard)| heard.since.elapsed() > heard.lease.mul_f64(GRACE))
+            .map(|(process, heard)| (process.clone(), heard.beats))
+            .collect()
+    }
+
+    fn publish(&self, view: &View, cut_off: bool, said_at: Instant) {
+        let trusts = |member: &Member| member.trusts;
+        let is_granted = |member: &Member| {
+            member.process == self.settings.process && member.beats == self.beats && member.trusts
+        };
+        let relied_upon = view.relied_upon();
+        let trusted = match !view.bypassed && !cut_off && view.members.iter().any(is_granted) {
+            false => None,
+            true if relied_upon => Some(Until::ForEver),
+            true => Some(Until::Then(said_at + self.settings.lease)),
+        };
+        if trusted.is_some() {
+            // IMPORTANT: before anybody is told that the cache may be used.
+            self.cache.enter(view.epoch);
+        }
+        let bypasses = view.bypassed && !view.members.iter().any(trusts);
+        let before = self.state.borrow().bypasses;
+        if bypasses != before {
+            telemetry::bypasses(bypasses);
+            match bypasses {
+                true => tracing::warn!(epoch = %view.epoch, "reading and writing past the cache"),
+                false => tracing::info!(epoch = %view.epoch, "using the cache again"),
+            }
+        }
+        let problem = if cut_off || view.bypassed {
+            Error::unavailable(Part::Cache, "it is being left")
+        } else {
+            Error::unavailable(Part::Database, "it has not said that the cache may be used")
+        };
+        self.state.send_modify(|state| {
+            *state = State {
+                epoch: view.epoch,
+                trusted,
+                bypasses,
+                relied_upon,
+                problem,
+            };
+        });
+    }
+}

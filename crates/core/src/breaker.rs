@@ -1,0 +1,86 @@
+//! A circuit breaker: after a failure, nobody tries again for a while, and then
+//! one does. (Nygard, "Release It!", 2007, section 5.2.)
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// For one thing that may fail.
+#[derive(Debug)]
+pub(crate) struct Breaker {
+    began: Instant,
+    pause: Duration,
+    // Microseconds after `began` up to which nobody tries; 0 when all may.
+    open_until_us: AtomicU64,
+}
+
+impl Breaker {
+    /// Lets nobody try for `pause` after a failure.
+    pub(crate) fn new(pause: Duration) -> Breaker {
+        Breaker {
+            began: Instant::now(),
+            pause,
+            open_until_us: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether the caller may try now.
+    pub(crate) fn admits(&self) -> bool {
+        let open_until = self.open_until_us.load(Ordering::Acquire);
+        if open_until == 0 {
+            return true;
+        }
+        let now = self.now_us();
+        // One of those who come now tries; the others wait for how it ends.
+        let next = now + self.pause.as_micros() as u64;
+        now >= open_until
+            && self
+                .open_until_us
+                .compare_exchange(open_until, next, Ordering::AcqRel, Ordering::Acquire)
+                .is_ok()
+    }
+
+    /// A try has failed. Returns whether the ones before had not.
+    pub(crate) fn failed(&self) -> bool {
+        let until = self.now_us() + self.pause.as_micros() as u64;
+        self.open_until_us.swap(until.max(1), Ordering::AcqRel) == 0
+    }
+
+    /// A try has succeeded.
+    pub(crate) fn succeeded(&self) {
+        // Mostly so already, and then nothing is written that others read.
+        if self.open_until_us.load(Ordering::Relaxed) != 0 {
+            self.open_until_us.store(0, Ordering::Release);
+        }
+    }
+
+    fn now_us(&self) -> u64 {
+        self.began.elapsed().as_micros() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_failure_nobody_tries_for_a_while_and_then_one_does() {
+        let pause = Duration::from_millis(50);
+        let breaker = Breaker::new(pause);
+        assert!(breaker.admits() && breaker.admits());
+        let failed_at = Instant::now();
+        assert!(breaker.failed());
+        assert!(!breaker.failed());
+        let mut admitted = 0;
+        while failed_at.elapsed() < pause * 2 {
+            if breaker.admits() {
+                admitted += 1;
+                assert!(failed_at.elapsed() >= pause);
+                assert!(!breaker.admits(), "two at the same time");
+                breaker.succeeded();
+                assert!(breaker.admits() && breaker.admits());
+                break;
+            }
+        }
+        assert_eq!(admitted, 1);
+    }
+}

@@ -1,0 +1,256 @@
+//! Which processes trust the cache, as the database knows it: how a process that
+//! cannot reach the cache may write past it although others can reach it.
+//!
+//! The leases are those of Gray and Cheriton, "Leases: An Efficient Fault-Tolerant
+//! Mechanism for Distributed File Cache Consistency", 1989: who trusts the cache
+//! does so for a limited time and says so before; who wants to write past it says
+//! that, after which no lease is renewed, and waits until all have been given
+//! back or have run out. Times are measured by each process's own monotonic
+//! clock and never compared.
+//!
+//! All of it is kept in the database, since that is what a process that is cut
+//! off from the cache still shares with the others.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::error::Result;
+
+/// A time in which the cache is used, or in which it is written past: they take
+/// turns, and what is cached in one is never looked at in another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(u64);
+
+impl Epoch {
+    /// The epoch of this number, from 0.
+    pub fn new(number: u64) -> Epoch {
+        Epoch(number)
+    }
+
+    /// Its number.
+    pub fn get(self) -> u64 {
+        self.0
+    }
+
+    fn next(self) -> Epoch {
+        Epoch(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// A process and what it last said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// A name that no other process has.
+    pub process: String,
+    /// Whether it may take values from the cache.
+    pub trusts: bool,
+    /// Whether it cannot reach the cache.
+    pub cut_off: bool,
+    /// Whether it relies on the cache even when nobody hears of it, and until
+    /// an operator says otherwise: as long as there is one such member, nobody
+    /// writes past the cache.
+    pub for_good: bool,
+    /// For how many milliseconds it trusts without saying so again.
+    pub lease_ms: u64,
+    /// How often it has said something.
+    pub beats: u64,
+}
+
+/// What the database knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    /// The epoch that it is.
+    pub epoch: Epoch,
+    /// Whether the cache is written past in it.
+    pub bypassed: bool,
+    /// In no particular order.
+    pub members: Vec<Member>,
+}
+
+/// A process that says what it can do.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    /// Who.
+    pub process: String,
+    /// Counts what it says: the database hears nothing after what was said later.
+    pub beats: u64,
+    /// Whether it cannot reach the cache.
+    pub cut_off: bool,
+    /// Whether it trusts the cache while it says this. IMPORTANT: until it says
+    /// that it does not, others have to wait for it, even when it is told that it
+    /// must not any more: it may hear that late.
+    pub trusts: bool,
+    /// For how many milliseconds it will trust the cache, if it may.
+    pub lease_ms: u64,
+    /// Members that have said nothing for longer than their lease: the name and
+    /// the beats of each.
+    pub silent: Vec<(String, u64)>,
+}
+
+impl View {
+    /// Whether somebody relies on the cache for good.
+    pub fn relied_upon(&self) -> bool {
+        self.members.iter().any(|member| member.for_good)
+    }
+
+    /// What is the case once `statement` has been heard. The first process that
+    /// is cut off ends the time in which the cache is used, and the last one
+    /// that no longer is begins the next.
+    pub fn after(&self, statement: &Statement) -> View {
+        let mut next = self.clone();
+        let is_me = |member: &Member| member.process == statement.process;
+        if let Some(me) = next.members.iter().position(is_me) {
+            let me = next.members.swap_remove(me);
+            if me.beats >= statement.beats {
+                return self.clone();
+            }
+        }
+        next.members.retain(|member| {
+            let silent = |(process, beats): &(String, u64)| {
+                *process == member.process && *beats == member.beats
+            };
+            member.for_good || !statement.silent.iter().any(silent)
+        });
+        let cut_off = statement.cut_off || next.members.iter().any(|member| member.cut_off);
+        let bypassed = cut_off && !next.relied_upon();
+        // One that is cut off and has not said so in this epoch says so again.
+        if bypassed != next.bypassed && (statement.cut_off || !bypassed) {
+            next.epoch = next.epoch.next();
+            next.bypassed = bypassed;
+        }
+        let may_trust = !next.bypassed && !statement.cut_off;
+        next.members.push(Member {
+            process: statement.process.clone(),
+            trusts: may_trust || statement.trusts,
+            cut_off: statement.cut_off,
+            for_good: false,
+            lease_ms: statement.lease_ms,
+            beats: statement.beats,
+        });
+        next
+    }
+}
+
+/// The database's part in it.
+#[async_trait]
+pub trait Membership: fmt::Debug + Send + Sync + 'static {
+    /// Lets the database hear `statement`; what it knows then. When the epoch
+    /// changes, no write that is fenced by the one before takes place any more.
+    ///
+    /// # Errors
+    /// When it is unavailable: then it may have heard it or not.
+    async fn hear(&self, statement: &Statement) -> Result<View>;
+
+    /// Lets `holder` rely on the cache for good, if nobody writes past it now.
+    /// The epoch that it is used in.
+    ///
+    /// # Errors
+    /// When the database is unavailable, or the cache is being written past.
+    async fn rely(&self, holder: &str) -> Result<Epoch>;
+
+    /// Forgets a process that trusts nothing any more.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    async fn leave(&self, process: &str) -> Result<()>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Says that `process` is cut off or not, and that it trusts nothing now.
+    fn says(process: &str, beats: u64, cut_off: bool) -> Statement {
+        Statement {
+            process: process.to_owned(),
+            beats,
+            cut_off,
+            trusts: false,
+            lease_ms: 100,
+            silent: Vec::new(),
+        }
+    }
+
+    fn trusting(view: &View) -> Vec<&str> {
+        let trusting = view.members.iter().filter(|member| member.trusts);
+        let mut trusting: Vec<&str> = trusting.map(|member| member.process.as_str()).collect();
+        trusting.sort_unstable();
+        trusting
+    }
+
+    #[test]
+    fn nobody_is_given_trust_while_somebody_is_cut_off() {
+        let view = View::default();
+        let view = view.after(&says("a", 1, false)).after(&says("b", 1, false));
+        assert_eq!((trusting(&view), view.epoch.get()), (vec!["a", "b"], 0));
+        let view = view.after(&says("b", 2, true));
+        // What `a` trusts it was promised before.
+        assert_eq!((trusting(&view), view.epoch.get()), (vec!["a"], 1));
+        assert!(view.bypassed);
+        let view = view.after(&says("a", 2, false));
+        assert_eq!((trusting(&view), view.epoch.get()), (vec![], 1));
+        let view = view.after(&says("a", 3, true)).after(&says("b", 3, false));
+        assert_eq!((view.bypassed, view.epoch.get()), (true, 1));
+        let view = view.after(&says("a", 4, false));
+        assert_eq!((trusting(&view), view.epoch.get()), (vec!["a"], 2));
+        assert!(!view.bypassed);
+    }
+
+    #[test]
+    fn a_process_is_waited_for_until_it_says_that_it_trusts_no_more() {
+        let view = View::default().after(&says("a", 1, false));
+        let view = view.after(&says("b", 1, true));
+        let mut renews = says("a", 2, false);
+        renews.trusts = true;
+        let view = view.after(&renews);
+        assert_eq!(trusting(&view), ["a"], "it has not heard the answer yet");
+        assert_eq!(trusting(&view.after(&says("a", 3, false))), [""; 0]);
+    }
+
+    #[test]
+    fn what_was_said_before_is_not_heard_after() {
+        let view = View::default().after(&says("a", 2, false));
+        for beats in [1, 2] {
+            assert_eq!(view.after(&says("a", beats, true)), view);
+        }
+    }
+
+    #[test]
+    fn a_process_that_was_cut_off_and_is_silent_is_waited_for_no_longer() {
+        let view = View::default().after(&says("a", 5, true));
+        let mut statement = says("b", 1, false);
+        statement.silent = vec![("a".to_owned(), 6)];
+        assert!(
+            view.after(&statement).bypassed,
+            "it has said something since"
+        );
+        statement.silent = vec![("a".to_owned(), 5)];
+        let heard = view.after(&statement);
+        assert_eq!((trusting(&heard), heard.epoch.get()), (vec!["b"], 2));
+    }
+
+    #[test]
+    fn nobody_writes_past_a_cache_that_somebody_relies_on() {
+        let mut view = View::default();
+        view.members.push(Member {
+            process: "journal".to_owned(),
+            trusts: true,
+            cut_off: false,
+            for_good: true,
+            lease_ms: 0,
+            beats: 0,
+        });
+        let mut statement = says("a", 1, true);
+        statement.silent = vec![("journal".to_owned(), 0)];
+        let heard = view.after(&statement);
+        assert_eq!((heard.bypassed, heard.epoch.get()), (false, 0));
+        assert_eq!(trusting(&heard), ["journal"]);
+    }
+}

@@ -1,0 +1,181 @@
+//! Who trusts the cache, as rows: the statements of `crate::membership`.
+
+use diesel::QueryableByName;
+use diesel::sql_types::{BigInt, Integer};
+
+diesel::table! {
+    cache_epoch (id) {
+        id -> Integer,
+        epoch -> BigInt,
+        bypassed -> Integer,
+    }
+}
+
+diesel::table! {
+    cache_members (process) {
+        process -> Text,
+        trusts -> Integer,
+        cut_off -> Integer,
+        for_good -> Integer,
+        lease_ms -> BigInt,
+        beats -> BigInt,
+    }
+}
+
+/// The row of `cache_epoch`.
+#[derive(Debug, QueryableByName)]
+pub(super) struct EpochRow {
+    #[diesel(sql_type = BigInt)]
+    pub(super) epoch: i64,
+    #[diesel(sql_type = Integer)]
+    pub(super) bypassed: i32,
+}
+
+/// The columns of `cache_members`, in their order.
+pub(super) type MemberRow = (String, i32, i32, i32, i64, i64);
+
+/// Defines the module-private queries for one connection type.
+macro_rules! members {
+    ($connection:ty) => {
+        use crate::membership::{Epoch, Member, Statement, View};
+        use crate::store::members::{EpochRow, MemberRow, cache_epoch, cache_members};
+        use crate::store::transaction::Lock;
+
+        /// The epoch, and whether the cache is written past in it, held as
+        /// `lock` says.
+        async fn epoch(connection: &mut $connection, lock: Lock) -> Tried<(Epoch, bool)> {
+            let lock = match lock {
+                Lock::Shared => SHARED,
+                Lock::Exclusive => EXCLUSIVE,
+            };
+            let query = format!("SELECT epoch, bypassed FROM cache_epoch WHERE id = 1{lock}");
+            let row: EpochRow = diesel::sql_query(query).get_result(connection).await?;
+            let number = u64::try_from(row.epoch).unwrap_or_default();
+            Ok((Epoch::new(number), row.bypassed != 0))
+        }
+
+        async fn hear(connection: &mut $connection, statement: &Statement) -> Tried<View> {
+            let mut lock = Lock::Shared;
+            loop {
+                begin(connection).await?;
+                let heard = heard(connection, statement, lock).await;
+                if let Some(view) = end(connection, heard).await? {
+                    return Ok(view);
+                }
+                // The epoch ends with this: no fenced write may be under way.
+                lock = Lock::Exclusive;
+            }
+        }
+
+        /// Nothing when it needs an exclusive lock.
+        async fn heard(
+            connection: &mut $connection,
+            statement: &Statement,
+            lock: Lock,
+        ) -> Tried<Option<View>> {
+            let view = view(connection, lock).await?;
+            let next = view.after(statement);
+            if next.epoch != view.epoch {
+                if lock == Lock::Shared {
+                    return Ok(None);
+                }
+                diesel::update(cache_epoch::table.find(1))
+                    .set((
+                        cache_epoch::epoch.eq(next.epoch.get() as i64),
+                        cache_epoch::bypassed.eq(i32::from(next.bypassed)),
+                    ))
+                    .execute(connection)
+                    .await?;
+            }
+            for gone in view.members.iter().filter(|member| {
+                !next
+                    .members
+                    .iter()
+                    .any(|left| left.process == member.process)
+            }) {
+                diesel::delete(cache_members::table.find(&gone.process))
+                    .execute(connection)
+                    .await?;
+            }
+            let me = next.members.iter();
+            if let Some(me) = me
+                .filter(|member| member.process == statement.process)
+                .last()
+                && next != view
+            {
+                put(connection, me).await?;
+            }
+            Ok(Some(next))
+        }
+
+        async fn view(connection: &mut $connection, lock: Lock) -> Tried<View> {
+            let (epoch, bypassed) = epoch(connection, lock).await?;
+            let rows: Vec<MemberRow> = cache_members::table.load(connection).await?;
+            let members =
+                rows.into_iter()
+                    .map(
+                        |(process, trusts, cut_off, for_good, lease_ms, beats)| Member {
+                            process,
+                            trusts: trusts != 0,
+                            cut_off: cut_off != 0,
+                            for_good: for_good != 0,
+                            lease_ms: lease_ms.try_into().unwrap_or_default(),
+                            beats: beats.try_into().unwrap_or_default(),
+                        },
+                    );
+            Ok(View {
+                epoch,
+                bypassed,
+                members: members.collect(),
+            })
+        }
+
+        async fn put(connection: &mut $connection, member: &Member) -> Tried<()> {
+            diesel::replace_into(cache_members::table)
+                .values((
+                    cache_members::process.eq(&member.process),
+                    cache_members::trusts.eq(i32::from(member.trusts)),
+                    cache_members::cut_off.eq(i32::from(member.cut_off)),
+                    cache_members::for_good.eq(i32::from(member.for_good)),
+                    cache_members::lease_ms.eq(member.lease_ms as i64),
+                    cache_members::beats.eq(member.beats as i64),
+                ))
+                .execute(connection)
+                .await?;
+            Ok(())
+        }
+
+        async fn rely(connection: &mut $connection, holder: &str) -> Tried<Epoch> {
+            begin(connection).await?;
+            let relied = relied(connection, holder).await;
+            end(connection, relied).await
+        }
+
+        async fn relied(connection: &mut $connection, holder: &str) -> Tried<Epoch> {
+            let (epoch, bypassed) = epoch(connection, Lock::Exclusive).await?;
+            if bypassed {
+                let reason = "write-through services are writing past the cache";
+                return Err(Failed::broken(reason));
+            }
+            let member = Member {
+                process: holder.to_owned(),
+                trusts: true,
+                cut_off: false,
+                for_good: true,
+                lease_ms: 0,
+                beats: 0,
+            };
+            put(connection, &member).await?;
+            Ok(epoch)
+        }
+
+        async fn leave(connection: &mut $connection, process: &str) -> Tried<()> {
+            diesel::delete(cache_members::table.find(process))
+                .execute(connection)
+                .await?;
+            Ok(())
+        }
+    };
+}
+
+pub(super) use members;

@@ -1,0 +1,149 @@
+//! How an operation on a database ends that did not succeed.
+
+use diesel::result::Error as DieselError;
+
+/// Why an operation failed, as far as it matters for doing it again.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// The database would refuse it again. Nothing took place.
+    Refused(String),
+    /// The epoch that it was to take place in has ended. Nothing took place.
+    Fenced,
+    /// It stood in the way of another transaction. Nothing took place, and it may
+    /// succeed when it is done again.
+    Deadlocked(String),
+    /// Something else; doing it again does no harm.
+    Broken(String),
+    /// It may have been committed, and doing it again may end otherwise.
+    Uncertain(String),
+}
+
+/// How an operation ended.
+pub(super) type Tried<T> = std::result::Result<T, Failed>;
+
+impl Failed {
+    pub(super) fn broken(error: impl std::fmt::Display) -> Failed {
+        Failed::Broken(error.to_string())
+    }
+}
+
+/// What only reads, or repeats what it did, may be done again.
+impl From<DieselError> for Failed {
+    fn from(error: DieselError) -> Failed {
+        Failed::broken(error)
+    }
+}
+
+/// What may be in the way of a row that an operation reads to decide by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lock {
+    /// Others may read it too, and nobody changes it.
+    Shared,
+    /// Nobody else reads it so.
+    Exclusive,
+}
+
+/// Defines the module-private transactions for one connection type. The module
+/// has a `DIALECT` and a `diagnosed`, which says why a statement failed.
+macro_rules! transactions {
+    ($connection:ty) => {
+        use crate::store::judge::{Proposal, Verdict, judge};
+        use crate::store::transaction::{Failed, Tried};
+
+        async fn begin(connection: &mut $connection) -> Tried<()> {
+            Ok(connection.batch_execute(BEGIN).await?)
+        }
+
+        /// Ends the transaction as `done` says. What fails here may have been
+        /// committed.
+        async fn end<T>(connection: &mut $connection, done: Tried<T>) -> Tried<T> {
+            match done {
+                Ok(answer) => {
+                    connection.batch_execute("COMMIT").await?;
+                    Ok(answer)
+                }
+                Err(failed) => {
+                    // One that is still open is of no use to the next who is
+                    // lent it.
+                    connection.batch_execute("ROLLBACK").await?;
+                    Err(failed)
+                }
+            }
+        }
+
+        async fn apply(
+            connection: &mut $connection,
+            rows: &[Row],
+            fence: Option<Epoch>,
+        ) -> Tried<()> {
+            if rows.len() <= ROWS_MAX {
+                // One statement is a transaction by itself.
+                return upsert(connection, rows, fence).await;
+            }
+            begin(connection).await?;
+            let mut done = Ok(());
+            for rows in rows.chunks(ROWS_MAX) {
+                done = upsert(connection, rows, fence).await;
+                if done.is_err() {
+                    break;
+                }
+            }
+            end(connection, done).await
+        }
+
+        async fn upsert(
+            connection: &mut $connection,
+            rows: &[Row],
+            fence: Option<Epoch>,
+        ) -> Tried<()> {
+            let done = Upsert::new(rows, fence).execute(connection).await;
+            diagnosed(connection, done).await.map(drop)
+        }
+
+        async fn transact(
+            connection: &mut $connection,
+            proposals: &[Proposal],
+            fence: Option<Epoch>,
+        ) -> Tried<Vec<Verdict>> {
+            begin(connection).await?;
+            match judged(connection, proposals, fence).await {
+                Ok(verdicts) => match connection.batch_execute("COMMIT").await {
+                    Ok(()) => Ok(verdicts),
+                    Err(error) => Err(Failed::Uncertain(error.to_string())),
+                },
+                Err(failed) => end(connection, Err(failed)).await,
+            }
+        }
+
+        async fn judged(
+            connection: &mut $connection,
+            proposals: &[Proposal],
+            fence: Option<Epoch>,
+        ) -> Tried<Vec<Verdict>> {
+            if let Some(fence) = fence
+                && epoch(connection, Lock::Shared).await?.0 != fence
+            {
+                return Err(Failed::Fenced);
+            }
+            let mut keys: Vec<Key> = proposals
+                .iter()
+                .map(|proposal| proposal.write.key.clone())
+                .collect();
+            keys.sort_unstable();
+            keys.dedup();
+            hold(connection, &keys).await?;
+            let rows = row::readable(load_many(connection, &keys).await?);
+            let (verdicts, records) = judge(proposals, rows, Version::now());
+            let rows = records.iter().map(Row::from_record);
+            let rows: Vec<Row> = rows
+                .collect::<crate::error::Result<_>>()
+                .map_err(|error| Failed::Refused(error.to_string()))?;
+            for rows in rows.chunks(ROWS_MAX) {
+                upsert(connection, rows, None).await?;
+            }
+            Ok(verdicts)
+        }
+    };
+}
+
+pub(super) use transactions;

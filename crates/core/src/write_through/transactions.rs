@@ -1,0 +1,342 @@
+//! Taking each batch of writes through cache and database, or past the cache.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use crate::access::{Access, Permit, Standing};
+use crate::apply::{Applied, apply};
+use crate::cache::{Begun, Cache, Withdrawn};
+use crate::engine::{Durability, Outcome};
+use crate::error::{Error, Part, Result};
+use crate::fault;
+use crate::group_commit::Commit;
+use crate::membership::Epoch;
+use crate::record::{Condition, Key, Record, Write, newest_per_key};
+use crate::seeder::Seeder;
+use crate::store::{Proposal, Store, Verdict};
+use crate::telemetry;
+use crate::version::Version;
+
+/// For how long a batch is begun again of which some was certainly not written:
+/// since the cache is being left or used again, or other writes of the same names
+/// come in between.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Takes each batch of writes through cache and database.
+#[derive(Debug)]
+pub(super) struct Transactions {
+    pub(super) cache: Arc<dyn Cache>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) seeder: Arc<Seeder>,
+    pub(super) access: Arc<Access>,
+}
+
+/// What became of a write.
+#[derive(Clone, Debug)]
+enum Fate {
+    /// This is its answer.
+    Decided(Result<Outcome>),
+    /// It certainly did not take place, and may be begun again.
+    Open,
+}
+
+/// How the writes of one attempt ended.
+struct Attempt {
+    fates: Vec<Fate>,
+    /// Why those that are open must not be begun again.
+    problem: Option<Error>,
+}
+
+impl Attempt {
+    /// None of so many writes has taken place.
+    fn undone(writes: usize, problem: Option<Error>) -> Attempt {
+        Attempt {
+            fates: vec![Fate::Open; writes],
+            problem,
+        }
+    }
+}
+
+#[async_trait]
+impl Commit for Transactions {
+    type Request = Write;
+    type Answer = Outcome;
+
+    async fn commit(&self, batch: Vec<Write>) -> Vec<Result<Outcome>> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut answers: Vec<Option<Result<Outcome>>> = vec![None; batch.len()];
+        // The writes that are open, and their places.
+        let (mut places, mut writes): (Vec<usize>, Vec<Write>) =
+            batch.into_iter().enumerate().unzip();
+        while !writes.is_empty() {
+            let attempt = match self.access.standing() {
+                Standing::Trusts(permit) => self.through(&writes, permit).await,
+                Standing::Bypasses(epoch) => self.past(&writes, epoch).await,
+                Standing::Neither(_) => {
+                    let problem = self.access.writable(None).await.err();
+                    Attempt::undone(writes.len(), problem)
+                }
+            };
+            let late = (Instant::now() > deadline).then_some(Error::Undecided);
+            let problem = attempt.problem.or(late);
+            let mut open = (Vec::new(), Vec::new());
+            for ((place, write), fate) in places.into_iter().zip(writes).zip(attempt.fates) {
+                let answer = match (fate, &problem) {
+                    (Fate::Decided(answer), _) => answer,
+                    (Fate::Open, Some(problem)) => Err(problem.clone()),
+                    (Fate::Open, None) => {
+                        open.0.push(place);
+                        open.1.push(write);
+                        continue;
+                    }
+                };
+                if let Some(place) = answers.get_mut(place) {
+                    *place = Some(answer);
+                }
+            }
+            (places, writes) = open;
+        }
+        report(&answers);
+        let answers = answers.into_iter();
+        answers
+            .map(|answer| answer.unwrap_or(Err(Error::Panicked)))
+            .collect()
+    }
+}
+
+fn is_of_the_cache(error: &Error) -> bool {
+    matches!(error, Error::Full { .. }) || error.part() == Some(Part::Cache)
+}
+
+/// One line and one count for all that failed in a batch.
+fn report(answers: &[Option<Result<Outcome>>]) {
+    let mut failed = answers.iter().filter_map(|answer| match answer {
+        Some(Err(error)) if !matches!(error, Error::Refused { .. }) => Some(error),
+        _ => None,
+    });
+    let writes = failed.clone().count();
+    if let Some(error) = failed.next_back() {
+        telemetry::failed("write-through", error);
+        tracing::warn!(%error, writes, "writes failed");
+    }
+}
+
+impl Transactions {
+    /// Marks the names in doubt, writes to the database, and puts what it has
+    /// committed into the cache.
+    async fn through(&self, writes: &[Write], permit: Permit) -> Attempt {
+        // IMPORTANT: the names are in doubt before the database changes and
+        // until the cache holds what it changed to, so that no reader takes the
+        // value in between, which may be either, from the cache.
+        let begun = match self.begin(writes).await {
+            Ok(begun) => begun,
+            Err(error) if is_of_the_cache(&error) => {
+                let problem = self.access.cut_off(permit, &error).await.err();
+                return Attempt::undone(writes.len(), problem);
+            }
+            Err(error) => return Attempt::undone(writes.len(), Some(error)),
+        };
+        fault::point("write.begun").await;
+        let mut fates = self.write(writes, &begun, permit.fence).await;
+        fault::point("write.applied").await;
+        self.withdraw(writes, &begun, &fates).await;
+        let written = written(writes, &fates);
+        let settled = self.cache.settle(&written).await;
+        let mut problem = None;
+        if let Err(error) = settled
+            // What the cache holds is of no account once it is left.
+            && let Err(error) = self.access.cut_off(permit, &error).await
+        {
+            for fate in &mut fates {
+                if matches!(fate, Fate::Decided(Ok(Outcome::Written { .. }))) {
+                    *fate = Fate::Decided(Err(error.clone()));
+                }
+            }
+            problem = Some(error);
+        }
+        if problem.is_none() && !self.access.holds(permit) {
+            problem = self.access.writable(None).await.err();
+        }
+        Attempt { fates, problem }
+    }
+
+    async fn begin(&self, writes: &[Write]) -> Result<Vec<Begun>> {
+        let keys: Vec<Key> = writes.iter().map(|write| write.key.clone()).collect();
+        let seed = self.seeder.generation();
+        match self.cache.begin_write(&keys).await {
+            Err(Error::Unseeded(_)) => {
+                self.seeder.seed(seed).await?;
+                self.cache.begin_write(&keys).await
+            }
+            begun => begun,
+        }
+    }
+
+    /// Brings the writes into the database at the versions that they were issued.
+    async fn write(&self, writes: &[Write], begun: &[Begun], fence: Option<Epoch>) -> Vec<Fate> {
+        let conditional = writes
+            .iter()
+            .filter(|write| write.condition != Condition::Always);
+        let judged: HashSet<&Key> = conditional.map(|write| &write.key).collect();
+        let (mut records, mut proposals) = (Vec::new(), Vec::new());
+        for (write, begun) in writes.iter().zip(begun) {
+            if judged.contains(&write.key) {
+                proposals.push(Proposal {
+                    write: write.clone(),
+                    version: Some(begun.version),
+                    beside: begun.dirty.clone(),
+                });
+            } else {
+                records.push(write.at(begun.version));
+            }
+        }
+        let (applied, verdicts) = tokio::join!(
+            apply(&*self.store, &records, fence),
+            self.transact(&proposals, fence)
+        );
+        let mut verdicts = verdicts.into_iter();
+        let applied = by_key(applied);
+        let fates = writes.iter().zip(begun).map(|(write, begun)| {
+            if judged.contains(&write.key) {
+                return verdicts.next().unwrap_or(Fate::Open);
+            }
+            applied.fate(&write.key, begun.version)
+        });
+        fates.collect()
+    }
+
+    /// Writes to the database alone, which issues the versions.
+    async fn past(&self, writes: &[Write], epoch: Epoch) -> Attempt {
+        let proposals: Vec<Proposal> = writes
+            .iter()
+            .map(|write| Proposal {
+                write: write.clone(),
+                version: None,
+                beside: None,
+            })
+            .collect();
+        let fates = self.transact(&proposals, Some(epoch)).await;
+        fault::point("bypass.applied").await;
+        let problem = match fates.iter().any(|fate| matches!(fate, Fate::Open)) {
+            true => self.access.writable(Some(epoch)).await.err(),
+            false => None,
+        };
+        Attempt { fates, problem }
+    }
+
+    /// In one transaction, unless some of it is refused.
+    async fn transact(&self, proposals: &[Proposal], fence: Option<Epoch>) -> Vec<Fate> {
+        let mut fates = Vec::with_capacity(proposals.len());
+        // In order: the first is the last one.
+        let mut left = vec![proposals];
+        while let Some(proposals) = left.pop() {
+            if proposals.is_empty() {
+                continue;
+            }
+            match self.store.transact(proposals, fence).await {
+                Ok(verdicts) => fates.extend(verdicts.into_iter().map(|verdict| match verdict {
+                    Verdict::Written(version) => Fate::Decided(Ok(persisted(version))),
+                    Verdict::ConditionFailed => Fate::Decided(Ok(Outcome::ConditionFailed)),
+                    Verdict::Superseded => Fate::Open,
+                })),
+                Err(Error::Refused { .. }) if proposals.len() > 1 => {
+                    let (first, rest) = proposals.split_at(proposals.len() / 2);
+                    left.extend([rest, first]);
+                }
+                Err(Error::Fenced) => {
+                    fates.extend(std::iter::repeat_n(Fate::Open, proposals.len()));
+                }
+                Err(error) => {
+                    let fate = Fate::Decided(Err(error));
+                    fates.extend(std::iter::repeat_n(fate, proposals.len()));
+                }
+            }
+        }
+        fates
+    }
+
+    /// Ends the doubt about what certainly was not written.
+    async fn withdraw(&self, writes: &[Write], begun: &[Begun], fates: &[Fate]) {
+        let begun = writes.iter().zip(begun).zip(fates);
+        let not_written = begun.filter(|(_, fate)| {
+            matches!(
+                fate,
+                Fate::Open
+                    | Fate::Decided(Ok(Outcome::ConditionFailed) | Err(Error::Refused { .. }))
+            )
+        });
+        let withdrawn = not_written.map(|((write, begun), _)| Withdrawn {
+            key: write.key.clone(),
+            version: begun.version,
+            doubt: begun.doubt,
+        });
+        // IMPORTANT: the newest first, so that each finds its own mark.
+        let withdrawn: Vec<Withdrawn> = withdrawn.rev().collect();
+        if !withdrawn.is_empty()
+            && let Err(error) = self.cache.withdraw(&withdrawn).await
+        {
+            // It ends by itself.
+            tracing::debug!(%error, "the doubt about writes that did not take place stays");
+        }
+    }
+}
+
+fn persisted(version: Version) -> Outcome {
+    Outcome::Written {
+        version,
+        durability: Durability::Persisted,
+    }
+}
+
+/// The newest of each key that the database has.
+fn written(writes: &[Write], fates: &[Fate]) -> Vec<Record> {
+    let written = writes.iter().zip(fates);
+    newest_per_key(written.filter_map(|(write, fate)| match fate {
+        Fate::Decided(Ok(Outcome::Written { version, .. })) => Some(write.at(*version)),
+        _ => None,
+    }))
+}
+
+/// What became of a batch, to be looked up by key.
+struct AppliedByKey {
+    rows: HashMap<Key, Version>,
+    refused: HashMap<(Key, Version), Arc<str>>,
+    failed: Option<Error>,
+}
+
+fn by_key(applied: Applied) -> AppliedByKey {
+    let Applied {
+        rows,
+        refused,
+        failed,
+    } = applied;
+    AppliedByKey {
+        rows: rows.into_iter().map(|row| (row.key, row.version)).collect(),
+        refused: refused
+            .into_iter()
+            .map(|(record, reason)| ((record.key, record.version), reason))
+            .collect(),
+        failed,
+    }
+}
+
+impl AppliedByKey {
+    fn fate(&self, key: &Key, version: Version) -> Fate {
+        // Most batches are refused nothing.
+        if !self.refused.is_empty()
+            && let Some(reason) = self.refused.get(&(key.clone(), version))
+        {
+            return Fate::Decided(Err(Error::refused(Part::Database, reason)));
+        }
+        match (self.rows.get(key), &self.failed) {
+            (Some(row), _) if *row >= version => Fate::Decided(Ok(persisted(version))),
+            (_, Some(Error::Fenced)) => Fate::Open,
+            (_, Some(error)) => Fate::Decided(Err(error.clone())),
+            (_, None) => Fate::Decided(Err(Error::Panicked)),
+        }
+    }
+}

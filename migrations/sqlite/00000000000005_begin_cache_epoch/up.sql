@@ -1,0 +1,1 @@
+INSERT OR IGNORE INTO cache_epoch (id, epoch, bypassed) VALUES (1, 0, 0);
