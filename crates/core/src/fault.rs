@@ -11,6 +11,9 @@
 //! | `append.journaled` | a batch is in the journal, and its writers are answered |
 //! | `drain.applied` | a batch is in the database, and the journal forgets it |
 //! | `drain.acknowledged` | the journal has forgotten a batch, and what it left in a memory cache is marked clean |
+//! | `fill.loaded` | a reader has read the database, and it fills the cache |
+//! | `write.begun` | the names of a batch are in doubt, and it goes to the database |
+//! | `write.applied` | a batch is in the database, and the cache is told |
 //! | `apply.refused` | the database has refused a record, and it is set aside |
 
 #[cfg(debug_assertions)]
