@@ -13,12 +13,16 @@ use tokio::time::Instant;
 
 use crate::cache::Cache;
 use crate::error::{Error, Part, Result};
-use crate::membership::{Epoch, Membership};
+use crate::membership::{Epoch, Member, Membership};
 
 use keeper::Keeper;
 
 /// How long a write waits at most for the cache to be left, or used again.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How often somebody who begins to rely on the cache asks whether all have heard
+/// of it.
+const RELY_PAUSE: Duration = Duration::from_millis(50);
 
 /// How a process takes part.
 #[derive(Clone, Debug)]
@@ -36,6 +40,34 @@ pub struct AccessSettings {
 pub struct Permit {
     /// The epoch in which a write by it must be committed, where there are epochs.
     pub fence: Option<Epoch>,
+}
+
+/// Lets `holder` rely on the cache for good; the epoch that it is used in. Returns
+/// when everybody has heard of it.
+///
+/// # Errors
+/// When the database is unavailable, or the cache is being written past.
+pub async fn rely(membership: &dyn Membership, holder: &str) -> Result<Epoch> {
+    let before = membership.rely(holder, false).await?;
+    let began = Instant::now();
+    let is_told = |member: &Member| member.process == holder && member.trusts;
+    let mut view = before.clone();
+    while !before.members.iter().any(is_told)
+        && view.members.iter().any(|member| {
+            let before = before
+                .members
+                .iter()
+                .find(|old| old.process == member.process);
+            let lease = Duration::from_millis(member.lease_ms).mul_f64(keeper::GRACE);
+            // It was answered after this began, and speaks again after it heard that.
+            let has_heard = before.is_none_or(|before| member.beats >= before.beats + 2);
+            !member.for_good && !has_heard && began.elapsed() <= lease
+        })
+    {
+        tokio::time::sleep(RELY_PAUSE).await;
+        view = membership.rely(holder, false).await?;
+    }
+    Ok(membership.rely(holder, true).await?.epoch)
 }
 
 /// What this process may do now.
@@ -58,6 +90,9 @@ struct State {
     bypasses: bool,
     /// Whether somebody relies on the cache, so that nobody may go past it.
     relied_upon: bool,
+    /// Until when somebody who begins to rely on it waits for this process to hear
+    /// of that.
+    heard_until: Instant,
     /// What is in the way.
     problem: Error,
 }
@@ -103,6 +138,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Calls {
     cut_off: AtomicBool,
+    stop: AtomicBool,
     look: Notify,
 }
 
@@ -128,6 +164,7 @@ impl Access {
             trusted: None,
             bypasses: false,
             relied_upon: false,
+            heard_until: Instant::now(),
             problem: Error::unavailable(Part::Cache, "it was never there"),
         });
         let process = settings.process.clone();
@@ -176,10 +213,17 @@ impl Access {
     /// The reason, if there is one.
     pub fn past(&self) -> Result<()> {
         let away = || Error::unavailable(Part::Cache, "others rely on it");
-        match &self.0 {
-            None => Err(away()),
-            Some(shared) if shared.state.borrow().relied_upon => Err(away()),
-            Some(_) => Ok(()),
+        let Some(shared) = &self.0 else {
+            return Err(away());
+        };
+        let state = shared.state.borrow();
+        if state.relied_upon {
+            return Err(away());
+        }
+        // IMPORTANT: somebody may rely on it since, and not wait for this process.
+        match Instant::now() < state.heard_until {
+            true => Ok(()),
+            false => Err(state.problem.clone()),
         }
     }
 
@@ -196,8 +240,6 @@ impl Access {
         {
             let state = changes.borrow_and_update();
             if state.relied_upon {
-                shared.calls.cut_off.store(true, Ordering::Release);
-                shared.calls.look.notify_one();
                 return Err(error.clone());
             }
             if Some(state.epoch) == permit.fence {
@@ -247,8 +289,10 @@ impl Access {
         let Some(shared) = &self.0 else {
             return;
         };
+        // What it says must not be heard after the rest.
+        shared.calls.stop.store(true, Ordering::Release);
+        shared.calls.look.notify_one();
         if let Some(keeper) = shared.keeper.lock().await.take() {
-            keeper.abort();
             let _ = keeper.await;
         }
         shared.state.send_modify(|state| {

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::fault;
-use crate::membership::Epoch;
 use crate::record::{Record, newest_per_key};
-use crate::store::Store;
+use crate::store::{Origin, Store};
 
 /// What became of a batch.
 #[derive(Debug, Default)]
@@ -22,11 +21,10 @@ pub(crate) struct Applied {
 
 /// Applies the newest of each key. A batch that is refused is split until the
 /// record that it is refused for stands alone; of that key, the newest older
-/// write in the batch that is not refused is applied. With a fence, only in that
-/// epoch of the cache.
-pub(crate) async fn apply(store: &dyn Store, records: &[Record], fence: Option<Epoch>) -> Applied {
+/// write in the batch that is not refused is applied.
+pub(crate) async fn apply(store: &dyn Store, records: &[Record], origin: Origin) -> Applied {
     let mut applied = Applied::default();
-    if let Err(error) = apply_into(&mut applied, store, records, fence).await {
+    if let Err(error) = apply_into(&mut applied, store, records, origin).await {
         applied.failed = Some(error);
     }
     applied
@@ -36,11 +34,11 @@ async fn apply_into(
     applied: &mut Applied,
     store: &dyn Store,
     records: &[Record],
-    fence: Option<Epoch>,
+    origin: Origin,
 ) -> Result<()> {
     let mut batches = vec![newest_per_key(records.iter().cloned())];
     while let Some(mut batch) = batches.pop() {
-        match store.apply(&batch, fence).await {
+        match store.apply(&batch, origin).await {
             Ok(()) => applied.rows.extend(batch),
             Err(Error::Refused { .. }) if batch.len() > 1 => {
                 let rest = batch.split_off(batch.len() / 2);

@@ -144,15 +144,18 @@ pub trait Cache: Debug + Send + Sync + 'static {
     async fn raise(&self, stored: &dyn StoredVersions) -> Result<()>;
 
     /// Goes over to another epoch: nothing that was held before is held any more.
-    /// (A cache that no other process can write past has only one.)
-    fn enter(&self, _: Epoch) {}
+    /// In another run of its server than the given one, the cache is unavailable
+    /// from then on. (A cache that no other process can write past has only one of
+    /// both.)
+    fn enter(&self, _: Epoch, _run: Option<&str>) {}
 
-    /// Whether the cache takes writes. What it writes is gone at once.
+    /// Whether the cache takes writes; the run of its server. What it writes is
+    /// gone at once.
     ///
     /// # Errors
     /// When it does not.
-    async fn probe(&self) -> Result<()> {
-        Ok(())
+    async fn probe(&self) -> Result<String> {
+        Ok(String::new())
     }
 
     /// Whether the cache answers. Reads only.

@@ -14,6 +14,8 @@
 //! | `fill.loaded` | a reader has read the database, and it fills the cache |
 //! | `write.begun` | the names of a batch are in doubt, and it goes to the database |
 //! | `write.applied` | a batch is in the database, and the cache is told |
+//! | `bypass.begun` | the database has heard that the cache is written past, and this process acts upon it |
+//! | `bypass.applied` | a batch is in the database, past the cache, and its writers are answered |
 //! | `apply.refused` | the database has refused a record, and it is set aside |
 
 #[cfg(debug_assertions)]

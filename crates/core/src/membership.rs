@@ -70,6 +70,11 @@ pub struct View {
     pub epoch: Epoch,
     /// Whether the cache is written past in it.
     pub bypassed: bool,
+    /// The run of the cache's server that it is used in, from one start to the next;
+    /// nothing before the first use. Marks of doubt do not outlive it, so a write
+    /// that began in one run must not be committed in the next: with the run, the
+    /// epoch ends.
+    pub run: String,
     /// In no particular order.
     pub members: Vec<Member>,
 }
@@ -83,6 +88,8 @@ pub struct Statement {
     pub beats: u64,
     /// Whether it cannot reach the cache.
     pub cut_off: bool,
+    /// The run of the server that it reaches.
+    pub run: String,
     /// Whether it trusts the cache while it says this. IMPORTANT: until it says
     /// that it does not, others have to wait for it, even when it is told that it
     /// must not any more: it may hear that late.
@@ -118,14 +125,23 @@ impl View {
             };
             member.for_good || !statement.silent.iter().any(silent)
         });
-        let cut_off = statement.cut_off || next.members.iter().any(|member| member.cut_off);
-        let bypassed = cut_off && !next.relied_upon();
-        // One that is cut off and has not said so in this epoch says so again.
+        let others = |says: fn(&Member) -> bool| next.members.iter().any(says);
+        let cut_off = statement.cut_off || others(|member| member.cut_off);
+        // Until all have stopped to trust what was cached before, nothing that is
+        // cached anew may be trusted, since they do not see what is written then.
+        let trusted = statement.trusts || others(|member| member.trusts);
+        let bypassed = (cut_off || (next.bypassed && trusted)) && !next.relied_upon();
+        // One that was cut off before somebody relied on the cache says so again.
         if bypassed != next.bypassed && (statement.cut_off || !bypassed) {
             next.epoch = next.epoch.next();
             next.bypassed = bypassed;
+            next.run = String::new();
         }
-        let may_trust = !next.bypassed && !statement.cut_off;
+        if !next.bypassed && !statement.cut_off && next.run.is_empty() {
+            next.run = statement.run.clone();
+        }
+        let in_this_run = next.relied_upon() || next.run == statement.run;
+        let may_trust = !next.bypassed && !statement.cut_off && in_this_run;
         next.members.push(Member {
             process: statement.process.clone(),
             trusts: may_trust || statement.trusts,
@@ -148,12 +164,13 @@ pub trait Membership: fmt::Debug + Send + Sync + 'static {
     /// When it is unavailable: then it may have heard it or not.
     async fn hear(&self, statement: &Statement) -> Result<View>;
 
-    /// Lets `holder` rely on the cache for good, if nobody writes past it now.
-    /// The epoch that it is used in.
+    /// Lets `holder` rely on the cache for good, if nobody writes past it now; what
+    /// the database knew before. Those who have not heard of it yet may read past
+    /// it, so it trusts the cache only once all have, which `all_have_heard` says.
     ///
     /// # Errors
     /// When the database is unavailable, or the cache is being written past.
-    async fn rely(&self, holder: &str) -> Result<Epoch>;
+    async fn rely(&self, holder: &str, all_have_heard: bool) -> Result<View>;
 
     /// Forgets a process that trusts nothing any more.
     ///
@@ -172,6 +189,7 @@ mod tests {
             process: process.to_owned(),
             beats,
             cut_off,
+            run: "run".to_owned(),
             trusts: false,
             lease_ms: 100,
             silent: Vec::new(),
@@ -212,6 +230,35 @@ mod tests {
         let view = view.after(&renews);
         assert_eq!(trusting(&view), ["a"], "it has not heard the answer yet");
         assert_eq!(trusting(&view.after(&says("a", 3, false))), [""; 0]);
+    }
+
+    #[test]
+    fn no_epoch_begins_in_which_the_cache_is_used_while_somebody_trusts_an_older_one() {
+        let view = View::default();
+        let view = view.after(&says("a", 1, false)).after(&says("b", 1, false));
+        // The one that was cut off has gone before `a` has heard of it.
+        let mut view = view.after(&says("c", 1, true));
+        view.members.retain(|member| member.process != "c");
+        let heard = view.after(&says("b", 2, false));
+        assert_eq!((trusting(&heard), heard.bypassed), (vec!["a"], true));
+        let heard = heard.after(&says("a", 2, false));
+        assert_eq!((trusting(&heard), heard.epoch.get()), (vec!["a"], 2));
+    }
+
+    #[test]
+    fn an_epoch_belongs_to_one_run_of_the_server() {
+        let view = View::default().after(&says("a", 1, false));
+        assert_eq!(view.run, "run");
+        let mut elsewhere = says("b", 1, false);
+        elsewhere.run = "another".to_owned();
+        let heard = view.after(&elsewhere);
+        assert_eq!((trusting(&heard), heard.run.as_str()), (vec!["a"], "run"));
+        // They leave it, and use it again where it is now.
+        let mut view = heard.after(&says("b", 2, true)).after(&says("a", 2, false));
+        elsewhere.beats = 3;
+        view = view.after(&elsewhere);
+        assert_eq!((trusting(&view), view.run.as_str()), (vec!["b"], "another"));
+        assert_eq!(trusting(&view.after(&says("a", 3, false))), ["b"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::access::{Access, AccessSettings};
+use crate::access::{self, Access, AccessSettings};
 use crate::cache::memory::MemoryCache;
 use crate::cache::redis::RedisCache;
 use crate::cache::{Cache, Lifetimes};
@@ -95,8 +95,11 @@ impl Parts {
             && let Some(redis) = &redis
         {
             // IMPORTANT: before anything is acknowledged that only Redis has.
-            let rely = async || membership.rely(WRITE_BEHIND).await;
-            redis.enter(startup::within(settings.startup_deadline, rely).await?);
+            let rely = async || access::rely(&*membership, WRITE_BEHIND).await;
+            redis.enter(
+                startup::within(settings.startup_deadline, rely).await?,
+                None,
+            );
         }
         Ok(Parts {
             store,
@@ -116,7 +119,7 @@ impl Parts {
             return Ok(Access::always());
         }
         if !may_bypass(settings) {
-            let rely = async || self.membership.rely(REFUSING).await;
+            let rely = async || access::rely(&*self.membership, REFUSING).await;
             startup::within(settings.startup_deadline, rely).await?;
         }
         let access = AccessSettings {
@@ -158,6 +161,8 @@ impl Parts {
                 };
                 // An answer that waits for replicas may take that much longer.
                 let appends = redis.again(settings.redis_timeout + settings.redis_wait_timeout)?;
+                let answers = async || appends.answers().await;
+                startup::within(settings.startup_deadline, answers).await?;
                 let journal = RedisStreamJournal::open(
                     redis.clone(),
                     appends,

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::access::Access;
+use crate::access::{Access, Permit};
 use crate::breaker::Breaker;
 use crate::cache::{Cache, FillStart, FillTicket, Lookup};
 use crate::engine::{Read, Source};
 use crate::error::{Error, Part, Result};
 use crate::fault;
+use crate::membership::Epoch;
 use crate::record::{Key, Record};
 use crate::seeder::Seeder;
 use crate::single_flight::{Lead, SingleFlight, Turn};
@@ -22,6 +23,10 @@ const BREAKER_PAUSE: Duration = Duration::from_millis(500);
 /// whether the cache took it, so that it was current when they came.
 type Loaded = Result<(Record, bool)>;
 
+/// What is loaded, and in which epoch of the cache: what was current in one says
+/// nothing about the next.
+type Flight = (Key, Option<Epoch>);
+
 /// The read path, which both patterns share.
 #[derive(Clone, Debug)]
 pub struct ReadThrough {
@@ -30,7 +35,7 @@ pub struct ReadThrough {
     seeder: Arc<Seeder>,
     access: Arc<Access>,
     breaker: Arc<Breaker>,
-    loading: Arc<SingleFlight<Loaded>>,
+    loading: Arc<SingleFlight<Flight, Loaded>>,
 }
 
 impl ReadThrough {
@@ -55,7 +60,7 @@ impl ReadThrough {
     /// The current record of `key`.
     pub async fn read(&self, key: &Key) -> Result<Read> {
         let read = match self.access.permit() {
-            Some(permit) if self.may_try() => match self.read_by_cache(key).await {
+            Some(permit) if self.may_try() => match self.read_by_cache(key, permit).await {
                 // IMPORTANT: asked afterwards. Since the permit holds still, it
                 // held when the cache answered.
                 Ok(read) if self.access.holds(permit) => read,
@@ -86,20 +91,20 @@ impl ReadThrough {
         })
     }
 
-    async fn read_by_cache(&self, key: &Key) -> Result<Read> {
+    async fn read_by_cache(&self, key: &Key, permit: Permit) -> Result<Read> {
         let seed = self.seeder.generation();
-        match self.look(key).await {
+        match self.look(key, permit).await {
             // What is not held may be waiting in the journal of a server that
             // has come back.
             Err(Error::Unseeded(_)) => {
                 self.seeder.seed(seed).await?;
-                self.look(key).await
+                self.look(key, permit).await
             }
             read => read,
         }
     }
 
-    async fn look(&self, key: &Key) -> Result<Read> {
+    async fn look(&self, key: &Key, permit: Permit) -> Result<Read> {
         let found = self.cache.get(key).await;
         match &found {
             Ok(_) => self.breaker.succeeded(),
@@ -110,7 +115,7 @@ impl ReadThrough {
             }
         }
         match found? {
-            Lookup::Miss => self.load_once(key).await,
+            Lookup::Miss => self.load_once((key.clone(), permit.fence)).await,
             found => self.found(key, found).await,
         }
     }
@@ -141,11 +146,11 @@ impl ReadThrough {
 
     /// What is missing is loaded by one reader of those who miss it at the same
     /// time.
-    async fn load_once(&self, key: &Key) -> Result<Read> {
+    async fn load_once(&self, flight: Flight) -> Result<Read> {
         let mut came_before = false;
         loop {
-            let follow = match self.loading.join(key) {
-                Turn::Lead(lead) => return self.lead(key, lead).await,
+            let follow = match self.loading.join(&flight) {
+                Turn::Lead(lead) => return self.lead(flight.0, lead).await,
                 Turn::Follow(follow) => follow,
             };
             match follow.landed().await {
@@ -166,10 +171,10 @@ impl ReadThrough {
     }
 
     /// In a task, since others wait for it: this reader may go away.
-    async fn lead(&self, key: &Key, lead: Lead<Loaded>) -> Result<Read> {
-        let (reader, key) = (self.clone(), key.clone());
+    async fn lead(&self, key: Key, lead: Lead<Flight, Loaded>) -> Result<Read> {
+        let reader = self.clone();
         let task = tokio::spawn(async move {
-            let read = reader.fill(&key).await;
+            let read = reader.fill(&key, &lead).await;
             lead.land(match &read {
                 Ok(read) => {
                     let stored = read.source == Source::Miss { stored: true };
@@ -182,7 +187,7 @@ impl ReadThrough {
         task.await.unwrap_or(Err(Error::Panicked))
     }
 
-    async fn fill(&self, key: &Key) -> Result<Read> {
+    async fn fill(&self, key: &Key, lead: &Lead<Flight, Loaded>) -> Result<Read> {
         // IMPORTANT: the ticket is taken before the database is read. A write
         // in between voids it, so an old value never overwrites a new one, even
         // one that was evicted meanwhile.
@@ -192,13 +197,18 @@ impl ReadThrough {
             start => start?,
         };
         match start {
-            FillStart::Granted(ticket) => self.fill_by(key, ticket).await,
+            FillStart::Granted(ticket) => self.fill_by(key, ticket, lead).await,
             FillStart::Busy => self.found(key, Lookup::Miss).await,
             FillStart::Found(lookup) => self.found(key, lookup).await,
         }
     }
 
-    async fn fill_by(&self, key: &Key, ticket: FillTicket) -> Result<Read> {
+    async fn fill_by(
+        &self,
+        key: &Key,
+        ticket: FillTicket,
+        lead: &Lead<Flight, Loaded>,
+    ) -> Result<Read> {
         let record = match self.load(key).await {
             Ok(record) => record,
             Err(error) => {
@@ -208,6 +218,8 @@ impl ReadThrough {
             }
         };
         fault::point("fill.loaded").await;
+        // IMPORTANT: who comes after the cache has taken the record must ask it.
+        lead.close();
         let stored = match self.cache.fill(ticket, &record).await {
             Ok(stored) => stored,
             // The record is good all the same.

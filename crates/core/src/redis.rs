@@ -29,6 +29,7 @@ use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{AsyncConnectionConfig, RedisError};
 use deadpool_redis::{Connection, Manager, Pool, Runtime};
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use crate::error::{Error, Part, Result};
 use crate::membership::Epoch;
@@ -65,7 +66,15 @@ struct Place {
     // Grows when the names of the keys are others: when the server is found to
     // have become a replica, by any link to it, and when another epoch begins.
     moved: AtomicU64,
-    epoch: AtomicU64,
+    used: RwLock<Used>,
+}
+
+/// What the names of the keys are for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Used {
+    epoch: Epoch,
+    /// The only run of the server that may be used, if there is only one.
+    run: Option<String>,
 }
 
 /// Which connection.
@@ -83,6 +92,7 @@ pub(crate) enum Over {
 struct Shared {
     connection: MultiplexedConnection,
     keys: Arc<RunKeys>,
+    server_run: Arc<str>,
     broken: Arc<AtomicBool>,
     /// Whether it broke at once, and not by a time that ran out.
     ended: Arc<AtomicBool>,
@@ -143,9 +153,21 @@ impl Redis {
         Redis::with(self.url.clone(), timeout, keyspace, place)
     }
 
-    /// Uses the names of this epoch from now on, in all links to this server.
-    pub fn enter(&self, epoch: Epoch) {
-        if self.place.epoch.swap(epoch.get(), Ordering::AcqRel) != epoch.get() {
+    /// Uses the names of this epoch from now on, in all links to this server, and
+    /// no other run of the server than the given one.
+    pub fn enter(&self, epoch: Epoch, run: Option<&str>) {
+        let used = Used {
+            epoch,
+            run: run.map(str::to_owned),
+        };
+        let mut held = self
+            .place
+            .used
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if *held != used {
+            *held = used;
+            // IMPORTANT: after the names, which are read after this.
             self.place.moved.fetch_add(1, Ordering::AcqRel);
         }
     }
@@ -216,13 +238,18 @@ impl Redis {
             Some(shared) => shared,
             None => {
                 // One opens it, and the others on this thread wait for that.
+                let came = Instant::now();
                 let opening = local::opening(self.number);
-                let _opening = opening.lock().await;
-                match local::held(self.number) {
-                    Some(shared) => shared,
-                    None => {
+                let mut failed = opening.lock().await;
+                match (local::held(self.number), &*failed) {
+                    (Some(shared), _) => shared,
+                    (None, Some((ended, error))) if *ended > came => return Err(error.clone()),
+                    (None, _) => {
                         let place = self.place.clone();
-                        let shared = open(&self.pool, &self.keyspace, place, part).await?;
+                        let opened = open(&self.pool, &self.keyspace, place, part).await;
+                        let shared = opened.inspect_err(|error| {
+                            *failed = Some((Instant::now(), error.clone()));
+                        })?;
                         local::hold(self.number, &shared);
                         shared
                     }
@@ -278,16 +305,24 @@ impl Redis {
 
 async fn open(pool: &Pool, keyspace: &Keyspace, place: Arc<Place>, part: Part) -> Result<Shared> {
     let moved_before = place.moved.load(Ordering::Acquire);
-    let epoch = Epoch::new(place.epoch.load(Ordering::Acquire));
+    let used = place
+        .used
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
     let opened = pool.get().await;
     let opened = opened.map_err(|error| Error::unavailable(part, error))?;
     let mut connection = Connection::take(opened);
     let run = server::run(&mut connection)
         .await
         .map_err(|error| unavailable(part, &error))?;
+    if used.run.is_some_and(|used| used != run) {
+        return Err(Error::unavailable(part, "redis: it was started anew"));
+    }
     Ok(Shared {
         connection,
-        keys: Arc::new(keyspace.in_epoch(&run, epoch)),
+        keys: Arc::new(keyspace.in_epoch(&run, used.epoch)),
+        server_run: run.into(),
         broken: Arc::default(),
         ended: Arc::default(),
         place,

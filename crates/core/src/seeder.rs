@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::cache::Cache;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::journal::Journal;
 use crate::store::Store;
 
@@ -18,7 +19,8 @@ pub struct Seeder {
     journal: Option<Arc<dyn Journal>>,
     store: Arc<dyn Store>,
     generation: AtomicU64,
-    seeding: Mutex<()>,
+    /// When the last attempt failed that did, and why.
+    seeding: Mutex<Option<(Instant, Error)>>,
 }
 
 impl Seeder {
@@ -48,15 +50,27 @@ impl Seeder {
     /// # Errors
     /// When a part is unavailable.
     pub async fn seed(&self, found_at: u64) -> Result<()> {
-        let _seeding = self.seeding.lock().await;
+        let came = Instant::now();
+        let mut failed = self.seeding.lock().await;
         if self.generation() != found_at {
             return Ok(());
         }
+        // Who waited for an attempt that failed does not wait for another.
+        if let Some((_, error)) = failed.as_ref().filter(|(ended, _)| *ended > came) {
+            return Err(error.clone());
+        }
+        if let Err(error) = self.raise().await {
+            *failed = Some((Instant::now(), error.clone()));
+            return Err(error);
+        }
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        Ok(())
+    }
+
+    async fn raise(&self) -> Result<()> {
         if let Some(journal) = &self.journal {
             journal.raise(&self.store).await?;
         }
-        self.cache.raise(&self.store).await?;
-        self.generation.fetch_add(1, Ordering::AcqRel);
-        Ok(())
+        self.cache.raise(&self.store).await
     }
 }

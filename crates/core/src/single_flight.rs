@@ -2,47 +2,48 @@
 //! `golang.org/x/sync/singleflight` gave it the name.)
 
 use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-use crate::record::Key;
-
 type Landing<T> = watch::Receiver<Option<T>>;
 
-/// What is under way, by key.
+/// What is under way, and where to.
 #[derive(Debug)]
-pub(crate) struct SingleFlight<T> {
-    flights: Arc<Mutex<HashMap<Key, Landing<T>>>>,
+pub(crate) struct SingleFlight<K, T> {
+    flights: Arc<Mutex<HashMap<K, Landing<T>>>>,
 }
 
 /// What to do about a key.
-pub(crate) enum Turn<T> {
+pub(crate) enum Turn<K: Eq + Hash, T> {
     /// Go, and tell the others.
-    Lead(Lead<T>),
+    Lead(Lead<K, T>),
     /// Wait for the one who goes.
     Follow(Follow<T>),
 }
 
 /// To be told how it ended. Dropping it untold tells that too.
-pub(crate) struct Lead<T> {
-    key: Key,
+pub(crate) struct Lead<K: Eq + Hash, T> {
+    key: K,
+    closed: AtomicBool,
     landing: watch::Sender<Option<T>>,
-    flights: Arc<Mutex<HashMap<Key, Landing<T>>>>,
+    flights: Arc<Mutex<HashMap<K, Landing<T>>>>,
 }
 
 /// Waits for another's flight.
 pub(crate) struct Follow<T>(Landing<T>);
 
-impl<T: Clone> SingleFlight<T> {
-    pub(crate) fn new() -> SingleFlight<T> {
+impl<K: Clone + Eq + Hash, T: Clone> SingleFlight<K, T> {
+    pub(crate) fn new() -> SingleFlight<K, T> {
         SingleFlight {
             flights: Arc::default(),
         }
     }
 
     /// Joins the flight to `key`, or is the first.
-    pub(crate) fn join(&self, key: &Key) -> Turn<T> {
+    pub(crate) fn join(&self, key: &K) -> Turn<K, T> {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(landing) = flights.get(key) {
             return Turn::Follow(Follow(landing.clone()));
@@ -51,31 +52,33 @@ impl<T: Clone> SingleFlight<T> {
         flights.insert(key.clone(), follow);
         Turn::Lead(Lead {
             key: key.clone(),
+            closed: AtomicBool::new(false),
             landing,
             flights: self.flights.clone(),
         })
     }
 }
 
-impl<T> Lead<T> {
-    /// Tells all who wait. Who comes after this is the first of another flight.
-    pub(crate) fn land(self, result: T) {
-        self.leave();
-        self.landing.send_replace(Some(result));
+impl<K: Eq + Hash, T> Lead<K, T> {
+    /// Takes nobody with it any more: who comes after this is the first of another
+    /// flight.
+    pub(crate) fn close(&self) {
+        if !self.closed.swap(true, Ordering::AcqRel) {
+            let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+            flights.remove(&self.key);
+        }
     }
 
-    fn leave(&self) {
-        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        flights.remove(&self.key);
+    /// Tells all who wait.
+    pub(crate) fn land(self, result: T) {
+        self.close();
+        self.landing.send_replace(Some(result));
     }
 }
 
-impl<T> Drop for Lead<T> {
+impl<K: Eq + Hash, T> Drop for Lead<K, T> {
     fn drop(&mut self) {
-        // After `land`, another flight may have begun.
-        if self.landing.borrow().is_none() {
-            self.leave();
-        }
+        self.close();
     }
 }
 
@@ -91,15 +94,18 @@ impl<T: Clone> Follow<T> {
 mod tests {
     use super::*;
 
-    fn lead(flights: &SingleFlight<u32>, key: &Key) -> Lead<u32> {
-        match flights.join(key) {
+    fn lead(
+        flights: &SingleFlight<&'static str, u32>,
+        key: &'static str,
+    ) -> Lead<&'static str, u32> {
+        match flights.join(&key) {
             Turn::Lead(lead) => lead,
             Turn::Follow(_) => panic!("somebody is under way"),
         }
     }
 
-    fn follow(flights: &SingleFlight<u32>, key: &Key) -> Follow<u32> {
-        match flights.join(key) {
+    fn follow(flights: &SingleFlight<&'static str, u32>, key: &'static str) -> Follow<u32> {
+        match flights.join(&key) {
             Turn::Follow(follow) => follow,
             Turn::Lead(_) => panic!("nobody is under way"),
         }
@@ -107,16 +113,16 @@ mod tests {
 
     #[tokio::test]
     async fn all_who_come_before_it_lands_are_told_and_who_comes_after_goes_again() {
-        let (flights, key) = (SingleFlight::new(), Key::from("a"));
-        let first = lead(&flights, &key);
-        let followers = [follow(&flights, &key), follow(&flights, &key)];
-        let elsewhere = lead(&flights, &Key::from("b"));
+        let (flights, key) = (SingleFlight::new(), "a");
+        let first = lead(&flights, key);
+        let followers = [follow(&flights, key), follow(&flights, key)];
+        let elsewhere = lead(&flights, "b");
         first.land(7);
-        let second = lead(&flights, &key);
+        let second = lead(&flights, key);
         for follower in followers {
             assert_eq!(follower.landed().await, Some(7));
         }
-        let follower = follow(&flights, &key);
+        let follower = follow(&flights, key);
         second.land(8);
         assert_eq!(follower.landed().await, Some(8));
         elsewhere.land(9);
@@ -125,11 +131,11 @@ mod tests {
 
     #[tokio::test]
     async fn who_never_lands_keeps_nobody_waiting() {
-        let (flights, key) = (SingleFlight::<u32>::new(), Key::from("a"));
-        let first = lead(&flights, &key);
-        let follower = follow(&flights, &key);
+        let (flights, key) = (SingleFlight::new(), "a");
+        let first = lead(&flights, key);
+        let follower = follow(&flights, key);
         drop(first);
         assert_eq!(follower.landed().await, None);
-        drop(lead(&flights, &key));
+        drop(lead(&flights, key));
     }
 }

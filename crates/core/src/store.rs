@@ -25,22 +25,45 @@ use crate::record::{Key, Record};
 use crate::seed::StoredVersions;
 use crate::version::Version;
 
+/// Where records stand among the other writes of their keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// They were ordered when they were appended to a journal, conditions and all:
+    /// one that is older than its row came before it.
+    Drained,
+    /// They were issued versions by a cache in an epoch, if there are epochs: in
+    /// another one they are fenced off. So they are when one of them is older than
+    /// its row and that was judged by [`Store::transact`], without it: then it must
+    /// come after the row, at a newer version.
+    Issued(Option<Epoch>),
+}
+
+impl Origin {
+    /// The epoch, if it must be that one.
+    pub fn fence(self) -> Option<Epoch> {
+        match self {
+            Origin::Drained => None,
+            Origin::Issued(fence) => fence,
+        }
+    }
+}
+
 /// A database that holds one row a key.
 #[async_trait]
 pub trait Store: Debug + Send + Sync + 'static {
     /// Brings each record into the database unless that has the same or a
     /// newer version of its key: all of them, in one transaction, or none.
-    /// Each key occurs at most once. With a fence, only in that epoch of the
-    /// cache.
+    /// Each key occurs at most once.
     ///
     /// # Errors
-    /// [`crate::error::Error::Fenced`] when it is another epoch.
+    /// [`crate::error::Error::Fenced`] when none of it took place and none will:
+    /// see [`Origin::Issued`].
     /// [`crate::error::Error::Refused`] when the database would refuse one of
     /// the records whenever it is tried: nothing was committed, and without
     /// that record the others may be. After any other error it is unknown
     /// whether the transaction was committed; applying the same records again
     /// is safe.
-    async fn apply(&self, records: &[Record], fence: Option<Epoch>) -> Result<()>;
+    async fn apply(&self, records: &[Record], origin: Origin) -> Result<()>;
 
     /// Judges each write upon the row that it would replace, in the order given,
     /// and does those that it should; all in one transaction that holds the rows.

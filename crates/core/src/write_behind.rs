@@ -26,7 +26,7 @@ use crate::lease::Leases;
 use crate::read_through::ReadThrough;
 use crate::record::{Key, Record, Write};
 use crate::seeder::Seeder;
-use crate::store::Store;
+use crate::store::{Origin, Store};
 use crate::telemetry;
 use crate::version::Version;
 
@@ -194,7 +194,7 @@ impl WriteBehind {
         }
         let version = letter.record.version;
         // IMPORTANT: at its own version, so that it replaces nothing newer.
-        self.store.apply(&[letter.record], None).await?;
+        self.store.apply(&[letter.record], Origin::Drained).await?;
         self.cache.mark_clean(&[(key.clone(), version)]).await?;
         self.journal.forget_dead_letter(key, version).await?;
         Ok(true)

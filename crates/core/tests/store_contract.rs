@@ -22,9 +22,9 @@ use bytes::Bytes;
 use cache_core::error::{Error, Part};
 use cache_core::record::{Record, newest_per_key};
 use cache_core::settings::{DatabaseUrl, Secret};
-use cache_core::store::Store;
 use cache_core::store::mysql::MysqlStore;
 use cache_core::store::sqlite::SqliteStore;
+use cache_core::store::{Origin, Store};
 use cache_core::user::User;
 use cache_core::version::Version;
 use diesel::sql_types::{BigInt, Text};
@@ -172,7 +172,7 @@ fn numbered(name: &str, number: u64) -> Record {
 
 async fn apply(store: &dyn Store, record: &Record) {
     store
-        .apply(std::slice::from_ref(record), None)
+        .apply(std::slice::from_ref(record), Origin::Drained)
         .await
         .unwrap();
 }
@@ -182,12 +182,12 @@ async fn apply_in_order(store: &dyn Store, records: &[Record]) {
     let mut batch: Vec<Record> = Vec::new();
     for record in records {
         if batch.iter().any(|other| other.key == record.key) {
-            store.apply(&batch, None).await.unwrap();
+            store.apply(&batch, Origin::Drained).await.unwrap();
             batch.clear();
         }
         batch.push(record.clone());
     }
-    store.apply(&batch, None).await.unwrap();
+    store.apply(&batch, Origin::Drained).await.unwrap();
 }
 
 async fn load(store: &dyn Store, name: &str) -> Option<Record> {
@@ -238,7 +238,7 @@ async fn an_empty_database_has_nothing(implementation: Implementation) {
     assert_eq!(load(&*store, "a").await, None);
     assert_eq!(store.page(None, 10).await.unwrap(), []);
     assert_eq!(store.newest_version().await.unwrap(), Version::ZERO);
-    store.apply(&[], None).await.unwrap();
+    store.apply(&[], Origin::Drained).await.unwrap();
     assert_eq!(database.ids(), BTreeMap::new());
 }
 
@@ -289,12 +289,12 @@ async fn each_record_of_a_batch_is_judged_by_itself(implementation: Implementati
     let held: Vec<Record> = (0..9)
         .map(|number| numbered(&format!("{number}"), 100))
         .collect();
-    store.apply(&held, None).await.unwrap();
+    store.apply(&held, Origin::Drained).await.unwrap();
     // Older, the same, newer, and so on.
     let batch: Vec<Record> = (0..12)
         .map(|number| numbered(&format!("{number}"), 99 + number % 3))
         .collect();
-    store.apply(&batch, None).await.unwrap();
+    store.apply(&batch, Origin::Drained).await.unwrap();
     for record in &batch {
         let name = record.key.as_str();
         let is_new = name.parse::<u64>().unwrap() >= 9;
@@ -380,7 +380,7 @@ async fn writers_that_race_leave_the_newest(implementation: Implementation) {
                     .collect();
                 // A deadlock is no failure: applying again is safe.
                 for attempt in 1.. {
-                    match store.apply(&batch, None).await {
+                    match store.apply(&batch, Origin::Drained).await {
                         Ok(()) => break,
                         Err(error) => assert!(attempt < 20, "{error}"),
                     }
@@ -460,7 +460,7 @@ async fn batches_of_every_size_arrive_whole(implementation: Implementation) {
         let batch: Vec<Record> = (0..size)
             .map(|number| numbered(&format!("{size} {number:04}"), number + 1))
             .collect();
-        store.apply(&batch, None).await.unwrap();
+        store.apply(&batch, Origin::Drained).await.unwrap();
         all.extend(batch.into_iter().map(|record| (record.key.clone(), record)));
         let count = database.ids().len();
         assert_eq!(count, all.len(), "after a batch of {size}");
@@ -479,7 +479,7 @@ async fn a_batch_arrives_whole_or_not_at_all(implementation: Implementation) {
         .map(|number| numbered(&format!("{number:04}"), 7))
         .collect();
     batch.push(numbered(&"z".repeat(CHARACTERS_MAX + 1), 7));
-    let applied = store.apply(&batch, None).await;
+    let applied = store.apply(&batch, Origin::Drained).await;
     let (count, held) = match applied {
         Ok(()) => (batch.len(), numbered("0000", 7)),
         Err(_) => (1, numbered("0000", 5)),
@@ -499,7 +499,7 @@ async fn a_body_that_is_no_user_is_refused_and_changes_nothing(implementation: I
         ..numbered("b", 7)
     };
     let refused = store
-        .apply(&[numbered("a", 7), bad, numbered("c", 7)], None)
+        .apply(&[numbered("a", 7), bad, numbered("c", 7)], Origin::Drained)
         .await;
     assert!(matches!(refused, Err(Error::Refused { .. })), "{refused:?}");
     assert_eq!(database.ids(), BTreeMap::new());
@@ -510,7 +510,7 @@ async fn a_row_keeps_its_id_for_ever(implementation: Implementation) {
     let store = database.open().await;
     let names: Vec<String> = (0..100).map(|number| format!("user {number}")).collect();
     let first: Vec<Record> = names.iter().map(|name| numbered(name, 5)).collect();
-    store.apply(&first, None).await.unwrap();
+    store.apply(&first, Origin::Drained).await.unwrap();
     let ids = database.ids();
     assert_eq!(ids.len(), names.len());
     for number in [5, 4, 6, 7] {
@@ -519,14 +519,14 @@ async fn a_row_keeps_its_id_for_ever(implementation: Implementation) {
             .rev()
             .map(|name| numbered(name, number))
             .collect();
-        store.apply(&again, None).await.unwrap();
+        store.apply(&again, Origin::Drained).await.unwrap();
         assert_eq!(database.ids(), ids);
     }
     let deleted: Vec<Record> = names
         .iter()
         .map(|name| tombstone(&key(name), version(8)))
         .collect();
-    store.apply(&deleted, None).await.unwrap();
+    store.apply(&deleted, Origin::Drained).await.unwrap();
     apply(&*store, &numbered("user 7", 9)).await;
     assert_eq!(database.ids(), ids);
 }
@@ -609,7 +609,7 @@ async fn names_are_equal_byte_for_byte_only(implementation: Implementation) {
         }
     };
     loaded().await;
-    store.apply(&records, None).await.unwrap();
+    store.apply(&records, Origin::Drained).await.unwrap();
     loaded().await;
     let stored: HashSet<String> = database.ids().into_keys().collect();
     assert_eq!(stored, names.into_iter().collect());
@@ -623,7 +623,7 @@ async fn pages_are_in_the_order_of_bytes_and_complete(implementation: Implementa
         .zip(&names)
         .map(|(number, name)| numbered(name, number))
         .collect();
-    store.apply(&records, None).await.unwrap();
+    store.apply(&records, Origin::Drained).await.unwrap();
     let expected = sorted(records);
     for limit in [1, 2, 7, 50, 10_000] {
         let paged = page_through(&*store, limit).await;
@@ -677,7 +677,7 @@ async fn any_user_comes_back_unchanged(implementation: Implementation) {
             .iter()
             .map(|(name, age, occupation)| user(name, number.get(), *age, occupation));
         let records = newest_per_key(records);
-        store.apply(&records, None).await.unwrap();
+        store.apply(&records, Origin::Drained).await.unwrap();
         for record in records {
             let loaded = store.load(&record.key).await.unwrap().unwrap();
             let shown = |record: &Record| User::from_body(record.body.as_ref().unwrap()).unwrap();
@@ -756,7 +756,7 @@ async fn what_was_applied_is_there_after_reopening(implementation: Implementatio
         .collect();
     for chunk in records.chunks(20) {
         let store = database.open().await;
-        store.apply(chunk, None).await.unwrap();
+        store.apply(chunk, Origin::Drained).await.unwrap();
     }
     let store = database.open().await;
     assert_eq!(page_through(&*store, 9).await, records);
@@ -793,7 +793,7 @@ async fn a_dropped_load_gives_its_answer_to_nobody_else(implementation: Implemen
     let records: Vec<Record> = (0..100)
         .map(|number| numbered(&format!("user {number:02}"), number + 1))
         .collect();
-    store.apply(&records, None).await.unwrap();
+    store.apply(&records, Origin::Drained).await.unwrap();
     let mut loads = JoinSet::new();
     for (place, record) in records.iter().cycle().take(600).cloned().enumerate() {
         let store = store.clone();
@@ -839,7 +839,7 @@ async fn a_dropped_apply_is_whole_or_did_not_take_place(implementation: Implemen
             .map(|number| numbered(&format!("{number:04}"), round * 2))
             .collect();
         let until_dropped = Duration::from_micros(fastrand::u64(..20_000));
-        let _ = tokio::time::timeout(until_dropped, store.apply(&batch, None)).await;
+        let _ = tokio::time::timeout(until_dropped, store.apply(&batch, Origin::Drained)).await;
         let last = numbered("last", round * 2 + 1);
         apply(&*store, &last).await;
         assert_eq!(load(&*store, "last").await, Some(last));
@@ -972,7 +972,10 @@ async fn mysql_a_query_that_took_too_long_gives_its_answer_to_nobody_else() {
         .await
         .unwrap();
     for name in ["slow", "quick"] {
-        store.apply(&[numbered(name, 7)], None).await.unwrap();
+        store
+            .apply(&[numbered(name, 7)], Origin::Drained)
+            .await
+            .unwrap();
     }
     let mut other = <AsyncMysqlConnection as AsyncConnection>::establish(&database.url())
         .await
@@ -995,20 +998,18 @@ async fn mysql_a_query_that_took_too_long_gives_its_answer_to_nobody_else() {
 }
 
 /// As after a crash between a statement, which MySQL commits by itself, and the
-/// note that it ran.
+/// note that it ran. (SQLite commits both at once.)
 #[tokio::test(flavor = "multi_thread")]
 async fn migrations_that_ran_already_run_again() {
-    for implementation in [Implementation::Sqlite, Implementation::Mysql] {
-        let database = implementation.new_database();
-        let store = database.open().await;
-        apply(&*store, &numbered("kept", 7)).await;
-        let identity = store.identity().to_owned();
-        drop(store);
-        database.execute("DELETE FROM __diesel_schema_migrations");
-        let store = database.open().await;
-        assert_eq!(load(&*store, "kept").await, Some(numbered("kept", 7)));
-        assert_eq!(store.identity(), identity);
-    }
+    let database = Implementation::Mysql.new_database();
+    let store = database.open().await;
+    apply(&*store, &numbered("kept", 7)).await;
+    let identity = store.identity().to_owned();
+    drop(store);
+    database.execute("DELETE FROM __diesel_schema_migrations");
+    let store = database.open().await;
+    assert_eq!(load(&*store, "kept").await, Some(numbered("kept", 7)));
+    assert_eq!(store.identity(), identity);
 }
 
 /// The newest first, as an operator who goes back to an older release would.

@@ -19,10 +19,12 @@ use crate::telemetry;
 const RENEWALS: u32 = 20;
 /// How much longer than its lease a silent process is waited for: clocks of two
 /// machines do not differ in their pace by as much.
-const GRACE: f64 = 1.1;
+pub(super) const GRACE: f64 = 1.1;
 /// How often the database is asked whether the others have stopped to trust the
 /// cache.
 const CLOSING_PAUSE: Duration = Duration::from_millis(10);
+/// Which part of a lease a probe of the cache may take.
+const PROBE_PART: u32 = 4;
 /// How long the cache is left at least, and how long when it was left again and
 /// again.
 const AWAY_MIN: Duration = Duration::from_millis(500);
@@ -53,6 +55,8 @@ pub(super) struct Keeper {
     left_at: Option<Instant>,
     used_since: Instant,
     away: Duration,
+    /// The run of the cache's server, as far as it is known.
+    run: String,
     /// How often this process has said something.
     beats: u64,
     /// Whether the last step failed, so that it is logged once.
@@ -77,6 +81,7 @@ impl Keeper {
             left_at: None,
             used_since: Instant::now(),
             away: AWAY_MIN,
+            run: String::new(),
             beats: 0,
             failing: false,
         }
@@ -84,16 +89,16 @@ impl Keeper {
 
     /// The first step.
     pub(super) async fn begin(&mut self) -> Result<()> {
-        if let Err(error) = self.cache.probe().await {
+        if let Err(error) = self.probe().await {
             tracing::warn!(%error, "the cache is away at the start");
             self.calls.cut_off.store(true, Ordering::Release);
         }
         self.step().await
     }
 
-    /// Goes on for ever.
+    /// Goes on until it is told to stop.
     pub(super) async fn run(mut self) {
-        loop {
+        while !self.calls.stop.load(Ordering::Acquire) {
             let pause = if self.is_closing() && !self.failing {
                 CLOSING_PAUSE
             } else {
@@ -125,10 +130,20 @@ impl Keeper {
         let Some(left_at) = self.left_at else {
             return;
         };
-        if left_at.elapsed() >= self.away && !self.is_closing() && self.cache.probe().await.is_ok()
-        {
+        let is_due = left_at.elapsed() >= self.away && !self.is_closing();
+        if is_due && self.probe().await.is_ok() {
             self.calls.cut_off.store(false, Ordering::Release);
         }
+    }
+
+    /// Finds out in which run the cache's server is. Does not take so long that
+    /// others would wait no longer for this process.
+    async fn probe(&mut self) -> Result<()> {
+        let probe = self.cache.probe();
+        let probed = tokio::time::timeout(self.settings.lease / PROBE_PART, probe).await;
+        let none = || Error::unavailable(Part::Cache, "it does not answer");
+        self.run = probed.map_err(|_| none())??;
+        Ok(())
     }
 
     async fn step(&mut self) -> Result<()> {
@@ -147,6 +162,7 @@ impl Keeper {
             process: self.settings.process.clone(),
             beats: self.beats,
             cut_off,
+            run: self.run.clone(),
             trusts,
             lease_ms: self.settings.lease.as_millis() as u64,
             silent: self.silent(),
@@ -157,6 +173,12 @@ impl Keeper {
         }
         self.listen(&view);
         self.publish(&view, cut_off, said_at);
+        let is_elsewhere = !view.bypassed && !view.relied_upon() && self.run != view.run;
+        if is_elsewhere && !cut_off && (self.probe().await.is_err() || self.run != view.run) {
+            // Not the server that the others use, or it has been started anew.
+            self.calls.cut_off.store(true, Ordering::Release);
+            self.calls.look.notify_one();
+        }
         Ok(())
     }
 
@@ -214,14 +236,16 @@ impl Keeper {
             member.process == self.settings.process && member.beats == self.beats && member.trusts
         };
         let relied_upon = view.relied_upon();
+        let until = said_at + self.settings.lease;
         let trusted = match !view.bypassed && !cut_off && view.members.iter().any(is_granted) {
+            _ if relied_upon => Some(Until::ForEver),
+            true => Some(Until::Then(until)),
             false => None,
-            true if relied_upon => Some(Until::ForEver),
-            true => Some(Until::Then(said_at + self.settings.lease)),
         };
-        if trusted.is_some() {
-            // IMPORTANT: before anybody is told that the cache may be used.
-            self.cache.enter(view.epoch);
+        // IMPORTANT: before anybody is told that the cache may be used.
+        match trusted {
+            Some(Until::Then(_)) => self.cache.enter(view.epoch, Some(&view.run)),
+            _ => self.cache.enter(view.epoch, None),
         }
         let bypasses = view.bypassed && !view.members.iter().any(trusts);
         let before = self.state.borrow().bypasses;
@@ -243,6 +267,7 @@ impl Keeper {
                 trusted,
                 bypasses,
                 relied_upon,
+                heard_until: until,
                 problem,
             };
         });

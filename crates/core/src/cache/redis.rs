@@ -340,15 +340,17 @@ impl Cache for RedisCache {
         self.redis.raise(Part::Cache, stored).await
     }
 
-    fn enter(&self, epoch: Epoch) {
-        self.redis.enter(epoch);
+    fn enter(&self, epoch: Epoch, run: Option<&str>) {
+        self.redis.enter(epoch, run);
     }
 
-    async fn probe(&self) -> Result<()> {
+    async fn probe(&self) -> Result<String> {
         let probe = |mut link: Link| async move {
             let name = self.redis.keyspace.probe();
-            link.command(cmd("SET").arg(name).arg("").arg("PX").arg(1))
-                .await
+            let set: Result<()> = link
+                .command(cmd("SET").arg(name).arg("").arg("PX").arg(1))
+                .await;
+            set.map(|()| link.server_run().to_owned())
         };
         self.redis.ask(Over::Shared, Part::Cache, probe).await
     }

@@ -14,7 +14,7 @@ use crate::fault;
 use crate::journal::Journal;
 use crate::record::{Key, Record};
 use crate::shard::Shard;
-use crate::store::Store;
+use crate::store::{Origin, Store};
 use crate::telemetry;
 use crate::version::Version;
 
@@ -93,7 +93,7 @@ impl Drain {
             rows,
             refused,
             failed,
-        } = apply(&*self.store, &records, None).await;
+        } = apply(&*self.store, &records, Origin::Drained).await;
         if let Some(error) = failed {
             return Err(error);
         }

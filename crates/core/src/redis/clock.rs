@@ -14,16 +14,23 @@ use crate::shard::Shard;
 /// cached in it stays.
 const LEFT_LIFETIME: Duration = Duration::from_secs(90 * 24 * 3_600);
 
-static RAISE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("raise.lua")));
+static RAISE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("unseeded.lua"),
+        include_str!("raise.lua")
+    ))
+});
 
 impl Redis {
     /// Seeds the clock of every shard, above all that `stored` has and above the
     /// shard's journal. Where there is no clock yet in this run of the server,
     /// what the journal holds is brought into the cache first.
     pub(crate) async fn raise(&self, part: Part, stored: &dyn StoredVersions) -> Result<()> {
-        let floor = stored.newest().await?;
         let mut link = self.link(part).await?;
         let keys = link.keys.clone();
+        // IMPORTANT: asked after it is known in which epoch the clocks are raised:
+        // all that was written past the cache before that is there.
+        let floor = stored.newest().await?;
         let mut calls = Vec::new();
         for shard in (0..self.keyspace.shards()).map(Shard) {
             let clock = keys.clock(shard);

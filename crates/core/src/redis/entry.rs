@@ -6,7 +6,8 @@
 //! state  rest                          meaning                                        expiry
 //! C      body, empty = tombstone       clean: the database has it too                 yes
 //! D      body, empty = tombstone       dirty: only the journal has it                 none
-//! ?      nothing                       in doubt: a write at this version is under way yes
+//! ?      nothing, or 16 digits         in doubt: a write at this version is under way;
+//!                                      one at the second, older version has settled   yes
 //! E      16 digits, body               dirty, and a write at the second version is
 //!                                      under way                                      none
 //! F      ticket                        a reader is filling the key                    yes

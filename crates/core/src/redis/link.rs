@@ -29,6 +29,11 @@ impl Link {
         }
     }
 
+    /// The run of the server that the connection goes to.
+    pub(crate) fn server_run(&self) -> &str {
+        &self.shared.server_run
+    }
+
     /// Becomes true when the connection turns out to have ended: the server was
     /// started anew, or the network was cut. A new one may be better at once.
     pub(super) fn ended(&self) -> Arc<AtomicBool> {

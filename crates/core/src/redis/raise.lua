@@ -4,6 +4,14 @@
 -- KEYS: clock, journal, run, the clock of the run before, the mark that it was
 -- left, the mark that this one was, what was recovered, the same of the run
 -- before. ARGV: version, run, lifetime of a mark in ms.
+-- A process that was asleep must not take the shard back from a later epoch of
+-- the same run.
+local run, epoch = string.match(ARGV[2], '^(.*)%.(%d+)$')
+local used = string.match(redis.call('GET', KEYS[3]) or '', '^%S+') or ''
+local used_run, used_epoch = string.match(used, '^(.*)%.(%d+)$')
+if used_run and used_run == run and tonumber(used_epoch) > tonumber(epoch) then
+  return unseeded()
+end
 local function version_of(clock)
   return tonumber(redis.call('GET', clock) or '0')
 end

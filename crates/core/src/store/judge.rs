@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::record::{Condition, Key, Record, Write};
+use crate::record::{Key, Record, Write};
 use crate::version::Version;
 
 /// A write whose place among the others of its key is found in the database.
@@ -24,8 +24,9 @@ pub enum Verdict {
     Written(Version),
     /// Its condition does not hold.
     ConditionFailed,
-    /// Its condition holds for a row that is newer than its version, so that it
-    /// cannot take effect after that: it needs a newer version.
+    /// Its condition holds for a row that is newer than its version. It cannot take
+    /// effect after that, and nobody can tell whether it might have before: it needs
+    /// a newer version.
     Superseded,
 }
 
@@ -54,9 +55,6 @@ pub fn judge(
         }
         let version = match proposal.version {
             Some(version) if version > held.version => version,
-            Some(version) if proposal.write.condition == Condition::Always => {
-                return Verdict::Written(version);
-            }
             Some(_) => return Verdict::Superseded,
             None => match held.version.next() {
                 Some(next) => next.max(now),
@@ -77,6 +75,7 @@ pub fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Condition;
     use bytes::Bytes;
 
     fn version(number: u64) -> Version {
@@ -140,16 +139,13 @@ mod tests {
     }
 
     #[test]
-    fn a_given_version_that_is_not_newer_than_the_row_needs_another_only_where_it_was_judged() {
-        let rows = || vec![row("a", 80, Some("old"))];
-        let unconditional = [put("a", Condition::Always, Some(70))];
-        assert_eq!(
-            verdicts(&unconditional, rows()),
-            [Verdict::Written(version(70))]
-        );
-        assert_eq!(judge(&unconditional, rows(), version(50)).1, []);
-        let conditional = [put("a", Condition::Exists, Some(70))];
-        assert_eq!(verdicts(&conditional, rows()), [Verdict::Superseded]);
+    fn a_given_version_that_is_not_newer_than_the_row_needs_another() {
+        for condition in [Condition::Always, Condition::Exists] {
+            let proposals = [put("a", condition, Some(70))];
+            let (verdicts, written) =
+                judge(&proposals, vec![row("a", 80, Some("old"))], version(50));
+            assert_eq!((verdicts, written), (vec![Verdict::Superseded], vec![]));
+        }
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! Who trusts the cache, as rows: the statements of `crate::membership`.
 
 use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Integer};
+use diesel::sql_types::{BigInt, Integer, Text};
+
+use crate::membership::Epoch;
 
 diesel::table! {
     cache_epoch (id) {
         id -> Integer,
         epoch -> BigInt,
         bypassed -> Integer,
+        run -> Text,
     }
 }
 
@@ -29,6 +32,14 @@ pub(super) struct EpochRow {
     pub(super) epoch: i64,
     #[diesel(sql_type = Integer)]
     pub(super) bypassed: i32,
+    #[diesel(sql_type = Text)]
+    pub(super) run: String,
+}
+
+impl EpochRow {
+    pub(super) fn number(&self) -> Epoch {
+        Epoch::new(u64::try_from(self.epoch).unwrap_or_default())
+    }
 }
 
 /// The columns of `cache_members`, in their order.
@@ -41,17 +52,21 @@ macro_rules! members {
         use crate::store::members::{EpochRow, MemberRow, cache_epoch, cache_members};
         use crate::store::transaction::Lock;
 
-        /// The epoch, and whether the cache is written past in it, held as
-        /// `lock` says.
-        async fn epoch(connection: &mut $connection, lock: Lock) -> Tried<(Epoch, bool)> {
-            let lock = match lock {
+        /// The row of the epoch, held as `lock` says.
+        async fn epoch(connection: &mut $connection, lock: Lock) -> Tried<EpochRow> {
+            let text = match lock {
                 Lock::Shared => SHARED,
                 Lock::Exclusive => EXCLUSIVE,
             };
-            let query = format!("SELECT epoch, bypassed FROM cache_epoch WHERE id = 1{lock}");
-            let row: EpochRow = diesel::sql_query(query).get_result(connection).await?;
-            let number = u64::try_from(row.epoch).unwrap_or_default();
-            Ok((Epoch::new(number), row.bypassed != 0))
+            let query = format!("SELECT epoch, bypassed, run FROM cache_epoch WHERE id = 1{text}");
+            if lock == Lock::Exclusive {
+                connection.batch_execute(BEFORE_EXCLUSIVE).await?;
+            }
+            let row = diesel::sql_query(query).get_result(connection).await?;
+            if lock == Lock::Exclusive {
+                connection.batch_execute(AFTER_EXCLUSIVE).await?;
+            }
+            Ok(row)
         }
 
         async fn hear(connection: &mut $connection, statement: &Statement) -> Tried<View> {
@@ -75,24 +90,32 @@ macro_rules! members {
         ) -> Tried<Option<View>> {
             let view = view(connection, lock).await?;
             let next = view.after(statement);
-            if next.epoch != view.epoch {
-                if lock == Lock::Shared {
-                    return Ok(None);
-                }
+            let stays = |member: &&Member| {
+                next.members
+                    .iter()
+                    .any(|left| left.process == member.process)
+            };
+            let gone: Vec<&Member> = view
+                .members
+                .iter()
+                .filter(|member| !stays(member))
+                .collect();
+            let changes = (next.epoch, &next.run) != (view.epoch, &view.run);
+            // IMPORTANT: one that is silent may be speaking just now.
+            if lock == Lock::Shared && (changes || !gone.is_empty()) {
+                return Ok(None);
+            }
+            if changes {
                 diesel::update(cache_epoch::table.find(1))
                     .set((
                         cache_epoch::epoch.eq(next.epoch.get() as i64),
                         cache_epoch::bypassed.eq(i32::from(next.bypassed)),
+                        cache_epoch::run.eq(&next.run),
                     ))
                     .execute(connection)
                     .await?;
             }
-            for gone in view.members.iter().filter(|member| {
-                !next
-                    .members
-                    .iter()
-                    .any(|left| left.process == member.process)
-            }) {
+            for gone in gone {
                 diesel::delete(cache_members::table.find(&gone.process))
                     .execute(connection)
                     .await?;
@@ -109,7 +132,7 @@ macro_rules! members {
         }
 
         async fn view(connection: &mut $connection, lock: Lock) -> Tried<View> {
-            let (epoch, bypassed) = epoch(connection, lock).await?;
+            let row = epoch(connection, lock).await?;
             let rows: Vec<MemberRow> = cache_members::table.load(connection).await?;
             let members =
                 rows.into_iter()
@@ -124,8 +147,9 @@ macro_rules! members {
                         },
                     );
             Ok(View {
-                epoch,
-                bypassed,
+                epoch: row.number(),
+                bypassed: row.bypassed != 0,
+                run: row.run,
                 members: members.collect(),
             })
         }
@@ -145,28 +169,37 @@ macro_rules! members {
             Ok(())
         }
 
-        async fn rely(connection: &mut $connection, holder: &str) -> Tried<Epoch> {
+        async fn rely(
+            connection: &mut $connection,
+            holder: &str,
+            all_have_heard: bool,
+        ) -> Tried<View> {
             begin(connection).await?;
-            let relied = relied(connection, holder).await;
+            let relied = relied(connection, holder, all_have_heard).await;
             end(connection, relied).await
         }
 
-        async fn relied(connection: &mut $connection, holder: &str) -> Tried<Epoch> {
-            let (epoch, bypassed) = epoch(connection, Lock::Exclusive).await?;
-            if bypassed {
+        async fn relied(
+            connection: &mut $connection,
+            holder: &str,
+            all_have_heard: bool,
+        ) -> Tried<View> {
+            let view = view(connection, Lock::Exclusive).await?;
+            if view.bypassed {
                 let reason = "write-through services are writing past the cache";
                 return Err(Failed::broken(reason));
             }
+            let had_heard = |member: &Member| member.process == holder && member.trusts;
             let member = Member {
                 process: holder.to_owned(),
-                trusts: true,
+                trusts: all_have_heard || view.members.iter().any(had_heard),
                 cut_off: false,
                 for_good: true,
                 lease_ms: 0,
                 beats: 0,
             };
             put(connection, &member).await?;
-            Ok(epoch)
+            Ok(view)
         }
 
         async fn leave(connection: &mut $connection, process: &str) -> Tried<()> {

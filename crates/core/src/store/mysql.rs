@@ -24,7 +24,7 @@ use crate::health::PartHealth;
 use crate::membership::Membership;
 use crate::record::{Key, Record};
 use crate::settings::Secret;
-use crate::store::{Store, row};
+use crate::store::{Origin, Store, row};
 use crate::version::Version;
 
 super::queries::queries!(AsyncMysqlConnection);
@@ -38,14 +38,21 @@ const MIGRATION_LOCK_TIMEOUT_S: u32 = 60;
 /// Bad data must be an error rather than be cut to fit; without gap locks,
 /// batches that touch neighbouring names do not wait for each other; and a
 /// statement whose client has given up must end well before the mark of doubt
-/// on its names does.
+/// on its names does. A process that stops in the middle of a transaction must not
+/// hold its locks for ever; MySQL can only be told to end a connection that says
+/// nothing. (MariaDB reads what is in the first kind of comment, MySQL in the second.)
 const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
-    SESSION sql_notes = 0, SESSION lock_wait_timeout = 10, SESSION innodb_lock_wait_timeout = 10; \
+    SESSION sql_notes = 0, SESSION lock_wait_timeout = 10, SESSION innodb_lock_wait_timeout = 10 \
+    /*M!100300 , SESSION idle_transaction_timeout = 15 */ /*!80000 , SESSION wait_timeout = 60 */; \
     SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
 
 const BEGIN: &str = "START TRANSACTION";
 const SHARED: &str = <diesel::mysql::Mysql as super::upsert::Dialect>::SHARED;
 const EXCLUSIVE: &str = " FOR UPDATE";
+/// All who come after one who waits for an exclusive lock wait with it, so it does
+/// not wait for long.
+const BEFORE_EXCLUSIVE: &str = "SET SESSION innodb_lock_wait_timeout = 1";
+const AFTER_EXCLUSIVE: &str = "SET SESSION innodb_lock_wait_timeout = 10";
 
 /// How often an operation is done again at most that stood in the way of another
 /// transaction, and how long it waits before that, at most each time.
@@ -159,13 +166,20 @@ async fn attempts<T>(
                 return Ok(answer);
             }
             // The connection answered, so it is in step.
-            Err(Failed::Refused(reason)) => {
+            //
+            // IMPORTANT: both mean that nothing took place, which is so only of
+            // this attempt.
+            Err(Failed::Refused(reason)) if may_repeat => {
                 lent.give_back();
                 return Err(Error::refused(Part::Database, reason));
             }
-            Err(Failed::Fenced) => {
+            Err(Failed::Fenced) if may_repeat => {
                 lent.give_back();
                 return Err(Error::Fenced);
+            }
+            Err(Failed::Refused(_) | Failed::Fenced) => {
+                lent.give_back();
+                return Err(unavailable("the connection ended in the attempt before"));
             }
             Err(Failed::Deadlocked(_)) if deadlocks < DEADLOCKS_MAX => {
                 lent.give_back();
@@ -298,7 +312,7 @@ extern "SQL" {
 
 #[async_trait]
 impl Store for MysqlStore {
-    async fn apply(&self, records: &[Record], fence: Option<Epoch>) -> Result<()> {
+    async fn apply(&self, records: &[Record], origin: Origin) -> Result<()> {
         if records.is_empty() {
             return Ok(());
         }
@@ -306,10 +320,11 @@ impl Store for MysqlStore {
             .iter()
             .map(Row::from_record)
             .collect::<Result<Vec<Row>>>()?;
+        let (fence, order) = (origin.fence(), Order::of(origin));
         let rows: Arc<[Row]> = rows.into();
         self.run(move |connection| {
             let rows = rows.clone();
-            Box::pin(async move { apply(connection, &rows, fence).await })
+            Box::pin(async move { apply(connection, &rows, fence, order).await })
         })
         .await
     }
@@ -392,11 +407,11 @@ impl Membership for MysqlStore {
         .await
     }
 
-    async fn rely(&self, holder: &str) -> Result<Epoch> {
+    async fn rely(&self, holder: &str, all_have_heard: bool) -> Result<View> {
         let holder: Arc<str> = holder.into();
         self.run(move |connection| {
             let holder = holder.clone();
-            Box::pin(async move { rely(connection, &holder).await })
+            Box::pin(async move { rely(connection, &holder, all_have_heard).await })
         })
         .await
     }

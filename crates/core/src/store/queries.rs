@@ -8,7 +8,7 @@ macro_rules! queries {
         use diesel_async::{AsyncConnection as _, RunQueryDsl};
 
         use crate::store::row::{Row, Selected, users, users_identity};
-        use crate::store::upsert::{ROWS_MAX, Upsert};
+        use crate::store::upsert::{Order, ROWS_MAX, Upsert};
 
         /// The columns of [`Selected`].
         #[diesel::dsl::auto_type(no_type_alias)]

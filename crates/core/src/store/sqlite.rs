@@ -24,7 +24,7 @@ use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::membership::Membership;
 use crate::record::{Key, Record};
-use crate::store::{Store, row};
+use crate::store::{Origin, Store, row};
 use crate::version::Version;
 
 type Connection = SyncConnectionWrapper<SqliteConnection>;
@@ -46,6 +46,8 @@ const BEGIN: &str = "BEGIN IMMEDIATE";
 /// So nothing it reads is changed by others.
 const SHARED: &str = "";
 const EXCLUSIVE: &str = "";
+const BEFORE_EXCLUSIVE: &str = "";
+const AFTER_EXCLUSIVE: &str = "";
 
 /// Readers beside the one writer that SQLite admits.
 const CONNECTIONS_MAX: usize = 4;
@@ -194,7 +196,7 @@ impl SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn apply(&self, records: &[Record], fence: Option<Epoch>) -> Result<()> {
+    async fn apply(&self, records: &[Record], origin: Origin) -> Result<()> {
         if records.is_empty() {
             return Ok(());
         }
@@ -202,8 +204,11 @@ impl Store for SqliteStore {
             .iter()
             .map(Row::from_record)
             .collect::<Result<Vec<Row>>>()?;
-        self.run(move |connection| Box::pin(async move { apply(connection, &rows, fence).await }))
-            .await
+        let (fence, order) = (origin.fence(), Order::of(origin));
+        self.run(move |connection| {
+            Box::pin(async move { apply(connection, &rows, fence, order).await })
+        })
+        .await
     }
 
     async fn transact(&self, proposals: &[Proposal], fence: Option<Epoch>) -> Result<Vec<Verdict>> {
@@ -265,10 +270,12 @@ impl Membership for SqliteStore {
             .await
     }
 
-    async fn rely(&self, holder: &str) -> Result<Epoch> {
+    async fn rely(&self, holder: &str, all_have_heard: bool) -> Result<View> {
         let holder = holder.to_owned();
-        self.run(move |connection| Box::pin(async move { rely(connection, &holder).await }))
-            .await
+        self.run(move |connection| {
+            Box::pin(async move { rely(connection, &holder, all_have_heard).await })
+        })
+        .await
     }
 
     async fn leave(&self, process: &str) -> Result<()> {

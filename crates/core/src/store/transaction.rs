@@ -75,15 +75,16 @@ macro_rules! transactions {
             connection: &mut $connection,
             rows: &[Row],
             fence: Option<Epoch>,
+            order: Order,
         ) -> Tried<()> {
             if rows.len() <= ROWS_MAX {
                 // One statement is a transaction by itself.
-                return upsert(connection, rows, fence).await;
+                return upsert(connection, rows, fence, order).await;
             }
             begin(connection).await?;
             let mut done = Ok(());
             for rows in rows.chunks(ROWS_MAX) {
-                done = upsert(connection, rows, fence).await;
+                done = upsert(connection, rows, fence, order).await;
                 if done.is_err() {
                     break;
                 }
@@ -95,8 +96,9 @@ macro_rules! transactions {
             connection: &mut $connection,
             rows: &[Row],
             fence: Option<Epoch>,
+            order: Order,
         ) -> Tried<()> {
-            let done = Upsert::new(rows, fence).execute(connection).await;
+            let done = Upsert::new(rows, fence, order).execute(connection).await;
             diagnosed(connection, done).await.map(drop)
         }
 
@@ -121,7 +123,7 @@ macro_rules! transactions {
             fence: Option<Epoch>,
         ) -> Tried<Vec<Verdict>> {
             if let Some(fence) = fence
-                && epoch(connection, Lock::Shared).await?.0 != fence
+                && epoch(connection, Lock::Shared).await?.number() != fence
             {
                 return Err(Failed::Fenced);
             }
@@ -139,7 +141,7 @@ macro_rules! transactions {
                 .collect::<crate::error::Result<_>>()
                 .map_err(|error| Failed::Refused(error.to_string()))?;
             for rows in rows.chunks(ROWS_MAX) {
-                upsert(connection, rows, None).await?;
+                upsert(connection, rows, None, Order::Judged).await?;
             }
             Ok(verdicts)
         }

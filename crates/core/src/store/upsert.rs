@@ -9,6 +9,7 @@ use diesel::sql_types::{BigInt, HasSqlType, Integer, Nullable, Text, Timestamp};
 
 use super::row::Row;
 use crate::membership::Epoch;
+use crate::store::Origin;
 
 /// Most rows in one statement: five placeholders each, of which SQLite takes
 /// 32,766 and MySQL 65,535.
@@ -19,6 +20,9 @@ pub(super) trait Dialect: Backend {
     /// What to do with a row whose name is there already: take it over if its
     /// version is newer, else leave everything as it is.
     const ON_CONFLICT: &'static str;
+    /// The same, but refuse the statement where an older version meets a row that
+    /// was judged, and let the row say whether it was.
+    const ON_CONFLICT_STRICT: &'static str;
     /// What makes a statement that reads a row keep it as it is until the end of
     /// the transaction.
     const SHARED: &'static str;
@@ -38,6 +42,13 @@ impl Dialect for diesel::mysql::Mysql {
         occupation = IF(VALUES(version) > version, VALUES(occupation), occupation), \
         deleted_at = IF(VALUES(version) > version, VALUES(deleted_at), deleted_at), \
         version = IF(VALUES(version) > version, VALUES(version), version)";
+    const ON_CONFLICT_STRICT: &'static str = " ON DUPLICATE KEY UPDATE \
+        name = IF(VALUES(name) = name, name, NULL), \
+        age = IF(VALUES(version) > version, VALUES(age), age), \
+        occupation = IF(VALUES(version) > version, VALUES(occupation), occupation), \
+        deleted_at = IF(VALUES(version) > version, VALUES(deleted_at), deleted_at), \
+        version = IF(VALUES(version) < version AND judged = 1, NULL, GREATEST(VALUES(version), version)), \
+        judged = IF(VALUES(version) = version, VALUES(judged), judged)";
     // MariaDB does not know FOR SHARE.
     const SHARED: &'static str = " LOCK IN SHARE MODE";
 }
@@ -47,6 +58,12 @@ impl Dialect for diesel::sqlite::Sqlite {
         age = excluded.age, occupation = excluded.occupation, \
         deleted_at = excluded.deleted_at, version = excluded.version \
         WHERE excluded.version > users.version";
+    const ON_CONFLICT_STRICT: &'static str = " ON CONFLICT (name) DO UPDATE SET \
+        age = excluded.age, occupation = excluded.occupation, \
+        deleted_at = excluded.deleted_at, judged = excluded.judged, \
+        version = IIF(excluded.version > users.version, excluded.version, NULL) \
+        WHERE excluded.version > users.version \
+        OR (excluded.version < users.version AND users.judged = 1)";
     // There is one writer at a time.
     const SHARED: &'static str = "";
 }
@@ -65,12 +82,35 @@ impl Dialect for diesel::sqlite::Sqlite {
 pub(super) struct Upsert<'a> {
     rows: &'a [Row],
     fence: Option<i64>,
+    order: Order,
+}
+
+/// What is done about a row that is newer than what is to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Nothing: the write came before the row.
+    Any,
+    /// The same, unless the row was judged upon one that was older than the
+    /// write: then the statement is refused as if its epoch had ended, and a write
+    /// of a newer version may come after the row.
+    Strict,
+    /// As for [`Order::Strict`]; and these rows were judged.
+    Judged,
+}
+
+impl Order {
+    pub(super) fn of(origin: Origin) -> Order {
+        match origin {
+            Origin::Drained => Order::Any,
+            Origin::Issued(_) => Order::Strict,
+        }
+    }
 }
 
 impl<'a> Upsert<'a> {
-    pub(super) fn new(rows: &'a [Row], fence: Option<Epoch>) -> Upsert<'a> {
+    pub(super) fn new(rows: &'a [Row], fence: Option<Epoch>, order: Order) -> Upsert<'a> {
         let fence = fence.map(|epoch| epoch.get() as i64);
-        Upsert { rows, fence }
+        Upsert { rows, fence, order }
     }
 }
 
@@ -98,7 +138,13 @@ where
             return Ok(());
         };
         let padding = self.rows.len().next_power_of_two() - self.rows.len();
-        out.push_sql("INSERT INTO users (name, age, occupation, version, deleted_at) VALUES ");
+        out.push_sql(
+            "INSERT INTO users (name, age, occupation, version, deleted_at, judged) VALUES ",
+        );
+        let last_column = match self.order {
+            Order::Any | Order::Strict => ", 0)",
+            Order::Judged => ", 1)",
+        };
         for (index, row) in self
             .rows
             .iter()
@@ -125,9 +171,12 @@ where
             }
             out.push_sql(", ");
             out.push_bind_param::<Nullable<Timestamp>, _>(&row.deleted_at)?;
-            out.push_sql(")");
+            out.push_sql(last_column);
         }
-        out.push_sql(DB::ON_CONFLICT);
+        out.push_sql(match self.order {
+            Order::Any => DB::ON_CONFLICT,
+            Order::Strict | Order::Judged => DB::ON_CONFLICT_STRICT,
+        });
         Ok(())
     }
 }

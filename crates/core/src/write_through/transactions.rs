@@ -17,7 +17,7 @@ use crate::group_commit::Commit;
 use crate::membership::Epoch;
 use crate::record::{Condition, Key, Record, Write, newest_per_key};
 use crate::seeder::Seeder;
-use crate::store::{Proposal, Store, Verdict};
+use crate::store::{Origin, Proposal, Store, Verdict};
 use crate::telemetry;
 use crate::version::Version;
 
@@ -195,7 +195,7 @@ impl Transactions {
             }
         }
         let (applied, verdicts) = tokio::join!(
-            apply(&*self.store, &records, fence),
+            apply(&*self.store, &records, Origin::Issued(fence)),
             self.transact(&proposals, fence)
         );
         let mut verdicts = verdicts.into_iter();

@@ -7,7 +7,7 @@ use cache_core::cache::memory::MemoryCache;
 use cache_core::engine::{Engine, Outcome, Source};
 use cache_core::error::Error;
 use cache_core::record::{Key, Write};
-use cache_core::store::Store;
+use cache_core::store::{Origin, Store};
 use cache_core::version::Version;
 
 use crate::parts::{LIFETIMES, Parts, Place, body, in_each_place, put};
@@ -65,7 +65,7 @@ async fn a_delete_that_cannot_be_judged_writes_nothing_and_says_so() {
     let stored = put("Hal", 1).at(Version::new(1).unwrap());
     parts
         .store
-        .apply(std::slice::from_ref(&stored), None)
+        .apply(std::slice::from_ref(&stored), Origin::Drained)
         .await
         .unwrap();
     let engine = parts.write_behind().await;

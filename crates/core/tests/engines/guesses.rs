@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use cache_core::engine::{Engine, Outcome};
 use cache_core::error::Error;
 use cache_core::record::{Condition, Record, Write};
-use cache_core::store::Store;
+use cache_core::store::{Origin, Store};
 use cache_core::version::Version;
 
 use crate::parts::{Place, in_each_place, put};
@@ -84,7 +84,10 @@ async fn race(store: &dyn Store, engine: Arc<dyn Engine>, first: Record, ahead: 
 /// A row so new that the version clock only counts from there, and the next version can be guessed.
 async fn row(store: &dyn Store) -> Record {
     let row = put(NAME, 0).at(version(Version::now().get() + HOUR_US));
-    store.apply(std::slice::from_ref(&row), None).await.unwrap();
+    store
+        .apply(std::slice::from_ref(&row), Origin::Drained)
+        .await
+        .unwrap();
     row
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cache_core::engine::Engine;
 use cache_core::record::{Key, Record, Write};
 use cache_core::shard::Shard;
-use cache_core::store::Store;
+use cache_core::store::{Origin, Store};
 use cache_core::version::Version;
 
 use crate::parts::{Place, WRITE_BEHIND, body, in_each_place, put};
@@ -101,7 +101,7 @@ async fn a_replayed_entry_never_hides_what_the_database_has_newer() {
     };
     parts
         .store
-        .apply(std::slice::from_ref(&newer), None)
+        .apply(std::slice::from_ref(&newer), Origin::Drained)
         .await
         .unwrap();
 

@@ -9,7 +9,7 @@ use cache_core::error::{Error, Part, Result};
 use cache_core::health::PartHealth;
 use cache_core::membership::Epoch;
 use cache_core::record::{Key, Record};
-use cache_core::store::{Proposal, Store, Verdict};
+use cache_core::store::{Origin, Proposal, Store, Verdict};
 use cache_core::version::Version;
 
 #[derive(Debug)]
@@ -41,9 +41,9 @@ impl SwitchedStore {
 
 #[async_trait]
 impl Store for SwitchedStore {
-    async fn apply(&self, records: &[Record], fence: Option<Epoch>) -> Result<()> {
+    async fn apply(&self, records: &[Record], origin: Origin) -> Result<()> {
         self.refuse_or_not()?;
-        self.inner.apply(records, fence).await
+        self.inner.apply(records, origin).await
     }
 
     async fn transact(&self, proposals: &[Proposal], fence: Option<Epoch>) -> Result<Vec<Verdict>> {

@@ -14,8 +14,8 @@ use cache_core::group_commit::GroupCommitBounds;
 use cache_core::journal::Journal;
 use cache_core::lease::redis::RedisLeases;
 use cache_core::record::{Record, Write};
-use cache_core::store::Store;
 use cache_core::store::sqlite::SqliteStore;
+use cache_core::store::{Origin, Store};
 use cache_core::user::User;
 use cache_core::version::Version;
 use cache_core::write_behind::{WriteBehind, WriteBehindSettings};
@@ -66,7 +66,7 @@ async fn store_with_ann(folder: &Path) -> Arc<SqliteStore> {
         version: version(7),
         body: Some(body("Ann", 1)),
     };
-    store.apply(&[ann], None).await.unwrap();
+    store.apply(&[ann], Origin::Drained).await.unwrap();
     Arc::new(store)
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use cache_core::record::Record;
-use cache_core::store::Store;
+use cache_core::store::{Origin, Store};
 use test_support::servers::TestDatabase;
 
 use crate::server::open;
@@ -87,7 +87,7 @@ async fn a_value_that_another_row_has_in_an_index_of_its_own() {
     database.query_rows("ALTER TABLE users ADD UNIQUE KEY of_its_own (occupation)");
     let first = user("first", 1, "taken");
     store
-        .apply(std::slice::from_ref(&first), None)
+        .apply(std::slice::from_ref(&first), Origin::Drained)
         .await
         .unwrap();
     let mut second = user("second", 2, "taken");
@@ -99,7 +99,9 @@ async fn a_value_that_another_row_has_in_an_index_of_its_own() {
 }
 
 async fn expect_refused_once(store: &dyn Store, bad: &Record) {
-    let applied = store.apply(std::slice::from_ref(bad), None).await;
+    let applied = store
+        .apply(std::slice::from_ref(bad), Origin::Drained)
+        .await;
     assert!(is_refused(&applied), "{applied:?}");
     assert_eq!(store.load(&bad.key).await.unwrap(), None);
 }
@@ -118,15 +120,18 @@ async fn a_record_among_many() {
         .map(|row| good(&format!("row {row:04}")))
         .collect();
     batch[ROWS_MAX - 1] = user("row old", 101, "x");
-    let applied = store.apply(&batch, None).await;
+    let applied = store.apply(&batch, Origin::Drained).await;
     assert!(
         is_refused(&applied) || is_unavailable(&applied),
         "{applied:?}"
     );
-    let applied = store.apply(&batch[..ROWS_MAX], None).await;
+    let applied = store.apply(&batch[..ROWS_MAX], Origin::Drained).await;
     assert!(is_refused(&applied), "{applied:?}");
     let count = || database.query_rows("SELECT COUNT(*) FROM users");
     assert_eq!(count(), [["0"]]);
-    store.apply(&batch[..ROWS_MAX - 1], None).await.unwrap();
+    store
+        .apply(&batch[..ROWS_MAX - 1], Origin::Drained)
+        .await
+        .unwrap();
     assert_eq!(count(), [[(ROWS_MAX - 1).to_string()]]);
 }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use cache_core::error::Result;
 use cache_core::record::Record;
-use cache_core::store::Store;
 use cache_core::store::mysql::MysqlStore;
+use cache_core::store::{Origin, Store};
 use cache_core::version::Version;
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
 use test_support::proxy::ChaosProxy;
@@ -25,7 +25,7 @@ async fn apply_both(url: &str) -> (Arc<MysqlStore>, JoinHandle<Result<()>>) {
     let store = Arc::new(open(url).await);
     let applied = {
         let store = store.clone();
-        tokio::spawn(async move { store.apply(&[good("a"), good("b")], None).await })
+        tokio::spawn(async move { store.apply(&[good("a"), good("b")], Origin::Drained).await })
     };
     (store, applied)
 }
@@ -36,7 +36,10 @@ async fn expect_passing(mut locked: Locked, store: &dyn Store, applied: Result<(
     let _ = locked.holder.batch_execute("ROLLBACK").await;
     let a = store.load(&good("a").key).await.unwrap().unwrap();
     assert_eq!(a.version.get(), 1, "nothing was committed");
-    store.apply(&[good("a"), good("b")], None).await.unwrap();
+    store
+        .apply(&[good("a"), good("b")], Origin::Drained)
+        .await
+        .unwrap();
     assert_eq!(store.load(&good("b").key).await.unwrap(), Some(good("b")));
 }
 
@@ -63,7 +66,10 @@ async fn a_lock_that_is_not_given_after_a_note_that_data_are_cut() {
     plain.batch_execute(narrow).await.unwrap();
     plain.batch_execute("SET sql_notes = 1").await.unwrap();
     store
-        .apply(&[user("a", 7, "short"), user("b", 7, "short")], None)
+        .apply(
+            &[user("a", 7, "short"), user("b", 7, "short")],
+            Origin::Drained,
+        )
         .await
         .unwrap();
     locked.holder.batch_execute("BEGIN").await.unwrap();
@@ -73,10 +79,13 @@ async fn a_lock_that_is_not_given_after_a_note_that_data_are_cut() {
         version: Version::new(8).unwrap(),
         ..user(name, 8, "xyz         ")
     };
-    let applied = store.apply(&[cut("a"), cut("b")], None).await;
+    let applied = store.apply(&[cut("a"), cut("b")], Origin::Drained).await;
     assert!(is_unavailable(&applied), "{applied:?}");
     locked.holder.batch_execute("ROLLBACK").await.unwrap();
-    store.apply(&[cut("a"), cut("b")], None).await.unwrap();
+    store
+        .apply(&[cut("a"), cut("b")], Origin::Drained)
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,7 +129,7 @@ async fn a_server_that_is_gone() {
     let id = locked.waiting().await;
     proxy.cut();
     let applied = applied.await.unwrap();
-    let again = store.apply(&[good("a"), good("b")], None).await;
+    let again = store.apply(&[good("a"), good("b")], Origin::Drained).await;
     assert!(is_unavailable(&again), "{again:?}");
     // The server goes on with what it was told before.
     locked.database.query_rows(&format!("KILL {id}"));
@@ -151,12 +160,12 @@ async fn a_server_that_only_reads() {
         let _writable = Writable(&database);
         database.query_rows("SET GLOBAL read_only = 1");
         for _ in 0..2 {
-            let applied = store.apply(&[good("a")], None).await;
+            let applied = store.apply(&[good("a")], Origin::Drained).await;
             assert!(is_unavailable(&applied), "{applied:?}");
             assert_eq!(store.load(&good("a").key).await.unwrap(), None);
         }
     }
-    store.apply(&[good("a")], None).await.unwrap();
+    store.apply(&[good("a")], Origin::Drained).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -174,11 +183,11 @@ async fn a_server_that_takes_no_more_connections() {
             Err(error) => assert!(Instant::now() < deadline, "{error}"),
         }
     };
-    let applied = store.apply(&[good("a")], None).await;
+    let applied = store.apply(&[good("a")], Origin::Drained).await;
     assert!(is_unavailable(&applied), "{applied:?}");
     drop(other);
     let deadline = Instant::now() + SOON;
-    while let Err(error) = store.apply(&[good("a")], None).await {
+    while let Err(error) = store.apply(&[good("a")], Origin::Drained).await {
         assert!(Instant::now() < deadline, "{error}");
     }
 }
@@ -188,10 +197,10 @@ async fn a_table_that_is_not_there() {
     let database = TestDatabase::create();
     let store = open(&database.url()).await;
     database.query_rows("RENAME TABLE users TO elsewhere");
-    let applied = store.apply(&[good("a")], None).await;
+    let applied = store.apply(&[good("a")], Origin::Drained).await;
     assert!(is_unavailable(&applied), "{applied:?}");
     database.query_rows("RENAME TABLE elsewhere TO users");
-    store.apply(&[good("a")], None).await.unwrap();
+    store.apply(&[good("a")], Origin::Drained).await.unwrap();
 }
 
 /// As a full disk, which no test can have.
@@ -204,12 +213,14 @@ async fn a_table_that_is_full() {
     other.batch_execute(small).await.unwrap();
     let mut applied = Ok(());
     for row in 0..1_000 {
-        applied = store.apply(&[good(&format!("row {row}"))], None).await;
+        applied = store
+            .apply(&[good(&format!("row {row}"))], Origin::Drained)
+            .await;
         if applied.is_err() {
             break;
         }
     }
     assert!(is_unavailable(&applied), "{applied:?}");
     database.query_rows("DELETE FROM users");
-    store.apply(&[good("a")], None).await.unwrap();
+    store.apply(&[good("a")], Origin::Drained).await.unwrap();
 }

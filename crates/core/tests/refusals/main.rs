@@ -17,7 +17,7 @@ mod sqlite;
 
 use cache_core::error::{Error, Part, Result};
 use cache_core::record::{Key, Record};
-use cache_core::store::Store;
+use cache_core::store::{Origin, Store};
 use cache_core::user::User;
 use cache_core::version::Version;
 
@@ -60,7 +60,7 @@ fn is_unavailable(applied: &Result<()>) -> bool {
 async fn expect_refused(store: &dyn Store, bad: Record) {
     let batch = [good("before"), bad.clone(), good("zz after")];
     for refused in [&batch[..], &batch[1..2]] {
-        let applied = store.apply(refused, None).await;
+        let applied = store.apply(refused, Origin::Drained).await;
         assert!(is_refused(&applied), "{applied:?}");
         for record in refused {
             assert_eq!(store.load(&record.key).await.unwrap(), None);
@@ -68,7 +68,7 @@ async fn expect_refused(store: &dyn Store, bad: Record) {
     }
     for record in [&batch[0], &batch[2]] {
         store
-            .apply(std::slice::from_ref(record), None)
+            .apply(std::slice::from_ref(record), Origin::Drained)
             .await
             .unwrap();
         assert_eq!(

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use cache_core::store::Store;
 use cache_core::store::sqlite::SqliteStore;
+use cache_core::store::{Origin, Store};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 use tempfile::TempDir;
@@ -27,7 +27,7 @@ fn with_columns(columns: &str) -> String {
     format!(
         "DROP TABLE users; CREATE TABLE users (id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, \
          name TEXT NOT NULL UNIQUE, {columns}, version INTEGER NOT NULL DEFAULT 0, \
-         deleted_at TIMESTAMP NULL)"
+         deleted_at TIMESTAMP NULL, judged INTEGER NOT NULL DEFAULT 0)"
     )
 }
 
@@ -38,7 +38,7 @@ async fn a_value_that_another_row_has_in_an_index_of_its_own() {
     other.batch_execute(unique).unwrap();
     let first = user("first", 1, "taken");
     store
-        .apply(std::slice::from_ref(&first), None)
+        .apply(std::slice::from_ref(&first), Origin::Drained)
         .await
         .unwrap();
     expect_refused(&store, user("second", 2, "taken")).await;
@@ -70,12 +70,14 @@ async fn a_trigger_that_raises_cannot_be_told_from_an_outage() {
     let trigger = "CREATE TRIGGER refuse BEFORE INSERT ON users WHEN NEW.age = 13 \
                    BEGIN SELECT RAISE(ABORT, 'no'); END";
     other.batch_execute(trigger).unwrap();
-    let applied = store.apply(&[good("a"), user("b", 13, "x")], None).await;
+    let applied = store
+        .apply(&[good("a"), user("b", 13, "x")], Origin::Drained)
+        .await;
     assert!(is_unavailable(&applied), "{applied:?}");
     assert_eq!(store.load(&good("a").key).await.unwrap(), None);
     other.batch_execute("DROP TRIGGER refuse").unwrap();
     store
-        .apply(&[good("a"), user("b", 13, "x")], None)
+        .apply(&[good("a"), user("b", 13, "x")], Origin::Drained)
         .await
         .unwrap();
 }
@@ -84,10 +86,10 @@ async fn a_trigger_that_raises_cannot_be_told_from_an_outage() {
 async fn a_file_that_another_writes() {
     let (_folder, store, mut other) = open().await;
     other.batch_execute("BEGIN IMMEDIATE").unwrap();
-    let applied = store.apply(&[good("a")], None).await;
+    let applied = store.apply(&[good("a")], Origin::Drained).await;
     assert!(is_unavailable(&applied), "{applied:?}");
     other.batch_execute("ROLLBACK").unwrap();
-    store.apply(&[good("a")], None).await.unwrap();
+    store.apply(&[good("a")], Origin::Drained).await.unwrap();
     assert_eq!(store.load(&good("a").key).await.unwrap(), Some(good("a")));
 }
 
@@ -97,10 +99,10 @@ async fn a_table_that_is_not_there() {
     other
         .batch_execute("ALTER TABLE users RENAME TO elsewhere")
         .unwrap();
-    let applied = store.apply(&[good("a")], None).await;
+    let applied = store.apply(&[good("a")], Origin::Drained).await;
     assert!(is_unavailable(&applied), "{applied:?}");
     other
         .batch_execute("ALTER TABLE elsewhere RENAME TO users")
         .unwrap();
-    store.apply(&[good("a")], None).await.unwrap();
+    store.apply(&[good("a")], Origin::Drained).await.unwrap();
 }

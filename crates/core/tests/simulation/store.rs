@@ -5,7 +5,7 @@ use cache_core::error::{Error, Part, Result};
 use cache_core::health::PartHealth;
 use cache_core::membership::Epoch;
 use cache_core::record::{Key, Record};
-use cache_core::store::{Proposal, Store, Verdict};
+use cache_core::store::{Origin, Proposal, Store, Verdict};
 use cache_core::version::Version;
 
 use crate::door::{Door, Fate};
@@ -31,7 +31,7 @@ fn commit(world: &World, records: &[Record], by: &str) -> Result<()> {
 
 #[async_trait]
 impl Store for SimStore {
-    async fn apply(&self, records: &[Record], _: Option<Epoch>) -> Result<()> {
+    async fn apply(&self, records: &[Record], _: Origin) -> Result<()> {
         let SimStore(door) = self;
         let (world, plan) = (&door.world, &door.world.plan);
         let names: Vec<&str> = records.iter().map(|record| record.key.as_str()).collect();

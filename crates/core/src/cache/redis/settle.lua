@@ -20,6 +20,10 @@ for i = 1, #KEYS do
     -- clean already may be put again: it is the same.
     if newest <= version then
       redis.call('SET', KEYS[i], version .. 'C' .. body, 'PX', ARGV[1])
+    elseif state == '?' then
+      -- Should the write in flight not take place, there is no doubt about this
+      -- one any more, nor about any before it.
+      redis.call('SET', KEYS[i], string.sub(held, 1, 17) .. version, 'KEEPTTL')
     end
   end
 end

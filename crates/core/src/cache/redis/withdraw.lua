@@ -6,7 +6,7 @@ for i = 1, #KEYS do
   local held = redis.call('GET', KEYS[i])
   local state = held and string.sub(held, 17, 17)
   if state == '?' and string.sub(held, 1, 16) == version then
-    if before == '' then
+    if before == '' or string.sub(held, 18) >= before then
       redis.call('DEL', KEYS[i])
     else
       redis.call('SET', KEYS[i], before .. '?', 'PX', ARGV[1])
