@@ -103,6 +103,9 @@ impl View {
     /// What is the case once `statement` has been heard. The first process that
     /// is cut off ends the time in which the cache is used, and the last one
     /// that no longer is begins the next.
+    ///
+    /// IMPORTANT: not before all have stopped to trust what was cached in the time
+    /// before. Those that were cut off may leave, or fall silent, earlier.
     pub fn after(&self, statement: &Statement) -> View {
         let mut next = self.clone();
         let is_me = |member: &Member| member.process == statement.process;
@@ -119,7 +122,8 @@ impl View {
             member.for_good || !statement.silent.iter().any(silent)
         });
         let cut_off = statement.cut_off || next.members.iter().any(|member| member.cut_off);
-        let bypassed = cut_off && !next.relied_upon();
+        let trusts = statement.trusts || next.members.iter().any(|member| member.trusts);
+        let bypassed = (cut_off || next.bypassed && trusts) && !next.relied_upon();
         // One that is cut off and has not said so in this epoch says so again.
         if bypassed != next.bypassed && (statement.cut_off || !bypassed) {
             next.epoch = next.epoch.next();
@@ -212,6 +216,20 @@ mod tests {
         let view = view.after(&renews);
         assert_eq!(trusting(&view), ["a"], "it has not heard the answer yet");
         assert_eq!(trusting(&view.after(&says("a", 3, false))), [""; 0]);
+    }
+
+    #[test]
+    fn no_epoch_begins_before_all_have_stopped_to_trust_the_one_before() {
+        let view = View::default().after(&says("a", 1, false));
+        let mut view = view.after(&says("b", 1, true));
+        view.members.retain(|member| member.process == "a");
+        let heard = view.after(&says("c", 1, false));
+        assert_eq!((heard.bypassed, heard.epoch.get()), (true, 1));
+        let mut renews = says("a", 2, false);
+        renews.trusts = true;
+        assert!(heard.after(&renews).bypassed, "it has not heard of it yet");
+        let heard = heard.after(&says("a", 2, false));
+        assert_eq!((heard.bypassed, heard.epoch.get()), (false, 2));
     }
 
     #[test]
