@@ -93,9 +93,13 @@ macro_rules! members {
                     .iter()
                     .any(|left| left.process == member.process)
             }) {
-                diesel::delete(cache_members::table.find(&gone.process))
-                    .execute(connection)
-                    .await?;
+                // IMPORTANT: not one that has said something since it was looked
+                // at, in a transaction that held the epoch too: it was told that
+                // it may trust the cache.
+                let gone = cache_members::table
+                    .find(&gone.process)
+                    .filter(cache_members::beats.eq(gone.beats as i64));
+                diesel::delete(gone).execute(connection).await?;
             }
             let me = next.members.iter();
             if let Some(me) = me
