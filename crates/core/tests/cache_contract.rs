@@ -19,6 +19,12 @@ mod cache_model;
 #[path = "contract/discards.rs"]
 mod discards;
 
+#[path = "contract/epochs.rs"]
+mod epochs;
+
+#[path = "contract/withdrawals.rs"]
+mod withdrawals;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -13,6 +13,21 @@
 #[path = "contract/suite.rs"]
 mod suite;
 
+#[path = "contract/fences.rs"]
+mod fences;
+
+#[path = "contract/judged_rows.rs"]
+mod judged_rows;
+
+#[path = "contract/members.rs"]
+mod members;
+
+#[path = "contract/row_locks.rs"]
+mod row_locks;
+
+#[path = "contract/transactions.rs"]
+mod transactions;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -20,6 +35,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cache_core::error::{Error, Part};
+use cache_core::membership::Membership;
 use cache_core::record::{Record, newest_per_key};
 use cache_core::settings::{DatabaseUrl, Secret};
 use cache_core::store::mysql::MysqlStore;
@@ -63,6 +79,11 @@ struct IdAndName {
     name: String,
 }
 
+/// What a database is to the services.
+trait StoreWithMembers: Store + Membership {}
+
+impl<T: Store + Membership> StoreWithMembers for T {}
+
 impl Implementation {
     fn new_database(self) -> Database {
         match self {
@@ -81,7 +102,7 @@ impl Implementation {
 }
 
 impl Database {
-    async fn try_open(&self) -> cache_core::error::Result<Arc<dyn Store>> {
+    async fn try_open(&self) -> cache_core::error::Result<Arc<dyn StoreWithMembers>> {
         Ok(match self {
             Database::Sqlite(folder) => {
                 Arc::new(SqliteStore::open(&folder.path().join("below/users.db")).await?)
@@ -90,6 +111,11 @@ impl Database {
                 MysqlStore::open(mysql_secret(database), MYSQL_CONNECTIONS_MAX, TIMEOUT).await?,
             ),
         })
+    }
+
+    /// With what it knows of the processes.
+    async fn open_with_members(&self) -> Arc<dyn StoreWithMembers> {
+        self.try_open().await.unwrap()
     }
 
     async fn open(&self) -> Arc<dyn Store> {

@@ -116,7 +116,8 @@ macro_rules! members {
                     .await?;
             }
             for gone in gone {
-                diesel::delete(cache_members::table.find(&gone.process))
+                let silent = cache_members::beats.eq(gone.beats as i64);
+                diesel::delete(cache_members::table.find(&gone.process).filter(silent))
                     .execute(connection)
                     .await?;
             }

@@ -47,8 +47,8 @@ impl Dialect for diesel::mysql::Mysql {
         age = IF(VALUES(version) > version, VALUES(age), age), \
         occupation = IF(VALUES(version) > version, VALUES(occupation), occupation), \
         deleted_at = IF(VALUES(version) > version, VALUES(deleted_at), deleted_at), \
-        version = IF(VALUES(version) < version AND judged = 1, NULL, GREATEST(VALUES(version), version)), \
-        judged = IF(VALUES(version) = version, VALUES(judged), judged)";
+        judged = IF(VALUES(version) > version, VALUES(judged), judged), \
+        version = IF(VALUES(version) < version AND judged = 1, NULL, GREATEST(VALUES(version), version))";
     // MariaDB does not know FOR SHARE.
     const SHARED: &'static str = " LOCK IN SHARE MODE";
 }

@@ -1,0 +1,140 @@
+//! Readers who come while others are under way to the database.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cache_core::access::Access;
+use cache_core::cache::Cache;
+use cache_core::engine::Source;
+use cache_core::error::{Error, Part, Result};
+use cache_core::health::PartHealth;
+use cache_core::membership::Epoch;
+use cache_core::read_through::ReadThrough;
+use cache_core::record::{Key, Record};
+use cache_core::seeder::Seeder;
+use cache_core::store::{Origin, Proposal, Store, Verdict};
+use cache_core::version::Version;
+use tokio::sync::oneshot;
+
+use crate::fakes::FakeCache;
+
+/// A database whose loads end when they are told to.
+#[derive(Debug, Default)]
+struct HeldStore {
+    loads: Mutex<VecDeque<oneshot::Sender<Record>>>,
+}
+
+impl HeldStore {
+    /// Waits until one more reader is under way; what it is told, and when, is
+    /// the caller's.
+    async fn load_begun(&self) -> oneshot::Sender<Record> {
+        loop {
+            if let Some(load) = self.loads.lock().unwrap().pop_front() {
+                return load;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.loads.lock().unwrap().is_empty()
+    }
+}
+
+fn nobody_asks<T>() -> Result<T> {
+    Err(Error::unavailable(Part::Database, "nobody asks this"))
+}
+
+#[async_trait]
+impl Store for HeldStore {
+    async fn apply(&self, _: &[Record], _: Origin) -> Result<()> {
+        nobody_asks()
+    }
+
+    async fn transact(&self, _: &[Proposal], _: Option<Epoch>) -> Result<Vec<Verdict>> {
+        nobody_asks()
+    }
+
+    async fn load(&self, _: &Key) -> Result<Option<Record>> {
+        let (load, loaded) = oneshot::channel();
+        self.loads.lock().unwrap().push_back(load);
+        match loaded.await {
+            Ok(record) => Ok(Some(record)),
+            Err(_) => nobody_asks(),
+        }
+    }
+
+    async fn load_many(&self, _: &[Key]) -> Result<Vec<Record>> {
+        nobody_asks()
+    }
+
+    async fn page(&self, _: Option<&Key>, _: u32) -> Result<Vec<Record>> {
+        nobody_asks()
+    }
+
+    async fn newest_version(&self) -> Result<Version> {
+        nobody_asks()
+    }
+
+    fn identity(&self) -> &str {
+        "0123456789abcdef"
+    }
+
+    async fn health(&self) -> PartHealth {
+        PartHealth {
+            kind: "held",
+            at: "this test".to_owned(),
+            up: true,
+            problem: None,
+            durability: None,
+        }
+    }
+}
+
+fn record(number: u64) -> Record {
+    Record {
+        key: Key::from("a"),
+        version: Version::new(number).unwrap(),
+        body: Some(Bytes::from("{}")),
+    }
+}
+
+/// The cache has no room for what they load, so nobody knows whether it was
+/// current when the second came: a write may have been acknowledged meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_reader_is_not_told_what_was_loaded_before_it_came() {
+    let (cache, store) = (FakeCache::new(), Arc::new(HeldStore::default()));
+    let held: Arc<dyn Store> = store.clone();
+    let cache: Arc<dyn Cache> = cache;
+    let seeder = Arc::new(Seeder::new(cache.clone(), None, held.clone()));
+    let reader = ReadThrough::new(cache, held, seeder, Access::always());
+    let read = || {
+        let reader = reader.clone();
+        tokio::spawn(async move { reader.read(&Key::from("a")).await.unwrap() })
+    };
+    let first = read();
+    let load = store.load_begun().await;
+    // The database has looked; then a write was acknowledged; then these came.
+    let late = [read(), read(), read()];
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(store.is_idle(), "they wait for the first");
+    load.send(record(1)).unwrap();
+    assert_eq!(first.await.unwrap().record.version.get(), 1);
+    // One of them goes for all of them.
+    store.load_begun().await.send(record(2)).unwrap();
+    let mut sources = Vec::new();
+    for late in late {
+        let read = late.await.unwrap();
+        assert_eq!(read.record.version.get(), 2);
+        sources.push(read.source);
+    }
+    let collapsed = sources
+        .iter()
+        .filter(|source| **source == Source::Collapsed);
+    assert_eq!(collapsed.count(), 2, "{sources:?}");
+    assert!(store.is_idle());
+}

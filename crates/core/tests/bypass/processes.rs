@@ -1,0 +1,230 @@
+//! Processes on one database and one Redis, each by a proxy of its own.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cache_core::access::{Access, AccessSettings, Standing};
+use cache_core::cache::Lifetimes;
+use cache_core::cache::redis::RedisCache;
+use cache_core::engine::{Engine, Outcome, Read};
+use cache_core::error::Result;
+use cache_core::group_commit::GroupCommitBounds;
+use cache_core::health::PartHealth;
+use cache_core::membership::Epoch;
+use cache_core::record::{Key, Record, Write};
+use cache_core::redis::Redis;
+use cache_core::settings::{CacheUrl, DatabaseUrl, Secret};
+use cache_core::store::mysql::MysqlStore;
+use cache_core::store::{Origin, Proposal, Store, Verdict};
+use cache_core::user::User;
+use cache_core::version::Version;
+use cache_core::write_through::{WriteThrough, WriteThroughSettings};
+use test_support::proxy::ChaosProxy;
+use test_support::servers::{TestDatabase, redis_url};
+
+/// Shorter than in production, where a machine that is busy must not be taken for
+/// one that died.
+const LEASE: Duration = Duration::from_millis(600);
+const TIMEOUT: Duration = Duration::from_millis(500);
+const READ_TIMEOUT: Duration = Duration::from_millis(250);
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(10);
+const EVENTUALLY: Duration = Duration::from_secs(20);
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+const LIFETIMES: Lifetimes = Lifetimes {
+    clean: Duration::from_secs(60),
+    absent: Duration::from_secs(60),
+    in_doubt: Duration::from_secs(30),
+    fill: Duration::from_secs(3),
+};
+const SETTINGS: WriteThroughSettings = WriteThroughSettings {
+    group_commit: GroupCommitBounds {
+        batch_max: 64,
+        waiting_max: 1024,
+    },
+    lanes: 1,
+};
+
+type Hook = Box<dyn FnOnce() + Send>;
+
+/// A database of which a test hears when something was committed.
+#[derive(Debug)]
+pub(crate) struct HookedStore {
+    inner: MysqlStore,
+    committed: Mutex<Option<HookOnce>>,
+}
+
+struct HookOnce(Hook);
+
+impl std::fmt::Debug for HookOnce {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("HookOnce")
+    }
+}
+
+impl HookedStore {
+    /// Does this after the next commit, before anybody is told of it.
+    pub(crate) fn after_commit(&self, hook: impl FnOnce() + Send + 'static) {
+        *self.committed.lock().unwrap() = Some(HookOnce(Box::new(hook)));
+    }
+
+    fn committed(&self) {
+        let hook = self.committed.lock().unwrap().take();
+        if let Some(HookOnce(hook)) = hook {
+            hook();
+        }
+    }
+}
+
+#[async_trait]
+impl Store for HookedStore {
+    async fn apply(&self, records: &[Record], origin: Origin) -> Result<()> {
+        let applied = self.inner.apply(records, origin).await;
+        if !records.is_empty() {
+            self.committed();
+        }
+        applied
+    }
+
+    async fn transact(&self, proposals: &[Proposal], fence: Option<Epoch>) -> Result<Vec<Verdict>> {
+        let judged = self.inner.transact(proposals, fence).await;
+        self.committed();
+        judged
+    }
+
+    async fn load(&self, key: &Key) -> Result<Option<Record>> {
+        self.inner.load(key).await
+    }
+
+    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Record>> {
+        self.inner.load_many(keys).await
+    }
+
+    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>> {
+        self.inner.page(after, limit).await
+    }
+
+    async fn newest_version(&self) -> Result<Version> {
+        self.inner.newest_version().await
+    }
+
+    fn identity(&self) -> &str {
+        self.inner.identity()
+    }
+
+    async fn health(&self) -> PartHealth {
+        self.inner.health().await
+    }
+}
+
+pub(crate) struct Process {
+    pub(crate) engine: Arc<WriteThrough>,
+    pub(crate) access: Arc<Access>,
+    pub(crate) store: Arc<HookedStore>,
+    pub(crate) proxy: Arc<ChaosProxy>,
+}
+
+impl Process {
+    pub(crate) async fn start(database: &TestDatabase) -> Process {
+        let proxy = ChaosProxy::before(&redis_url());
+        Process::start_by(proxy, database).await
+    }
+
+    pub(crate) async fn start_by(proxy: ChaosProxy, database: &TestDatabase) -> Process {
+        let open = || MysqlStore::open(mysql_secret(&database.url()), 4, DATABASE_TIMEOUT);
+        let membership = Arc::new(open().await.unwrap());
+        let inner = open().await.unwrap();
+        let url = redis_secret(&proxy.url(&redis_url()));
+        let redis = Redis::unconnected(url, TIMEOUT, inner.identity()).unwrap();
+        let reads = redis.again(READ_TIMEOUT).unwrap();
+        let cache = Arc::new(RedisCache::reading_by(reads, redis, LIFETIMES));
+        let settings = AccessSettings {
+            process: format!("test:{:08x}", fastrand::u32(..)),
+            lease: LEASE,
+        };
+        let access = Access::join(membership, cache.clone(), settings);
+        let access = access.await.unwrap();
+        let store = Arc::new(HookedStore {
+            inner,
+            committed: Mutex::default(),
+        });
+        let engine = WriteThrough::start(cache, store.clone(), access.clone(), SETTINGS);
+        Process {
+            engine: engine.await.unwrap(),
+            access,
+            store,
+            proxy: Arc::new(proxy),
+        }
+    }
+
+    pub(crate) fn bypasses(&self) -> bool {
+        matches!(self.access.standing(), Standing::Bypasses(_))
+    }
+
+    /// The epoch in which it trusts the cache.
+    pub(crate) fn trusts_in(&self) -> Option<u64> {
+        let permit = self.access.permit()?;
+        permit.fence.map(Epoch::get)
+    }
+
+    pub(crate) async fn write(&self, write: Write) -> Version {
+        match self.engine.write(write).await.unwrap() {
+            Outcome::Written { version, .. } => version,
+            outcome => panic!("{outcome:?}"),
+        }
+    }
+
+    pub(crate) async fn read(&self, name: &str) -> Read {
+        self.engine.read(&Key::from(name)).await.unwrap()
+    }
+}
+
+pub(crate) async fn two() -> (TestDatabase, [Process; 2]) {
+    let database = TestDatabase::create();
+    let processes = [
+        Process::start(&database).await,
+        Process::start(&database).await,
+    ];
+    eventually(|| processes.iter().all(|one| one.trusts_in() == Some(0))).await;
+    (database, processes)
+}
+
+#[track_caller]
+pub(crate) fn eventually(mut holds: impl FnMut() -> bool) -> impl Future<Output = ()> {
+    let caller = std::panic::Location::caller();
+    async move {
+        let deadline = Instant::now() + EVENTUALLY;
+        while !holds() {
+            assert!(Instant::now() < deadline, "never: {caller}");
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+}
+
+fn mysql_secret(url: &str) -> Secret {
+    match DatabaseUrl::parse(url).unwrap() {
+        DatabaseUrl::Mysql(secret) => secret,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn redis_secret(url: &str) -> Secret {
+    match CacheUrl::parse(url).unwrap() {
+        CacheUrl::Redis(secret) => secret,
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(crate) fn body(name: &str, age: u8, occupation: &str) -> Bytes {
+    User {
+        name: name.to_owned(),
+        age,
+        occupation: occupation.to_owned(),
+    }
+    .to_body()
+}
+
+pub(crate) fn put(name: &str, age: u8) -> Write {
+    Write::put(Key::from(name), body(name, age, "Tester"))
+}

@@ -1,0 +1,82 @@
+//! The cache goes away when the database has committed and the cache has not been
+//! told.
+
+use std::sync::Arc;
+
+use cache_core::engine::{Engine, Source};
+use cache_core::error::{Error, Part};
+use cache_core::record::{Condition, Write};
+
+use crate::processes::{Process, body, eventually, put, two};
+
+/// From the moment of the next commit on, it is cut off.
+fn cut_after_commit(process: &Process) {
+    let proxy = Arc::clone(&process.proxy);
+    process.store.after_commit(move || proxy.cut());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_was_committed_is_answered_once_nobody_trusts_the_cache() {
+    for condition in [Condition::Always, Condition::Exists] {
+        let (_database, [cut_off, other]) = two().await;
+        cut_off.write(put("a", 1)).await;
+        assert_eq!(other.read("a").await.source, Source::Hit);
+        cut_after_commit(&cut_off);
+        let write = Write {
+            condition,
+            ..put("a", 2)
+        };
+        let version = cut_off.write(write).await;
+        assert!(cut_off.bypasses());
+        assert!(other.trusts_in().is_none());
+        for process in [&other, &cut_off] {
+            let read = process.read("a").await;
+            assert_eq!(
+                (read.record.version, read.source),
+                (version, Source::Bypass)
+            );
+        }
+        cut_off.proxy.restore();
+        eventually(|| cut_off.trusts_in() == Some(2) && other.trusts_in() == Some(2)).await;
+        for process in [&other, &cut_off] {
+            assert_eq!(process.read("a").await.record.version, version);
+        }
+    }
+}
+
+/// It is unknown to its writer, and known to all who read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_somebody_relies_on_the_cache_it_fails_and_stays_in_doubt() {
+    let (database, [cut_off, other]) = two().await;
+    cut_off.write(put("a", 1)).await;
+    database.query_rows(
+        "INSERT INTO cache_members (process, trusts, cut_off, for_good, lease_ms, beats) \
+         VALUES ('journal', 1, 0, 1, 0, 0)",
+    );
+    eventually(|| cut_off.access.past().is_err() && other.access.past().is_err()).await;
+    cut_after_commit(&cut_off);
+    let failed = cut_off.engine.write(put("a", 2)).await.unwrap_err();
+    assert_eq!(failed.part(), Some(Part::Cache), "{failed}");
+    let read = other.read("a").await;
+    let expected = (Some(body("a", 2, "Tester")), Source::InDoubt);
+    assert_eq!((read.record.body, read.source), expected);
+    assert_eq!(other.trusts_in(), Some(0));
+    assert!(!cut_off.bypasses());
+    // Nor does it answer from the database alone what only the cache may have.
+    let read = cut_off.engine.read(&put("a", 2).key).await;
+    assert!(
+        matches!(
+            read,
+            Err(Error::Unavailable {
+                part: Part::Cache,
+                ..
+            })
+        ),
+        "{read:?}"
+    );
+    cut_off.proxy.restore();
+    eventually(|| cut_off.trusts_in() == Some(0)).await;
+    let version = cut_off.write(put("a", 3)).await;
+    let read = other.read("a").await;
+    assert_eq!((read.record.version, read.source), (version, Source::Hit));
+}

@@ -1,0 +1,212 @@
+//! What MariaDB and MySQL promise while another transaction is in the way.
+
+use std::time::{Duration, Instant};
+
+use cache_core::error::{Error, Result};
+use cache_core::membership::Epoch;
+use cache_core::record::{Condition, Write};
+use cache_core::store::{Origin, Proposal, Store, Verdict};
+use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
+use test_support::servers::TestDatabase;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+
+use crate::members::says;
+use crate::suite::{key, version};
+use crate::{Database, Implementation, apply, load, numbered};
+
+/// The server brings its list of transactions up to date only for those who look
+/// when nobody has for a tenth of a second. So the tests take turns.
+const LOOK_AGAIN: Duration = Duration::from_millis(150);
+static LOOKING: Mutex<()> = Mutex::const_new(());
+const EVENTUALLY: Duration = Duration::from_secs(8);
+
+/// A transaction on rows of a database.
+struct Holder<'d> {
+    connection: AsyncMysqlConnection,
+    database: &'d TestDatabase,
+}
+
+impl Holder<'_> {
+    async fn begin<'d>(database: &'d Database, statement: &str) -> Holder<'d> {
+        let Database::Mysql(database) = database else {
+            panic!("this is for MySQL");
+        };
+        let url = database.url();
+        let connection = <AsyncMysqlConnection as AsyncConnection>::establish(&url);
+        let mut connection = connection.await.unwrap();
+        let begin = format!("START TRANSACTION; {statement}");
+        connection.batch_execute(&begin).await.unwrap();
+        Holder {
+            connection,
+            database,
+        }
+    }
+
+    async fn end(mut self, statement: &str) {
+        self.connection.batch_execute(statement).await.unwrap();
+    }
+
+    /// Waits until so many transactions of the database wait for a row.
+    async fn is_waited_for_by(&self, count: usize) {
+        let sql = format!(
+            "SELECT p.id FROM information_schema.innodb_trx t \
+             JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id \
+             WHERE p.db = '{}' AND t.trx_state = 'LOCK WAIT'",
+            self.database.name()
+        );
+        let deadline = Instant::now() + EVENTUALLY;
+        loop {
+            let _alone = LOOKING.lock().await;
+            tokio::time::sleep(LOOK_AGAIN).await;
+            let waiting = self.database.query_rows(&sql).len();
+            if waiting == count {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{waiting} wait");
+        }
+    }
+}
+
+fn proposal(name: &str, number: u64) -> Proposal {
+    Proposal {
+        write: Write {
+            condition: Condition::Exists,
+            ..Write::put(key(name), numbered(name, number).body.unwrap())
+        },
+        version: Some(version(number)),
+        beside: None,
+    }
+}
+
+/// Writes `b` in this epoch, in one of the three ways there are.
+async fn write(store: &dyn Store, way: usize, epoch: u64) -> Result<()> {
+    let fence = Some(Epoch::new(epoch));
+    match way {
+        0 => {
+            store
+                .apply(&[numbered("b", 9)], Origin::Issued(fence))
+                .await
+        }
+        1 => {
+            let batch: Vec<_> = (0..1_100)
+                .map(|number| numbered(&format!("a {number:04}"), 9))
+                .chain([numbered("b", 9)])
+                .collect();
+            store.apply(&batch, Origin::Issued(fence)).await
+        }
+        _ => {
+            let verdicts = store.transact(&[proposal("b", 9)], fence).await?;
+            assert_eq!(verdicts, [Verdict::Written(version(9))]);
+            Ok(())
+        }
+    }
+}
+
+const WAYS: std::ops::Range<usize> = 0..3;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_epoch_ends_after_the_writes_that_are_under_way_in_it() {
+    for way in WAYS {
+        let database = Implementation::Mysql.new_database();
+        let store = database.open_with_members().await;
+        apply(&*store, &numbered("b", 5)).await;
+        let hold = "SELECT * FROM users WHERE name = 'b' FOR UPDATE";
+        let holder = Holder::begin(&database, hold).await;
+        let writer = store.clone();
+        let written = tokio::spawn(async move { write(&*writer, way, 0).await });
+        holder.is_waited_for_by(1).await;
+        let speaker = store.clone();
+        let heard = tokio::spawn(async move { speaker.hear(&says("a", 1, true)).await });
+        holder.is_waited_for_by(2).await;
+        assert!(!heard.is_finished() && !written.is_finished());
+        holder.end("COMMIT").await;
+        written.await.unwrap().unwrap();
+        assert_eq!(heard.await.unwrap().unwrap().epoch, Epoch::new(1));
+        assert_eq!(load(&*store, "b").await, Some(numbered("b", 9)));
+        let late = write(&*store, way, 0).await;
+        assert!(matches!(late, Err(Error::Fenced)), "{late:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_waits_for_the_end_of_its_epoch_that_is_under_way() {
+    for way in WAYS {
+        for (end, takes_place) in [("COMMIT", false), ("ROLLBACK", true)] {
+            let database = Implementation::Mysql.new_database();
+            let store = database.open_with_members().await;
+            apply(&*store, &numbered("b", 5)).await;
+            let next = "UPDATE cache_epoch SET epoch = 1, bypassed = 1";
+            let holder = Holder::begin(&database, next).await;
+            let writer = store.clone();
+            let written: JoinHandle<_> = tokio::spawn(async move { write(&*writer, way, 0).await });
+            holder.is_waited_for_by(1).await;
+            holder.end(end).await;
+            let written = written.await.unwrap();
+            match takes_place {
+                true => written.unwrap(),
+                false => assert!(matches!(written, Err(Error::Fenced)), "{written:?}"),
+            }
+            let number = if takes_place { 9 } else { 5 };
+            assert_eq!(load(&*store, "b").await, Some(numbered("b", number)));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_wants_to_rely_on_the_cache_waits_for_the_end_of_its_epoch() {
+    let database = Implementation::Mysql.new_database();
+    let store = database.open_with_members().await;
+    let next = "UPDATE cache_epoch SET epoch = 1, bypassed = 1";
+    let holder = Holder::begin(&database, next).await;
+    let relying = store.clone();
+    let relies = tokio::spawn(async move { relying.rely("journal", true).await });
+    holder.is_waited_for_by(1).await;
+    holder.end("COMMIT").await;
+    relies.await.unwrap().unwrap_err();
+    let view = store.hear(&says("a", 1, true)).await.unwrap();
+    assert_eq!(view.members.len(), 1);
+}
+
+/// One that was silent says something while another says that it is: it trusts
+/// the cache by that, so it must be waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_is_silent_no_longer_is_not_removed() {
+    let database = Implementation::Mysql.new_database();
+    let store = database.open_with_members().await;
+    store.hear(&says("was silent", 1, false)).await.unwrap();
+    let speaks = "UPDATE cache_members SET beats = 2";
+    let holder = Holder::begin(&database, speaks).await;
+    let mut statement = says("a", 1, false);
+    statement.silent = vec![("was silent".to_owned(), 1)];
+    let other = store.clone();
+    let heard = tokio::spawn(async move { other.hear(&statement).await });
+    holder.is_waited_for_by(1).await;
+    holder.end("COMMIT").await;
+    heard.await.unwrap().unwrap();
+    let view = store.hear(&says("a", 2, false)).await.unwrap();
+    let member = view
+        .members
+        .iter()
+        .find(|member| member.process == "was silent");
+    assert_eq!(
+        member.map(|member| (member.beats, member.trusts)),
+        Some((2, true))
+    );
+}
+
+/// A condition is judged upon what the transaction that was in the way has left.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_is_judged_upon_what_it_waited_for() {
+    let database = Implementation::Mysql.new_database();
+    let store = database.open().await;
+    apply(&*store, &numbered("b", 5)).await;
+    let delete = "UPDATE users SET deleted_at = NOW(), version = 6 WHERE name = 'b'";
+    let holder = Holder::begin(&database, delete).await;
+    let writer = store.clone();
+    let judged = tokio::spawn(async move { writer.transact(&[proposal("b", 9)], None).await });
+    holder.is_waited_for_by(1).await;
+    holder.end("COMMIT").await;
+    assert_eq!(judged.await.unwrap().unwrap(), [Verdict::ConditionFailed]);
+    assert_eq!(load(&*store, "b").await.unwrap().version, version(6));
+}
