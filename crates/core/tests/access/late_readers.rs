@@ -18,7 +18,8 @@ use cache_core::store::{Origin, Proposal, Store, Verdict};
 use cache_core::version::Version;
 use tokio::sync::oneshot;
 
-use crate::fakes::FakeCache;
+use crate::fakes::{Database, FakeCache};
+use crate::processes::{Process, eventually};
 
 /// A database whose loads end when they are told to.
 #[derive(Debug, Default)]
@@ -30,12 +31,13 @@ impl HeldStore {
     /// Waits until one more reader is under way; what it is told, and when, is
     /// the caller's.
     async fn load_begun(&self) -> oneshot::Sender<Record> {
-        loop {
+        for _ in 0..1_000 {
             if let Some(load) = self.loads.lock().unwrap().pop_front() {
                 return load;
             }
             tokio::task::yield_now().await;
         }
+        panic!("nobody asks the database");
     }
 
     fn is_idle(&self) -> bool {
@@ -137,4 +139,41 @@ async fn a_reader_is_not_told_what_was_loaded_before_it_came() {
         .filter(|source| **source == Source::Collapsed);
     assert_eq!(collapsed.count(), 2, "{sources:?}");
     assert!(store.is_idle());
+}
+
+/// Others may have written past the cache since.
+#[tokio::test(start_paused = true)]
+async fn what_was_read_while_the_trust_ended_is_read_again_from_the_database() {
+    let database = Arc::new(Database::default());
+    let process = Process::join(&database, "a").await;
+    let other = Process::join(&database, "b").await;
+    let store = Arc::new(HeldStore::default());
+    let held: Arc<dyn Store> = store.clone();
+    let cache: Arc<dyn Cache> = process.cache.clone();
+    let seeder = Arc::new(Seeder::new(cache.clone(), None, held.clone()));
+    let reader = ReadThrough::new(cache, held, seeder, process.access.clone());
+    let read = || {
+        let reader = reader.clone();
+        tokio::spawn(async move { reader.read(&Key::from("a")).await.unwrap() })
+    };
+    // What is read while it is trusted is not read again.
+    let reading = read();
+    store.load_begun().await.send(record(1)).unwrap();
+    assert_eq!(
+        reading.await.unwrap().source,
+        Source::Miss { stored: false }
+    );
+    assert!(store.is_idle());
+
+    let reading = read();
+    let load = store.load_begun().await;
+    other.is_cut_off().await.unwrap();
+    eventually(|| !process.trusts()).await;
+    load.send(record(1)).unwrap();
+    store.load_begun().await.send(record(2)).unwrap();
+    let read = reading.await.unwrap();
+    assert_eq!(
+        (read.record.version.get(), read.source),
+        (2, Source::Bypass)
+    );
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use cache_core::access::Standing;
 use cache_core::error::Part;
+use cache_core::membership::View;
 use tokio::time::Instant;
 
 use crate::fakes::{Database, FakeCache, Line, Passage, Travel};
@@ -125,6 +126,7 @@ async fn without_the_database_trust_ends_with_the_lease_and_comes_back_with_it()
     let began = Instant::now();
     let error = all[0].access.writable(None).await.unwrap_err();
     assert_eq!(error.part(), Some(Part::Database), "{error}");
+    assert!(error.to_string().contains("it does not answer"), "{error}");
     assert_eq!(began.elapsed(), Duration::from_secs(3));
 
     let writer = all[0].access.clone();
@@ -173,6 +175,30 @@ async fn an_answer_that_took_longer_than_the_lease_gives_nothing() {
         .await
         .unwrap();
     throughout(10 * LEASE, || !a.trusts()).await;
+}
+
+/// Others may conclude from it that it does not, long before it hears of that.
+#[tokio::test(start_paused = true)]
+async fn one_that_is_cut_off_trusts_nothing_from_when_it_says_so() {
+    let (database, [a, ..]) = three().await;
+    a.line.fares(|| Travel {
+        back: 3 * LEASE,
+        ..Travel::AT_ONCE
+    });
+    let cut_off = {
+        let a = a.clone();
+        tokio::spawn(async move { a.is_cut_off().await })
+    };
+    let said = |process: &str, view: &View| {
+        let mut members = view.members.iter();
+        members.any(|member| member.process == process && member.cut_off)
+    };
+    eventually(|| said("a", &database.view())).await;
+    assert!(!a.trusts());
+    let view = database.view();
+    let me = view.members.iter().find(|member| member.process == "a");
+    assert!(!me.unwrap().trusts);
+    cut_off.await.unwrap().unwrap_err();
 }
 
 /// What it said before is heard after what it said later.

@@ -1,6 +1,6 @@
 //! Many writes at once, past the cache and on the way there.
 
-use cache_core::engine::{Engine, Outcome};
+use cache_core::engine::{Engine, Outcome, Source};
 use cache_core::error::Error;
 use cache_core::record::{Key, Write};
 use cache_core::store::Store;
@@ -64,6 +64,24 @@ async fn what_the_database_refuses_fails_alone() {
     cut_off.proxy.restore();
     eventually(|| cut_off.trusts_in() == Some(2) && other.trusts_in() == Some(2)).await;
     assert_eq!(other.read("past 3").await.record.body, None);
+}
+
+/// Nothing is left in doubt by those that certainly did not take place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refused_writes_of_one_name_leave_it_to_the_cache() {
+    let (database, [process, other]) = two().await;
+    database.query_rows("ALTER TABLE users ADD CONSTRAINT never CHECK (occupation <> 'forbidden')");
+    process.write(put("a", 1)).await;
+    let done = at_once(&process.engine, vec![forbidden("a"); WRITES.into()]).await;
+    for done in done {
+        assert!(matches!(done, Err(Error::Refused { .. })), "{done:?}");
+    }
+    for process in [&process, &other] {
+        let read = process.read("a").await;
+        assert_eq!(read.record.body, Some(body("a", 1, "Tester")));
+        let of_the_cache = matches!(read.source, Source::Hit | Source::Miss { stored: true });
+        assert!(of_the_cache, "{:?}", read.source);
+    }
 }
 
 /// They had begun when the cache went away: none is lost, and none fails.

@@ -10,6 +10,7 @@
 )]
 
 mod batches;
+mod late_writers;
 mod processes;
 mod racing;
 mod returning;

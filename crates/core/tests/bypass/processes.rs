@@ -23,6 +23,7 @@ use cache_core::version::Version;
 use cache_core::write_through::{WriteThrough, WriteThroughSettings};
 use test_support::proxy::ChaosProxy;
 use test_support::servers::{TestDatabase, redis_url};
+use tokio::sync::watch;
 
 /// Shorter than in production, where a machine that is busy must not be taken for
 /// one that died.
@@ -53,6 +54,17 @@ type Hook = Box<dyn FnOnce() + Send>;
 pub(crate) struct HookedStore {
     inner: MysqlStore,
     committed: Mutex<Option<HookOnce>>,
+    gate: watch::Sender<Gate>,
+}
+
+/// Whether writes come to the database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Gate {
+    #[default]
+    Open,
+    Shut,
+    /// One of them stands before it.
+    Waiting,
 }
 
 struct HookOnce(Hook);
@@ -69,6 +81,37 @@ impl HookedStore {
         *self.committed.lock().unwrap() = Some(HookOnce(Box::new(hook)));
     }
 
+    /// Lets no write come to the database until it is opened again.
+    pub(crate) fn shut(&self) {
+        self.gate.send_replace(Gate::Shut);
+    }
+
+    pub(crate) fn open(&self) {
+        self.gate.send_replace(Gate::Open);
+    }
+
+    /// Waits until a write stands before the gate.
+    pub(crate) async fn is_waited_for(&self) {
+        let mut gate = self.gate.subscribe();
+        let waits = gate.wait_for(|gate| *gate == Gate::Waiting);
+        tokio::time::timeout(EVENTUALLY, waits)
+            .await
+            .unwrap()
+            .unwrap();
+    }
+
+    async fn passes(&self) {
+        let mut gate = self.gate.subscribe();
+        self.gate.send_if_modified(|gate| {
+            let shut = *gate == Gate::Shut;
+            if shut {
+                *gate = Gate::Waiting;
+            }
+            shut
+        });
+        gate.wait_for(|gate| *gate == Gate::Open).await.unwrap();
+    }
+
     fn committed(&self) {
         let hook = self.committed.lock().unwrap().take();
         if let Some(HookOnce(hook)) = hook {
@@ -80,14 +123,17 @@ impl HookedStore {
 #[async_trait]
 impl Store for HookedStore {
     async fn apply(&self, records: &[Record], origin: Origin) -> Result<()> {
-        let applied = self.inner.apply(records, origin).await;
-        if !records.is_empty() {
-            self.committed();
+        if records.is_empty() {
+            return Ok(());
         }
+        self.passes().await;
+        let applied = self.inner.apply(records, origin).await;
+        self.committed();
         applied
     }
 
     async fn transact(&self, proposals: &[Proposal], fence: Option<Epoch>) -> Result<Vec<Verdict>> {
+        self.passes().await;
         let judged = self.inner.transact(proposals, fence).await;
         self.committed();
         judged
@@ -148,6 +194,7 @@ impl Process {
         let store = Arc::new(HookedStore {
             inner,
             committed: Mutex::default(),
+            gate: watch::Sender::default(),
         });
         let engine = WriteThrough::start(cache, store.clone(), access.clone(), SETTINGS);
         Process {

@@ -1,8 +1,10 @@
 //! What every cache promises of writes that began and did not take place, and of
 //! what it says when one begins.
 
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
-use cache_core::cache::{Begun, Cache, FillStart, Lookup, Withdrawn};
+use cache_core::cache::{Begun, Cache, FillStart, Lifetimes, Lookup, Withdrawn};
 use cache_core::record::{Key, Record};
 use cache_core::version::Version;
 
@@ -91,17 +93,27 @@ async fn the_newest_write_in_flight_is_told(implementation: Implementation) {
 }
 
 async fn a_doubt_that_has_ended_is_not_told(implementation: Implementation) {
-    let lifetimes = cache_core::cache::Lifetimes {
+    let lifetimes = Lifetimes {
         in_doubt: SHORT,
         ..LONG_LIFETIMES
     };
     let cache = implementation.cache(lifetimes).await;
-    begin(&*cache, &key("a")).await;
-    eventually("the doubt ends", async || {
-        get(&*cache, &key("a")).await == Lookup::Miss
-    })
-    .await;
-    assert_eq!(before(&begin(&*cache, &key("a")).await), (None, None));
+    // Nobody asks for the name meanwhile, and others are written all the time.
+    let others_are_written = async |duration: Duration| {
+        let began = Instant::now();
+        while began.elapsed() <= duration {
+            begin(&*cache, &key("b")).await;
+        }
+    };
+    for _ in 0..5 {
+        others_are_written(SHORT / 2).await;
+        begin(&*cache, &key("a")).await;
+        // Redis counts whole milliseconds.
+        others_are_written(SHORT + Duration::from_millis(3)).await;
+        assert_eq!(before(&begin(&*cache, &key("a")).await), (None, None));
+        let newest = tombstone(&key("a"), Version::MAX);
+        settle(&*cache, &newest).await;
+    }
 }
 
 async fn each_write_of_a_batch_finds_those_before_it(implementation: Implementation) {
@@ -315,7 +327,7 @@ async fn what_was_written_between_settles(implementation: Implementation) {
 }
 
 async fn a_doubt_that_came_back_ends_by_itself(implementation: Implementation) {
-    let lifetimes = cache_core::cache::Lifetimes {
+    let lifetimes = Lifetimes {
         in_doubt: SHORT,
         ..LONG_LIFETIMES
     };
