@@ -138,6 +138,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Calls {
     cut_off: AtomicBool,
+    /// Somebody was not answered by the cache.
+    suspect: AtomicBool,
     stop: AtomicBool,
     look: Notify,
 }
@@ -224,6 +226,16 @@ impl Access {
         match Instant::now() < state.heard_until {
             true => Ok(()),
             false => Err(state.problem.clone()),
+        }
+    }
+
+    /// Says that the cache did not answer somebody who can do without, so that it is
+    /// found out soon whether it has to be left.
+    pub fn suspect(&self) {
+        if let Some(shared) = &self.0
+            && !shared.calls.suspect.swap(true, Ordering::AcqRel)
+        {
+            shared.calls.look.notify_one();
         }
     }
 

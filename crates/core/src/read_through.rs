@@ -109,6 +109,7 @@ impl ReadThrough {
         match &found {
             Ok(_) => self.breaker.succeeded(),
             Err(error) => {
+                self.access.suspect();
                 if self.breaker.failed() {
                     tracing::warn!(%error, "the cache does not answer a reader");
                 }

@@ -89,6 +89,7 @@ impl Keeper {
 
     /// The first step.
     pub(super) async fn begin(&mut self) -> Result<()> {
+        telemetry::bypasses(false);
         if let Err(error) = self.probe().await {
             tracing::warn!(%error, "the cache is away at the start");
             self.calls.cut_off.store(true, Ordering::Release);
@@ -105,6 +106,7 @@ impl Keeper {
                 self.settings.lease / RENEWALS
             };
             let _ = tokio::time::timeout(pause, self.calls.look.notified()).await;
+            self.look_after().await;
             self.come_back().await;
             match self.step().await {
                 Ok(()) => self.failing = false,
@@ -123,6 +125,17 @@ impl Keeper {
     fn is_closing(&self) -> bool {
         let state = self.state.borrow();
         state.trusted.is_none() && !state.bypasses && !state.relied_upon
+    }
+
+    /// Leaves a cache that does not answer. One that was started anew does not
+    /// either, to those who use it as it was before; and it would never be used again
+    /// where nobody writes.
+    async fn look_after(&mut self) {
+        let is_suspect = self.calls.suspect.swap(false, Ordering::AcqRel);
+        let is_used = self.left_at.is_none() && !self.state.borrow().relied_upon;
+        if is_suspect && is_used && self.probe().await.is_err() {
+            self.calls.cut_off.store(true, Ordering::Release);
+        }
     }
 
     /// Uses the cache again, if it answers.
@@ -151,7 +164,7 @@ impl Keeper {
         self.note(cut_off);
         if cut_off {
             self.state
-                .send_if_modified(|state| state.trusted.take().is_some());
+                .send_if_modified(|state| !state.relied_upon && state.trusted.take().is_some());
         }
         self.beats += 1;
         // IMPORTANT: both are noted before it is said. The database may hear it

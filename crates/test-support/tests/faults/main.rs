@@ -1,5 +1,6 @@
 //! Faults: what write-behind-svc has acknowledged is kept, and nothing older is read, whatever happens to
-//! the service, its servers and the network between them.
+//! the service, its servers and the network between them. (What write-through-svc acknowledges is held to
+//! its history, in `tests/histories`.)
 //!
 //! Each test lets a [`workload`] write and read, breaks something, mends it, and then holds the API, the
 //! cache and the database to the [`ledger`] of what was acknowledged. All is chosen from one number, which
@@ -32,6 +33,7 @@ mod full;
 mod late_reader;
 mod network;
 mod poison;
+mod read_only;
 mod redis;
 mod replicas;
 mod slow_database;
