@@ -301,11 +301,11 @@ async fn of_what_is_refused_nothing_takes_place(implementation: Implementation) 
     assert!(current(&*store, "bad").await.body.is_some());
 }
 
-/// More than one statement takes.
+/// More than one statement takes, of those that take place too.
 async fn many_are_judged_together(implementation: Implementation) {
     let database = implementation.new_database();
     let store = database.open().await;
-    let names: Vec<String> = (0..1_500).map(|number| format!("{number:04}")).collect();
+    let names: Vec<String> = (0..2_400).map(|number| format!("{number:04}")).collect();
     let held: Vec<Record> = names
         .iter()
         .step_by(2)
