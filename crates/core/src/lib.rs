@@ -7,6 +7,7 @@
 
 pub mod access;
 mod apply;
+mod attempts;
 pub mod backlog;
 mod barrier;
 mod breaker;

@@ -29,7 +29,6 @@ use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{AsyncConnectionConfig, RedisError};
 use deadpool_redis::{Connection, Manager, Pool, Runtime};
 use tokio::runtime::Handle;
-use tokio::time::Instant;
 
 use crate::error::{Error, Part, Result};
 use crate::membership::Epoch;
@@ -237,23 +236,16 @@ impl Redis {
         let shared = match local::held(self.number) {
             Some(shared) => shared,
             None => {
-                // One opens it, and the others on this thread wait for that.
-                let came = Instant::now();
+                let open = async {
+                    let place = self.place.clone();
+                    let shared = open(&self.pool, &self.keyspace, place, part).await?;
+                    local::hold(self.number, &shared);
+                    Ok(shared)
+                };
                 let opening = local::opening(self.number);
-                let mut failed = opening.lock().await;
-                match (local::held(self.number), &*failed) {
-                    (Some(shared), _) => shared,
-                    (None, Some((ended, error))) if *ended > came => return Err(error.clone()),
-                    (None, _) => {
-                        let place = self.place.clone();
-                        let opened = open(&self.pool, &self.keyspace, place, part).await;
-                        let shared = opened.inspect_err(|error| {
-                            *failed = Some((Instant::now(), error.clone()));
-                        })?;
-                        local::hold(self.number, &shared);
-                        shared
-                    }
-                }
+                opening
+                    .unless_done(|| local::held(self.number), open)
+                    .await?
             }
         };
         Ok(Link::new(part, shared))

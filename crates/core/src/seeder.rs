@@ -4,11 +4,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::Mutex;
-use tokio::time::Instant;
-
+use crate::attempts::Attempts;
 use crate::cache::Cache;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::journal::Journal;
 use crate::store::Store;
 
@@ -19,8 +17,7 @@ pub struct Seeder {
     journal: Option<Arc<dyn Journal>>,
     store: Arc<dyn Store>,
     generation: AtomicU64,
-    /// When the last attempt failed that did, and why.
-    seeding: Mutex<Option<(Instant, Error)>>,
+    seeding: Attempts,
 }
 
 impl Seeder {
@@ -35,7 +32,7 @@ impl Seeder {
             journal,
             store,
             generation: AtomicU64::new(0),
-            seeding: Mutex::default(),
+            seeding: Attempts::default(),
         }
     }
 
@@ -50,21 +47,13 @@ impl Seeder {
     /// # Errors
     /// When a part is unavailable.
     pub async fn seed(&self, found_at: u64) -> Result<()> {
-        let came = Instant::now();
-        let mut failed = self.seeding.lock().await;
-        if self.generation() != found_at {
-            return Ok(());
-        }
-        // Who waited for an attempt that failed does not wait for another.
-        if let Some((_, error)) = failed.as_ref().filter(|(ended, _)| *ended > came) {
-            return Err(error.clone());
-        }
-        if let Err(error) = self.raise().await {
-            *failed = Some((Instant::now(), error.clone()));
-            return Err(error);
-        }
-        self.generation.fetch_add(1, Ordering::AcqRel);
-        Ok(())
+        let done = || (self.generation() != found_at).then_some(());
+        let seed = async {
+            self.raise().await?;
+            self.generation.fetch_add(1, Ordering::AcqRel);
+            Ok(())
+        };
+        self.seeding.unless_done(done, seed).await
     }
 
     async fn raise(&self) -> Result<()> {

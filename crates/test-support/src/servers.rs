@@ -70,6 +70,18 @@ impl TestDatabase {
         with_database(&self.server_url, &self.name)
     }
 
+    /// The ids of the connections to this database whose transactions wait for a row. The server brings
+    /// its list of them up to date only for those who look when nobody has for a tenth of a second.
+    pub fn connections_that_wait(&self) -> Vec<String> {
+        let rows = self.query_rows(&format!(
+            "SELECT p.id FROM information_schema.innodb_trx t \
+             JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id \
+             WHERE p.db = '{}' AND t.trx_state = 'LOCK WAIT'",
+            self.name
+        ));
+        rows.into_iter().flatten().collect()
+    }
+
     /// The rows that a statement in this database returns, each column as text: `NULL` for null,
     /// `0x…` for bytes that are not UTF-8. Statements that return no rows are fine too.
     pub fn query_rows(&self, sql: &str) -> Vec<Vec<String>> {

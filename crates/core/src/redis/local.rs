@@ -6,20 +6,14 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
-use tokio::time::Instant;
-
-use crate::error::Error;
+use crate::attempts::Attempts;
 use crate::redis::Shared;
-
-/// When the last attempt to open one failed that did, and why.
-type Opening = Mutex<Option<(Instant, Error)>>;
 
 thread_local! {
     /// By the number of the [`crate::redis::Redis`] that they belong to.
     static CONNECTIONS: RefCell<HashMap<u64, Shared>> = RefCell::default();
-    /// Held while one is being opened.
-    static OPENING: RefCell<HashMap<u64, Arc<Opening>>> = RefCell::default();
+    /// Attempts to open one, by the same.
+    static OPENING: RefCell<HashMap<u64, Arc<Attempts>>> = RefCell::default();
 }
 
 /// This thread's connection, unless it was found to be of no use.
@@ -30,8 +24,8 @@ pub(super) fn held(number: u64) -> Option<Shared> {
     })
 }
 
-/// To be held while one is being opened.
-pub(super) fn opening(number: u64) -> Arc<Opening> {
+/// Attempts to open one: this thread makes one at a time.
+pub(super) fn opening(number: u64) -> Arc<Attempts> {
     OPENING.with_borrow_mut(|opening| opening.entry(number).or_default().clone())
 }
 

@@ -49,17 +49,11 @@ impl Holder<'_> {
 
     /// Waits until so many transactions of the database wait for a row.
     async fn is_waited_for_by(&self, count: usize) {
-        let sql = format!(
-            "SELECT p.id FROM information_schema.innodb_trx t \
-             JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id \
-             WHERE p.db = '{}' AND t.trx_state = 'LOCK WAIT'",
-            self.database.name()
-        );
         let deadline = Instant::now() + EVENTUALLY;
         loop {
             let _alone = LOOKING.lock().await;
             tokio::time::sleep(LOOK_AGAIN).await;
-            let waiting = self.database.query_rows(&sql).len();
+            let waiting = self.database.connections_that_wait().len();
             if waiting == count {
                 return;
             }

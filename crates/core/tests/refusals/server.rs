@@ -60,18 +60,12 @@ impl Locked {
 
     /// The id of the connection that waits for the holder.
     pub(crate) async fn waiting(&self) -> String {
-        let sql = format!(
-            "SELECT p.id FROM information_schema.innodb_trx t \
-             JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id \
-             WHERE p.db = '{}' AND t.trx_state = 'LOCK WAIT'",
-            self.database.name()
-        );
         let deadline = Instant::now() + EVENTUALLY;
         loop {
             let _alone = LOOKING.lock().await;
             tokio::time::sleep(LOOK_AGAIN).await;
-            if let Some(row) = self.database.query_rows(&sql).into_iter().next() {
-                return row[0].clone();
+            if let Some(id) = self.database.connections_that_wait().into_iter().next() {
+                return id;
             }
             assert!(Instant::now() < deadline, "nothing waits for the lock");
         }
