@@ -1,0 +1,55 @@
+# write-behind-svc: one static binary on an empty image. From the repository's root:
+#
+#   docker build -f docker/write-behind-svc.Dockerfile -t write-behind-svc .
+#   docker run -p 127.0.0.1:8081:8081 -v write-behind-svc-data:/data write-behind-svc
+
+ARG RUST_VERSION=1.95
+FROM rust:${RUST_VERSION}-slim-trixie AS dependencies
+WORKDIR /build
+# Static, with the C library too. A target that is named keeps this from what runs during the build.
+ENV RUSTFLAGS="-C target-feature=+crt-static"
+RUN rustc -vV | sed -n 's/^host: //p' >/target-triple
+# Up to the end of this stage both services' files are the same, and so are their cached layers.
+COPY Cargo.toml Cargo.lock ./
+COPY crates/bench/Cargo.toml crates/bench/
+COPY crates/core/Cargo.toml crates/core/
+COPY crates/http/Cargo.toml crates/http/
+COPY crates/test-support/Cargo.toml crates/test-support/
+COPY crates/write-behind-svc/Cargo.toml crates/write-behind-svc/
+COPY crates/write-through-svc/Cargo.toml crates/write-through-svc/
+COPY docker/stub-crates.sh docker/
+RUN docker/stub-crates.sh \
+ && cargo build --release --locked --target "$(cat /target-triple)" -p write-behind-svc -p write-through-svc
+
+FROM dependencies AS build
+ARG REVISION=
+ENV BUILD_REVISION=${REVISION}
+COPY migrations migrations
+COPY crates crates
+# Cargo goes by times: these sources may be older than what was built of the stubs.
+RUN find crates -name '*.rs' -exec touch {} + \
+ && cargo build --release --locked --target "$(cat /target-triple)" -p write-behind-svc \
+ && mkdir -p /data /image/etc/ssl/certs \
+ && cp "target/$(cat /target-triple)/release/write-behind-svc" /image/ \
+ && cp /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/
+
+FROM scratch
+# The one of Cargo.toml.
+ARG VERSION=0.1.0
+ARG REVISION=
+LABEL org.opencontainers.image.title="write-behind-svc" \
+      org.opencontainers.image.description="A write is answered when the cache holds it and a durable journal has it; a drainer takes it to the database." \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.licenses="MIT OR Apache-2.0"
+COPY --from=build /image/ /
+COPY --from=build --chown=65532:65532 /data /data
+# The embedded parts, if they are used, keep their files in data/ below the working folder.
+WORKDIR /
+VOLUME /data
+ENV LISTEN=0.0.0.0:8081
+EXPOSE 8081
+USER 65532:65532
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=5s --timeout=5s --start-period=60s CMD ["/write-behind-svc", "healthcheck"]
+ENTRYPOINT ["/write-behind-svc"]

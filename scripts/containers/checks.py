@@ -1,0 +1,325 @@
+"""What must be true of the images and of the composed stack, checked from outside.
+
+Run by scripts/test-containers, which has the images' base images at hand.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+from load import Load
+from stack import (
+    BUILD_SECONDS_MAX,
+    PROMETHEUS_PORT,
+    SERVICES,
+    WRITE_BEHIND,
+    WRITE_THROUGH,
+    Service,
+    call,
+    compose,
+    container,
+    docker,
+    eventually,
+    inspect,
+    mysql,
+    redis,
+    run,
+    wait_until_ready,
+)
+
+IMAGE_BYTES_MAX = 30_000_000
+USER = "65532"
+BOTH = ["write-through", "write-behind"]
+JOHN = {"name": "John Doe", "age": 30, "occupation": "Engineer"}
+PROBLEM = "application/problem+json"
+
+checks = []
+
+
+def check(function):
+    """Adds a check; they run in this order."""
+    checks.append(function)
+    return function
+
+
+def equal(found, expected, what):
+    """Fails, showing both."""
+    assert found == expected, f"{what}: {found!r}, not {expected!r}"
+
+
+@check
+def one_command_brings_everything_up():
+    """docker compose up -d --build, which builds both images by their Dockerfiles."""
+    compose("up", "-d", "--build", seconds_max=BUILD_SECONDS_MAX)
+    for service in SERVICES:
+        wait_until_ready(service)
+    running = sorted(compose("ps", "--services", "--status", "running").split())
+    equal(running, ["mysql", "redis", "write-behind", "write-through"], "what runs")
+
+
+@check
+def the_servers_are_the_versions_that_compose_names():
+    """MySQL 9 and Redis 8, with the durability that redis.conf asks for."""
+    assert mysql("SELECT VERSION()")[0][0].startswith("9."), mysql("SELECT VERSION()")
+    version = next(line for line in redis("INFO", "server").splitlines() if line.startswith("redis_version:"))
+    assert version.startswith("redis_version:8."), version
+    for name, value in [("appendonly", "yes"), ("appendfsync", "always"), ("maxmemory-policy", "noeviction")]:
+        equal(redis("CONFIG", "GET", name).split(), [name, value], "Redis")
+    for service in SERVICES:
+        status, _, body = call(service, "GET", "/readyz")
+        equal(status, 200, body)
+        print(f"  {service.name}: {body}")
+
+
+@check
+def the_images_are_small_and_labelled():
+    """Size, labels and the version of the binary."""
+    for service in SERVICES:
+        image = inspect(container(service.name), ".Config.Image")
+        size = inspect(image, ".Size")
+        print(f"  {image}: {size / 1e6:.1f} MB")
+        assert size <= IMAGE_BYTES_MAX, f"{image} has {size} bytes"
+        labels = inspect(image, ".Config.Labels")
+        said = docker("run", "--rm", image, "--version")
+        version = labels["org.opencontainers.image.version"]
+        revision = labels["org.opencontainers.image.revision"]
+        assert version and revision, labels
+        equal(said, f"{service.image} {version} ({revision})", "--version and labels")
+        equal(labels["org.opencontainers.image.title"], service.image, "title")
+
+
+@check
+def they_run_as_nobody_on_a_root_that_cannot_be_written():
+    """User, capabilities, read-only root; and nothing was written to it."""
+    for service in SERVICES:
+        name = container(service.name)
+        equal(docker("top", name, "-eo", "uid,comm").splitlines()[1].split()[0], USER, "uid of the process")
+        equal(inspect(name, ".HostConfig.ReadonlyRootfs"), True, "read-only root")
+        equal(inspect(name, ".HostConfig.CapDrop"), ["ALL"], "dropped capabilities")
+        equal(docker("diff", name), "", "written to the root")
+        for bindings in inspect(name, ".NetworkSettings.Ports").values():
+            assert {binding["HostIp"] for binding in bindings} == {"127.0.0.1"}, bindings
+
+
+@check
+def the_classic_calls_answer():
+    """Writes, reads and deletes of each service, rightly and wrongly, and what MySQL has of them."""
+    for service in SERVICES:
+        user = JOHN | {"name": f"{service.name} é 😀"}
+        path = f"/users/{service.name}%20%C3%A9%20%F0%9F%98%80"
+        status, headers, body = call(service, "POST", service.write_path, user)
+        equal((status, json.loads(body)), (200, {"message": "Data write successful!"}), "write")
+        equal(headers["Durability"], "persisted" if service is WRITE_THROUGH else "journaled", "Durability")
+        status, _, body = call(service, "POST", service.read_path, {"name": user["name"]})
+        equal((status, json.loads(body)), (200, user), "read")
+        for other in SERVICES:
+            status, headers, body = call(other, "GET", path)
+            equal((status, json.loads(body)), (200, user), f"read by {other.name}")
+            assert headers["Cache-Status"], headers
+        call(WRITE_BEHIND, "POST", "/flush?timeout_s=30")
+        found = mysql(f"SELECT age, occupation FROM users WHERE name = '{user['name']}' AND deleted_at IS NULL")
+        equal(found, [["30", "Engineer"]], "row")
+        equal(call(service, "DELETE", path)[0], 204, "delete")
+        equal(call(service, "GET", path)[0], 404, "read of what was deleted")
+        equal(call(service, "DELETE", path)[0], 404, "second delete")
+        for method, wrong_path, body, expected in [
+            ("POST", service.write_path, "{", 400),
+            ("POST", service.write_path, user | {"age": 151}, 422),
+            ("GET", service.write_path, None, 405),
+            ("GET", "/nothing", None, 404),
+        ]:
+            status, headers, _ = call(service, method, wrong_path, body)
+            equal((status, headers["Content-Type"]), (expected, PROBLEM), f"{method} {wrong_path}")
+
+
+def nothing_is_lost(*loads):
+    """Everything acknowledged is in MySQL after a flush, and both services give it to readers."""
+    eventually("a flush", lambda: call(WRITE_BEHIND, "POST", "/flush?timeout_s=10")[0] == 200)
+    for load in loads:
+        assert load.acknowledged, f"{load.label}: nothing was acknowledged"
+        equal(load.lost_in_database(), {}, f"{load.label}: lost in the database (acknowledged, found, tried)")
+        for service in SERVICES:
+            equal(load.lost_to_readers(service), {}, f"{load.label}: lost to readers of {service.name}")
+        print(f"  {load.label}: {load.answers} acknowledged, {load.failures} refused, 0 lost")
+
+
+def disturb(what, disturbance):
+    """Does it to the stack while both services are written to."""
+    loads = [Load(service, f"{what}-{service.name}") for service in SERVICES]
+    with loads[0], loads[1]:
+        for load in loads:
+            load.wait_for(200)
+        disturbance()
+        for service in SERVICES:
+            wait_until_ready(service)
+        for load in loads:
+            load.wait_for(200)
+    nothing_is_lost(*loads)
+
+
+@check
+def a_restart_of_any_container_under_load_loses_nothing():
+    """docker restart, which is SIGTERM and a new start."""
+    for name in ["write-through", "write-behind", "redis", "mysql"]:
+        disturb(f"restart-{name}", lambda: docker("restart", container(name)))
+
+
+@check
+def a_kill_of_any_container_under_load_loses_nothing():
+    """SIGKILL and a new start."""
+
+    def kill(name):
+        docker("kill", "--signal", "KILL", container(name))
+        docker("start", container(name))
+
+    for name in ["write-through", "write-behind", "redis", "mysql"]:
+        disturb(f"kill-{name}", lambda: kill(name))
+
+
+@check
+def a_stop_drains():
+    """What waited for the database when the stop began is there when it has ended."""
+    name = container(WRITE_BEHIND.name)
+    docker("pause", container("mysql"))
+    try:
+        with Load(WRITE_BEHIND, "stop") as load:
+            load.wait_for(2000)
+    finally:
+        # The stop begins while the database does not answer.
+        stop = subprocess.Popen(["docker", "stop", "--time", "40", name], stdout=subprocess.DEVNULL)
+        log = lambda: docker("logs", "--tail", "5", name)
+        time.sleep(1)
+        docker("unpause", container("mysql"))
+    equal(stop.wait(60), 0, "docker stop")
+    equal(inspect(name, ".State.ExitCode"), 0, f"exit code; {log()}")
+    equal(load.lost_in_database(), {}, "not drained (acknowledged, found, tried)")
+    print(f"  {load.answers} acknowledged while the database did not answer, all drained")
+    docker("start", name)
+    wait_until_ready(WRITE_BEHIND)
+    nothing_is_lost(load)
+
+
+@check
+def down_and_up_lose_nothing():
+    """docker compose down while a journal waits for a database that is away, and up again."""
+    docker("stop", container("mysql"))
+    with Load(WRITE_BEHIND, "down") as load:
+        load.wait_for(2000)
+        compose("down")
+    equal(compose("ps", "--all", "--quiet"), "", "containers after down")
+    compose("up", "-d")
+    for service in SERVICES:
+        wait_until_ready(service)
+    nothing_is_lost(load)
+
+
+@check
+def each_service_runs_alone():
+    """The profiles."""
+    for service in SERVICES:
+        compose("down")
+        compose("up", "-d", profiles=[service.name])
+        wait_until_ready(service)
+        running = sorted(compose("ps", "--services", "--status", "running", profiles=BOTH).split())
+        equal(running, sorted(["mysql", "redis", service.name]), "what runs")
+        equal(call(service, "POST", service.write_path, JOHN)[0], 200, "write")
+        compose("down", profiles=BOTH)
+
+
+@check
+def prometheus_sees_both_services():
+    """Every query of the dashboard and every alert has its figures. Grafana itself is not started here."""
+    compose("up", "-d", "write-through", "write-behind", "prometheus", profiles=["monitoring"])
+    for service in SERVICES:
+        wait_until_ready(service)
+    # Rates want two samples of everything, at 5 s each.
+    with Load(WRITE_THROUGH, "seen-wt"), Load(WRITE_BEHIND, "seen-wb"):
+        until = time.monotonic() + 25
+        while time.monotonic() < until:
+            for service in SERVICES:
+                call(service, "GET", "/users/seen-wt-0-1")
+                call(service, "GET", "/users/nobody")
+                call(service, "DELETE", "/users/nobody")
+                call(service, "POST", service.write_path, {})
+            time.sleep(0.2)
+    print(run("scripts/check-monitoring", "--prometheus", f"http://127.0.0.1:{PROMETHEUS_PORT}").stdout.strip())
+    compose("down", profiles=["monitoring"])
+
+
+@check
+def an_image_alone_keeps_its_data_in_a_volume():
+    """docker run as README shows it: embedded parts, read-only root, data in a named volume."""
+    for service in SERVICES:
+        alone = Service(service.name, service.port_variable, service.read_path)
+        volume = docker("volume", "create")
+        name = ""
+        try:
+            for attempt in ["first", "second"]:
+                name = docker(
+                    "run", "-d", "--read-only", "--cap-drop", "ALL", "-v", f"{volume}:/data",
+                    "-p", f"127.0.0.1:{alone.port}:{inspect_port(service)}", image_of(service),
+                )
+                eventually("it is ready", lambda: call(alone, "GET", "/readyz")[0] == 200)
+                if attempt == "first":
+                    equal(call(alone, "POST", service.write_path, JOHN)[0], 200, "write")
+                status, _, body = call(alone, "GET", "/users/John%20Doe")
+                equal((status, json.loads(body)), (200, JOHN), f"{attempt} start")
+                docker("stop", "--time", "40", name)
+                equal(inspect(name, ".State.ExitCode"), 0, "exit code")
+                docker("rm", "--force", name)
+        finally:
+            run("docker", "rm", "--force", name, check=False)
+            docker("volume", "rm", "--force", volume)
+
+
+@check
+def a_container_with_wrong_settings_says_so_and_ends():
+    """Exit code 64 and the name of the setting, from the environment and from a mounted file."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        with open(f"{folder}/settings.toml", "w", encoding="utf-8") as file:
+            file.write('cache_url = "redis://secret@"\nnonsense = 1\n')
+        for options, arguments, expected in [
+            (["-e", "DATABASE_URL=postgres://u:secret@h/d"], [], "DATABASE_URL"),
+            (["-e", "DATABASE_URL_FILE=/run/secrets/none"], [], "DATABASE_URL_FILE"),
+            (["-v", f"{folder}:/etc/write-cache:ro"], ["--config", "/etc/write-cache/settings.toml"], "nonsense"),
+        ]:
+            done = run("docker", "run", "--rm", *options, image_of(WRITE_BEHIND), *arguments, check=False)
+            equal(done.returncode, 64, f"{options} {done.stderr}")
+            assert expected in done.stderr and "secret@" not in done.stderr, done.stderr
+
+
+def image_of(service):
+    """As compose.yaml builds it."""
+    return f"{service.image}:{os.environ['IMAGE_TAG']}"
+
+
+def inspect_port(service):
+    """The port that the image exposes."""
+    (port,) = inspect(image_of(service), ".Config.ExposedPorts")
+    return port.split("/")[0]
+
+
+def main():
+    """Runs the checks, or those that the arguments name, and says how many held."""
+    chosen = [function for function in checks if not sys.argv[1:] or function.__name__ in sys.argv[1:]]
+    failed = 0
+    for function in chosen:
+        began = time.monotonic()
+        print(f"container check {function.__name__}", flush=True)
+        try:
+            function()
+        except Exception as error:  # pylint: disable=broad-except
+            failed += 1
+            print(f"  FAILED: {type(error).__name__}: {error}")
+            print(compose("logs", "--tail", "20", profiles=["monitoring"], check=False))
+        print(f"  {time.monotonic() - began:.1f} s", flush=True)
+    print(f"containers: {len(chosen) - failed} passed, {failed} failed")
+    return 1 if failed or not chosen else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

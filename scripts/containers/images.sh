@@ -1,0 +1,95 @@
+# The images that the Dockerfiles and compose.yaml name: pulled, or where no registry can be reached made
+# from Debian's packages under the same names, with the parts of their interfaces that are used here.
+#
+#   . scripts/debian.sh; . scripts/containers/images.sh
+#   get_images DIR       DIR is for what is being made
+#   remove_made_images   those that were made are not what their names say to anybody else
+
+pull_seconds_max=120
+made_images=()
+
+can_be_had() {
+  docker image inspect "$1" >/dev/null 2>&1 || timeout "$pull_seconds_max" docker pull --quiet "$1" >/dev/null 2>&1
+}
+
+get_images() {
+  local folder=$1 compiler server
+  # As the files name them, so that these stay the only place.
+  compiler=rust:$(sed -n 's/^ARG RUST_VERSION=//p' docker/write-behind-svc.Dockerfile)-slim-trixie
+  get_image "$compiler" make_compiler "$folder"
+  while read -r server; do
+    get_image "$server" make_server "$folder"
+  done < <(sed -n 's/^ *image: \(redis\|mysql\|prom\/prometheus\):\(.*\)$/\1:\2/p' docker/compose.yaml)
+}
+
+get_image() {
+  local name=$1 make=$2 folder=$3
+  if can_be_had "$name"; then
+    echo "$name: as it is"
+    return
+  fi
+  "$make" "$name" "$folder"
+  made_images+=("$name")
+  echo "$name: made from Debian's packages"
+}
+
+remove_made_images() {
+  local name
+  for name in ${made_images[@]+"${made_images[@]}"}; do docker image rm --force "$name" >/dev/null || true; done
+  made_images=()
+}
+
+# import TREE NAME: once.
+import() {
+  if docker image inspect "$2" >/dev/null 2>&1; then return; fi
+  tar -C "$1" --exclude=./proc/* --exclude=./sys/* --exclude=./dev/* --exclude=./var/cache/apt \
+    --exclude=./var/lib/apt/lists --exclude=./usr/share/doc -c . | docker import - "$2" >/dev/null
+  made_images+=("$2")
+}
+
+# With the toolchain of this machine, and its certificate authorities, since it reaches the registry of
+# crates by them.
+make_compiler() {
+  local name=$1 context=$2/compiler
+  import "$(compiler_tree)" write-cache-test/compiler
+  mkdir -p "$context"
+  cat >"$context/Dockerfile" <<-'DOCKERFILE'
+	FROM write-cache-test/compiler
+	COPY toolchain /usr/local
+	COPY ca-certificates.crt /etc/ssl/certs/
+	ENV CARGO_HOME=/usr/local/cargo
+	DOCKERFILE
+  tar -c --exclude=./share -C "$context" Dockerfile -C /etc/ssl/certs --dereference ca-certificates.crt \
+    -C "$(rustc --print sysroot)" --transform 's,^\.,toolchain,' . |
+    docker build --quiet --tag "$name" - >/dev/null
+}
+
+make_server() {
+  local name=$1 context=$2/${1%%:*}
+  import "$(servers_tree)" write-cache-test/servers
+  mkdir -p "$context"
+  cp scripts/containers/mysql-entrypoint.sh "$context/"
+  case $name in
+    redis:*) printf '%s\n' 'WORKDIR /data' 'CMD ["redis-server"]' ;;
+    mysql:*)
+      printf '%s\n' 'RUN rm -rf /var/lib/mysql/* /etc/mysql/conf.d/* && mkdir -p /var/run/mysqld' \
+        'COPY mysql-entrypoint.sh /' 'ENTRYPOINT ["/mysql-entrypoint.sh"]' 'CMD ["mysqld"]'
+      ;;
+    prom/prometheus:*)
+      printf '%s\n' 'RUN mkdir -p /prometheus && chown nobody /prometheus' 'USER nobody' \
+        'ENTRYPOINT ["/usr/bin/prometheus"]' \
+        'CMD ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]'
+      ;;
+    *) fail "nothing says how to make $name" ;;
+  esac | { echo 'FROM write-cache-test/servers' && cat; } >"$context/Dockerfile"
+  docker build --quiet --tag "$name" "$context" >/dev/null
+}
+
+# One tree for all servers, the same that the tests of those versions run on.
+servers_tree() {
+  debian_tree sid mysql-server redis-server prometheus docker-compose docker-buildx
+}
+
+compiler_tree() {
+  debian_tree trixie ca-certificates gcc libc6-dev
+}
