@@ -39,12 +39,16 @@ impl fmt::Display for Part {
 pub enum Error {
     /// The part cannot be reached, or did not answer in time. The operation
     /// may or may not have taken place; repeating it is safe.
-    #[error("the {part} is unavailable: {reason}")]
+    #[error("{}", unavailable_in_words(*.part, .reason, *.lasting))]
     Unavailable {
         /// Which part.
         part: Part,
-        /// What its driver said.
+        /// What its driver said; a whole sentence if it is lasting.
         reason: Arc<str>,
+        /// Whether somebody has to mend it, such as a certificate that is not trusted:
+        /// a service does not wait for that at its start. In one that runs it is as
+        /// any other loss of the part.
+        lasting: bool,
     },
     /// The part's version clock does not know the newest version in the
     /// database yet. The engine raises it and repeats the operation.
@@ -109,12 +113,29 @@ pub enum Error {
     Panicked,
 }
 
+fn unavailable_in_words(part: Part, reason: &str, lasting: bool) -> String {
+    match lasting {
+        true => reason.to_owned(),
+        false => format!("the {part} is unavailable: {reason}"),
+    }
+}
+
 impl Error {
     /// [`Error::Unavailable`] with what the driver said.
     pub fn unavailable(part: Part, reason: impl fmt::Display) -> Error {
         Error::Unavailable {
             part,
             reason: reason.to_string().into(),
+            lasting: false,
+        }
+    }
+
+    /// [`Error::Unavailable`] that is lasting, with a sentence that names the server.
+    pub fn distrusted(part: Part, sentence: impl fmt::Display) -> Error {
+        Error::Unavailable {
+            part,
+            reason: sentence.to_string().into(),
+            lasting: true,
         }
     }
 

@@ -16,11 +16,12 @@ use crate::lease::redis::RedisLeases;
 use crate::lease::{Leases, Sole};
 use crate::membership::Membership;
 use crate::redis::Redis;
-use crate::settings::{CacheAway, CacheUrl, DatabaseUrl, JournalUrl, Service, Settings};
+use crate::settings::{Address, CacheAway, CacheUrl, DatabaseUrl, JournalUrl, Service, Settings};
 use crate::startup;
 use crate::store::Store;
 use crate::store::mysql::MysqlStore;
 use crate::store::sqlite::SqliteStore;
+use crate::tls;
 
 /// How long a name of whose write nobody knows the outcome is read from the
 /// database. Far longer than a statement waits for its locks there: one that is
@@ -57,7 +58,8 @@ impl Parts {
     ///
     /// # Errors
     /// When one of them is still away at the end of `settings.startup_deadline`;
-    /// but a service that can do without Redis starts without.
+    /// but a service that can do without Redis starts without. At once when there is
+    /// no secure connection to one of them.
     pub async fn open(settings: &Settings) -> Result<Parts> {
         let (store, membership) = open_database(settings).await?;
         let lifetimes = Lifetimes {
@@ -74,13 +76,19 @@ impl Parts {
             CacheUrl::Redis(url) => {
                 let may_bypass = may_bypass(settings);
                 let timeout = settings.redis_timeout;
-                let redis = Redis::unconnected(url.clone(), timeout, store.identity())?;
+                let address = Address {
+                    url: url.clone(),
+                    tls: settings.cache_tls.clone(),
+                };
+                let redis = Redis::unconnected(address, timeout, store.identity())?;
                 let patience = match may_bypass {
                     true => REDIS_START_PATIENCE.min(settings.startup_deadline),
                     false => settings.startup_deadline,
                 };
                 match startup::within(patience, async || redis.answers().await).await {
-                    Err(Error::Unavailable { .. }) if may_bypass => {}
+                    // IMPORTANT: not one that is lasting. Where one process goes past Redis
+                    // all do, so one with a wrong certificate would cost all of them the cache.
+                    Err(Error::Unavailable { lasting: false, .. }) if may_bypass => {}
                     answer => answer?,
                 }
                 let reads = match may_bypass {
@@ -203,7 +211,9 @@ pub async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>> {
     open_database(settings).await.map(|(store, _)| store)
 }
 
+/// Always the first part to be opened.
 async fn open_database(settings: &Settings) -> Result<(Arc<dyn Store>, Arc<dyn Membership>)> {
+    tls::install_provider();
     match &settings.database {
         DatabaseUrl::Sqlite(path) => {
             let store = Arc::new(SqliteStore::open(path).await?);
@@ -211,8 +221,12 @@ async fn open_database(settings: &Settings) -> Result<(Arc<dyn Store>, Arc<dyn M
         }
         DatabaseUrl::Mysql(url) => {
             let open = async || {
+                let address = Address {
+                    url: url.clone(),
+                    tls: settings.database_tls.clone(),
+                };
                 MysqlStore::open(
-                    url.clone(),
+                    address,
                     settings.database_pool_max,
                     settings.database_timeout,
                 )

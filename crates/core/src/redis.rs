@@ -4,6 +4,7 @@
 
 mod clock;
 pub(crate) mod dead_letter;
+mod endpoint;
 mod entry;
 mod keyspace;
 mod link;
@@ -26,13 +27,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use deadpool_redis::redis::aio::MultiplexedConnection;
-use deadpool_redis::redis::{AsyncConnectionConfig, RedisError};
-use deadpool_redis::{Connection, Manager, Pool, Runtime};
+use deadpool_redis::redis::{AsyncConnectionConfig, Client, RedisError, RedisResult};
+use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime};
 use tokio::runtime::Handle;
 
 use crate::error::{Error, Part, Result};
 use crate::membership::Epoch;
-use crate::settings::Secret;
+use crate::settings::Address;
+
+use endpoint::Endpoint;
 
 /// Connections that may be opened while a broken one is being replaced.
 const CONNECTIONS_MAX: usize = 4;
@@ -53,7 +56,7 @@ pub struct Redis {
     shared: RwLock<Option<Shared>>,
     runtime: Handle,
     pub(crate) keyspace: Keyspace,
-    url: Secret,
+    endpoint: Endpoint,
     // Tells the links of one process apart.
     number: u64,
     place: Arc<Place>,
@@ -109,7 +112,7 @@ impl Shared {
 
 impl Debug for Redis {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Redis({})", self.url)
+        write!(formatter, "Redis({})", self.endpoint.url())
     }
 }
 
@@ -119,8 +122,12 @@ impl Redis {
     ///
     /// # Errors
     /// When the server cannot be reached.
-    pub async fn connect(url: Secret, timeout: Duration, identity: &str) -> Result<Arc<Redis>> {
-        let redis = Redis::unconnected(url, timeout, identity)?;
+    pub async fn connect(
+        address: impl Into<Address>,
+        timeout: Duration,
+        identity: &str,
+    ) -> Result<Arc<Redis>> {
+        let redis = Redis::unconnected(address, timeout, identity)?;
         redis.answers().await?;
         Ok(redis)
     }
@@ -137,8 +144,13 @@ impl Redis {
     ///
     /// # Errors
     /// When the driver does not take the URL.
-    pub fn unconnected(url: Secret, timeout: Duration, identity: &str) -> Result<Arc<Redis>> {
-        Redis::with(url, timeout, Keyspace::new(identity), Arc::default())
+    pub fn unconnected(
+        address: impl Into<Address>,
+        timeout: Duration,
+        identity: &str,
+    ) -> Result<Arc<Redis>> {
+        let endpoint = Endpoint::new(address.into())?;
+        Redis::with(endpoint, timeout, Keyspace::new(identity), Arc::default())
     }
 
     /// Another link to the same server for the same data, over connections of
@@ -149,7 +161,7 @@ impl Redis {
     /// When the driver does not take the URL.
     pub fn again(&self, timeout: Duration) -> Result<Arc<Redis>> {
         let (keyspace, place) = (self.keyspace.clone(), self.place.clone());
-        Redis::with(self.url.clone(), timeout, keyspace, place)
+        Redis::with(self.endpoint.clone(), timeout, keyspace, place)
     }
 
     /// Uses the names of this epoch from now on, in all links to this server, and
@@ -172,7 +184,7 @@ impl Redis {
     }
 
     fn with(
-        url: Secret,
+        endpoint: Endpoint,
         timeout: Duration,
         keyspace: Keyspace,
         place: Arc<Place>,
@@ -180,13 +192,8 @@ impl Redis {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(timeout))
             .set_response_timeout(Some(timeout));
-        let manager = Manager::new_with_config(url.expose(), config).map_err(|error| {
-            let reason = error.detail().unwrap_or("is not one that the driver takes");
-            Error::BadSetting {
-                key: "CACHE_URL",
-                reason: reason.into(),
-            }
-        })?;
+        let manager = Manager::new_with_config(endpoint.info(), config)
+            .map_err(|error| unavailable(Part::Cache, &error))?;
         let pool = Pool::builder(manager)
             .max_size(CONNECTIONS_MAX)
             .runtime(Runtime::Tokio1)
@@ -200,7 +207,7 @@ impl Redis {
             shared: RwLock::default(),
             runtime: Handle::current(),
             keyspace,
-            url,
+            endpoint,
             number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
             place,
         }))
@@ -208,12 +215,15 @@ impl Redis {
 
     /// Where the server is, without credentials.
     pub(crate) fn at(&self) -> String {
-        self.url.to_string()
+        self.endpoint.url().to_string()
     }
 
-    /// Where the server is, with credentials.
-    pub(crate) fn url(&self) -> &Secret {
-        &self.url
+    /// What opens a connection that is not a link.
+    ///
+    /// # Errors
+    /// When the driver does not take the URL.
+    pub(crate) fn client(&self) -> RedisResult<Client> {
+        Client::open(self.endpoint.info())
     }
 
     /// The connection that `part` may use now.
@@ -238,7 +248,8 @@ impl Redis {
             None => {
                 let open = async {
                     let place = self.place.clone();
-                    let shared = open(&self.pool, &self.keyspace, place, part).await?;
+                    let (pool, keyspace) = (&self.pool, &self.keyspace);
+                    let shared = open(&self.endpoint, pool, keyspace, place, part).await?;
                     local::hold(self.number, &shared);
                     Ok(shared)
                 };
@@ -284,10 +295,10 @@ impl Redis {
         // A connection's driver runs where it is opened, so that is the main
         // runtime and not that of whichever HTTP worker asked.
         let (pool, keyspace) = (self.pool.clone(), self.keyspace.clone());
-        let place = self.place.clone();
+        let (endpoint, place) = (self.endpoint.clone(), self.place.clone());
         let opened = self
             .runtime
-            .spawn(async move { open(&pool, &keyspace, place, part).await })
+            .spawn(async move { open(&endpoint, &pool, &keyspace, place, part).await })
             .await;
         let shared = opened.map_err(|_| Error::Panicked)??;
         *self.shared.write().unwrap_or_else(PoisonError::into_inner) = Some(shared.clone());
@@ -295,19 +306,32 @@ impl Redis {
     }
 }
 
-async fn open(pool: &Pool, keyspace: &Keyspace, place: Arc<Place>, part: Part) -> Result<Shared> {
+async fn open(
+    endpoint: &Endpoint,
+    pool: &Pool,
+    keyspace: &Keyspace,
+    place: Arc<Place>,
+    part: Part,
+) -> Result<Shared> {
     let moved_before = place.moved.load(Ordering::Acquire);
     let used = place
         .used
         .read()
         .unwrap_or_else(PoisonError::into_inner)
         .clone();
-    let opened = pool.get().await;
-    let opened = opened.map_err(|error| Error::unavailable(part, error))?;
+    let opened = pool.get().await.map_err(|error| {
+        match &error {
+            PoolError::Backend(cause) => endpoint.not_opened(part, cause),
+            _ => None,
+        }
+        .unwrap_or_else(|| Error::unavailable(part, error))
+    })?;
     let mut connection = Connection::take(opened);
-    let run = server::run(&mut connection)
-        .await
-        .map_err(|error| unavailable(part, &error))?;
+    // That it wants a client certificate a server may only say after the handshake.
+    let run = server::run(&mut connection).await.map_err(|error| {
+        let distrusted = endpoint.not_opened(part, &error);
+        distrusted.unwrap_or_else(|| unavailable(part, &error))
+    })?;
     if used.run.is_some_and(|used| used != run) {
         return Err(Error::unavailable(part, "redis: it was started anew"));
     }

@@ -4,10 +4,13 @@
 //! of the key. `settings/table.rs` is the one list of what there is; `--help` prints it.
 
 mod check;
+mod secret_file;
+mod sources;
 mod table;
+mod tls;
 mod urls;
 
-pub use urls::{CacheUrl, DatabaseUrl, JournalUrl, Secret};
+pub use urls::{Address, CacheUrl, DatabaseUrl, JournalUrl, Secret};
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -18,6 +21,9 @@ use serde::Deserialize;
 
 use check::{check_type, has_level};
 use table::{TABLE, help};
+
+use crate::revision;
+use crate::tls::Tls;
 
 /// The exit code for bad settings: `EX_USAGE` of sysexits(3).
 pub const EXIT_BAD_SETTINGS: u8 = 64;
@@ -97,8 +103,12 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The database.
     pub database: DatabaseUrl,
+    /// Whom to trust there and who to be, besides what the URL says.
+    pub database_tls: Tls,
     /// The cache.
     pub cache: CacheUrl,
+    /// Whom to trust there and who to be, where the URL says `rediss`.
+    pub cache_tls: Tls,
     /// The journal (write-behind).
     pub journal: JournalUrl,
     /// What an entry of the file journal survives.
@@ -164,13 +174,20 @@ pub enum Command {
     Serve(Box<Settings>),
     /// Bring the database up to date and exit.
     Migrate(Box<Settings>),
+    /// Ask the service that listens as the settings say how it is, and exit.
+    Healthcheck {
+        /// What `LISTEN` says.
+        listen: SocketAddr,
+        /// Whether to ask if it can serve, rather than if it lives.
+        ready: bool,
+    },
     /// Print this and exit with this code.
     Print(String, u8),
 }
 
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// A TOML file with settings, under the environment's.
+    /// A TOML file with settings, under the environment's [env: CONFIG_FILE].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -181,6 +198,13 @@ struct Arguments {
 enum Action {
     /// Bring the database and its tables up to date, then exit.
     Migrate,
+    /// Ask the service that runs here whether it lives: exit code 0 if so, else 1. Needs
+    /// no setting but LISTEN.
+    Healthcheck {
+        /// Ask whether it can serve: /readyz rather than /healthz.
+        #[arg(long)]
+        ready: bool,
+    },
 }
 
 /// Values as they come from file and environment.
@@ -188,7 +212,13 @@ enum Action {
 struct Raw {
     listen: SocketAddr,
     database_url: String,
+    database_ca_file: String,
+    database_cert_file: String,
+    database_key_file: String,
     cache_url: String,
+    cache_ca_file: String,
+    cache_cert_file: String,
+    cache_key_file: String,
     #[serde(default)]
     journal_url: String,
     #[serde(default = "fsync")]
@@ -301,7 +331,7 @@ pub fn read(
 ) -> Result<Command, BadSetting> {
     let parser = Arguments::command()
         .name(service.binary())
-        .version(version)
+        .version(revision::in_words(version, revision::revision()))
         .about(about)
         .after_help(help(service));
     let arguments = match parser
@@ -318,10 +348,19 @@ pub fn read(
             return Ok(Command::Print(error.render().to_string(), code));
         }
     };
-    let settings = Box::new(load(service, arguments.config.as_deref(), environment)?);
+    let from_environment = || environment("CONFIG_FILE").filter(|path| !path.is_empty());
+    let file = arguments
+        .config
+        .or_else(|| from_environment().map(PathBuf::from));
+    let file = file.as_deref();
+    let settings = || load(service, file, &environment).map(Box::new);
     Ok(match arguments.action {
-        None => Command::Serve(settings),
-        Some(Action::Migrate) => Command::Migrate(settings),
+        None => Command::Serve(settings()?),
+        Some(Action::Migrate) => Command::Migrate(settings()?),
+        Some(Action::Healthcheck { ready }) => Command::Healthcheck {
+            listen: sources::listen(service, file, &environment)?,
+            ready,
+        },
     })
 }
 
@@ -330,44 +369,10 @@ fn load(
     file: Option<&Path>,
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<Settings, BadSetting> {
-    let known = || TABLE.iter().filter(|setting| setting.is_for(service));
-    let mut builder = config::Config::builder();
-    for setting in known() {
-        builder = builder
-            .set_default(setting.key.to_lowercase(), setting.default_for(service))
-            .map_err(|error| bad(setting.key, error))?;
-    }
-    if let Some(path) = file {
-        let shown = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| bad(&shown, error))?;
-        let source = config::File::from_str(&text, config::FileFormat::Toml);
-        let parsed = config::Config::builder().add_source(source.clone()).build();
-        let parsed = parsed.map_err(|_| bad(&shown, "is not valid TOML"))?;
-        let table = parsed.try_deserialize::<std::collections::BTreeMap<String, config::Value>>();
-        for key in table
-            .map_err(|_| bad(&shown, "is not a table of settings"))?
-            .keys()
-        {
-            if !known().any(|setting| setting.key.to_lowercase() == *key) {
-                return Err(bad(
-                    key,
-                    format!("{} has no such setting ({shown})", service.binary()),
-                ));
-            }
-        }
-        builder = builder.add_source(source);
-    }
-    for setting in known() {
-        if let Some(value) = environment(setting.key).filter(|value| !value.is_empty()) {
-            builder = builder
-                .set_override(setting.key.to_lowercase(), value)
-                .map_err(|error| bad(setting.key, error))?;
-        }
-    }
-    let merged = builder.build().map_err(|error| bad("settings", error))?;
+    let merged = sources::merge(service, file, environment)?;
     // Each one by itself first, so that the message can name it; a value is not
     // repeated, since any may hold a password by mistake.
-    for setting in known() {
+    for setting in TABLE.iter().filter(|setting| setting.is_for(service)) {
         check_type(setting, &merged)?;
     }
     let raw = merged
@@ -380,6 +385,22 @@ fn finish(service: Service, raw: Raw) -> Result<Settings, BadSetting> {
     let database =
         DatabaseUrl::parse(&raw.database_url).map_err(|reason| bad("DATABASE_URL", reason))?;
     let cache = CacheUrl::parse(&raw.cache_url).map_err(|reason| bad("CACHE_URL", reason))?;
+    let database_tls = tls::of_database(
+        &tls::Paths {
+            ca: &raw.database_ca_file,
+            certificate: &raw.database_cert_file,
+            key: &raw.database_key_file,
+        },
+        &database,
+    )?;
+    let cache_tls = tls::of_cache(
+        &tls::Paths {
+            ca: &raw.cache_ca_file,
+            certificate: &raw.cache_cert_file,
+            key: &raw.cache_key_file,
+        },
+        &cache,
+    )?;
     let journal =
         JournalUrl::parse(&raw.journal_url, &cache).map_err(|reason| bad("JOURNAL_URL", reason))?;
     if tracing_subscriber::EnvFilter::try_new(&raw.log).is_err() || !has_level(&raw.log) {
@@ -391,7 +412,9 @@ fn finish(service: Service, raw: Raw) -> Result<Settings, BadSetting> {
         service,
         listen: raw.listen,
         database,
+        database_tls,
         cache,
+        cache_tls,
         journal,
         journal_sync: raw.journal_sync,
         journal_segment_bytes: raw.journal_segment_bytes,

@@ -23,7 +23,9 @@ where
     let mut pause = PAUSE_MIN;
     loop {
         match attempt().await {
-            Err(error @ Error::Unavailable { .. }) if Instant::now() + pause < deadline => {
+            Err(error @ Error::Unavailable { lasting: false, .. })
+                if Instant::now() + pause < deadline =>
+            {
                 tracing::warn!(%error, retry_in_ms = pause.as_millis() as u64, "waiting for a part to come up");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(PAUSE_MAX);
@@ -55,6 +57,12 @@ mod tests {
             Err::<(), _>(Error::corrupt(Part::Journal, "x"))
         });
         assert!(matches!(corrupt.await, Err(Error::Corrupt { .. })));
+        let distrusted = within(Duration::from_secs(30), async || {
+            tries.set(tries.get() + 1);
+            Err::<(), _>(Error::distrusted(Part::Database, "x"))
+        });
+        assert!(distrusted.await.is_err());
+        assert_eq!(tries.get(), 5);
         let began = Instant::now();
         let never = within(Duration::from_secs(5), async || {
             Err::<(), _>(Error::unavailable(Part::Cache, "x"))

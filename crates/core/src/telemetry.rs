@@ -13,6 +13,7 @@ use crate::drainer::Drained;
 use crate::engine::Source;
 use crate::error::{Error, Part};
 use crate::journal::ShardStats;
+use crate::revision;
 use crate::settings::{LogFormat, LogSettings};
 
 const LATENCIES_S: &[f64] = &[
@@ -53,11 +54,17 @@ pub fn start_metrics(service: &'static str) -> Result<MetricsHandle, BuildError>
     describe();
     // Every series is there from the start, at 0, so that a rate can be taken.
     LazyLock::force(&READS);
+    let revision = revision::revision().unwrap_or("unknown");
+    gauge!("build_info", "version" => revision::VERSION, "revision" => revision).set(1.0);
     Ok(handle)
 }
 
 fn describe() {
     use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+    describe_gauge!(
+        "build_info",
+        "Always 1; the labels name the version and the commit that this was built from."
+    );
     describe_counter!(
         "http_requests_total",
         "Requests answered, by route, method and status."

@@ -5,6 +5,7 @@
 pub mod body;
 pub mod durability;
 pub mod health;
+pub mod healthcheck;
 pub mod input;
 pub mod observe;
 pub mod path;

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use cache_core::error::Error;
@@ -9,6 +10,8 @@ use cache_core::parts::open_store;
 use cache_core::settings::{self, Command, EXIT_BAD_SETTINGS, Service, Settings};
 use cache_core::shutdown::Signals;
 use cache_core::telemetry;
+
+use crate::healthcheck;
 
 /// Runs a service's `main` on the runtime that everything but the HTTP server's
 /// workers is on. Whatever still blocks a thread at its end is left behind: it is
@@ -65,6 +68,7 @@ where
             }
             return ExitCode::from(code);
         }
+        Ok(Command::Healthcheck { listen, ready }) => return healthcheck(service, listen, ready),
         Ok(Command::Migrate(settings)) => {
             telemetry::start_log(&settings.log);
             migrate(*settings, signals).await
@@ -92,6 +96,23 @@ async fn migrate(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let migrated = signals.unless_stopped(async move { open_store(&settings).await.map(drop) });
     Ok(migrated.await.unwrap_or(Ok(()))?)
+}
+
+/// Exits with 0 when the service is well, else with 1.
+fn healthcheck(service: Service, listen: SocketAddr, ready: bool) -> ExitCode {
+    if listen.port() == 0 {
+        let reason = "LISTEN: with port 0 it is not known which port the service took";
+        complain(&format!("{}: {reason}\n", service.binary()));
+        return ExitCode::from(EXIT_BAD_SETTINGS);
+    }
+    let path = if ready { "/readyz" } else { "/healthz" };
+    match healthcheck::ask(healthcheck::address(listen), path, healthcheck::TIME_MAX) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            complain(&format!("{}: {reason}\n", service.binary()));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn complain(text: &str) {

@@ -95,8 +95,7 @@ impl RedisLeases {
     }
 
     async fn listen(&self) -> redis::RedisResult<PubSub> {
-        let client = redis::Client::open(self.redis.url().expose())?;
-        let mut listener = client.get_async_pubsub().await?;
+        let mut listener = self.redis.client()?.get_async_pubsub().await?;
         listener
             .subscribe(self.redis.keyspace.wake_channel())
             .await?;

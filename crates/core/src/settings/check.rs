@@ -13,6 +13,9 @@ const BATCH_MAX: u64 = 100_000;
 const NUMBER_MAX: u64 = 1_000_000_000;
 const BYTES_MAX: u64 = 1_000_000_000_000;
 
+/// What an address to listen on must be.
+pub(super) const ADDRESS_WANTED: &str = "must be an address and a port, such as 127.0.0.1:8080";
+
 /// Refuses a value that is none of its setting's.
 ///
 /// # Errors
@@ -20,9 +23,7 @@ const BYTES_MAX: u64 = 1_000_000_000_000;
 pub(super) fn check_type(setting: &Setting, merged: &config::Config) -> Result<(), BadSetting> {
     let key = setting.key.to_lowercase();
     let wanted = match setting.key {
-        "LISTEN" if merged.get::<SocketAddr>(&key).is_err() => {
-            "must be an address and a port, such as 127.0.0.1:8080"
-        }
+        "LISTEN" if merged.get::<SocketAddr>(&key).is_err() => ADDRESS_WANTED,
         "JOURNAL_SYNC" if merged.get::<JournalSync>(&key).is_err() => "must be fsync or os",
         "LOG_FORMAT" if merged.get::<LogFormat>(&key).is_err() => "must be text or json",
         "REDIS_WAIT_FSYNC" if merged.get::<YesOrNo>(&key).is_err() => "must be yes or no",
@@ -30,7 +31,7 @@ pub(super) fn check_type(setting: &Setting, merged: &config::Config) -> Result<(
         "LISTEN" | "JOURNAL_SYNC" | "LOG_FORMAT" | "REDIS_WAIT_FSYNC" | "CACHE_AWAY" => {
             return Ok(());
         }
-        "DATABASE_URL" | "CACHE_URL" | "JOURNAL_URL" | "LOG" => match merged.get(&key) {
+        _ if setting.is_text() => match merged.get(&key) {
             Ok(config::Value {
                 kind: config::ValueKind::String(_),
                 ..

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::settings::Service;
+use crate::settings::{Service, secret_file};
 
 /// One setting. `{service}` in the default stands for [`Service::name`].
 pub(super) struct Setting {
@@ -10,6 +10,8 @@ pub(super) struct Setting {
     default: &'static str,
     only: Option<Service>,
     help: &'static str,
+    /// Whether the value may be in a file of its own, since it may hold a password.
+    pub(super) is_secret: bool,
 }
 
 const fn setting(key: &'static str, default: &'static str, help: &'static str) -> Setting {
@@ -18,6 +20,7 @@ const fn setting(key: &'static str, default: &'static str, help: &'static str) -
         default,
         only: None,
         help,
+        is_secret: false,
     }
 }
 
@@ -27,6 +30,7 @@ const fn write_behind(key: &'static str, default: &'static str, help: &'static s
         default,
         only: Some(Service::WriteBehind),
         help,
+        is_secret: false,
     }
 }
 
@@ -36,6 +40,14 @@ const fn write_through(key: &'static str, default: &'static str, help: &'static 
         default,
         only: Some(Service::WriteThrough),
         help,
+        is_secret: false,
+    }
+}
+
+const fn secret(setting: Setting) -> Setting {
+    Setting {
+        is_secret: true,
+        ..setting
     }
 }
 
@@ -47,21 +59,51 @@ pub(super) const TABLE: &[Setting] = &[
         "",
         "address and port to listen on; port 0 takes a free one [127.0.0.1:8080 write-through, 127.0.0.1:8081 write-behind]",
     ),
-    setting(
+    secret(setting(
         "DATABASE_URL",
         "sqlite://data/{service}/users.db",
-        "sqlite://PATH, or mysql://USER:PASSWORD@HOST:PORT/DATABASE for MySQL and MariaDB",
+        "sqlite://PATH, or mysql://USER:PASSWORD@HOST:PORT/DATABASE for MySQL and MariaDB; with ?require_ssl=true by TLS, which &verify_ca=false&verify_identity=false leaves unchecked",
+    )),
+    setting(
+        "DATABASE_CA_FILE",
+        "",
+        "PEM file, read at start: MySQL or MariaDB by TLS, and with a certificate of these CAs only",
     ),
     setting(
+        "DATABASE_CERT_FILE",
+        "",
+        "PEM file, read at start: the client certificate to show there; together with DATABASE_KEY_FILE",
+    ),
+    setting(
+        "DATABASE_KEY_FILE",
+        "",
+        "PEM file, read at start: its private key, which must be an RSA key",
+    ),
+    secret(setting(
         "CACHE_URL",
         "memory:",
-        "memory: for this process's memory, or redis://USER:PASSWORD@HOST:PORT/DB",
+        "memory: for this process's memory, or redis://USER:PASSWORD@HOST:PORT/DB, or rediss:// for TLS",
+    )),
+    setting(
+        "CACHE_CA_FILE",
+        "",
+        "PEM file, read at start: rediss:// with a certificate of these CAs only, instead of the system's",
     ),
-    write_behind(
+    setting(
+        "CACHE_CERT_FILE",
+        "",
+        "PEM file, read at start: the client certificate to show there; together with CACHE_KEY_FILE",
+    ),
+    setting(
+        "CACHE_KEY_FILE",
+        "",
+        "PEM file, read at start: its private key",
+    ),
+    secret(write_behind(
         "JOURNAL_URL",
         "",
         "file:PATH (only with CACHE_URL=memory:), or the Redis of CACHE_URL [file:data/write-behind/journal; with a Redis cache, that Redis]",
-    ),
+    )),
     write_behind(
         "JOURNAL_SYNC",
         "fsync",
@@ -205,6 +247,17 @@ impl Setting {
         self.only.is_none_or(|only| only == service)
     }
 
+    /// The names that it may be given by: its own, and that of the file that has it.
+    pub(super) fn names(&self) -> impl Iterator<Item = String> {
+        let file = self.is_secret.then(|| secret_file::file_key(self.key));
+        [self.key.to_owned()].into_iter().chain(file)
+    }
+
+    /// Whether any text will do until it is looked at more closely.
+    pub(super) fn is_text(&self) -> bool {
+        self.is_secret || self.key == "LOG" || self.key.ends_with("_FILE")
+    }
+
     pub(super) fn default_for(&self, service: Service) -> String {
         match (self.key, service) {
             ("LISTEN", Service::WriteThrough) => "127.0.0.1:8080".to_owned(),
@@ -230,6 +283,10 @@ pub(super) fn help(service: Service) -> String {
         };
         // Writing to a String cannot fail.
         let _ = write!(text, "\n  {:<22} {}{default}", setting.key, setting.help);
+        if setting.is_secret {
+            let (file, key) = (secret_file::file_key(setting.key), setting.key);
+            let _ = write!(text, "\n  {file:<22} a file that has the value of {key}");
+        }
     }
     text
 }

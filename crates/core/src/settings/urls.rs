@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use url::Url;
 
+use crate::tls::Tls;
+
 /// A text that may hold a password: shown without it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -38,6 +40,25 @@ impl fmt::Display for Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{self}")
+    }
+}
+
+/// Where a server is, and whom to trust there and who to be where it is reached by TLS.
+#[derive(Clone, Debug)]
+pub struct Address {
+    /// Where.
+    pub url: Secret,
+    /// Whom to trust.
+    pub tls: Tls,
+}
+
+impl From<Secret> for Address {
+    /// With the public CAs and no client certificate.
+    fn from(url: Secret) -> Address {
+        Address {
+            url,
+            tls: Tls::default(),
+        }
     }
 }
 
@@ -94,17 +115,25 @@ pub enum CacheUrl {
 }
 
 impl CacheUrl {
-    /// Reads `memory:` or `redis://…`.
+    /// Reads `memory:`, `redis://…` or `rediss://…`.
     ///
     /// # Errors
     /// What is wrong, without repeating the text.
     pub fn parse(text: &str) -> Result<CacheUrl, &'static str> {
+        let has_place = |scheme| {
+            let rest = text.strip_prefix(scheme);
+            rest.is_some_and(|rest: &str| !rest.is_empty())
+        };
         match text {
             "memory:" | "memory://" => Ok(CacheUrl::Memory),
-            _ if text.starts_with("redis://") && text.len() > "redis://".len() => {
+            // The driver's way to trust whoever answers, which is not built in.
+            _ if has_place("rediss://") && text.contains('#') => {
+                Err("rediss:// takes no #insecure: name the CA in CACHE_CA_FILE")
+            }
+            _ if has_place("redis://") || has_place("rediss://") => {
                 Ok(CacheUrl::Redis(Secret(text.to_owned())))
             }
-            _ => Err("must be memory: or redis://USER:PASSWORD@HOST:PORT/DB"),
+            _ => Err("must be memory: or redis://USER:PASSWORD@HOST:PORT/DB, or rediss:// for TLS"),
         }
     }
 }

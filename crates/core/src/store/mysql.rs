@@ -1,5 +1,6 @@
 //! MySQL and MariaDB.
 
+mod connector;
 mod refusal;
 
 use std::future::Future;
@@ -17,15 +18,16 @@ use diesel_async::pooled_connection::{
 use diesel_async::{AsyncMigrationHarness, AsyncMysqlConnection, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tokio::runtime::Handle;
-use url::Url;
 
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::membership::Membership;
 use crate::record::{Key, Record};
-use crate::settings::Secret;
+use crate::settings::{Address, Secret};
 use crate::store::{Origin, Store, row};
 use crate::version::Version;
+
+use connector::{Connector, NotConnected};
 
 super::queries::queries!(AsyncMysqlConnection);
 super::transaction::transactions!(AsyncMysqlConnection);
@@ -34,17 +36,6 @@ super::members::members!(AsyncMysqlConnection);
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/mysql");
 /// How long one replica waits for another that is running the migrations.
 const MIGRATION_LOCK_TIMEOUT_S: u32 = 60;
-
-/// Bad data must be an error rather than be cut to fit; without gap locks,
-/// batches that touch neighbouring names do not wait for each other; and a
-/// statement whose client has given up must end well before the mark of doubt
-/// on its names does. A process that stops in the middle of a transaction must not
-/// hold its locks for ever; MySQL can only be told to end a connection that says
-/// nothing. (MariaDB reads what is in the first kind of comment, MySQL in the second.)
-const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
-    SESSION sql_notes = 0, SESSION lock_wait_timeout = 10, SESSION innodb_lock_wait_timeout = 10 \
-    /*M!100300 , SESSION idle_transaction_timeout = 15 */ /*!80000 , SESSION wait_timeout = 60 */; \
-    SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
 
 const BEGIN: &str = "START TRANSACTION";
 const SHARED: &str = <diesel::mysql::Mysql as super::upsert::Dialect>::SHARED;
@@ -84,12 +75,22 @@ impl MysqlStore {
     ///
     /// # Errors
     /// When the server cannot be reached, or does not let this user do that.
-    pub async fn open(url: Secret, pool_max: usize, timeout: Duration) -> Result<MysqlStore> {
-        let identity = migrate(&url).await?;
+    pub async fn open(
+        address: impl Into<Address>,
+        pool_max: usize,
+        timeout: Duration,
+    ) -> Result<MysqlStore> {
+        let Address { url, tls } = address.into();
+        let connector = Connector::new(&url, tls)?;
+        let identity = migrate(&connector).await?;
         let mut config = ManagerConfig::<AsyncMysqlConnection>::default();
-        config.custom_setup = Box::new(|url| {
-            let url = url.to_owned();
-            Box::pin(async move { establish(&url).await })
+        config.custom_setup = Box::new(move |_| {
+            let connector = connector.clone();
+            let failed = |error| diesel::ConnectionError::BadConnection(error);
+            Box::pin(async move {
+                let connected = connector.connect().await;
+                connected.map_err(|error| failed(error.to_string()))
+            })
         });
         // Only a connection on which everything succeeded goes back to the pool,
         // so there is nothing to verify.
@@ -239,47 +240,16 @@ fn unavailable(error: impl std::fmt::Display) -> Error {
     Error::unavailable(Part::Database, error)
 }
 
-fn bad_url(reason: &str) -> Error {
-    Error::BadSetting {
-        key: "DATABASE_URL",
-        reason: reason.into(),
-    }
-}
-
-async fn establish(url: &str) -> diesel::ConnectionResult<AsyncMysqlConnection> {
-    let mut connection = AsyncMysqlConnection::establish(url).await?;
-    connection
-        .batch_execute(SESSION)
-        .await
-        .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
-    Ok(connection)
-}
-
-/// Splits `mysql://…/DATABASE` into the URL without the database and its name.
-fn split_database(url: &str) -> Option<(String, String)> {
-    let mut url = Url::parse(url).ok()?;
-    let database = url.path().trim_start_matches('/').to_owned();
-    url.set_path("");
-    Some((url.into(), database))
-}
-
 /// Creates the database and its tables where they are missing; returns its identity.
-async fn migrate(url: &Secret) -> Result<String> {
-    let (server_url, database) =
-        split_database(url.expose()).ok_or_else(|| bad_url("names no database"))?;
-    let mut connection = match establish(url.expose()).await {
+async fn migrate(connector: &Connector) -> Result<String> {
+    let database = connector.database();
+    let mut connection = match connector.connect().await {
         Ok(connection) => connection,
-        Err(error) if error.to_string().contains("Unknown database") => {
-            let mut server = establish(&server_url).await.map_err(unavailable)?;
-            let create =
-                format!("CREATE DATABASE IF NOT EXISTS `{database}` CHARACTER SET utf8mb4");
-            server.batch_execute(&create).await.map_err(unavailable)?;
-            establish(url.expose()).await.map_err(unavailable)?
+        Err(NotConnected::NoSuchDatabase) => {
+            connector.create_database().await?;
+            connector.connect().await?
         }
-        Err(diesel::ConnectionError::InvalidConnectionUrl(_)) => {
-            return Err(bad_url("is not one that the driver takes"));
-        }
-        Err(error) => return Err(unavailable(error)),
+        Err(error) => return Err(error.into()),
     };
     // The lock belongs to this connection and goes with it, whatever happens.
     // Its name has at most 64 characters, a database's as well.

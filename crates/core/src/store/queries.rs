@@ -5,7 +5,7 @@
 macro_rules! queries {
     ($connection:ty) => {
         use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, dsl};
-        use diesel_async::{AsyncConnection as _, RunQueryDsl};
+        use diesel_async::RunQueryDsl;
 
         use crate::store::row::{Row, Selected, users, users_identity};
         use crate::store::upsert::{Order, ROWS_MAX, Upsert};

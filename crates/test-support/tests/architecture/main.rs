@@ -32,6 +32,8 @@ const PARTS: &str = "core/src/cache.rs core/src/cache/* core/src/journal.rs core
 const REDIS: &str = "core/src/redis.rs core/src/redis/* core/src/cache/redis.rs core/src/cache/redis/* \
                      core/src/journal/redis_stream.rs core/src/journal/redis_stream/* \
                      core/src/lease/redis.rs core/src/lease/redis/*";
+const TLS: &str = "core/src/tls.rs core/src/store.rs core/src/store/* test-support/src/*";
+const STORE_AND_TESTS: &str = "core/src/store.rs core/src/store/* test-support/src/*";
 const SETTINGS: &str = "core/src/settings.rs core/src/settings/*";
 const ENGINES: &str = "core/src/engine.rs core/src/engine/* core/src/read_through.rs core/src/read_through/* \
                        core/src/write_through.rs core/src/write_through/* \
@@ -68,6 +70,8 @@ const RULES: &[Rule] = &[
     rule(EVERYWHERE, CHOICE_OF_PARTS, CONCRETE_PARTS,                         NONE,                "only parts.rs names concrete parts"),
     rule(EVERYWHERE, STORE,          DIESEL,                                  NONE,                "diesel lives in the store"),
     rule(EVERYWHERE, REDIS,          "deadpool_redis redis",                  NONE,                "deadpool-redis lives in the Redis files"),
+    rule(EVERYWHERE, STORE_AND_TESTS, "mysql_async",                          NONE,                "the driver of MySQL lives in the store"),
+    rule(EVERYWHERE, TLS,            "rustls",                                NONE,                "what TLS says is understood in one place"),
     rule(EVERYWHERE, HTTP,           ACTIX,                                   NONE,                "actix-web lives in the HTTP parts"),
     rule(EVERYWHERE, SETTINGS,       "config",                                NONE,                "the config crate lives in the settings"),
 ];

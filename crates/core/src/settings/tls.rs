@@ -1,0 +1,76 @@
+//! The files of TLS: read once, when the service starts.
+
+use std::fs;
+use std::path::Path;
+
+use crate::settings::{BadSetting, CacheUrl, DatabaseUrl, bad};
+use crate::tls::{CACHE_KEYS, DATABASE_KEYS, Tls, TlsKeys};
+
+/// The paths that the settings of one server give, empty where they give none.
+pub(super) struct Paths<'a> {
+    pub(super) ca: &'a str,
+    pub(super) certificate: &'a str,
+    pub(super) key: &'a str,
+}
+
+/// What the cache's files hold.
+///
+/// # Errors
+/// The setting whose file cannot be used, or that the cache has no use for.
+pub(super) fn of_cache(paths: &Paths<'_>, cache: &CacheUrl) -> Result<Tls, BadSetting> {
+    let is_tls = matches!(cache, CacheUrl::Redis(url) if url.expose().starts_with("rediss://"));
+    read(
+        CACHE_KEYS,
+        paths,
+        is_tls.then_some(()).ok_or("only with CACHE_URL=rediss://…"),
+    )
+}
+
+/// What the database's files hold.
+///
+/// # Errors
+/// The setting whose file cannot be used, or that the database has no use for.
+pub(super) fn of_database(paths: &Paths<'_>, database: &DatabaseUrl) -> Result<Tls, BadSetting> {
+    let is_server = matches!(database, DatabaseUrl::Mysql(_));
+    let wanted = is_server
+        .then_some(())
+        .ok_or("only with DATABASE_URL=mysql://…");
+    read(DATABASE_KEYS, paths, wanted)
+}
+
+fn read(
+    keys: TlsKeys,
+    paths: &Paths<'_>,
+    may_be_given: Result<(), &'static str>,
+) -> Result<Tls, BadSetting> {
+    let all = [
+        (keys.ca, paths.ca),
+        (keys.certificate, paths.certificate),
+        (keys.key, paths.key),
+    ];
+    let given = all.iter().find(|(_, path)| !path.is_empty());
+    if let (Some((key, _)), Err(reason)) = (given, may_be_given) {
+        return Err(bad(key, reason));
+    }
+    let together = |given: &'static str, missing: &'static str| {
+        Err(bad(given, format!("only together with {missing}")))
+    };
+    let ca = match paths.ca {
+        "" => None,
+        path => Some(content(keys.ca, path)?),
+    };
+    let identity = match (paths.certificate, paths.key) {
+        ("", "") => None,
+        (_, "") => return together(keys.certificate, keys.key),
+        ("", _) => return together(keys.key, keys.certificate),
+        (certificate, key) => Some((
+            content(keys.certificate, certificate)?,
+            content(keys.key, key)?,
+        )),
+    };
+    Tls::new(keys, ca, identity).map_err(|(key, reason)| bad(key, reason))
+}
+
+fn content(key: &str, path: &str) -> Result<Vec<u8>, BadSetting> {
+    fs::read(Path::new(path)).map_err(|error| bad(key, format!("{path}: {error}")))
+}

@@ -1,0 +1,251 @@
+//! Opening connections to MySQL and MariaDB, by TLS where that is asked for.
+
+use std::fmt;
+
+use diesel_async::{AsyncMysqlConnection, SimpleAsyncConnection};
+use mysql_async::{ClientIdentity, Conn, DriverError, Opts, OptsBuilder, SslOpts};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject as _;
+
+use crate::error::{Error, Part, Result};
+use crate::settings::Secret;
+use crate::tls::{DATABASE_KEYS, Identity, Peer, Tls};
+
+/// Bad data must be an error rather than be cut to fit; without gap locks,
+/// batches that touch neighbouring names do not wait for each other; and a
+/// statement whose client has given up must end well before the mark of doubt
+/// on its names does. A process that stops in the middle of a transaction must not
+/// hold its locks for ever; MySQL can only be told to end a connection that says
+/// nothing. (MariaDB reads what is in the first kind of comment, MySQL in the second.)
+const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
+    SESSION sql_notes = 0, SESSION lock_wait_timeout = 10, SESSION innodb_lock_wait_timeout = 10 \
+    /*M!100300 , SESSION idle_transaction_timeout = 15 */ /*!80000 , SESSION wait_timeout = 60 */; \
+    SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
+
+/// The numbers of two of the server's errors.
+const NO_SUCH_DATABASE: u16 = 1049;
+const ACCESS_DENIED: u16 = 1045;
+
+/// What opens connections to one database.
+#[derive(Clone)]
+pub(super) struct Connector {
+    opts: Opts,
+    tls: Tls,
+}
+
+/// Why there is no connection.
+pub(super) enum NotConnected {
+    /// The server is there and the database is not.
+    NoSuchDatabase,
+    /// Anything else.
+    Failed(Error),
+}
+
+type Connected = std::result::Result<AsyncMysqlConnection, NotConnected>;
+
+impl fmt::Display for NotConnected {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotConnected::NoSuchDatabase => formatter.write_str("there is no such database"),
+            NotConnected::Failed(Error::Unavailable { reason, .. }) => formatter.write_str(reason),
+            NotConnected::Failed(error) => error.fmt(formatter),
+        }
+    }
+}
+
+impl From<NotConnected> for Error {
+    fn from(error: NotConnected) -> Error {
+        match error {
+            NotConnected::Failed(error) => error,
+            other => Error::unavailable(Part::Database, other),
+        }
+    }
+}
+
+impl Connector {
+    /// # Errors
+    /// When the driver does not take the URL, or cannot use the files of TLS with it.
+    pub(super) fn new(url: &Secret, tls: Tls) -> Result<Connector> {
+        let bad_url = |reason| bad("DATABASE_URL", reason);
+        let opts = Opts::from_url(url.expose())
+            .map_err(|_| bad_url("is not one that the driver takes"))?;
+        if opts.db_name().is_none_or(str::is_empty) {
+            return Err(bad_url("names no database"));
+        }
+        let ssl = ssl_opts(&opts, &tls)?;
+        if ssl.is_some() && opts.socket().is_some() {
+            return Err(bad_url("has both TLS and a socket of this machine"));
+        }
+        // The driver goes on over the server's socket where that is on this machine, and
+        // there is no TLS on it.
+        let prefer_socket = opts.prefer_socket() && ssl.is_none();
+        let opts = OptsBuilder::from_opts(opts)
+            .ssl_opts(ssl)
+            .prefer_socket(prefer_socket)
+            // As diesel-async has it in a connection that it opens itself: it keeps the
+            // statements, and counts the rows that were found.
+            .stmt_cache_size(0)
+            .client_found_rows(true);
+        Ok(Connector {
+            opts: opts.into(),
+            tls,
+        })
+    }
+
+    /// The database's name.
+    pub(super) fn database(&self) -> &str {
+        self.opts.db_name().unwrap_or_default()
+    }
+
+    /// Opens a connection to the database.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) async fn connect(&self) -> Connected {
+        self.connect_by(self.opts.clone()).await
+    }
+
+    /// Creates the database, unless somebody else just has.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or does not let this user do that.
+    pub(super) async fn create_database(&self) -> Result<()> {
+        let server = OptsBuilder::from_opts(self.opts.clone()).db_name(None::<String>);
+        let mut server = self.connect_by(server.into()).await?;
+        let name = self.database();
+        let create = format!("CREATE DATABASE IF NOT EXISTS `{name}` CHARACTER SET utf8mb4");
+        let created = server.batch_execute(&create).await;
+        created.map_err(|error| Error::unavailable(Part::Database, error))
+    }
+
+    async fn connect_by(&self, opts: Opts) -> Connected {
+        let connection = Conn::new(opts)
+            .await
+            .map_err(|error| self.meaning(&error))?;
+        let failed = |error: &dyn fmt::Display| {
+            NotConnected::Failed(Error::unavailable(Part::Database, error))
+        };
+        // Time zone and character sets, as diesel-async wants them.
+        let mut connection = AsyncMysqlConnection::try_from(connection)
+            .await
+            .map_err(|error| failed(&error))?;
+        let set_up = connection.batch_execute(SESSION).await;
+        set_up.map_err(|error| failed(&error))?;
+        Ok(connection)
+    }
+
+    fn meaning(&self, error: &mysql_async::Error) -> NotConnected {
+        let peer = Peer {
+            part: Part::Database.as_str(),
+            host: self.opts.ip_or_hostname(),
+            port: self.opts.tcp_port(),
+            keys: DATABASE_KEYS,
+            tls: &self.tls,
+        };
+        let sentence = match error {
+            mysql_async::Error::Server(error) if error.code == NO_SUCH_DATABASE => {
+                return NotConnected::NoSuchDatabase;
+            }
+            mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer) => {
+                Some(format!("{} does not speak TLS", peer.name()))
+            }
+            // It demands a certificate of a user only after the handshake, and does not say
+            // which of both it was.
+            mysql_async::Error::Server(error)
+                if error.code == ACCESS_DENIED
+                    && self.opts.ssl_opts().is_some()
+                    && self.tls.identity().is_none() =>
+            {
+                Some(format!(
+                    "{} refuses the user of DATABASE_URL: the password is wrong, or it wants a \
+                     client certificate, {} and {}",
+                    peer.name(),
+                    DATABASE_KEYS.certificate,
+                    DATABASE_KEYS.key
+                ))
+            }
+            error => peer.distrust(error),
+        };
+        NotConnected::Failed(match sentence {
+            Some(sentence) => Error::distrusted(Part::Database, sentence),
+            None => Error::unavailable(Part::Database, error),
+        })
+    }
+}
+
+fn bad(key: &'static str, reason: &str) -> Error {
+    Error::BadSetting {
+        key,
+        reason: reason.into(),
+    }
+}
+
+/// TLS as the URL and the files ask for it, if they do.
+fn ssl_opts(opts: &Opts, tls: &Tls) -> Result<Option<SslOpts>> {
+    let asked_for = opts.ssl_opts().cloned();
+    if tls.is_none() {
+        return Ok(asked_for);
+    }
+    let mut ssl = asked_for.unwrap_or_default();
+    if let Some(ca) = tls.ca_pem() {
+        ssl = ssl
+            .with_root_certs(vec![ca.to_vec().into()])
+            .with_disable_built_in_roots(true);
+    }
+    if let Some(identity) = tls.identity() {
+        ssl = ssl.with_client_identity(Some(client_identity(identity)?));
+    }
+    Ok(Some(ssl))
+}
+
+/// The driver reads no other key than an RSA key as PKCS #1 has it, so what is in
+/// PKCS #8, as most tools write it today, is taken out of that.
+fn client_identity(identity: &Identity) -> Result<ClientIdentity> {
+    let key = PrivateKeyDer::from_pem_slice(identity.key_pem());
+    let key = match &key {
+        Ok(PrivateKeyDer::Pkcs1(key)) => Some(key.secret_pkcs1_der()),
+        Ok(PrivateKeyDer::Pkcs8(key)) => rsa_key_inside(key.secret_pkcs8_der()),
+        _ => None,
+    };
+    let Some(key) = key else {
+        return Err(bad(DATABASE_KEYS.key, "must hold an RSA key"));
+    };
+    let certificate = identity.certificate_pem().to_vec();
+    Ok(ClientIdentity::new(certificate.into(), key.to_vec().into()))
+}
+
+const SEQUENCE: u8 = 0x30;
+const INTEGER: u8 = 0x02;
+const OBJECT_IDENTIFIER: u8 = 0x06;
+const OCTET_STRING: u8 = 0x04;
+/// `rsaEncryption`, 1.2.840.113549.1.1.1.
+const RSA: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+
+/// The RSA key in a `PrivateKeyInfo` (RFC 5208): version, algorithm, key.
+fn rsa_key_inside(pkcs8: &[u8]) -> Option<&[u8]> {
+    let (info, _) = element(SEQUENCE, pkcs8)?;
+    let (_version, rest) = element(INTEGER, info)?;
+    let (algorithm, rest) = element(SEQUENCE, rest)?;
+    let (name, _) = element(OBJECT_IDENTIFIER, algorithm)?;
+    let (key, _) = element(OCTET_STRING, rest)?;
+    (name == RSA).then_some(key)
+}
+
+/// What a DER element of this kind at the start contains, and what comes after it.
+fn element(kind: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&[found, first], rest) = der.split_first_chunk::<2>()?;
+    let (length, rest) = match first {
+        0..=0x7f => (usize::from(first), rest),
+        0x81 => {
+            let (&[length], rest) = rest.split_first_chunk::<1>()?;
+            (usize::from(length), rest)
+        }
+        0x82 => {
+            let (&length, rest) = rest.split_first_chunk::<2>()?;
+            (usize::from(u16::from_be_bytes(length)), rest)
+        }
+        // No key is that long.
+        _ => return None,
+    };
+    (found == kind).then_some(rest.split_at_checked(length)?)
+}
