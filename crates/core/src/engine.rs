@@ -84,6 +84,9 @@ pub struct Health {
     /// How the cache is done without.
     #[serde(skip)]
     pub bypass: Bypass,
+    /// Whether nothing can be answered while the database is away.
+    #[serde(skip)]
+    pub needs_database: bool,
 }
 
 /// Whether an engine does without its cache.
@@ -101,7 +104,7 @@ impl Health {
     /// Whether all the parts are up that cannot be done without.
     pub fn up(&self) -> bool {
         (self.cache.up || self.bypass != Bypass::Never)
-            && self.database.up
+            && (self.database.up || !self.needs_database)
             && self.journal.as_ref().is_none_or(|journal| journal.up)
     }
 }

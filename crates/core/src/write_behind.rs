@@ -303,6 +303,8 @@ impl Engine for WriteBehind {
             journal: Some(journal),
             database,
             bypass: Bypass::Never,
+            // That writes do not wait for it is what the journal is for.
+            needs_database: false,
         }
     }
 

@@ -135,6 +135,7 @@ impl Engine for WriteThrough {
                 (_, Ok(())) => Bypass::Possible,
                 (_, Err(_)) => Bypass::Never,
             },
+            needs_database: true,
         }
     }
 

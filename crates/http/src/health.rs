@@ -32,8 +32,8 @@ async fn alive() -> HttpResponse {
         .json(serde_json::json!({"status": "alive"}))
 }
 
-/// `200` when every part is up that is needed, `503` when one is not; the same
-/// document.
+/// `200` when every part is up without which calls fail, `503` when one is not; the
+/// same document.
 async fn ready(state: Data<State>) -> HttpResponse {
     let parts = state.engine.health().await;
     let up = parts.up();

@@ -50,6 +50,9 @@ const AFTER_EXCLUSIVE: &str = "SET SESSION innodb_lock_wait_timeout = 10";
 const DEADLOCKS_MAX: u32 = 8;
 const DEADLOCK_PAUSE_MAX: Duration = Duration::from_millis(10);
 
+/// Who asks whether the service is ready does not wait as long as a statement may.
+const HEALTH_PATIENCE: Duration = Duration::from_secs(3);
+
 type Operation<'c, T> = Pin<Box<dyn Future<Output = Tried<T>> + Send + 'c>>;
 
 /// A MySQL or MariaDB database.
@@ -353,9 +356,12 @@ impl Store for MysqlStore {
     }
 
     async fn health(&self) -> PartHealth {
-        let durability = self
-            .run(|connection| Box::pin(async move { Ok(flush_settings(connection).await?) }))
-            .await;
+        let asked =
+            self.run(|connection| Box::pin(async move { Ok(flush_settings(connection).await?) }));
+        // What is asked goes on by itself, so nothing is cut off.
+        let durability = tokio::time::timeout(HEALTH_PATIENCE, asked)
+            .await
+            .unwrap_or_else(|_| Err(unavailable("no answer in time")));
         PartHealth {
             kind: "mysql",
             at: self.url.to_string(),
