@@ -6,7 +6,7 @@ use test_support::parts::Installation;
 use test_support::service::Service;
 use test_support::wait::wait_until;
 
-use crate::site::{Api, Clients, HOSTS, Site};
+use crate::site::{Api, Clients, HOSTS, Site, TLS_USER};
 
 fn run(installation: Installation, service: Service) -> (test_support::parts::RunningService, Api) {
     let running = installation.run();
@@ -71,10 +71,7 @@ fn a_database() {
             files.copy_over(&site.mariadb_files);
             root.query_rows("FLUSH SSL");
             // What is open already has another certificate.
-            let open = "SELECT id FROM information_schema.processlist WHERE user = 'by_tls'";
-            for id in root.query_rows(open).into_iter().flatten() {
-                root.query_rows(&format!("KILL {id}"));
-            }
+            root.query_rows(&format!("KILL CONNECTION USER {TLS_USER}"));
         };
         exchange(&other.server(&HOSTS, Validity::Valid));
         let port = site.mariadb.port();
