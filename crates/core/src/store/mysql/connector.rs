@@ -188,6 +188,10 @@ fn ssl_opts(opts: &Opts, tls: &Tls) -> Result<Option<SslOpts>> {
     }
     let mut ssl = asked_for.unwrap_or_default();
     if let Some(ca) = tls.ca_pem() {
+        if ssl.accept_invalid_certs() {
+            let reason = "DATABASE_URL leaves certificates unchecked, by verify_ca=false";
+            return Err(bad(DATABASE_KEYS.ca, reason));
+        }
         ssl = ssl
             .with_root_certs(vec![ca.to_vec().into()])
             .with_disable_built_in_roots(true);
@@ -314,6 +318,10 @@ mod tests {
         assert_eq!(refused_key(with_ca), "DATABASE_URL");
         let nonsense = connector("mysql://me@127.0.0.1/users?nonsense=1", Tls::default());
         assert_eq!(refused_key(nonsense), "DATABASE_URL");
+        let unchecked = "mysql://me@127.0.0.1/users?require_ssl=true&verify_ca=false";
+        assert!(connector(unchecked, Tls::default()).is_ok());
+        let with_ca = connector(unchecked, tls(true, None, &authority));
+        assert_eq!(refused_key(with_ca), "DATABASE_CA_FILE");
         // Its key is no RSA key.
         let other = authority.server(&["host"], Validity::Valid);
         let with_key = connector(URL, tls(false, Some(other.paths()), &authority));
