@@ -6,7 +6,7 @@ use test_support::parts::Installation;
 use test_support::servers::TestDatabase;
 use test_support::service::Service;
 
-use crate::site::{Clients, HOSTS, TlsRedis, expect_ended};
+use crate::site::{Clients, HOSTS, TlsRedis, expect_ended_at_once};
 
 /// A service that reaches the tests' database without TLS.
 fn install(service: Service, url: &str, ca_file: &str) -> Installation {
@@ -22,7 +22,7 @@ fn install(service: Service, url: &str, ca_file: &str) -> Installation {
 fn expect_refused(redis: &TlsRedis, ca_file: &str, reason: &str) {
     for service in Service::all() {
         let port = redis.port;
-        expect_ended(
+        expect_ended_at_once(
             &install(service, &redis.url(), ca_file),
             &format!("the certificate of the cache at 127.0.0.1:{port} {reason}"),
         );
@@ -82,7 +82,7 @@ fn one_that_does_not_speak_tls() {
     let redis = OwnServer::redis_with(AppendFsync::EverySecond, &[]);
     let url = redis.url().replace("redis://", "rediss://");
     for service in Service::all() {
-        expect_ended(
+        expect_ended_at_once(
             &install(service, &url, authority.ca_file()),
             &format!("the cache at 127.0.0.1:{} does not speak TLS", redis.port()),
         );

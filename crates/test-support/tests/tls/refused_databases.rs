@@ -6,7 +6,7 @@ use test_support::parts::Installation;
 use test_support::servers::redis_url;
 use test_support::service::Service;
 
-use crate::site::{HOSTS, TLS_USER, database_on, expect_ended, tls_mariadb, url_for};
+use crate::site::{HOSTS, TLS_USER, database_on, expect_ended_at_once, tls_mariadb, url_for};
 
 /// A service that reaches the tests' Redis without TLS.
 fn install(service: Service, server: &OwnServer, ca_file: &str) -> Installation {
@@ -40,7 +40,7 @@ fn one_whose_certificate_is_not_as_it_should_be() {
             wrong.copy_over(&files);
             root.query_rows("FLUSH SSL");
             let port = server.port();
-            expect_ended(
+            expect_ended_at_once(
                 &install(service, &server, own.ca_file()),
                 &format!("the certificate of the database at 127.0.0.1:{port} {reason}"),
             );
@@ -50,7 +50,7 @@ fn one_whose_certificate_is_not_as_it_should_be() {
         let mut public = install(service, &server, "");
         let url = public.setting("DATABASE_URL").unwrap().to_owned();
         public.set("DATABASE_URL", &format!("{url}?require_ssl=true"));
-        expect_ended(&public, "is not signed by a public CA");
+        expect_ended_at_once(&public, "is not signed by a public CA");
     }
 }
 
@@ -63,10 +63,10 @@ fn one_that_does_not_speak_tls() {
             "the database at 127.0.0.1:{} does not speak TLS",
             server.port()
         );
-        expect_ended(&install(service, &server, authority.ca_file()), &sentence);
+        expect_ended_at_once(&install(service, &server, authority.ca_file()), &sentence);
         let mut asked_by_the_url = install(service, &server, "");
         let url = asked_by_the_url.setting("DATABASE_URL").unwrap().to_owned();
         asked_by_the_url.set("DATABASE_URL", &format!("{url}?require_ssl=true"));
-        expect_ended(&asked_by_the_url, &sentence);
+        expect_ended_at_once(&asked_by_the_url, &sentence);
     }
 }

@@ -1,13 +1,15 @@
 //! What both services do where TLS is as it should be.
 
+use test_support::certificates::{Authority, CertificateFiles};
 use test_support::http::user_path;
-use test_support::service::Service;
+use test_support::parts::Installation;
+use test_support::service::{Service, run_to_end};
 
 use crate::site::{Api, CERTIFIED_USER, Clients, Connections, Site, expect_ended, url_for};
 
 /// Writes, reads, changes and deletes, and looks at what the database has of it.
 #[track_caller]
-fn use_it(site: &Site, installation: test_support::parts::Installation, service: Service) {
+fn use_it(site: &Site, installation: Installation, service: Service) {
     let running = installation.run();
     let api = Api {
         service,
@@ -59,7 +61,7 @@ fn the_database_lets_nobody_in_who_does_not_speak_tls() {
         let mut installation = site.install(service);
         installation.set("DATABASE_CA_FILE", "");
         installation.set("STARTUP_DEADLINE_S", "1");
-        let output = test_support::service::run_to_end(&mut installation.command());
+        let output = run_to_end(&mut installation.command());
         assert_eq!(output.status.code(), Some(1));
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(said.contains("Access denied"), "{said}");
@@ -125,6 +127,37 @@ fn a_service_that_shows_no_client_certificate_ends_where_one_is_wanted() {
                  is wrong, or it wants a client certificate, DATABASE_CERT_FILE and \
                  DATABASE_KEY_FILE"
             ),
+        );
+    }
+}
+
+#[test]
+fn a_service_ends_whose_client_certificate_is_refused() {
+    let site = Site::start(Clients::Certified);
+    let other_ca = Authority::new("other");
+    let other = other_ca.client("a service");
+    let right = site.authority.client("a service");
+    for service in Service::all() {
+        let mut installation = site.install(service);
+        let shown = |installation: &mut Installation, prefix: &str, files: &CertificateFiles| {
+            let [certificate, key] = files.paths();
+            installation.set(&format!("{prefix}_CERT_FILE"), certificate);
+            installation.set(&format!("{prefix}_KEY_FILE"), key);
+        };
+        shown(&mut installation, "CACHE", &other);
+        let port = site.redis.port;
+        let sentence = "refuses the client certificate in CACHE_CERT_FILE";
+        expect_ended(
+            &installation,
+            &format!("the cache at 127.0.0.1:{port} {sentence}"),
+        );
+        shown(&mut installation, "CACHE", &right);
+        shown(&mut installation, "DATABASE", &other);
+        let port = site.mariadb.port();
+        let sentence = "refuses the client certificate in DATABASE_CERT_FILE";
+        expect_ended(
+            &installation,
+            &format!("the database at 127.0.0.1:{port} {sentence}"),
         );
     }
 }
