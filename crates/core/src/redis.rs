@@ -137,7 +137,16 @@ impl Redis {
     /// # Errors
     /// When it does not.
     pub async fn answers(&self) -> Result<()> {
-        self.link(Part::Cache).await.map(drop)
+        let Err(error) = self.link(Part::Cache).await else {
+            return Ok(());
+        };
+        let no_tls = match &error {
+            Error::Unavailable { lasting: false, .. } => {
+                self.endpoint.speaks_no_tls(Part::Cache).await
+            }
+            _ => None,
+        };
+        Err(no_tls.unwrap_or(error))
     }
 
     /// As [`Redis::connect`], but the first who asks something connects.

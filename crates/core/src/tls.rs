@@ -220,8 +220,18 @@ impl Peer<'_> {
                 let file = keys.certificate;
                 format!("{name} refuses the client certificate in {file}: {alert:?}")
             }
+            // Before TLS 1.3 there is no word of its own for this.
+            rustls::Error::AlertReceived(alert) if is_about_a_certificate(*alert) => {
+                let TlsKeys {
+                    certificate, key, ..
+                } = keys;
+                format!(
+                    "{name} refuses a TLS connection ({alert:?}): it may want a client certificate, \
+                     {certificate} and {key}"
+                )
+            }
             rustls::Error::AlertReceived(alert) => {
-                format!("{name} refuses a TLS connection: {alert:?}")
+                format!("{name} refuses a TLS connection ({alert:?})")
             }
             rustls::Error::InvalidMessage(_) => format!("{name} does not speak TLS"),
             error @ (rustls::Error::PeerIncompatible(_)
@@ -349,12 +359,17 @@ mod tests {
             private.ends_with("is not signed by a CA in DATABASE_CA_FILE"),
             "{private}"
         );
-        let wanted = rustls::Error::AlertReceived(AlertDescription::CertificateRequired);
-        let wanted = peer(&Tls::default()).distrust(&wanted).unwrap();
-        assert!(
-            wanted.ends_with("DATABASE_CERT_FILE and DATABASE_KEY_FILE"),
-            "{wanted}"
-        );
+        for alert in [
+            AlertDescription::CertificateRequired,
+            AlertDescription::HandshakeFailure,
+        ] {
+            let wanted = rustls::Error::AlertReceived(alert);
+            let wanted = peer(&Tls::default()).distrust(&wanted).unwrap();
+            assert!(
+                wanted.ends_with("DATABASE_CERT_FILE and DATABASE_KEY_FILE"),
+                "{wanted}"
+            );
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@
     reason = "a test support function that fails ends the test, and says why"
 )]
 
+pub mod certificates;
 pub mod history;
 pub mod http;
 pub mod own_servers;

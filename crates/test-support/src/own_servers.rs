@@ -80,6 +80,11 @@ impl OwnServer {
 
     /// A MariaDB as scripts/servers.sh starts it.
     pub fn mariadb() -> Self {
+        OwnServer::mariadb_with(&[])
+    }
+
+    /// The same with more options, as on its command line.
+    pub fn mariadb_with(options: &[&str]) -> Self {
         let folder = own_folder();
         let port = free_port();
         copy_folder(template().0.path(), &folder.path().join("data"));
@@ -106,7 +111,8 @@ impl OwnServer {
             .args([
                 "--max-connections=1000",
                 "--innodb-flush-log-at-trx-commit=1",
-            ]);
+            ])
+            .args(options);
         let url = format!("mysql://root:root@127.0.0.1:{port}");
         OwnServer::start(url, command, mariadb_is_ready, folder)
     }
@@ -354,7 +360,7 @@ fn mariadb_command(program: &str) -> Command {
 
 /// A port that nothing listens on, below the range that outgoing connections use: it must be free again
 /// after the server was killed.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     iter::repeat_with(|| fastrand::u16(20_000..32_000))
         .take(PORT_ATTEMPTS_MAX as usize)
         .find(|port| {

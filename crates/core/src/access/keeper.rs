@@ -61,6 +61,8 @@ pub(super) struct Keeper {
     beats: u64,
     /// Whether the last step failed, so that it is logged once.
     failing: bool,
+    /// Why the cache did not answer when it was asked last, so that this is too.
+    cause: Option<String>,
 }
 
 impl Keeper {
@@ -84,14 +86,14 @@ impl Keeper {
             run: String::new(),
             beats: 0,
             failing: false,
+            cause: None,
         }
     }
 
     /// The first step.
     pub(super) async fn begin(&mut self) -> Result<()> {
         telemetry::bypasses(false);
-        if let Err(error) = self.probe().await {
-            tracing::warn!(%error, "the cache is away at the start");
+        if self.probe().await.is_err() {
             self.calls.cut_off.store(true, Ordering::Release);
         }
         self.step().await
@@ -155,8 +157,21 @@ impl Keeper {
         let probe = self.cache.probe();
         let probed = tokio::time::timeout(self.settings.lease / PROBE_PART, probe).await;
         let none = || Error::unavailable(Part::Cache, "it does not answer");
-        self.run = probed.map_err(|_| none())??;
-        Ok(())
+        match probed.unwrap_or_else(|_| Err(none())) {
+            Ok(run) => {
+                self.run = run;
+                self.cause = None;
+                Ok(())
+            }
+            Err(error) => {
+                let cause = error.to_string();
+                if self.cause.as_ref() != Some(&cause) {
+                    tracing::warn!(%error, "the cache does not answer");
+                    self.cause = Some(cause);
+                }
+                Err(error)
+            }
+        }
     }
 
     async fn step(&mut self) -> Result<()> {

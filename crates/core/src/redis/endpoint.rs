@@ -2,15 +2,22 @@
 //! and what it means that it is not.
 
 use std::error::Error as StdError;
+use std::time::Duration;
 
 use deadpool_redis::redis::{
     Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisResult,
     TlsCertificates,
 };
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
 use crate::error::{Error, Part, Result};
 use crate::settings::{Address, Secret};
 use crate::tls::{CACHE_KEYS, Peer, Tls};
+
+/// How long a server may take to answer to what anybody may ask.
+const PLAIN_ANSWER_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// A Redis server.
 #[derive(Clone)]
@@ -47,19 +54,46 @@ impl Endpoint {
 
     /// What it means that opening a connection failed.
     pub(super) fn not_opened(&self, part: Part, error: &(dyn StdError + 'static)) -> Option<Error> {
-        let ConnectionAddr::TcpTls { host, port, .. } = self.info.addr() else {
-            return None;
-        };
-        let peer = Peer {
-            part: part.as_str(),
-            host,
-            port: *port,
-            keys: CACHE_KEYS,
-            tls: &self.tls,
-        };
-        peer.distrust(error)
-            .map(|sentence| Error::distrusted(part, sentence))
+        let sentence = self.peer(part)?.distrust(error)?;
+        Some(Error::distrusted(part, sentence))
     }
+
+    /// The error that it is not TLS which the server speaks, if that is so. A Redis
+    /// that is spoken to by TLS and does not speak it just waits for more, so that a
+    /// connection fails as if there were nobody.
+    pub(super) async fn speaks_no_tls(&self, part: Part) -> Option<Error> {
+        let peer = self.peer(part)?;
+        let asked = ask_plainly(peer.host, peer.port);
+        match tokio::time::timeout(PLAIN_ANSWER_TIME_MAX, asked).await {
+            // A status or an error. TLS would begin otherwise.
+            Ok(Ok(b'+' | b'-')) => {
+                let sentence = format!("{} does not speak TLS", peer.name());
+                Some(Error::distrusted(part, sentence))
+            }
+            _ => None,
+        }
+    }
+
+    /// The server, if it is to be reached by TLS.
+    fn peer(&self, part: Part) -> Option<Peer<'_>> {
+        match self.info.addr() {
+            ConnectionAddr::TcpTls { host, port, .. } => Some(Peer {
+                part: part.as_str(),
+                host,
+                port: *port,
+                keys: CACHE_KEYS,
+                tls: &self.tls,
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// The first byte of what a server answers to `PING`.
+async fn ask_plainly(host: &str, port: u16) -> std::io::Result<u8> {
+    let mut stream = TcpStream::connect((host, port)).await?;
+    stream.write_all(b"PING\r\n").await?;
+    stream.read_u8().await
 }
 
 fn connection_info(url: &Secret, tls: &Tls) -> RedisResult<ConnectionInfo> {

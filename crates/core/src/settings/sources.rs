@@ -86,7 +86,7 @@ pub(super) fn merge(
     }
     for setting in known() {
         let value = match setting.is_secret {
-            true => secret(setting, file.as_ref(), &environment)?,
+            true => secret(setting, file.as_ref(), environment)?,
             false => environment(setting.key),
         };
         if let Some(value) = value {

@@ -1,3 +1,5 @@
+mod files;
+
 use super::*;
 use std::collections::HashMap;
 
@@ -133,6 +135,14 @@ fn a_redis_cache_takes_the_journal_with_it() {
     )
     .unwrap();
     assert_eq!(settings.journal, JournalUrl::WithCache);
+    let secured = ("CACHE_URL", "rediss://localhost");
+    for journal in ["", "rediss://localhost"] {
+        let given = [secured, ("JOURNAL_URL", journal)];
+        let settings = load_from(Service::WriteBehind, None, &given).unwrap();
+        assert_eq!(settings.journal, JournalUrl::WithCache);
+    }
+    let plain = [secured, ("JOURNAL_URL", "redis://localhost")];
+    assert!(load_from(Service::WriteBehind, None, &plain).is_err());
     for other in ["redis://elsewhere", "file:journal"] {
         assert!(
             load_from(Service::WriteBehind, None, &[redis, ("JOURNAL_URL", other)]).is_err(),
@@ -143,6 +153,12 @@ fn a_redis_cache_takes_the_journal_with_it() {
 
 #[test]
 fn no_form_of_a_url_shows_its_password() {
+    for text in ["rediss://:s3cret@localhost/1", "rediss://me:s3cret@[::1]:7"] {
+        let Ok(CacheUrl::Redis(url)) = CacheUrl::parse(text) else {
+            panic!("{text}")
+        };
+        assert!(!format!("{url} {url:?}").contains("s3c"), "{url}");
+    }
     for text in [
         "mysql://root:s3cret@localhost:3306/users",
         "mysql://root:s3c@ret@localhost/users",
@@ -171,8 +187,10 @@ fn help_lists_every_setting_of_the_service_and_usage_errors_exit_64() {
         assert_eq!(code, 0);
         for setting in TABLE {
             // The names of some begin with those of others.
-            let line = format!("\n  {:<22} ", setting.key);
-            assert_eq!(text.contains(&line), setting.is_for(service), "{text}");
+            for name in setting.names() {
+                let line = format!("\n  {name:<22} ");
+                assert_eq!(text.contains(&line), setting.is_for(service), "{text}");
+            }
         }
     }
     assert_eq!(

@@ -304,6 +304,12 @@ fn each_library_has_its_files() {
             "#[actix_web::main] async fn main() {}",
         ),
         ("core/src/telemetry.rs", "use config::Config;"),
+        ("core/src/settings/urls.rs", "use mysql_async::Opts;"),
+        ("core/src/redis/endpoint.rs", "use rustls::ClientConfig;"),
+        (
+            "http/src/process.rs",
+            "fn f() { rustls::crypto::ring::default_provider(); }",
+        ),
         ("write-behind-svc/src/main.rs", "extern crate config as c;"),
     ] {
         assert_eq!(reports(file, text).len(), 1, "{file}: {text}");

@@ -79,6 +79,7 @@ mod restarts;
 #[macro_use]
 mod sizes;
 
+mod healthcheck;
 mod settings;
 mod stops;
 mod together;

@@ -40,6 +40,7 @@ pub(crate) fn the_answer_is_prometheus_text_and_has_every_documented_metric(turn
         ("http_requests_total", "counter"),
         ("http_request_duration_seconds", "histogram"),
         ("cache_reads_total", "counter"),
+        ("build_info", "gauge"),
     ];
     if turn.is_write_behind() {
         documented.extend([

@@ -104,6 +104,33 @@ fn a_bad_value_is_refused_by_its_key_and_not_repeated() {
 }
 
 #[test]
+fn a_secret_may_be_in_a_file_which_is_not_repeated_when_it_is_wrong() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("secret");
+    let path = path.to_str().unwrap();
+    for service in Service::all() {
+        fs::write(path, "sqlite://from_the_file.db\n").unwrap();
+        let given = [("DATABASE_URL_FILE", path)];
+        let process = ServiceProcess::start_in(folder.path(), service, &given);
+        assert!(folder.path().join("from_the_file.db").exists());
+        drop(process);
+
+        for (content, key) in [
+            ("", "DATABASE_URL_FILE"),
+            ("postgres://me:sesame@host/users", "DATABASE_URL"),
+        ] {
+            fs::write(path, content).unwrap();
+            expect_refused(run(service.command().envs(given)), key);
+        }
+        let twice = [given[0], ("DATABASE_URL", "mysql://me:sesame@host/users")];
+        expect_refused(run(service.command().envs(twice)), "DATABASE_URL_FILE");
+        let text = format!("database_url_file = \"{path}\"\ncache_ca_file = \"{path}\"");
+        fs::write(path, "mysql://me:sesame@host/users").unwrap();
+        expect_refused(with_file(service, &text, &[]), "CACHE_CA_FILE");
+    }
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_refused_by_its_path() {
     for service in Service::all() {
         let mut command = service.command();
@@ -152,7 +179,9 @@ fn help_lists_every_setting_with_its_default() {
         }
         let has_journal = help.contains("JOURNAL_URL");
         assert_eq!(has_journal, service == Service::WriteBehind);
-        assert!(help.contains("--config") && help.contains("migrate"));
+        for known in ["--config", "CONFIG_FILE", "migrate", "healthcheck"] {
+            assert!(help.contains(known), "{known}: {help}");
+        }
 
         let (code, version, _) = run(service.command().arg("--version"));
         assert_eq!(code, 0);

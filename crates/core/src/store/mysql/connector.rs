@@ -188,6 +188,10 @@ fn ssl_opts(opts: &Opts, tls: &Tls) -> Result<Option<SslOpts>> {
     }
     let mut ssl = asked_for.unwrap_or_default();
     if let Some(ca) = tls.ca_pem() {
+        if ssl.accept_invalid_certs() {
+            let reason = "DATABASE_URL leaves certificates unchecked, by verify_ca=false";
+            return Err(bad(DATABASE_KEYS.ca, reason));
+        }
         ssl = ssl
             .with_root_certs(vec![ca.to_vec().into()])
             .with_disable_built_in_roots(true);
@@ -248,4 +252,94 @@ fn element(kind: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
         _ => return None,
     };
     (found == kind).then_some(rest.split_at_checked(length)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::DatabaseUrl;
+    use test_support::certificates::{Authority, Validity};
+
+    fn connector(url: &str, tls: Tls) -> Result<Connector> {
+        match DatabaseUrl::parse(url) {
+            Ok(DatabaseUrl::Mysql(url)) => Connector::new(&url, tls),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn tls(ca: bool, identity: Option<[&str; 2]>, authority: &Authority) -> Tls {
+        let read = |path: &str| std::fs::read(path).unwrap();
+        let ca = ca.then(|| read(authority.ca_file()));
+        let identity = identity.map(|[certificate, key]| (read(certificate), read(key)));
+        Tls::new(DATABASE_KEYS, ca, identity).unwrap()
+    }
+
+    fn refused_key(outcome: Result<Connector>) -> &'static str {
+        match outcome.map(drop) {
+            Err(Error::BadSetting { key, .. }) => key,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    const URL: &str = "mysql://me@127.0.0.1/users";
+
+    #[test]
+    fn tls_is_used_where_anything_asks_for_it_and_never_a_socket_then() {
+        let authority = Authority::new("CA");
+        let client = authority.client("a service");
+        let by_url = "mysql://me@127.0.0.1/users?require_ssl=true&prefer_socket=true";
+        for (url, tls) in [
+            (by_url, Tls::default()),
+            (URL, tls(true, None, &authority)),
+            (URL, tls(false, Some(client.paths()), &authority)),
+            (by_url, tls(true, Some(client.paths()), &authority)),
+        ] {
+            let has_ca = tls.ca_pem().is_some();
+            let opts = connector(url, tls).unwrap().opts;
+            let ssl = opts.ssl_opts().unwrap();
+            assert!(!opts.prefer_socket());
+            assert!(!ssl.accept_invalid_certs() && !ssl.skip_domain_validation());
+            assert_eq!(
+                ssl.disable_built_in_roots(),
+                has_ca,
+                "a private CA is the only one"
+            );
+        }
+        let plain = connector(URL, Tls::default()).unwrap().opts;
+        assert!(plain.ssl_opts().is_none() && plain.prefer_socket());
+    }
+
+    #[test]
+    fn what_the_driver_cannot_do_is_refused_by_the_setting() {
+        let authority = Authority::new("CA");
+        let socket = "mysql://me@127.0.0.1/users?socket=%2Ftmp%2Fmysql.sock";
+        assert!(connector(socket, Tls::default()).is_ok());
+        let with_ca = connector(socket, tls(true, None, &authority));
+        assert_eq!(refused_key(with_ca), "DATABASE_URL");
+        let nonsense = connector("mysql://me@127.0.0.1/users?nonsense=1", Tls::default());
+        assert_eq!(refused_key(nonsense), "DATABASE_URL");
+        let unchecked = "mysql://me@127.0.0.1/users?require_ssl=true&verify_ca=false";
+        assert!(connector(unchecked, Tls::default()).is_ok());
+        let with_ca = connector(unchecked, tls(true, None, &authority));
+        assert_eq!(refused_key(with_ca), "DATABASE_CA_FILE");
+        // Its key is no RSA key.
+        let other = authority.server(&["host"], Validity::Valid);
+        let with_key = connector(URL, tls(false, Some(other.paths()), &authority));
+        assert_eq!(refused_key(with_key), "DATABASE_KEY_FILE");
+    }
+
+    #[test]
+    fn a_key_that_is_cut_off_anywhere_is_none() {
+        let authority = Authority::new("CA");
+        let [_, key] = authority.client("a service").paths().map(str::to_owned);
+        let PrivateKeyDer::Pkcs8(key) = PrivateKeyDer::from_pem_file(key).unwrap() else {
+            panic!("the tests' key is in PKCS #8")
+        };
+        let key = key.secret_pkcs8_der();
+        let inside = rsa_key_inside(key).unwrap();
+        assert!(key.ends_with(inside) && inside.len() > 1000);
+        for length in 0..key.len() {
+            assert_eq!(rsa_key_inside(&key[..length]), None);
+        }
+    }
 }

@@ -1,0 +1,16 @@
+//! Both services by TLS: a Redis and a MariaDB whose certificates are of a private CA.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails says why"
+)]
+
+mod exchanged;
+mod recovery;
+mod refused_caches;
+mod refused_databases;
+mod served;
+mod site;

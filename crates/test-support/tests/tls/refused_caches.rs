@@ -1,0 +1,90 @@
+//! A Redis that a service does not trust: it ends at once, whether it could do without Redis or not.
+
+use test_support::certificates::{Authority, Validity};
+use test_support::own_servers::{AppendFsync, OwnServer};
+use test_support::parts::Installation;
+use test_support::servers::TestDatabase;
+use test_support::service::Service;
+
+use crate::site::{Clients, HOSTS, TlsRedis, expect_ended_at_once};
+
+/// A service that reaches the tests' database without TLS.
+fn install(service: Service, url: &str, ca_file: &str) -> Installation {
+    let mut installation = Installation::on(service, url, TestDatabase::create());
+    if !ca_file.is_empty() {
+        installation.set("CACHE_CA_FILE", ca_file);
+    }
+    installation.set("STARTUP_DEADLINE_S", "50");
+    installation
+}
+
+#[track_caller]
+fn expect_refused(redis: &TlsRedis, ca_file: &str, reason: &str) {
+    for service in Service::all() {
+        let port = redis.port;
+        expect_ended_at_once(
+            &install(service, &redis.url(), ca_file),
+            &format!("the certificate of the cache at 127.0.0.1:{port} {reason}"),
+        );
+    }
+}
+
+#[test]
+fn one_of_another_ca() {
+    let (own, other) = (Authority::new("own"), Authority::new("other"));
+    let files = other.server(&HOSTS, Validity::Valid);
+    let redis = TlsRedis::start(&other, files, Clients::Anybody);
+    expect_refused(
+        &redis,
+        own.ca_file(),
+        "is not signed by a CA in CACHE_CA_FILE",
+    );
+    // The system's CAs are none of both.
+    let reason = "is not signed by a public CA (a private one goes into CACHE_CA_FILE)";
+    expect_refused(&redis, "", reason);
+}
+
+#[test]
+fn one_of_another_ca_of_the_same_name() {
+    let (own, other) = (Authority::new("same"), Authority::new("same"));
+    let files = other.server(&HOSTS, Validity::Valid);
+    let redis = TlsRedis::start(&other, files, Clients::Anybody);
+    expect_refused(
+        &redis,
+        own.ca_file(),
+        "is not signed by a CA in CACHE_CA_FILE",
+    );
+}
+
+#[test]
+fn one_for_another_host() {
+    let authority = Authority::new("own");
+    let files = authority.server(&["elsewhere.example"], Validity::Valid);
+    let redis = TlsRedis::start(&authority, files, Clients::Anybody);
+    expect_refused(
+        &redis,
+        authority.ca_file(),
+        "is not for the host name 127.0.0.1",
+    );
+}
+
+#[test]
+fn one_that_has_expired() {
+    let authority = Authority::new("own");
+    let files = authority.server(&HOSTS, Validity::Expired);
+    let redis = TlsRedis::start(&authority, files, Clients::Anybody);
+    expect_refused(&redis, authority.ca_file(), "has expired");
+}
+
+#[test]
+fn one_that_does_not_speak_tls() {
+    let authority = Authority::new("own");
+    let redis = OwnServer::redis_with(AppendFsync::EverySecond, &[]);
+    let url = redis.url().replace("redis://", "rediss://");
+    for service in Service::all() {
+        expect_ended_at_once(
+            &install(service, &url, authority.ca_file()),
+            &format!("the cache at 127.0.0.1:{} does not speak TLS", redis.port()),
+        );
+    }
+}
