@@ -1,6 +1,8 @@
 //! A Redis or a database server of a test's own, beside those of scripts/test and of the same kind, for
 //! being killed, paused and started again on the same data and the same port.
 
+#[cfg(test)]
+mod chosen_tests;
 mod database;
 mod folders;
 mod programs;

@@ -16,8 +16,9 @@ use crate::store::transaction::Failed;
 const CLASSES: [&str; 3] = ["22", "23", "45"];
 /// Errors of the same kind whose state is a general one on some servers: data
 /// truncated, incorrect string value, no default value, no partition for the
-/// value, a violated CHECK.
-const NUMBERS: [i64; 5] = [1265, 1366, 1364, 1526, 3819];
+/// value, a violated CHECK, and what MySQL 8 and later say of a character that the
+/// column's character set does not have.
+const NUMBERS: [i64; 6] = [1265, 1366, 1364, 1526, 3819, 3854];
 
 /// A column that cannot be NULL would be.
 const CANNOT_BE_NULL: i64 = 1048;
