@@ -112,11 +112,13 @@ start_redis() {
   export TEST_REDIS_URL="redis://127.0.0.1:$port"
 }
 
-# What either database does when it starts; each statement on one line, as MySQL wants it.
+# What either database does when it starts; each statement on one line, as MySQL wants it. A new MariaDB
+# has that user already, without a password.
 write_init_file() {
   cat >"$run_folder/init.sql" <<-SQL
 	ALTER USER 'root'@'localhost' IDENTIFIED BY 'root';
-	CREATE USER IF NOT EXISTS 'root'@'127.0.0.1' IDENTIFIED BY 'root';
+	CREATE USER IF NOT EXISTS 'root'@'127.0.0.1';
+	ALTER USER 'root'@'127.0.0.1' IDENTIFIED BY 'root';
 	GRANT ALL PRIVILEGES ON *.* TO 'root'@'127.0.0.1' WITH GRANT OPTION;
 	${1:+CREATE DATABASE IF NOT EXISTS \`$1\`;}
 	SQL

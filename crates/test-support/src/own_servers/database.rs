@@ -14,9 +14,11 @@ use super::programs::{is_chosen, server_command};
 use super::{OwnServer, free_port};
 use crate::servers::query;
 
-/// One line each, as MySQL wants it. They come at every start.
+/// One line each, as MySQL wants it. They come at every start. A new MariaDB has the second user already,
+/// without a password.
 const INIT: &str = "ALTER USER 'root'@'localhost' IDENTIFIED BY 'root';\n\
-    CREATE USER IF NOT EXISTS 'root'@'127.0.0.1' IDENTIFIED BY 'root';\n\
+    CREATE USER IF NOT EXISTS 'root'@'127.0.0.1';\n\
+    ALTER USER 'root'@'127.0.0.1' IDENTIFIED BY 'root';\n\
     GRANT ALL PRIVILEGES ON *.* TO 'root'@'127.0.0.1' WITH GRANT OPTION;\n";
 
 /// MySQL's own file with the id by which replicas know it.
