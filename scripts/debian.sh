@@ -26,9 +26,10 @@ debian_tree() {
     if [ ! -e "$tree" ]; then
       part="$tree.part"
       remove_debian_part "$part"
-      make_debian_tree "$suite" "$part" "$@" >&2
-      # IMPORTANT: under its name there is only ever a whole one.
-      as_root mv "$part" "$tree"
+      # IMPORTANT: under its name there is only ever a whole one. (Who reads what this prints runs it in
+      # a shell that does not end by itself at what fails.)
+      make_debian_tree "$suite" "$part" "$@" >&2 || exit 1
+      as_root mv "$part" "$tree" || exit 1
     fi
     exec {lock}>&-
   fi
@@ -49,7 +50,7 @@ make_debian_tree() (
     --keyring="$debian_keyring" --force-check-gpg --include="$include" \
     "$suite" "$tree" "$debian_mirror" ||
     fail "debootstrap could not make $tree; it says more in $tree/debootstrap/debootstrap.log"
-  as_root rm -rf "$tree/var/cache/apt/archives" "$tree/var/lib/apt/lists"
+  as_root chroot "$tree" apt-get clean
 )
 
 # What an interrupted run has left, with the file systems that are still mounted in it.
@@ -58,7 +59,9 @@ remove_debian_part() {
   while read -r mounted; do
     as_root umount "$mounted" || fail "cannot unmount $mounted, which an interrupted run has left"
   done < <(awk -v under="$part/" 'index($2, under) == 1 { print $2 }' /proc/mounts | sort -r)
-  if [ -e "$part" ]; then as_root rm -rf --one-file-system "$part"; fi
+  if [ -e "$part" ]; then
+    as_root rm -rf --one-file-system "$part" || fail "cannot remove $part, which an interrupted run has left"
+  fi
 }
 
 # debian_program TREE PATH FILE: makes FILE a script that becomes the program PATH of the tree, with the
