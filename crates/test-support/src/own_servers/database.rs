@@ -111,6 +111,11 @@ impl Kind {
 impl OwnServer {
     /// A MariaDB or MySQL as scripts/servers.sh starts it.
     pub fn database() -> Self {
+        OwnServer::database_with(&[])
+    }
+
+    /// The same with more options, as on its command line.
+    pub fn database_with(options: &[&str]) -> Self {
         let kind = Kind::chosen();
         let folder = own_folder();
         let port = free_port();
@@ -135,7 +140,8 @@ impl OwnServer {
             .arg(format!("--port={port}"))
             .args(["--bind-address=127.0.0.1", "--skip-name-resolve"])
             .arg("--max-connections=1000")
-            .args(kind.options());
+            .args(kind.options())
+            .args(options);
         OwnServer::start(kind.url(port), command, is_ready, folder)
     }
 }
