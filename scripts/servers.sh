@@ -1,12 +1,24 @@
-# Private Redis and MariaDB servers for the other scripts: on free ports of
+# Private Redis and MariaDB or MySQL servers for the other scripts: on free ports of
 # 127.0.0.1, without the system's daemons, stopped again by their process ids.
 #
 #   . scripts/servers.sh
+#   choose_servers KIND        one of server_kinds; without it, installed
 #   start_servers              in a temporary folder, removed at exit
 #   start_servers DIR [NAME]   data kept in DIR, with the database NAME created
 #
 # Afterwards TEST_REDIS_URL and TEST_MYSQL_URL are exported. One that is set beforehand is used as it
 # is, and that server is not started.
+
+. scripts/packages.sh
+. scripts/debian.sh
+. scripts/mysql.sh
+
+without_packages="set TEST_REDIS_URL and TEST_MYSQL_URL to running servers"
+
+# installed: the Redis and the MariaDB that this machine has, or that apt brings.
+# mysql9-redis8: those of Debian's unstable release, in a tree of their own.
+server_kinds=(installed mysql9-redis8)
+server_kind=installed
 
 PATH="$PATH:/usr/sbin:/sbin"
 
@@ -16,43 +28,28 @@ port_attempts_max=20
 
 server_pids=()
 run_folder=""
-own_policy=""
 
-fail() {
-  echo "$0: $*" >&2
-  exit 1
-}
-
-as_root() {
-  if [ "$(id -u)" = 0 ]; then
-    "$@"
-  elif command -v sudo >/dev/null; then
-    sudo "$@"
-  else
-    fail "installing the servers needs root or sudo (or set TEST_REDIS_URL and TEST_MYSQL_URL)"
+choose_servers() {
+  case " ${server_kinds[*]} " in
+  *" $1 "*) server_kind=$1 ;;
+  *) fail "there are no servers '$1'; choose one of: ${server_kinds[*]}" ;;
+  esac
+  if [ "$server_kind" != installed ] && [ -n "${TEST_REDIS_URL:-}${TEST_MYSQL_URL:-}" ]; then
+    fail "the servers $server_kind are started here: unset TEST_REDIS_URL and TEST_MYSQL_URL"
   fi
 }
 
-remove_own_policy() {
-  if [ -n "$own_policy" ]; then as_root rm -f "$own_policy"; fi
-  own_policy=""
-}
-
-# Installs Debian packages without starting the daemons that they bring, now or at the next boot.
-install_packages() {
-  command -v apt-get >/dev/null ||
-    fail "$* not installed, and there is no apt-get here; install them, or set TEST_REDIS_URL and TEST_MYSQL_URL to running servers"
-  local policy=/usr/sbin/policy-rc.d installed=0
-  if [ ! -e "$policy" ]; then
-    own_policy=$policy
-    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
-    as_root chmod 755 "$policy"
-  fi
-  { as_root apt-get update -q && as_root env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -q -y --no-install-recommends "$@"; } >&2 || installed=$?
-  remove_own_policy
-  [ "$installed" = 0 ] || fail "apt-get could not install $*"
-  if [ -d /run/systemd/system ]; then as_root systemctl disable -q "${@/mariadb-server/mariadb}" || true; fi
+# Puts the programs of mysql9-redis8 first in PATH. TEST_SERVER_PROGRAMS is where the tests find them
+# for servers of their own.
+take_mysql9_and_redis8() {
+  local tree program
+  tree=$(unstable_tree)
+  export TEST_SERVER_PROGRAMS="$run_folder/programs"
+  mkdir "$TEST_SERVER_PROGRAMS"
+  for program in sbin/mysqld bin/mysqladmin bin/redis-server bin/redis-cli; do
+    debian_program "$tree" "usr/$program" "$TEST_SERVER_PROGRAMS/${program##*/}"
+  done
+  PATH="$TEST_SERVER_PROGRAMS:$PATH"
 }
 
 install_servers() {
@@ -114,6 +111,18 @@ start_redis() {
   export TEST_REDIS_URL="redis://127.0.0.1:$port"
 }
 
+# What either database does when it starts; each statement on one line, as MySQL wants it. A new MariaDB
+# has that user already, without a password.
+write_init_file() {
+  cat >"$run_folder/init.sql" <<-SQL
+	ALTER USER 'root'@'localhost' IDENTIFIED BY 'root';
+	CREATE USER IF NOT EXISTS 'root'@'127.0.0.1';
+	ALTER USER 'root'@'127.0.0.1' IDENTIFIED BY 'root';
+	GRANT ALL PRIVILEGES ON *.* TO 'root'@'127.0.0.1' WITH GRANT OPTION;
+	${1:+CREATE DATABASE IF NOT EXISTS \`$1\`;}
+	SQL
+}
+
 # No option file is read, so the server's own defaults hold, such as latin1 as the character set of a
 # database that does not say which it wants.
 start_mariadb() {
@@ -128,12 +137,7 @@ start_mariadb() {
       fail "mariadb-install-db failed"
     }
   fi
-  cat >"$run_folder/init.sql" <<-SQL
-	ALTER USER 'root'@'localhost' IDENTIFIED BY 'root';
-	CREATE OR REPLACE USER 'root'@'127.0.0.1' IDENTIFIED BY 'root';
-	GRANT ALL PRIVILEGES ON *.* TO 'root'@'127.0.0.1' WITH GRANT OPTION;
-	${database:+CREATE DATABASE IF NOT EXISTS \`$database\`;}
-	SQL
+  write_init_file "$database"
   port=$(free_port)
   mariadbd --no-defaults --user="$user" --datadir="$folder" --tmpdir="$run_folder" \
     --bind-address=127.0.0.1 --port="$port" --skip-name-resolve --max-connections=1000 \
@@ -174,11 +178,22 @@ start_servers() {
   local data_folder=${1:-} database=${2:-}
   # Also at Ctrl-C and SIGTERM, since bash runs it for these too.
   trap stop_servers EXIT
-  install_servers
   # Short, because the path of a socket may have 107 bytes.
   run_folder=$(mktemp -d /tmp/servers.XXXXXX)
   : "${data_folder:=$run_folder}"
-  if [ -z "${TEST_REDIS_URL:-}" ]; then start_redis "$data_folder/redis"; fi
-  if [ -z "${TEST_MYSQL_URL:-}" ]; then start_mariadb "$data_folder/mariadb" "$database"; fi
+  export TEST_SERVERS="$server_kind"
+  unset TEST_SERVER_PROGRAMS
+  case "$server_kind" in
+  installed)
+    install_servers
+    if [ -z "${TEST_REDIS_URL:-}" ]; then start_redis "$data_folder/redis"; fi
+    if [ -z "${TEST_MYSQL_URL:-}" ]; then start_mariadb "$data_folder/mariadb" "$database"; fi
+    ;;
+  mysql9-redis8)
+    take_mysql9_and_redis8
+    start_redis "$data_folder/redis"
+    start_mysql "$data_folder/mysql" "$database"
+    ;;
+  esac
   export TEST_REDIS_URL TEST_MYSQL_URL
 }

@@ -56,7 +56,7 @@ stop_engine() {
 find_compose() {
   local folder=$1 tree plugin
   if docker compose version >/dev/null 2>&1 && docker buildx version >/dev/null 2>&1; then return; fi
-  tree=$(servers_tree)
+  tree=$(unstable_tree)
   mkdir -p "$folder/cli-plugins"
   if [ -f "${DOCKER_CONFIG:-$HOME/.docker}/config.json" ]; then
     cp "${DOCKER_CONFIG:-$HOME/.docker}/config.json" "$folder/"

@@ -66,7 +66,7 @@ make_compiler() {
 
 make_server() {
   local name=$1 context=$2/${1%%:*}
-  import "$(servers_tree)" write-cache-test/servers
+  import "$(unstable_tree)" write-cache-test/servers
   mkdir -p "$context"
   cp scripts/containers/mysql-entrypoint.sh "$context/"
   case $name in
@@ -83,11 +83,6 @@ make_server() {
     *) fail "nothing says how to make $name" ;;
   esac | { echo 'FROM write-cache-test/servers' && cat; } >"$context/Dockerfile"
   docker build --quiet --tag "$name" "$context" >/dev/null
-}
-
-# One tree for all servers, the same that the tests of those versions run on.
-servers_tree() {
-  debian_tree sid mysql-server redis-server prometheus docker-compose docker-buildx
 }
 
 compiler_tree() {

@@ -1,21 +1,27 @@
-//! A Redis or a MariaDB server of a test's own, beside those of scripts/test, for being killed, paused and
-//! started again on the same data and the same port.
+//! A Redis or a database server of a test's own, beside those of scripts/test and of the same kind, for
+//! being killed, paused and started again on the same data and the same port.
 
-use std::ffi::OsString;
+#[cfg(test)]
+mod chosen_tests;
+mod database;
+mod folders;
+mod programs;
+
 use std::fs::{self, File};
+use std::iter;
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, iter};
 
-use rustix::process::{Pid, Signal, getuid, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::proxy::authority;
 use crate::resp::RedisConnection;
-use crate::servers::query;
+use folders::{copy_folder, own_folder};
+use programs::server_command;
 
 /// How long a server may take until it answers.
 pub const START_SECONDS_MAX: u64 = 60;
@@ -78,45 +84,6 @@ impl OwnServer {
         OwnServer::start(url, command, redis_is_ready, folder)
     }
 
-    /// A MariaDB as scripts/servers.sh starts it.
-    pub fn mariadb() -> Self {
-        OwnServer::mariadb_with(&[])
-    }
-
-    /// The same with more options, as on its command line.
-    pub fn mariadb_with(options: &[&str]) -> Self {
-        let folder = own_folder();
-        let port = free_port();
-        copy_folder(template().0.path(), &folder.path().join("data"));
-        fs::write(
-            folder.path().join("init.sql"),
-            "ALTER USER 'root'@'localhost' IDENTIFIED BY 'root';\n\
-             CREATE OR REPLACE USER 'root'@'127.0.0.1' IDENTIFIED BY 'root';\n\
-             GRANT ALL PRIVILEGES ON *.* TO 'root'@'127.0.0.1' WITH GRANT OPTION;\n",
-        )
-        .expect("a file in the temporary folder");
-        let mut command = mariadb_command("mariadbd");
-        for (option, file) in [
-            ("--datadir", "data"),
-            ("--tmpdir", ""),
-            ("--socket", "mariadb.sock"),
-            ("--pid-file", "mariadb.pid"),
-            ("--init-file", "init.sql"),
-        ] {
-            command.arg(with_path(option, &folder.path().join(file)));
-        }
-        command
-            .arg(format!("--port={port}"))
-            .args(["--bind-address=127.0.0.1", "--skip-name-resolve"])
-            .args([
-                "--max-connections=1000",
-                "--innodb-flush-log-at-trx-commit=1",
-            ])
-            .args(options);
-        let url = format!("mysql://root:root@127.0.0.1:{port}");
-        OwnServer::start(url, command, mariadb_is_ready, folder)
-    }
-
     fn start(
         url: String,
         mut command: Command,
@@ -137,14 +104,14 @@ impl OwnServer {
         server
     }
 
-    /// `redis://127.0.0.1:PORT`, or `mysql://root:root@127.0.0.1:PORT`.
+    /// `redis://127.0.0.1:PORT`, or `mysql://root:root@127.0.0.1:PORT`, maybe with options behind a `?`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
     /// The port of 127.0.0.1 that it listens on.
     pub fn port(&self) -> &str {
-        self.url.rsplit(':').next().unwrap_or_default()
+        authority(&self.url).rsplit(':').next().unwrap_or_default()
     }
 
     /// Ends it by SIGKILL and starts it again on the same data.
@@ -273,91 +240,6 @@ fn redis_is_ready(server: &OwnServer, child: &Child) -> bool {
     loaded && info.lines().any(|line| line.trim_end() == own)
 }
 
-fn mariadb_is_ready(server: &OwnServer, _: &Child) -> bool {
-    let own = server.folder.path().join("mariadb.pid");
-    query(&server.url, "SELECT @@pid_file")
-        .is_ok_and(|rows| rows.iter().flatten().any(|file| Path::new(file) == own))
-}
-
-/// The data of a MariaDB on which nothing has run yet.
-struct Template(TempDir);
-
-/// Made once for all servers that live at the same time, and copied for each.
-fn template() -> Arc<Template> {
-    static TEMPLATE: Mutex<Weak<Template>> = Mutex::new(Weak::new());
-    let mut shared = TEMPLATE.lock().unwrap();
-    if let Some(template) = shared.upgrade() {
-        return template;
-    }
-    let folder = own_folder();
-    let output = mariadb_command("mariadb-install-db")
-        .arg(with_path("--datadir", folder.path()))
-        .args(["--skip-test-db", "--auth-root-authentication-method=normal"])
-        .output()
-        .expect("mariadb-install-db");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "mariadb-install-db: {said}");
-    let template = Arc::new(Template(folder));
-    *shared = Arc::downgrade(&template);
-    template
-}
-
-fn with_path(option: &str, path: &Path) -> OsString {
-    let mut argument = OsString::from(format!("{option}="));
-    argument.push(path);
-    argument
-}
-
-/// Short, because the path of a socket may have 107 bytes.
-fn own_folder() -> TempDir {
-    let folder = tempfile::Builder::new().prefix("own.").tempdir_in("/tmp");
-    folder.expect("a temporary folder")
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry of a folder");
-        let copy = to.join(entry.file_name());
-        if entry.file_type().expect("a type").is_dir() {
-            copy_folder(&entry.path(), &copy);
-        } else {
-            fs::copy(entry.path(), copy).expect("a copy of a file");
-        }
-    }
-}
-
-/// The binary, which is there when scripts/test has started servers itself.
-fn server_command(program: &str, variable: &str) -> Command {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let folders = env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
-    let found = folders
-        .map(|folder| folder.join(program))
-        .find(|binary| binary.is_file());
-    let binary = found.unwrap_or_else(|| {
-        panic!(
-            "{program} is not installed: this test kills a server of its own, beside the one that \
-             {variable} names; install it, or run scripts/test without {variable}, which does"
-        )
-    });
-    Command::new(binary)
-}
-
-/// No option file is read, and little is allocated.
-fn mariadb_command(program: &str) -> Command {
-    let mut command = server_command(program, "TEST_MYSQL_URL");
-    command.args([
-        "--no-defaults",
-        "--innodb-log-file-size=16M",
-        "--innodb-buffer-pool-size=32M",
-    ]);
-    if getuid().is_root() {
-        // It wants to be told so.
-        command.arg("--user=root");
-    }
-    command
-}
-
 /// A port that nothing listens on, below the range that outgoing connections use: it must be free again
 /// after the server was killed.
 pub fn free_port() -> u16 {
@@ -373,6 +255,7 @@ pub fn free_port() -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::servers::query;
 
     #[test]
     fn a_redis_has_its_data_after_a_kill() {
@@ -395,8 +278,8 @@ mod tests {
     }
 
     #[test]
-    fn a_mariadb_has_its_data_after_a_kill_and_a_stop() {
-        let mut server = OwnServer::mariadb();
+    fn a_database_has_its_data_after_a_kill_and_a_stop() {
+        let mut server = OwnServer::database();
         query(server.url(), "CREATE DATABASE d").unwrap();
         query(server.url(), "CREATE TABLE d.t (a INT)").unwrap();
         for (number, end) in (1..).zip([OwnServer::kill_9, OwnServer::stop]) {

@@ -5,6 +5,8 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
+use crate::servers::without_socket;
+
 /// Most bytes that are passed on at once.
 const PIECE_BYTES_MAX: usize = 16 << 10;
 
@@ -55,7 +57,12 @@ impl ChaosProxy {
 
     /// The URL with the proxy in place of the server.
     pub fn url(&self, url: &str) -> String {
-        url.replacen(authority(url), &self.address.to_string(), 1)
+        let proxied = url.replacen(authority(url), &self.address.to_string(), 1);
+        if proxied.starts_with("mysql:") {
+            without_socket(&proxied)
+        } else {
+            proxied
+        }
     }
 
     /// Ends all connections, and from now on every new one at once.

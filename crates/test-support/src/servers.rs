@@ -8,6 +8,9 @@ use std::{env, process, thread};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row, Value};
 
+/// The server's error for a connection that is not there (any more).
+const NO_SUCH_THREAD: u16 = 1094;
+
 /// The URL of the tests' Redis, `redis://host:port`.
 ///
 /// # Panics
@@ -17,7 +20,8 @@ pub fn redis_url() -> String {
     url_of_server("TEST_REDIS_URL")
 }
 
-/// The URL of the tests' MySQL or MariaDB, `mysql://user:password@host:port`, with no database in it.
+/// The URL of the tests' MySQL or MariaDB, `mysql://user:password@host:port`, with no database in it, and
+/// maybe with the driver's options behind a `?`.
 ///
 /// # Panics
 ///
@@ -46,7 +50,7 @@ impl TestDatabase {
         Self::create_on(&mysql_url())
     }
 
-    /// The same on another server, `mysql://user:password@host:port`.
+    /// The same on another server, `mysql://user:password@host:port`, maybe with options behind a `?`.
     pub fn create_on(server_url: &str) -> Self {
         let database = TestDatabase {
             server_url: server_url.to_owned(),
@@ -65,7 +69,7 @@ impl TestDatabase {
         &self.name
     }
 
-    /// `mysql://user:password@host:port/name`.
+    /// `mysql://user:password@host:port/name`, with the options of the server's URL.
     pub fn url(&self) -> String {
         with_database(&self.server_url, &self.name)
     }
@@ -82,8 +86,20 @@ impl TestDatabase {
         rows.into_iter().flatten().collect()
     }
 
+    /// Ends a connection. One that has gone by itself is fine.
+    pub fn kill(&self, connection: &str) {
+        match query(&self.url(), &format!("KILL {connection}")) {
+            Err(mysql_async::Error::Server(error)) if error.code == NO_SUCH_THREAD => {}
+            killed => drop(killed.unwrap_or_else(|error| panic!("KILL {connection}: {error}"))),
+        }
+    }
+
     /// The rows that a statement in this database returns, each column as text: `NULL` for null,
     /// `0x…` for bytes that are not UTF-8. Statements that return no rows are fine too.
+    ///
+    /// # Panics
+    ///
+    /// When the statement fails.
     pub fn query_rows(&self, sql: &str) -> Vec<Vec<String>> {
         query(&self.url(), sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
@@ -123,6 +139,13 @@ fn with_database(server_url: &str, name: &str) -> String {
         .find('/')
         .map_or(address.len(), |slash| host_start + slash);
     format!("{}/{name}{options}", &address[..host_end])
+}
+
+/// The URL of a database by which the driver stays with its host and port. On the server's own machine it
+/// would go on to the server's socket in the file system, past a proxy and with two connections at a time.
+pub fn without_socket(url: &str) -> String {
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}prefer_socket=false")
 }
 
 /// Runs one statement on a connection of its own. It has a thread too, since a test may call this from

@@ -287,6 +287,7 @@ impl Journal for RedisStreamJournal {
         // neither the server nor the database has.
         let appended = self.seen.newest_appended().into_iter().max();
         let stored = AtLeast(stored, appended.unwrap_or_default());
+        self.seen.comes_back();
         self.redis.raise(Part::Journal, &stored).await?;
         let lost = self.count_lost().await?;
         if lost > 0 {

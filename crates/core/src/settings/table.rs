@@ -161,7 +161,9 @@ pub(super) const TABLE: &[Setting] = &[
     ),
     write_behind(
         "REDIS_WAIT_TIMEOUT_MS",
-        "1000",
+        // With `appendfsync everysec` a write that comes alone is on the disk after a second
+        // and what the disk takes.
+        "3000",
         "milliseconds to wait for that; then the write is answered 503",
     ),
     setting(

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use cache_core::error::{Error, Part};
-use cache_core::journal::redis_stream::WaitFor;
+use cache_core::journal::redis_stream::{RedisStreamJournal, WaitFor};
 use cache_core::journal::{Appended, Journal};
+use cache_core::settings::{self, Command, Service};
 use cache_core::version::Version;
 use deadpool_redis::redis::Value;
 use test_support::own_servers::{AppendFsync, OwnServer};
@@ -121,30 +122,82 @@ async fn what_was_not_appended_is_not_said_to_be_waiting_for_replicas() {
     assert!(matches!(alone, Err(Error::Unavailable { .. })), "{alone:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn waiting_for_the_disk_is_refused_where_the_server_cannot() {
-    let server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
-    let words = ["COMMAND", "INFO", "WAITAOF"];
-    let known: Vec<Value> = command(server.url(), &words).await;
-    let can = known.iter().any(|known| *known != Value::Nil);
-    let redis = connect_to(server.url(), &new_identity()).await;
-    let wait_for = WaitFor {
+/// As a service that is told nothing but to wait for the disk.
+fn on_disk() -> WaitFor {
+    let arguments = ["write-behind-svc".into()];
+    let command = settings::read(Service::WriteBehind, "", "", arguments, |_| None);
+    let Ok(Command::Serve(settings)) = command else {
+        panic!("{command:?}")
+    };
+    WaitFor {
         replicas: 0,
         fsync: true,
-        timeout_ms: 10_000,
+        timeout_ms: settings.redis_wait_timeout.as_millis() as u64,
+    }
+}
+
+async fn knows_waitaof(server: &OwnServer) -> bool {
+    let words = ["COMMAND", "INFO", "WAITAOF"];
+    let known: Vec<Value> = command(server.url(), &words).await;
+    known.iter().any(|known| *known != Value::Nil)
+}
+
+#[track_caller]
+fn assert_refused(opened: Result<RedisStreamJournal, Error>, because: &str) {
+    let Err(Error::BadSetting { key, reason }) = opened else {
+        panic!("{opened:?}")
     };
-    match open(redis, wait_for).await {
-        Ok(journal) => {
-            assert!(can);
-            journal.raise(&Version::ZERO).await.unwrap();
+    assert_eq!(key, "REDIS_WAIT_FSYNC");
+    assert!(reason.contains(because), "{reason}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_for_the_disk_is_refused_where_the_server_cannot() {
+    for fsync in [AppendFsync::EverySecond, AppendFsync::Always] {
+        let server = OwnServer::redis_with(fsync, &[]);
+        let redis = connect_to(server.url(), &new_identity()).await;
+        let opened = open(redis, on_disk()).await;
+        if !knows_waitaof(&server).await {
+            assert_refused(opened, "7.2");
+            continue;
+        }
+        let journal = opened.unwrap();
+        let health = journal.health().await.durability.unwrap();
+        assert!(
+            health.contains("every answer waits for the disk"),
+            "{health}"
+        );
+        journal.raise(&Version::ZERO).await.unwrap();
+        // Each comes just after the disk was written, which takes the longest to come again.
+        for _ in 0..3 {
             let answer = journal.append(&[put("a", "x")]).await.remove(0);
             assert!(matches!(answer, Ok(Appended::At(_))), "{answer:?}");
         }
-        Err(Error::BadSetting { key, reason }) => {
-            assert!(!can);
-            assert_eq!(key, "REDIS_WAIT_FSYNC");
-            assert!(reason.contains("7.2"), "{reason}");
-        }
-        Err(other) => panic!("{other:?}"),
     }
+}
+
+/// A server that leaves it to its system when something comes to the disk would
+/// never answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_for_the_disk_is_refused_where_the_server_does_not_know() {
+    let server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
+    let redis = connect_to(server.url(), &new_identity()).await;
+    let opened = open(redis.clone(), on_disk()).await;
+    if !knows_waitaof(&server).await {
+        assert_refused(opened, "7.2");
+        return;
+    }
+    assert_refused(opened, "appendfsync no");
+    // Set up in another way, and back while the journal is in use.
+    let set = ["CONFIG", "SET", "appendfsync"];
+    let set_to = |value| [&set[..], &[value]].concat();
+    command::<(), _>(server.url(), &set_to("always")).await;
+    let journal = open(redis, on_disk()).await.unwrap();
+    journal.raise(&Version::ZERO).await.unwrap();
+    command::<(), _>(server.url(), &set_to("no")).await;
+    let raised = journal.raise(&Version::ZERO).await;
+    assert!(
+        matches!(raised, Err(Error::BadSetting { .. })),
+        "{raised:?}"
+    );
 }

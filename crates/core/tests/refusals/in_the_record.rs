@@ -12,10 +12,22 @@ use crate::{expect_refused, good, is_refused, is_unavailable, tombstone, user};
 const SOON: Duration = Duration::from_secs(10);
 
 /// After `change`, the database refuses `bad`, and the store's one connection
-/// stays what it is.
+/// stays what it is; also where it has prepared its statements before the change.
 async fn after(change: &str, bad: Record) {
+    for prepared in [false, true] {
+        refuses_after(change, bad.clone(), prepared).await;
+    }
+}
+
+async fn refuses_after(change: &str, bad: Record, prepared: bool) {
     let database = TestDatabase::create();
     let store = open(&database.url()).await;
+    if prepared {
+        let many = ["a", "b", "c"].map(|name| user(&format!("was there {name}"), 7, "short"));
+        for records in [&many[..], &many[..1]] {
+            store.apply(records, Origin::Drained).await.unwrap();
+        }
+    }
     database.query_rows(change);
     store.load(&bad.key).await.unwrap();
     let connections = || {

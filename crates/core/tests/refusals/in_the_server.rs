@@ -123,7 +123,7 @@ async fn a_statement_that_is_killed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_gone() {
     let locked = Locked::new().await;
-    let url = format!("{}?prefer_socket=false", locked.database.url());
+    let url = locked.database.url();
     let proxy = ChaosProxy::before(&url);
     let (store, applied) = apply_both(&proxy.url(&url)).await;
     let id = locked.waiting().await;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use cache_core::settings::{DatabaseUrl, Secret};
 use cache_core::store::mysql::MysqlStore;
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
-use test_support::servers::TestDatabase;
+use test_support::servers::{TestDatabase, without_socket};
 use tokio::sync::Mutex;
 
 /// Longer than a statement waits for its locks.
@@ -98,12 +98,10 @@ impl<'d> PlainUser<'d> {
         self.database.query_rows(&limit);
     }
 
-    /// Never by the server's socket, to which the driver would change over with
-    /// two connections at a time.
     pub(crate) fn url(&self) -> String {
-        let url = self.database.url();
+        let url = without_socket(&self.database.url());
         let (_, at) = url.rsplit_once('@').unwrap();
-        format!("mysql://{}:plain@{at}?prefer_socket=false", self.name)
+        format!("mysql://{}:plain@{at}", self.name)
     }
 }
 

@@ -32,9 +32,7 @@ fn a_backlog_grows_while_the_database_is_away_and_drains_when_it_is_back() {
     installation.set("DRAIN_BATCH_MAX", "50");
     let url = installation.setting("DATABASE_URL").unwrap().to_owned();
     let proxy = ChaosProxy::before(&url);
-    // On its own machine, the driver would go on to the server's socket in the file system.
-    let proxied = format!("{}?prefer_socket=false", proxy.url(&url));
-    installation.set("DATABASE_URL", &proxied);
+    installation.set("DATABASE_URL", &proxy.url(&url));
     let mut running = installation.run();
     let endpoints = Endpoints::new([running.base_url()]);
     let client = running.client();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use test_support::own_servers::OwnServer;
 use test_support::parts::{Installation, RunningService};
-use test_support::servers::{TestDatabase, redis_url};
+use test_support::servers::{TestDatabase, redis_url, without_socket};
 use test_support::service::Service;
 
 use crate::comparison::compare;
@@ -25,14 +25,14 @@ struct Site {
 
 impl Site {
     fn start() -> Self {
-        let server = OwnServer::mariadb();
+        let server = OwnServer::database();
         let database = TestDatabase::create_on(server.url());
         let name = database.name().to_owned();
         database.query_rows("CREATE USER 'service'@'127.0.0.1' IDENTIFIED BY 'service'");
         database.query_rows(&format!("GRANT ALL ON `{name}`.* TO 'service'@'127.0.0.1'"));
         let url = database.url().replace("root:root@", "service:service@");
         let mut installation = Installation::on(Service::WriteBehind, &redis_url(), database);
-        installation.set("DATABASE_URL", &format!("{url}?prefer_socket=false"));
+        installation.set("DATABASE_URL", &without_socket(&url));
         let timeout_ms = DATABASE_TIMEOUT.as_millis().to_string();
         installation.set("DATABASE_TIMEOUT_MS", &timeout_ms);
         Site {
@@ -90,11 +90,7 @@ fn a_database_that_ends_all_connections_gets_everything() {
     Site::start().survives(10, |site, _| {
         let connections = "SELECT id FROM information_schema.processlist WHERE user = 'service'";
         for connection in site.query(connections).concat() {
-            // It may have gone since, which would be an error.
-            let kill = format!(
-                "BEGIN NOT ATOMIC DECLARE CONTINUE HANDLER FOR 1094 BEGIN END; KILL {connection}; END"
-            );
-            site.query(&kill);
+            site.running.database().unwrap().kill(&connection);
         }
     });
 }

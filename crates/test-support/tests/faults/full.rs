@@ -29,8 +29,7 @@ fn with_proxy(
 ) -> (RunningService, ChaosProxy) {
     let url = installation.setting("DATABASE_URL").unwrap().to_owned();
     let proxy = ChaosProxy::before(&url);
-    let proxied = format!("{}?prefer_socket=false", proxy.url(&url));
-    installation.set("DATABASE_URL", &proxied);
+    installation.set("DATABASE_URL", &proxy.url(&url));
     for (name, value) in settings {
         installation.set(name, value);
     }

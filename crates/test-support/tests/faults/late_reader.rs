@@ -25,12 +25,10 @@ fn what_a_slow_reader_brings_from_the_database_does_not_replace_what_was_written
     let url = installation.setting("DATABASE_URL").unwrap().to_owned();
     let before_reader = ChaosProxy::before(&url);
     let before_writer = ChaosProxy::before(&url);
-    // On its own machine, the driver would go on to the server's socket in the file system.
-    let through = |proxy: &ChaosProxy| format!("{}?prefer_socket=false", proxy.url(&url));
-    installation.set("DATABASE_URL", &through(&before_writer));
+    installation.set("DATABASE_URL", &before_writer.url(&url));
     installation.set("CACHE_TTL_S", "1");
     let mut for_writing = installation.start(Service::WriteBehind);
-    installation.set("DATABASE_URL", &through(&before_reader));
+    installation.set("DATABASE_URL", &before_reader.url(&url));
     let mut for_reading = installation.start(Service::WriteBehind);
     let endpoints = Endpoints::new([for_writing.base_url(), for_reading.base_url()]);
 

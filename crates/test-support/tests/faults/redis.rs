@@ -49,8 +49,7 @@ fn what_redis_loses_is_not_said_to_be_in_the_database() {
         Installation::on(Service::WriteBehind, redis.url(), TestDatabase::create());
     let url = installation.setting("DATABASE_URL").unwrap().to_owned();
     let proxy = ChaosProxy::before(&url);
-    let proxied = format!("{}?prefer_socket=false", proxy.url(&url));
-    installation.set("DATABASE_URL", &proxied);
+    installation.set("DATABASE_URL", &proxy.url(&url));
     let running = installation.run();
     let client = running.client();
     proxy.cut();

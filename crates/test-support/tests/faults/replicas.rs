@@ -94,9 +94,7 @@ fn a_statement_of_a_sleeping_replica_that_arrives_late_takes_nothing_back() {
     let other = start(&installation);
     let url = installation.setting("DATABASE_URL").unwrap().to_owned();
     let database = ChaosProxy::before(&url);
-    // On its own machine, the driver would go on to the server's socket in the file system.
-    let proxied = format!("{}?prefer_socket=false", database.url(&url));
-    installation.set("DATABASE_URL", &proxied);
+    installation.set("DATABASE_URL", &database.url(&url));
     let mut sleeper = start(&installation);
     let endpoints = Endpoints::new([sleeper.base_url(), other.base_url()]);
     let ledger = Ledger::new(NAMES);

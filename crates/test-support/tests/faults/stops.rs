@@ -19,10 +19,7 @@ fn a_stop_without_the_database_says_how_much_is_left_and_loses_none_of_it() {
     let mut installation = Parts::RedisMariaDb.install(Service::WriteBehind);
     let url = installation.setting("DATABASE_URL").unwrap().to_owned();
     let proxy = ChaosProxy::before(&url);
-    installation.set(
-        "DATABASE_URL",
-        &format!("{}?prefer_socket=false", proxy.url(&url)),
-    );
+    installation.set("DATABASE_URL", &proxy.url(&url));
     installation.set("SHUTDOWN_DEADLINE_S", "3");
     let mut running = installation.run();
     let endpoints = Endpoints::new([running.base_url()]);

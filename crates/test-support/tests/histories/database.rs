@@ -2,7 +2,7 @@
 
 use test_support::own_servers::OwnServer;
 use test_support::parts::Installation;
-use test_support::servers::{TestDatabase, redis_url};
+use test_support::servers::{TestDatabase, redis_url, without_socket};
 
 use crate::load::{Load, Working};
 use crate::seed::Seed;
@@ -16,9 +16,9 @@ const DATABASE_TIMEOUT_MS: &str = "700";
 
 fn is_linearizable_through_restarts(layout: Layout) {
     let seed = Seed::of_this_run();
-    let mut server = OwnServer::mariadb();
+    let mut server = OwnServer::database();
     let database = TestDatabase::create_on(server.url());
-    let url = format!("{}?prefer_socket=false", database.url());
+    let url = without_socket(&database.url());
     let mut installation = Installation::on(layout[0], &redis_url(), database);
     installation.set("DATABASE_URL", &url);
     installation.set("DATABASE_TIMEOUT_MS", DATABASE_TIMEOUT_MS);

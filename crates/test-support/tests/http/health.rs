@@ -70,6 +70,8 @@ pub(crate) fn no_password_is_shown_anywhere(turn: &Turn) {
     if let Some(database) = running.database() {
         let url = database.url();
         let (scheme, place) = url.split_once("root:root@").expect("a URL with a password");
+        // Nor are the driver's options, of which some name files.
+        let place = place.split('?').next().unwrap();
         assert!(told.contains(&format!("{scheme}{place}")), "{told}");
     }
 }

@@ -51,17 +51,16 @@ impl Site {
         for (name, value) in settings {
             installation.set(name, value);
         }
-        let mut proxy_before = |key: &str, options: &str| {
+        let mut proxy_before = |key: &str| {
             let settings = installation.settings();
             let url = settings.filter(|(name, _)| *name == key).last();
             let url = url.expect("a server").1.to_owned();
             let proxy = ChaosProxy::before(&url);
-            installation.set(key, &format!("{}{options}", proxy.url(&url)));
+            installation.set(key, &proxy.url(&url));
             proxy
         };
-        // On its own machine, the driver would go on to the server's socket in the file system.
-        let database = proxy_before("DATABASE_URL", "?prefer_socket=false");
-        let cache = proxy_before("CACHE_URL", "");
+        let database = proxy_before("DATABASE_URL");
+        let cache = proxy_before("CACHE_URL");
         let process = installation.start(turn.service());
         Site {
             api: Api::at(turn.service(), process.base_url()),

@@ -6,7 +6,7 @@ use test_support::parts::Installation;
 use test_support::service::Service;
 use test_support::wait::wait_until;
 
-use crate::site::{Api, Clients, HOSTS, Site, TLS_USER};
+use crate::site::{Api, Clients, HOSTS, Site, TLS_USER, end_connections_of, reload_certificate};
 
 fn run(installation: Installation, service: Service) -> (test_support::parts::RunningService, Api) {
     let running = installation.run();
@@ -68,13 +68,13 @@ fn a_database() {
         api.flush();
         let root = running.database().unwrap();
         let exchange = |files: &test_support::certificates::CertificateFiles| {
-            files.copy_over(&site.mariadb_files);
-            root.query_rows("FLUSH SSL");
+            files.copy_over(&site.database_files);
+            reload_certificate(root);
             // What is open already has another certificate.
-            root.query_rows(&format!("KILL CONNECTION USER {TLS_USER}"));
+            end_connections_of(TLS_USER, root);
         };
         exchange(&other.server(&HOSTS, Validity::Valid));
-        let port = site.mariadb.port();
+        let port = site.database.port();
         let reason =
             format!("the database at 127.0.0.1:{port} is not signed by a CA in DATABASE_CA_FILE");
         wait_until("it says why", || {

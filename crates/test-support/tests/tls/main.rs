@@ -1,4 +1,4 @@
-//! Both services by TLS: a Redis and a MariaDB whose certificates are of a private CA.
+//! Both services by TLS: a Redis and a database server whose certificates are of a private CA.
 
 #![allow(
     clippy::unwrap_used,

@@ -27,12 +27,12 @@ fn nothing_that_write_behind_acknowledged_is_lost_with_a_redis_that_is_killed() 
     assert_eq!(api.write("somebody"), 200);
     api.flush();
     // So that all that follows is in Redis and nowhere else.
-    site.mariadb.pause();
+    site.database.pause();
     for name in names("acknowledged") {
         assert_eq!(api.write(&name), 200, "{name}");
     }
     site.redis.server.crash_and_restart();
-    site.mariadb.resume();
+    site.database.resume();
     for name in names("acknowledged") {
         wait_until(&name, || match api.read(&name) {
             200 => true,

@@ -1,4 +1,4 @@
-//! A MariaDB that a service does not trust: it ends at once.
+//! A database server that a service does not trust: it ends at once.
 
 use test_support::certificates::{Authority, Validity};
 use test_support::own_servers::OwnServer;
@@ -6,7 +6,9 @@ use test_support::parts::Installation;
 use test_support::servers::redis_url;
 use test_support::service::Service;
 
-use crate::site::{HOSTS, TLS_USER, database_on, expect_ended_at_once, tls_mariadb, url_for};
+use crate::site::{
+    HOSTS, TLS_USER, database_on, expect_ended_at_once, reload_certificate, tls_database, url_for,
+};
 
 /// A service that reaches the tests' Redis without TLS.
 fn install(service: Service, server: &OwnServer, ca_file: &str) -> Installation {
@@ -23,7 +25,7 @@ fn install(service: Service, server: &OwnServer, ca_file: &str) -> Installation 
 fn one_whose_certificate_is_not_as_it_should_be() {
     let (own, other) = (Authority::new("own"), Authority::new("other"));
     let files = own.server(&HOSTS, Validity::Valid);
-    let server = tls_mariadb(&own, &files);
+    let server = tls_database(&own, &files);
     let root = database_on(&server);
     for service in Service::all() {
         for (wrong, reason) in [
@@ -38,7 +40,7 @@ fn one_whose_certificate_is_not_as_it_should_be() {
             (own.server(&HOSTS, Validity::Expired), "has expired"),
         ] {
             wrong.copy_over(&files);
-            root.query_rows("FLUSH SSL");
+            reload_certificate(&root);
             let port = server.port();
             expect_ended_at_once(
                 &install(service, &server, own.ca_file()),
@@ -46,7 +48,7 @@ fn one_whose_certificate_is_not_as_it_should_be() {
             );
         }
         own.server(&HOSTS, Validity::Valid).copy_over(&files);
-        root.query_rows("FLUSH SSL");
+        reload_certificate(&root);
         let mut public = install(service, &server, "");
         let url = public.setting("DATABASE_URL").unwrap().to_owned();
         public.set("DATABASE_URL", &format!("{url}?require_ssl=true"));
@@ -57,7 +59,7 @@ fn one_whose_certificate_is_not_as_it_should_be() {
 #[test]
 fn one_that_does_not_speak_tls() {
     let authority = Authority::new("own");
-    let server = OwnServer::mariadb();
+    let server = OwnServer::database_in_plain_text();
     for service in Service::all() {
         let sentence = format!(
             "the database at 127.0.0.1:{} does not speak TLS",

@@ -87,7 +87,7 @@ fn client_certificates_are_shown_to_servers_that_want_them() {
     for service in Service::all() {
         let mut installation = site.install(service);
         let database = installation.database().unwrap();
-        let url = url_for(CERTIFIED_USER, database, &site.mariadb);
+        let url = url_for(CERTIFIED_USER, database, &site.database);
         installation.set("DATABASE_URL", &url);
         let client = site.authority.client("a service");
         let [certificate, key] = client.paths();
@@ -117,9 +117,9 @@ fn a_service_that_shows_no_client_certificate_ends_where_one_is_wanted() {
             ),
         );
         let database = installation.database().unwrap();
-        let url = url_for(CERTIFIED_USER, database, &site.mariadb);
+        let url = url_for(CERTIFIED_USER, database, &site.database);
         installation.set("DATABASE_URL", &url);
-        let port = site.mariadb.port();
+        let port = site.database.port();
         expect_ended(
             &installation,
             &format!(
@@ -153,7 +153,7 @@ fn a_service_ends_whose_client_certificate_is_refused() {
         );
         shown(&mut installation, "CACHE", &right);
         shown(&mut installation, "DATABASE", &other);
-        let port = site.mariadb.port();
+        let port = site.database.port();
         let sentence = "refuses the client certificate in DATABASE_CERT_FILE";
         expect_ended(
             &installation,

@@ -1,4 +1,4 @@
-//! A Redis and a MariaDB that speak TLS, and a database for one test.
+//! A Redis and a database server that speak TLS, and a database for one test.
 
 use std::process::Output;
 use std::time::{Duration, Instant};
@@ -95,10 +95,10 @@ pub(crate) struct Connections {
     pub(crate) plain: usize,
 }
 
-/// A MariaDB that speaks TLS where it is asked to.
-pub(crate) fn tls_mariadb(authority: &Authority, files: &CertificateFiles) -> OwnServer {
+/// A database server that speaks TLS where it is asked to; MySQL speaks nothing else.
+pub(crate) fn tls_database(authority: &Authority, files: &CertificateFiles) -> OwnServer {
     let [certificate, key] = files.paths();
-    OwnServer::mariadb_with(&[
+    OwnServer::database_with(&[
         &format!("--ssl-cert={certificate}"),
         &format!("--ssl-key={key}"),
         &format!("--ssl-ca={}", authority.ca_file()),
@@ -109,12 +109,33 @@ pub(crate) fn tls_mariadb(authority: &Authority, files: &CertificateFiles) -> Ow
 pub(crate) fn database_on(server: &OwnServer) -> TestDatabase {
     let database = TestDatabase::create_on(server.url());
     for (user, required) in [(TLS_USER, "SSL"), (CERTIFIED_USER, "X509")] {
-        database.query_rows(&format!(
-            "CREATE OR REPLACE USER {user}@'127.0.0.1' IDENTIFIED BY '{PASSWORD}' REQUIRE {required}"
-        ));
+        for statement in [
+            format!("CREATE USER IF NOT EXISTS {user}@'127.0.0.1'"),
+            format!("ALTER USER {user}@'127.0.0.1' IDENTIFIED BY '{PASSWORD}' REQUIRE {required}"),
+        ] {
+            database.query_rows(&statement);
+        }
         database.query_rows(&format!("GRANT ALL ON *.* TO {user}@'127.0.0.1'"));
     }
     database
+}
+
+/// Has the server read its certificate anew.
+pub(crate) fn reload_certificate(database: &TestDatabase) {
+    let version = database.query_rows("SELECT VERSION()").concat().concat();
+    let is_mariadb = version.contains("MariaDB");
+    database.query_rows(match is_mariadb {
+        true => "FLUSH SSL",
+        false => "ALTER INSTANCE RELOAD TLS",
+    });
+}
+
+/// Ends the connections of a user that are open now.
+pub(crate) fn end_connections_of(user: &str, database: &TestDatabase) {
+    let open = format!("SELECT id FROM information_schema.processlist WHERE user = '{user}'");
+    for id in database.query_rows(&open).concat() {
+        database.kill(&id);
+    }
 }
 
 /// The URL of the database for one of those.
@@ -126,8 +147,8 @@ pub(crate) fn url_for(user: &str, database: &TestDatabase, server: &OwnServer) -
 /// Servers whose certificates are as they should be.
 pub(crate) struct Site {
     pub(crate) redis: TlsRedis,
-    pub(crate) mariadb: OwnServer,
-    pub(crate) mariadb_files: CertificateFiles,
+    pub(crate) database: OwnServer,
+    pub(crate) database_files: CertificateFiles,
     pub(crate) authority: Authority,
 }
 
@@ -135,19 +156,19 @@ impl Site {
     pub(crate) fn start(clients: Clients) -> Self {
         let authority = Authority::new("the site's CA");
         let files = || authority.server(&HOSTS, Validity::Valid);
-        let mariadb_files = files();
+        let database_files = files();
         Site {
             redis: TlsRedis::start(&authority, files(), clients),
-            mariadb: tls_mariadb(&authority, &mariadb_files),
-            mariadb_files,
+            database: tls_database(&authority, &database_files),
+            database_files,
             authority,
         }
     }
 
     /// Settings with which a service trusts both, and shows nothing.
     pub(crate) fn install(&self, service: Service) -> Installation {
-        let database = database_on(&self.mariadb);
-        let url = url_for(TLS_USER, &database, &self.mariadb);
+        let database = database_on(&self.database);
+        let url = url_for(TLS_USER, &database, &self.database);
         let mut installation = Installation::on(service, &self.redis.url(), database);
         installation.set("DATABASE_URL", &url);
         installation.set("CACHE_CA_FILE", self.authority.ca_file());

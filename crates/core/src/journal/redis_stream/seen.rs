@@ -14,7 +14,8 @@ use crate::version::Version;
 pub(super) struct Seen {
     shards: Box<[OfShard]>,
     lost: AtomicU64,
-    /// The run of the server that all this was heard in.
+    /// The run of the server that all this was heard in; none while it is not known
+    /// what the server still has.
     run: Mutex<String>,
 }
 
@@ -80,6 +81,13 @@ impl Seen {
             seen.acknowledged
                 .fetch_max(appended.get().min(before), Ordering::AcqRel);
         }
+    }
+
+    /// From now on, until [`Seen::came_back`], what waits in the streams says nothing:
+    /// the server has been emptied or started anew, maybe in the same run, and its
+    /// clocks may be there again before what is lost was counted.
+    pub(super) fn comes_back(&self) {
+        self.run().clear();
     }
 
     fn run(&self) -> MutexGuard<'_, String> {
@@ -204,5 +212,11 @@ mod tests {
         waits("a", None);
         assert_eq!(seen.misses(Shard(0), version(8)), None);
         assert_eq!(seen.came_back("b", &nothing), 0);
+        // Emptied in the same run, and somebody looks before it is counted.
+        appended(&seen, 0, 14, 1);
+        seen.comes_back();
+        seen.waits("b", Shard(0), seen.newest_appended()[0], None, 0);
+        assert_eq!(seen.misses(Shard(0), version(13)), Some(version(12)));
+        assert_eq!(seen.came_back("b", &nothing), 1);
     }
 }

@@ -4,7 +4,7 @@
 use deadpool_redis::redis::{Cmd, Value, cmd, from_redis_value};
 
 use crate::error::{Error, Part, Result};
-use crate::redis::{Redis, info};
+use crate::redis::{Link, Redis, info};
 
 /// What an append waits for besides the server's own answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,8 +86,26 @@ pub(super) async fn check(redis: &Redis, wait_for: WaitFor) -> Result<()> {
                 reason: "this Redis has no WAITAOF, which came with 7.2".into(),
             });
         }
+        // IMPORTANT: with `no` the server leaves it to its system, so it never knows of
+        // a write that it is on the disk, and each one would wait in vain.
+        if appendfsync(&mut link).await == "no" {
+            return Err(Error::BadSetting {
+                key: "REDIS_WAIT_FSYNC",
+                reason: "this Redis has appendfsync no, with which it never knows what is on its disk; set it to everysec or always".into(),
+            });
+        }
     }
     Ok(())
+}
+
+/// When the server brings what it writes to its disk. Managed servers often forbid
+/// CONFIG; then nothing is known, and the text is empty.
+async fn appendfsync(link: &mut Link) -> String {
+    let pair: Result<Vec<String>> = link
+        .command(cmd("CONFIG").arg("GET").arg("appendfsync"))
+        .await;
+    let value = pair.ok().and_then(|pair| pair.into_iter().nth(1));
+    value.unwrap_or_default()
 }
 
 /// What an acknowledged write survives, as the server is set up.
@@ -95,14 +113,7 @@ pub(super) async fn durability(redis: &Redis, wait_for: WaitFor) -> Result<Strin
     let mut link = redis.link(Part::Journal).await?;
     let persistence: String = link.command(cmd("INFO").arg("persistence")).await?;
     let replication: String = link.command(cmd("INFO").arg("replication")).await?;
-    // Managed servers often forbid CONFIG; then only that much is known.
-    let fsync: Result<Vec<String>> = link
-        .command(cmd("CONFIG").arg("GET").arg("appendfsync"))
-        .await;
-    let fsync = fsync
-        .ok()
-        .and_then(|pair| pair.into_iter().nth(1))
-        .unwrap_or_default();
+    let fsync = appendfsync(&mut link).await;
     let replicas = info(&replication, "connected_slaves").unwrap_or("0");
     let survives = match (info(&persistence, "aof_enabled"), fsync.as_str()) {
         (Some("1"), _) if wait_for.fsync => {

@@ -16,8 +16,9 @@ use crate::store::transaction::Failed;
 const CLASSES: [&str; 3] = ["22", "23", "45"];
 /// Errors of the same kind whose state is a general one on some servers: data
 /// truncated, incorrect string value, no default value, no partition for the
-/// value, a violated CHECK.
-const NUMBERS: [i64; 5] = [1265, 1366, 1364, 1526, 3819];
+/// value, a violated CHECK, and what MySQL 8 and later say of a character that the
+/// column's character set does not have.
+const NUMBERS: [i64; 6] = [1265, 1366, 1364, 1526, 3819, 3988];
 
 /// A column that cannot be NULL would be.
 const CANNOT_BE_NULL: i64 = 1048;
@@ -26,8 +27,10 @@ const CANNOT_BE_NULL: i64 = 1048;
 const DEADLOCK: i64 = 1213;
 
 /// How many conditions of a statement are looked at. Notes are switched off, so
-/// there are few beside the error: where a trigger raised it, and such.
-const CONDITIONS_MAX: usize = 8;
+/// there are few beside the error: where a trigger raised it, and such; and one for
+/// each VALUES() in an `Upsert` that MySQL 8 or later has just prepared, since they are
+/// deprecated there, which comes before an error in a parameter.
+const CONDITIONS_MAX: usize = 32;
 
 #[derive(Debug, QueryableByName)]
 struct Diagnosis {
