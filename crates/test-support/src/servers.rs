@@ -77,13 +77,27 @@ impl TestDatabase {
     /// The ids of the connections to this database whose transactions wait for a row. The server brings
     /// its list of them up to date only for those who look when nobody has for a tenth of a second.
     pub fn connections_that_wait(&self) -> Vec<String> {
-        let rows = self.query_rows(&format!(
-            "SELECT p.id FROM information_schema.innodb_trx t \
-             JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id \
-             WHERE p.db = '{}' AND t.trx_state = 'LOCK WAIT'",
-            self.name
-        ));
-        rows.into_iter().flatten().collect()
+        let waiting = self.query_rows(
+            "SELECT trx_mysql_thread_id FROM information_schema.innodb_trx \
+             WHERE trx_state = 'LOCK WAIT'",
+        );
+        let waiting = waiting.concat();
+        let mut connections = self.connections();
+        connections.retain(|id| waiting.contains(id));
+        connections
+    }
+
+    /// The ids of the connections to this database, but for the one that asks. (Not by
+    /// `information_schema.processlist`: MySQL fails to read it while anybody's statement has a character of
+    /// four bytes.)
+    pub fn connections(&self) -> Vec<String> {
+        const ASK: &str = "SHOW PROCESSLIST";
+        let (id, database, statement) = (0, 3, 7);
+        let mut rows = self.query_rows(ASK);
+        rows.retain(|row| row[database] == self.name && row[statement] != ASK);
+        rows.into_iter()
+            .map(|mut row| row.swap_remove(id))
+            .collect()
     }
 
     /// Ends a connection. One that has gone by itself is fine.

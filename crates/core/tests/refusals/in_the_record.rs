@@ -30,18 +30,11 @@ async fn refuses_after(change: &str, bad: Record, prepared: bool) {
     }
     database.query_rows(change);
     store.load(&bad.key).await.unwrap();
-    let connections = || {
-        database.query_rows(&format!(
-            "SELECT id FROM information_schema.processlist \
-             WHERE db = '{}' AND id <> CONNECTION_ID()",
-            database.name()
-        ))
-    };
     // Once the server has noticed that the others are closed.
     let the_only_one = || {
         let deadline = Instant::now() + SOON;
         loop {
-            let open = connections();
+            let open = database.connections();
             if open.len() == 1 {
                 return open;
             }

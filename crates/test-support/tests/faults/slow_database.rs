@@ -42,8 +42,9 @@ fn what_a_slow_database_does_not_have_yet_does_not_leave_the_cache() {
         pause: Duration::ZERO,
     };
     let is_at_work = || {
-        let sleeping = "SELECT id FROM information_schema.processlist WHERE state = 'User sleep' AND db = DATABASE()";
-        !database.query_rows(sleeping).is_empty()
+        let connections = database.query_rows("SHOW PROCESSLIST");
+        let mut connections = connections.iter();
+        connections.any(|row| row[3] == database.name() && row[6] == "User sleep")
     };
     for _ in 0..ROUNDS {
         writer.put_each(reading.ledger());
