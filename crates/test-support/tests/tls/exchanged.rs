@@ -6,7 +6,7 @@ use test_support::parts::Installation;
 use test_support::service::Service;
 use test_support::wait::wait_until;
 
-use crate::site::{Api, Clients, HOSTS, Site, TLS_USER, end_connections_of, reload_certificate};
+use crate::site::{Api, Clients, HOSTS, Site};
 
 fn run(installation: Installation, service: Service) -> (test_support::parts::RunningService, Api) {
     let running = installation.run();
@@ -59,21 +59,17 @@ fn a_redis() {
 
 #[test]
 fn a_database() {
-    let site = Site::start(Clients::Anybody);
+    let mut site = Site::start(Clients::Anybody);
     let other = Authority::new("other");
     let right = site.authority.server(&HOSTS, Validity::Valid);
     for service in Service::all() {
         let (mut running, api) = run(site.install(service), service);
         assert_eq!(api.write("before"), 200);
         api.flush();
-        let root = running.database().unwrap();
-        let exchange = |files: &test_support::certificates::CertificateFiles| {
-            files.copy_over(&site.database_files);
-            reload_certificate(root);
-            // What is open already has another certificate.
-            end_connections_of(TLS_USER, root);
-        };
-        exchange(&other.server(&HOSTS, Validity::Valid));
+        other
+            .server(&HOSTS, Validity::Valid)
+            .copy_over(&site.database_files);
+        site.database.crash_and_restart();
         let port = site.database.port();
         let reason =
             format!("the database at 127.0.0.1:{port} is not signed by a CA in DATABASE_CA_FILE");
@@ -83,7 +79,8 @@ fn a_database() {
             assert!(expected.contains(&status), "{status}");
             running.logs().contains(&reason)
         });
-        exchange(&right);
+        right.copy_over(&site.database_files);
+        site.database.crash_and_restart();
         wait_until("it works again", || api.write("after") == 200);
         api.flush();
         assert_eq!(api.read("after"), 200);

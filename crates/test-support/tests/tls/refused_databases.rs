@@ -6,9 +6,7 @@ use test_support::parts::Installation;
 use test_support::servers::redis_url;
 use test_support::service::Service;
 
-use crate::site::{
-    HOSTS, TLS_USER, database_on, expect_ended_at_once, reload_certificate, tls_database, url_for,
-};
+use crate::site::{HOSTS, TLS_USER, database_on, expect_ended_at_once, tls_database, url_for};
 
 /// A service that reaches the tests' Redis without TLS.
 fn install(service: Service, server: &OwnServer, ca_file: &str) -> Installation {
@@ -25,8 +23,7 @@ fn install(service: Service, server: &OwnServer, ca_file: &str) -> Installation 
 fn one_whose_certificate_is_not_as_it_should_be() {
     let (own, other) = (Authority::new("own"), Authority::new("other"));
     let files = own.server(&HOSTS, Validity::Valid);
-    let server = tls_database(&own, &files);
-    let root = database_on(&server);
+    let mut server = tls_database(&own, &files);
     for service in Service::all() {
         for (wrong, reason) in [
             (
@@ -40,7 +37,7 @@ fn one_whose_certificate_is_not_as_it_should_be() {
             (own.server(&HOSTS, Validity::Expired), "has expired"),
         ] {
             wrong.copy_over(&files);
-            reload_certificate(&root);
+            server.crash_and_restart();
             let port = server.port();
             expect_ended_at_once(
                 &install(service, &server, own.ca_file()),
@@ -48,7 +45,7 @@ fn one_whose_certificate_is_not_as_it_should_be() {
             );
         }
         own.server(&HOSTS, Validity::Valid).copy_over(&files);
-        reload_certificate(&root);
+        server.crash_and_restart();
         let mut public = install(service, &server, "");
         let url = public.setting("DATABASE_URL").unwrap().to_owned();
         public.set("DATABASE_URL", &format!("{url}?require_ssl=true"));

@@ -120,24 +120,6 @@ pub(crate) fn database_on(server: &OwnServer) -> TestDatabase {
     database
 }
 
-/// Has the server read its certificate anew.
-pub(crate) fn reload_certificate(database: &TestDatabase) {
-    let version = database.query_rows("SELECT VERSION()").concat().concat();
-    let is_mariadb = version.contains("MariaDB");
-    database.query_rows(match is_mariadb {
-        true => "FLUSH SSL",
-        false => "ALTER INSTANCE RELOAD TLS",
-    });
-}
-
-/// Ends the connections of a user that are open now.
-pub(crate) fn end_connections_of(user: &str, database: &TestDatabase) {
-    let open = format!("SELECT id FROM information_schema.processlist WHERE user = '{user}'");
-    for id in database.query_rows(&open).concat() {
-        database.kill(&id);
-    }
-}
-
 /// The URL of the database for one of those.
 pub(crate) fn url_for(user: &str, database: &TestDatabase, server: &OwnServer) -> String {
     let (port, name) = (server.port(), database.name());
