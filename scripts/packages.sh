@@ -45,3 +45,8 @@ install_packages() {
   [ "$installed" = 0 ] || fail "apt-get could not install $*"
   if [ -d /run/systemd/system ]; then as_root systemctl disable -q "${@/mariadb-server/mariadb}" || true; fi
 }
+
+# Python, with what makes environments of its own, which Debian has in a package apart.
+install_python() {
+  if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then install_packages python3 python3-venv; fi
+}
