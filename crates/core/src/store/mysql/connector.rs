@@ -4,6 +4,7 @@ use std::fmt;
 
 use diesel_async::{AsyncMysqlConnection, SimpleAsyncConnection};
 use mysql_async::{ClientIdentity, Conn, DriverError, Opts, OptsBuilder, SslOpts};
+use pkcs8::{ObjectIdentifier, PrivateKeyInfoRef};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
 
@@ -218,40 +219,12 @@ fn client_identity(identity: &Identity) -> Result<ClientIdentity> {
     Ok(ClientIdentity::new(certificate.into(), key.to_vec().into()))
 }
 
-const SEQUENCE: u8 = 0x30;
-const INTEGER: u8 = 0x02;
-const OBJECT_IDENTIFIER: u8 = 0x06;
-const OCTET_STRING: u8 = 0x04;
-/// `rsaEncryption`, 1.2.840.113549.1.1.1.
-const RSA: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+/// `rsaEncryption`.
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 
-/// The RSA key in a `PrivateKeyInfo` (RFC 5208): version, algorithm, key.
 fn rsa_key_inside(pkcs8: &[u8]) -> Option<&[u8]> {
-    let (info, _) = element(SEQUENCE, pkcs8)?;
-    let (_version, rest) = element(INTEGER, info)?;
-    let (algorithm, rest) = element(SEQUENCE, rest)?;
-    let (name, _) = element(OBJECT_IDENTIFIER, algorithm)?;
-    let (key, _) = element(OCTET_STRING, rest)?;
-    (name == RSA).then_some(key)
-}
-
-/// What a DER element of this kind at the start contains, and what comes after it.
-fn element(kind: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (&[found, first], rest) = der.split_first_chunk::<2>()?;
-    let (length, rest) = match first {
-        0..=0x7f => (usize::from(first), rest),
-        0x81 => {
-            let (&[length], rest) = rest.split_first_chunk::<1>()?;
-            (usize::from(length), rest)
-        }
-        0x82 => {
-            let (&length, rest) = rest.split_first_chunk::<2>()?;
-            (usize::from(u16::from_be_bytes(length)), rest)
-        }
-        // No key is that long.
-        _ => return None,
-    };
-    (found == kind).then_some(rest.split_at_checked(length)?)
+    let info = PrivateKeyInfoRef::try_from(pkcs8).ok()?;
+    (info.algorithm.oid == RSA).then_some(info.private_key.as_bytes())
 }
 
 #[cfg(test)]
