@@ -31,6 +31,6 @@ mod story;
 #[cfg(test)]
 mod wrong_tests;
 
-pub use check::{Budget, check};
+pub use check::{Budget, check, check_since};
 pub use operation::{Action, Condition, Nanos, Operation, Outcome, Seen, Value, Version};
 pub use report::{Finding, Offence};

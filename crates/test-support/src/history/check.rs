@@ -1,7 +1,7 @@
 //! Whether the history of one name is right.
 
 use super::claims::Claims;
-use super::operation::Operation;
+use super::operation::{Nanos, Operation};
 use super::reduction::counterexample;
 use super::report::Finding;
 use super::search::{Answer, search};
@@ -25,8 +25,18 @@ impl Default for Budget {
 /// All that is wrong with the history of one name, which had no value when it began. The operations are in
 /// any order. A search that takes more than the budget is a finding too, [`Finding::Undecided`].
 pub fn check(operations: &[Operation], budget: Budget) -> Vec<Finding> {
+    check_since(0, operations, budget)
+}
+
+/// As [`check`], saying nothing of what was invoked before `forgotten_until`, as when a server has lost what it
+/// had: each of those writes may have taken place, or may still do so once, or never. Which value had which
+/// version is known all the same, since somebody may ask for that version afterwards, or have asked before.
+pub fn check_since(
+    forgotten_until: Nanos,
+    operations: &[Operation],
+    budget: Budget,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
-    findings.extend(versions::offence(operations).map(Finding::Version));
     let claims = match Claims::of(operations) {
         Ok(claims) => claims,
         Err(offence) => {
@@ -34,6 +44,14 @@ pub fn check(operations: &[Operation], budget: Budget) -> Vec<Finding> {
             return findings;
         }
     };
+    let weakened = operations
+        .iter()
+        .map(|operation| match operation.invoked < forgotten_until {
+            true => operation.weakened(),
+            false => *operation,
+        });
+    let operations: &[Operation] = &weakened.collect::<Vec<_>>();
+    findings.extend(versions::offence(operations).map(Finding::Version));
     let mut ways = budget.ways;
     match search(operations, &claims, AtFirst::Nothing, &mut ways) {
         Answer::Linearizable => {}

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::check::{Budget, check};
+use super::check::{Budget, check_since};
 use super::operation::{Nanos, Operation, Outcome};
 
 /// All operations on some names, on one clock.
@@ -48,8 +48,7 @@ impl Recorder {
         self.operations_of(place).push(operation);
     }
 
-    /// Says nothing any more of what was invoked before this instant, as when a server has lost what it had:
-    /// each of those writes may have taken place, or may still do so once, or never.
+    /// Says nothing any more of what was invoked before this instant, as [`check_since`] has it.
     pub fn forget(&self) {
         self.forgotten_until.store(self.now(), Ordering::Relaxed);
     }
@@ -87,27 +86,16 @@ impl Recorder {
     /// With all that was found.
     #[track_caller]
     pub fn expect_linearizable(&self) {
+        // When all are noted: those that were under way then were invoked before, too.
+        let forgotten_until = self.forgotten_until.load(Ordering::Relaxed);
         let mut found = String::new();
         for place in 0..self.count() {
-            for finding in check(&self.history_of(place), Budget::default()) {
+            let operations = self.operations_of(place);
+            for finding in check_since(forgotten_until, &operations, Budget::default()) {
                 found += &format!("\n{}: {finding}", self.name(place));
             }
         }
         assert!(found.is_empty(), "{found}");
-    }
-
-    fn history_of(&self, place: usize) -> Vec<Operation> {
-        // When all are noted: those that were under way then were invoked before, too.
-        let forgotten_until = self.forgotten_until.load(Ordering::Relaxed);
-        let operations = self.operations_of(place);
-        let history =
-            operations
-                .iter()
-                .map(|operation| match operation.invoked < forgotten_until {
-                    true => operation.weakened(),
-                    false => *operation,
-                });
-        history.collect()
     }
 
     fn operations_of(&self, place: usize) -> MutexGuard<'_, Vec<Operation>> {

@@ -119,3 +119,24 @@ fn thousands_of_operations_with_many_unknown_writes_are_decided() {
     }
     story.is_right();
 }
+
+#[test]
+fn what_was_forgotten_may_be_there_and_so_may_what_was_done_upon_it() {
+    let story = |upon: Outcome| {
+        Story::default()
+            .put_at([0, 1], 1, 10)
+            .put_at([2, 3], 2, 11)
+            .replace([4, 5], 3, 10, upon)
+            .saw_at([8, 9], 3, 12)
+    };
+    // Value 2 was lost, or the last write came before it.
+    assert_eq!(story(Outcome::Unknown).findings_since(7), []);
+    assert_eq!(story(DONE).findings_since(7), []);
+    assert_ne!(story(DONE).findings_since(0), []);
+    // Somebody who knows an old version asks for it afterwards.
+    let story = Story::default()
+        .put_at([0, 1], 1, 10)
+        .replace([8, 9], 2, 10, DONE)
+        .saw([10, 11], 2);
+    assert_eq!(story.findings_since(7), []);
+}

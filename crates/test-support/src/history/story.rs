@@ -1,6 +1,6 @@
 //! Histories written down for a test, one operation after the other.
 
-use super::check::{Budget, check};
+use super::check::{Budget, check, check_since};
 use super::operation::{Action, Condition, Nanos, Operation, Outcome, Seen, Value, Version};
 use super::report::Finding;
 
@@ -116,6 +116,11 @@ impl Story {
             .iter()
             .map(|operation| operation.client)
             .collect()
+    }
+
+    /// The findings where nothing is said of what was invoked before an instant.
+    pub(super) fn findings_since(&self, forgotten_until: Nanos) -> Vec<Finding> {
+        check_since(forgotten_until, &self.0, Budget::default())
     }
 
     #[track_caller]

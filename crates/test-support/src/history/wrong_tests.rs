@@ -200,3 +200,14 @@ fn a_search_that_takes_too_much_is_undecided() {
     let findings = check(&story.0, Budget { ways: 2 });
     assert_eq!(findings, [Finding::Undecided]);
 }
+
+#[test]
+fn what_was_done_upon_another_value_than_the_one_asked_for_is_wrong_also_when_that_was_forgotten() {
+    // Value 1 was there by 9, and value 2 replaced it.
+    let story = Story::default()
+        .put_at([0, 1], 1, 10)
+        .saw([8, 9], 1)
+        .put([10, 11], 2)
+        .replace([12, 13], 3, 10, DONE);
+    assert_ne!(story.findings_since(7), []);
+}
