@@ -29,6 +29,18 @@ remove_own_policy() {
   own_policy=""
 }
 
+# The daemons of these packages, as the system calls them.
+units_of() {
+  local package
+  for package in "$@"; do
+    case $package in
+    mariadb-server) echo mariadb ;;
+    docker.io) echo docker.service docker.socket containerd.service ;;
+    redis-server | mysql-server | prometheus) echo "$package" ;;
+    esac
+  done
+}
+
 # Installs Debian packages without starting the daemons that they bring, now or at the next boot.
 install_packages() {
   command -v apt-get >/dev/null ||
@@ -43,7 +55,7 @@ install_packages() {
     apt-get install -q -y --no-install-recommends "$@"; } >&2 || installed=$?
   remove_own_policy
   [ "$installed" = 0 ] || fail "apt-get could not install $*"
-  if [ -d /run/systemd/system ]; then as_root systemctl disable -q "${@/mariadb-server/mariadb}" || true; fi
+  if [ -d /run/systemd/system ]; then units_of "$@" | as_root xargs -r systemctl disable -q || true; fi
 }
 
 # Python, with what makes environments of its own, which Debian has in a package apart.

@@ -3,11 +3,11 @@
 #
 #   . scripts/debian.sh; . scripts/containers/images.sh
 #   get_images DIR       DIR is for what is being made
-#   remove_made_images   those that were made are not what their names say to anybody else
+#
+# IMPORTANT: only in an engine of the tests' own, which ends with them. In somebody else's, images would stay
+# that are not what their names say.
 
 pull_seconds_max=120
-made_images=()
-
 can_be_had() {
   docker image inspect "$1" >/dev/null 2>&1 || timeout "$pull_seconds_max" docker pull --quiet "$1" >/dev/null 2>&1
 }
@@ -28,15 +28,9 @@ get_image() {
     echo "$name: as it is"
     return
   fi
-  "$make" "$name" "$folder"
-  made_images+=("$name")
+  [ -n "$engine_pid" ] || skip "the engine that answers can neither pull $name nor has it"
+  "$make" "$name" "$folder" </dev/null
   echo "$name: made from Debian's packages"
-}
-
-remove_made_images() {
-  local name
-  for name in ${made_images[@]+"${made_images[@]}"}; do docker image rm --force "$name" >/dev/null || true; done
-  made_images=()
 }
 
 # import TREE NAME: once.
@@ -44,14 +38,14 @@ import() {
   if docker image inspect "$2" >/dev/null 2>&1; then return; fi
   tar -C "$1" --exclude=./proc/* --exclude=./sys/* --exclude=./dev/* --exclude=./var/cache/apt \
     --exclude=./var/lib/apt/lists --exclude=./usr/share/doc -c . | docker import - "$2" >/dev/null
-  made_images+=("$2")
 }
 
 # With the toolchain of this machine, and its certificate authorities, since it reaches the registry of
 # crates by them.
 make_compiler() {
-  local name=$1 context=$2/compiler
-  import "$(compiler_tree)" write-cache-test/compiler
+  local name=$1 context=$2/compiler tree
+  tree=$(compiler_tree)
+  import "$tree" write-cache-test/compiler
   mkdir -p "$context"
   cat >"$context/Dockerfile" <<-'DOCKERFILE'
 	FROM write-cache-test/compiler
@@ -65,8 +59,9 @@ make_compiler() {
 }
 
 make_server() {
-  local name=$1 context=$2/${1%%:*}
-  import "$(unstable_tree)" write-cache-test/servers
+  local name=$1 context=$2/${1%%:*} tree
+  tree=$(unstable_tree)
+  import "$tree" write-cache-test/servers
   mkdir -p "$context"
   cp scripts/containers/mysql-entrypoint.sh "$context/"
   case $name in

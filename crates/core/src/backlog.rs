@@ -80,6 +80,7 @@ impl Backlog {
             limits,
             appended: Notify::new(),
         });
+        telemetry::journal_limits(limits.entries, limits.bytes, limits.age);
         let task = tokio::spawn(backlog.clone().run());
         (backlog, task)
     }

@@ -101,6 +101,20 @@ fn describe() {
         "Age of the oldest entry that the database does not have yet, over all shards; NaN while the journal does not answer."
     );
     describe_gauge!(
+        "journal_limit_entries",
+        "JOURNAL_ENTRIES_MAX: at so many entries writes are refused."
+    );
+    describe_gauge!(
+        "journal_limit_bytes",
+        Unit::Bytes,
+        "JOURNAL_BYTES_MAX: at so many bytes writes are refused."
+    );
+    describe_gauge!(
+        "journal_limit_age_seconds",
+        Unit::Seconds,
+        "JOURNAL_AGE_MAX_S: at that age of the oldest entry writes are refused."
+    );
+    describe_gauge!(
         "journal_dead_letters",
         "Writes that the database refused and that wait for an operator, by shard."
     );
@@ -230,6 +244,13 @@ pub fn journal(shards: Option<&[ShardStats]>) {
         .max()
         .unwrap_or(0);
     DRAIN.oldest_age_s.set(oldest_age_us as f64 / 1e6);
+}
+
+/// At how much the journal is full.
+pub fn journal_limits(entries: u64, bytes: u64, age: Duration) {
+    gauge!("journal_limit_entries").set(entries as f64);
+    gauge!("journal_limit_bytes").set(bytes as f64);
+    gauge!("journal_limit_age_seconds").set(age.as_secs_f64());
 }
 
 /// How fast the journal drains, in entries a second.

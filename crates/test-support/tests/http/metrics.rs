@@ -55,6 +55,16 @@ pub(crate) fn the_answer_is_prometheus_text_and_has_every_documented_metric(turn
     for (name, kind) in documented {
         assert_eq!(metrics.kind(name), Some(kind), "{name}");
     }
+    if turn.is_write_behind() {
+        // The defaults.
+        for (name, limit) in [
+            ("journal_limit_entries", 10_000_000.0),
+            ("journal_limit_bytes", 4_000_000_000.0),
+            ("journal_limit_age_seconds", 86_400.0),
+        ] {
+            assert_eq!(metrics.sum(name, &[]), limit, "{name}");
+        }
+    }
     let own = turn.service().write_path().trim_start_matches('/');
     let services = metrics.label_values("http_requests_total", "service");
     assert_eq!(Vec::from_iter(services), [own]);
