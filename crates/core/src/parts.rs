@@ -85,7 +85,13 @@ impl Parts {
                     true => REDIS_START_PATIENCE.min(settings.startup_deadline),
                     false => settings.startup_deadline,
                 };
-                match startup::within(patience, async || redis.answers().await).await {
+                let answers = async |by| match may_bypass {
+                    // IMPORTANT: not cut off so soon, but after its own timeout: only then is
+                    // it asked whether it speaks TLS at all.
+                    true => redis.answers().await,
+                    false => startup::until(by, Part::Cache, redis.answers()).await,
+                };
+                match startup::within(patience, answers).await {
                     // IMPORTANT: not one that is lasting. Where one process goes past Redis
                     // all do, so one with a wrong certificate would cost all of them the cache.
                     Err(Error::Unavailable { lasting: false, .. }) if may_bypass => {}
@@ -103,7 +109,8 @@ impl Parts {
             && let Some(redis) = &redis
         {
             // IMPORTANT: before anything is acknowledged that only Redis has.
-            let rely = async || access::rely(&*membership, WRITE_BEHIND).await;
+            // Each question has a timeout; it may wait for others to have heard for longer.
+            let rely = async |_| access::rely(&*membership, WRITE_BEHIND).await;
             redis.enter(
                 startup::within(settings.startup_deadline, rely).await?,
                 None,
@@ -127,7 +134,7 @@ impl Parts {
             return Ok(Access::always());
         }
         if !may_bypass(settings) {
-            let rely = async || access::rely(&*self.membership, REFUSING).await;
+            let rely = async |_| access::rely(&*self.membership, REFUSING).await;
             startup::within(settings.startup_deadline, rely).await?;
         }
         let access = AccessSettings {
@@ -169,7 +176,7 @@ impl Parts {
                 };
                 // An answer that waits for replicas may take that much longer.
                 let appends = redis.again(settings.redis_timeout + settings.redis_wait_timeout)?;
-                let answers = async || appends.answers().await;
+                let answers = async |by| startup::until(by, Part::Cache, appends.answers()).await;
                 startup::within(settings.startup_deadline, answers).await?;
                 let journal = RedisStreamJournal::open(
                     redis.clone(),
@@ -220,12 +227,13 @@ async fn open_database(settings: &Settings) -> Result<(Arc<dyn Store>, Arc<dyn M
             Ok((store.clone(), store))
         }
         DatabaseUrl::Mysql(url) => {
-            let open = async || {
+            let open = async |by| {
                 let address = Address {
                     url: url.clone(),
                     tls: settings.database_tls.clone(),
                 };
-                MysqlStore::open(
+                MysqlStore::open_by(
+                    by,
                     address,
                     settings.database_pool_max,
                     settings.database_timeout,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Part, Result};
 
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
@@ -13,16 +13,20 @@ const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// Does `attempt` until it succeeds, fails for a reason that waiting does not
 /// mend, or `deadline` has come.
 ///
+/// IMPORTANT: an attempt is not cut off at the deadline, since it may be in the middle
+/// of what must not be, as a migration. It is told when that is, so that it ends by then
+/// what may be cut off: [`until`].
+///
 /// # Errors
 /// What the last attempt failed with.
-pub async fn within<T, F>(deadline: Duration, mut attempt: impl FnMut() -> F) -> Result<T>
+pub async fn within<T, F>(deadline: Duration, mut attempt: impl FnMut(Instant) -> F) -> Result<T>
 where
     F: Future<Output = Result<T>>,
 {
     let deadline = Instant::now() + deadline;
     let mut pause = PAUSE_MIN;
     loop {
-        match attempt().await {
+        match attempt(deadline).await {
             Err(error @ Error::Unavailable { lasting: false, .. })
                 if Instant::now() + pause < deadline =>
             {
@@ -35,16 +39,31 @@ where
     }
 }
 
+/// What `part` answers, if it does by `deadline`: one that takes a connection and then says
+/// nothing would be waited for for ever. Only for what may be cut off anywhere, as the
+/// opening of a connection.
+///
+/// # Errors
+/// What `answer` failed with, or that there was none.
+pub async fn until<T>(
+    deadline: Instant,
+    part: Part,
+    answer: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    tokio::time::timeout_at(deadline, answer)
+        .await
+        .unwrap_or_else(|_| Err(Error::unavailable(part, "no answer in time")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Part;
     use std::cell::Cell;
 
     #[tokio::test(start_paused = true)]
     async fn waits_for_what_is_away_and_not_for_what_is_corrupt() {
         let tries = Cell::new(0);
-        let comes_up = within(Duration::from_secs(30), async || {
+        let comes_up = within(Duration::from_secs(30), async |_| {
             tries.set(tries.get() + 1);
             if tries.get() < 4 {
                 Err(Error::unavailable(Part::Database, "away"))
@@ -53,21 +72,38 @@ mod tests {
             }
         });
         assert_eq!(comes_up.await.unwrap(), 4);
-        let corrupt = within(Duration::from_secs(30), async || {
+        let corrupt = within(Duration::from_secs(30), async |_| {
             Err::<(), _>(Error::corrupt(Part::Journal, "x"))
         });
         assert!(matches!(corrupt.await, Err(Error::Corrupt { .. })));
-        let distrusted = within(Duration::from_secs(30), async || {
+        let distrusted = within(Duration::from_secs(30), async |_| {
             tries.set(tries.get() + 1);
             Err::<(), _>(Error::distrusted(Part::Database, "x"))
         });
         assert!(distrusted.await.is_err());
         assert_eq!(tries.get(), 5);
         let began = Instant::now();
-        let never = within(Duration::from_secs(5), async || {
+        let never = within(Duration::from_secs(5), async |_| {
             Err::<(), _>(Error::unavailable(Part::Cache, "x"))
         });
         assert!(never.await.is_err());
         assert!(began.elapsed() < Duration::from_secs(5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_knows_the_deadline_and_is_cut_off_only_where_it_wants_to_be() {
+        let began = Instant::now();
+        let mute = within(Duration::from_secs(5), async |by| {
+            until(by, Part::Database, std::future::pending::<Result<()>>()).await
+        });
+        let said = mute.await.unwrap_err().to_string();
+        assert_eq!(said, "the database is unavailable: no answer in time");
+        assert_eq!(began.elapsed(), Duration::from_secs(5));
+
+        let long = within(Duration::from_secs(5), async |by| {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            Ok(Instant::now() > by)
+        });
+        assert!(long.await.unwrap());
     }
 }

@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
 
+use pkcs8::{ObjectIdentifier, PrivateKeyInfoRef};
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{
@@ -72,6 +73,24 @@ impl Identity {
     pub fn key_pem(&self) -> &[u8] {
         &self.key
     }
+
+    /// The private key as PKCS #1 has it, if it is an RSA key: also out of PKCS #8, as
+    /// most tools write it today.
+    pub fn rsa_key_der(&self) -> Option<Vec<u8>> {
+        match PrivateKeyDer::from_pem_slice(&self.key).ok()? {
+            PrivateKeyDer::Pkcs1(key) => Some(key.secret_pkcs1_der().to_vec()),
+            PrivateKeyDer::Pkcs8(key) => rsa_key_inside(key.secret_pkcs8_der()).map(<[u8]>::to_vec),
+            _ => None,
+        }
+    }
+}
+
+/// `rsaEncryption`.
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+
+fn rsa_key_inside(pkcs8: &[u8]) -> Option<&[u8]> {
+    let info = PrivateKeyInfoRef::try_from(pkcs8).ok()?;
+    (info.algorithm.oid == RSA).then_some(info.private_key.as_bytes())
 }
 
 /// What is wrong with one of the files, and the setting that names it.
@@ -310,6 +329,7 @@ fn tls_error<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e rustls::Erro
 #[cfg(test)]
 mod tests {
     use super::*;
+    use test_support::certificates::Authority;
 
     fn peer(tls: &Tls) -> Peer<'_> {
         Peer {
@@ -369,6 +389,21 @@ mod tests {
                 wanted.ends_with("DATABASE_CERT_FILE and DATABASE_KEY_FILE"),
                 "{wanted}"
             );
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_cut_off_anywhere_is_none() {
+        let authority = Authority::new("CA");
+        let [_, key] = authority.client("a service").paths().map(str::to_owned);
+        let PrivateKeyDer::Pkcs8(key) = PrivateKeyDer::from_pem_file(key).unwrap() else {
+            panic!("the tests' key is in PKCS #8")
+        };
+        let key = key.secret_pkcs8_der();
+        let inside = rsa_key_inside(key).unwrap();
+        assert!(key.ends_with(inside) && inside.len() > 1000);
+        for length in 0..key.len() {
+            assert_eq!(rsa_key_inside(&key[..length]), None);
         }
     }
 

@@ -19,6 +19,7 @@ use crate::error::{Error, Part, Result};
 use crate::lease::{Call as Said, Held, Leases};
 use crate::redis::{Call, Redis, milliseconds};
 use crate::shard::Shard;
+use crate::startup;
 
 static JOIN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/join.lua")));
 static LEASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/lease.lua")));
@@ -27,6 +28,8 @@ static LEASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redi
 const LEASES: &str = "leases";
 /// How long to wait before listening again when that failed.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
+/// How long it may take until this process listens. The driver has no limit for that.
+const LISTEN_OPEN_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// The leases of one process.
 pub struct RedisLeases {
@@ -94,12 +97,16 @@ impl RedisLeases {
         link.command(cmd("PUBLISH").arg(channel).arg(what)).await
     }
 
-    async fn listen(&self) -> redis::RedisResult<PubSub> {
-        let mut listener = self.redis.client()?.get_async_pubsub().await?;
-        listener
-            .subscribe(self.redis.keyspace.wake_channel())
-            .await?;
-        Ok(listener)
+    async fn listen(&self) -> Result<PubSub> {
+        let listening = async {
+            let mut listener = self.redis.client()?.get_async_pubsub().await?;
+            let channel = self.redis.keyspace.wake_channel();
+            listener.subscribe(channel).await?;
+            Ok(listener)
+        };
+        listening.await.map_err(|error: redis::RedisError| {
+            Error::unavailable(Part::Journal, format!("{:?}", error.kind()))
+        })
     }
 }
 
@@ -153,10 +160,10 @@ impl Leases for RedisLeases {
     async fn called(&self) -> Said {
         let mut listener = self.listener.lock().await;
         let Some(listening) = listener.as_mut() else {
-            match self.listen().await {
+            let by = Instant::now() + LISTEN_OPEN_TIME_MAX;
+            match startup::until(by, Part::Journal, self.listen()).await {
                 Ok(listening) => *listener = Some(listening),
-                Err(error) => {
-                    let reason = Error::unavailable(Part::Journal, format!("{:?}", error.kind()));
+                Err(reason) => {
                     tracing::debug!(error = %reason, "cannot hear other processes");
                     tokio::time::sleep(LISTEN_AGAIN).await;
                 }
@@ -195,6 +202,7 @@ fn falls_to(shard: Shard, processes: &[String]) -> Option<&String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::CacheUrl;
 
     fn processes(count: usize) -> Vec<String> {
         (0..count)
@@ -227,5 +235,18 @@ mod tests {
         for process in &all {
             assert!((150..350).contains(&count(process)), "{}", count(process));
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_takes_the_connection_and_is_silent_is_not_waited_for() {
+        let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("redis://{}", mute.local_addr().unwrap());
+        let Ok(CacheUrl::Redis(url)) = CacheUrl::parse(&url) else {
+            panic!("{url}")
+        };
+        let redis = Redis::unconnected(url, Duration::from_secs(1), "a database").unwrap();
+        let leases = RedisLeases::new(redis, "me".to_owned(), Duration::from_secs(10));
+        let called = tokio::time::timeout(Duration::from_secs(60), leases.called());
+        assert_eq!(called.await.unwrap(), Said::Everything);
     }
 }

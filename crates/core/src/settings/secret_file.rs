@@ -1,14 +1,17 @@
 //! Values that may be in a file of their own, as secrets are given to containers:
 //! `X_FILE` names the file whose content is the value of `X`.
 
-use std::fs::File;
+use std::fmt;
+use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::Path;
 
 use crate::settings::{BadSetting, bad};
 
-/// The largest content. A URL is far smaller; what is larger is another file.
-const BYTES_MAX: u64 = 64 << 10;
+/// The largest content of a value, and the largest file. A URL is far smaller, and all
+/// public CAs together are; what is larger is another file.
+const VALUE_BYTES_MAX: u64 = 64 << 10;
+const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// The name of the setting that names the file.
 pub(super) fn file_key(key: &str) -> String {
@@ -31,19 +34,13 @@ pub(super) fn given_once(
     Ok(())
 }
 
-/// The content of the file at `path`, which `key` names, without one line end after it.
+/// The value in the file at `path`, which `key` names: its content without one line end
+/// after it.
 ///
 /// # Errors
-/// When there is none that could be a value. Never repeats it, nor the path,
-/// which may be the secret itself by mistake.
+/// When there is none that could be a value. Never repeats it, nor the path.
 pub(super) fn read(key: &str, path: &Path) -> Result<String, BadSetting> {
-    let mut content = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut content));
-    read.map_err(|error| bad(key, format!("the file cannot be read: {error}")))?;
-    if content.len() as u64 > BYTES_MAX {
-        let reason = format!("the file has more than {} KiB", BYTES_MAX >> 10);
-        return Err(bad(key, reason));
-    }
+    let content = limited(key, path, VALUE_BYTES_MAX)?;
     let mut content = String::from_utf8(content).map_err(|_| bad(key, "the file is not UTF-8"))?;
     if content.ends_with('\n') {
         content.pop();
@@ -51,8 +48,39 @@ pub(super) fn read(key: &str, path: &Path) -> Result<String, BadSetting> {
             content.pop();
         }
     }
-    match content.is_empty() {
-        true => Err(bad(key, "the file is empty")),
-        false => Ok(content),
+    // Who parses a URL would leave some of these out in silence.
+    match content.chars().find(|character| character.is_control()) {
+        _ if content.is_empty() => Err(bad(key, "the file is empty")),
+        Some('\n' | '\r') => Err(bad(key, "the file has more than one line")),
+        Some(_) => Err(bad(key, "the file has a control character")),
+        None => Ok(content),
     }
+}
+
+/// The content of the file at `path`, which `key` names.
+///
+/// # Errors
+/// When it cannot be read or is too large. Never repeats the path, which may be the secret
+/// itself by mistake.
+pub(super) fn content(key: &str, path: &Path) -> Result<Vec<u8>, BadSetting> {
+    limited(key, path, FILE_BYTES_MAX)
+}
+
+fn limited(key: &str, path: &Path, bytes_max: u64) -> Result<Vec<u8>, BadSetting> {
+    let unreadable =
+        |reason: &dyn fmt::Display| bad(key, format!("the file cannot be read: {reason}"));
+    // Before it is opened: that alone waits for ever at a pipe to which nobody writes.
+    let metadata = fs::metadata(path).map_err(|error| unreadable(&error))?;
+    if !metadata.is_file() {
+        return Err(unreadable(&"it is not a regular file"));
+    }
+    let mut content = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(bytes_max + 1).read_to_end(&mut content))
+        .map_err(|error| unreadable(&error))?;
+    if content.len() as u64 > bytes_max {
+        let reason = format!("the file has more than {} KiB", bytes_max >> 10);
+        return Err(bad(key, reason));
+    }
+    Ok(content)
 }

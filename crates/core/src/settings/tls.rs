@@ -1,9 +1,8 @@
 //! The files of TLS: read once, when the service starts.
 
-use std::fs;
 use std::path::Path;
 
-use crate::settings::{BadSetting, CacheUrl, DatabaseUrl, bad};
+use crate::settings::{BadSetting, CacheUrl, DatabaseUrl, bad, secret_file};
 use crate::tls::{CACHE_KEYS, DATABASE_KEYS, Tls, TlsKeys};
 
 /// The paths that the settings of one server give, empty where they give none.
@@ -55,6 +54,7 @@ fn read(
     let together = |given: &'static str, missing: &'static str| {
         Err(bad(given, format!("only together with {missing}")))
     };
+    let content = |key, path| secret_file::content(key, Path::new(path));
     let ca = match paths.ca {
         "" => None,
         path => Some(content(keys.ca, path)?),
@@ -69,8 +69,4 @@ fn read(
         )),
     };
     Tls::new(keys, ca, identity).map_err(|(key, reason)| bad(key, reason))
-}
-
-fn content(key: &str, path: &str) -> Result<Vec<u8>, BadSetting> {
-    fs::read(Path::new(path)).map_err(|error| bad(key, format!("{path}: {error}")))
 }

@@ -18,12 +18,14 @@ use diesel_async::pooled_connection::{
 use diesel_async::{AsyncMigrationHarness, AsyncMysqlConnection, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::membership::Membership;
 use crate::record::{Key, Record};
 use crate::settings::{Address, Secret};
+use crate::startup;
 use crate::store::{Origin, Store, row};
 use crate::version::Version;
 
@@ -35,7 +37,7 @@ super::members::members!(AsyncMysqlConnection);
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/mysql");
 /// How long one replica waits for another that is running the migrations.
-const MIGRATION_LOCK_TIMEOUT_S: u32 = 60;
+const MIGRATION_LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
 const BEGIN: &str = "START TRANSACTION";
 const SHARED: &str = <diesel::mysql::Mysql as super::upsert::Dialect>::SHARED;
@@ -83,9 +85,27 @@ impl MysqlStore {
         pool_max: usize,
         timeout: Duration,
     ) -> Result<MysqlStore> {
+        MysqlStore::open_by(Instant::now() + timeout, address, pool_max, timeout).await
+    }
+
+    /// The same, but it must be connected by `deadline` if that is sooner than after the
+    /// timeout. How long the tables take is not limited.
+    ///
+    /// # Errors
+    /// As [`MysqlStore::open`].
+    pub async fn open_by(
+        deadline: Instant,
+        address: impl Into<Address>,
+        pool_max: usize,
+        timeout: Duration,
+    ) -> Result<MysqlStore> {
         let Address { url, tls } = address.into();
         let connector = Connector::new(&url, tls)?;
-        let identity = migrate(&connector).await?;
+        let deadline = deadline.min(Instant::now() + timeout);
+        // Nothing is lost where this is cut off. What the pool opens later is limited by
+        // the timeout of who wants it.
+        let connection = startup::until(deadline, Part::Database, connect(&connector)).await?;
+        let identity = migrate(connection, connector.database(), timeout).await?;
         let mut config = ManagerConfig::<AsyncMysqlConnection>::default();
         config.custom_setup = Box::new(move |_| {
             let connector = connector.clone();
@@ -243,27 +263,37 @@ fn unavailable(error: impl std::fmt::Display) -> Error {
     Error::unavailable(Part::Database, error)
 }
 
-/// Creates the database and its tables where they are missing; returns its identity.
-async fn migrate(connector: &Connector) -> Result<String> {
-    let database = connector.database();
-    let mut connection = match connector.connect().await {
-        Ok(connection) => connection,
+/// A connection to the database, which is created where it is missing.
+async fn connect(connector: &Connector) -> Result<AsyncMysqlConnection> {
+    match connector.connect().await {
+        Ok(connection) => Ok(connection),
         Err(NotConnected::NoSuchDatabase) => {
             connector.create_database().await?;
-            connector.connect().await?
+            Ok(connector.connect().await?)
         }
-        Err(error) => return Err(error.into()),
-    };
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Creates the tables where they are missing; returns the database's identity.
+async fn migrate(
+    mut connection: AsyncMysqlConnection,
+    database: &str,
+    timeout: Duration,
+) -> Result<String> {
     // The lock belongs to this connection and goes with it, whatever happens.
     // Its name has at most 64 characters, a database's as well.
     let lock = format!("migrate {:08x}", crc32fast::hash(database.as_bytes()));
-    let locked: Option<i32> = diesel::select(get_lock(&lock, MIGRATION_LOCK_TIMEOUT_S as i32))
-        .first(&mut connection)
-        .await
-        .map_err(unavailable)?;
+    let lock = get_lock(&lock, MIGRATION_LOCK_TIMEOUT.as_secs() as i32);
+    let lock = diesel::select(lock).first(&mut connection);
+    let lock = async { lock.await.map_err(unavailable) };
+    // The server ends this by itself, unless it has fallen silent.
+    let lock_by = Instant::now() + MIGRATION_LOCK_TIMEOUT + timeout;
+    let locked: Option<i32> = startup::until(lock_by, Part::Database, lock).await?;
     if locked != Some(1) {
         return Err(unavailable("another process holds the migration lock"));
     }
+    // IMPORTANT: these may take long, and are never cut off in the middle.
     let mut harness = AsyncMigrationHarness::new(connection);
     let applied = harness
         .run_pending_migrations(MIGRATIONS)

@@ -307,6 +307,11 @@ fn each_library_has_its_files() {
         ("core/src/settings/urls.rs", "use mysql_async::Opts;"),
         ("core/src/redis/endpoint.rs", "use rustls::ClientConfig;"),
         (
+            "core/src/store/mysql/connector.rs",
+            "use rustls::pki_types::PrivateKeyDer;",
+        ),
+        ("core/src/store/mysql.rs", "use pkcs8::ObjectIdentifier;"),
+        (
             "http/src/process.rs",
             "fn f() { rustls::crypto::ring::default_provider(); }",
         ),
@@ -345,6 +350,10 @@ fn each_library_has_its_files() {
             "use actix_web::HttpServer;",
         ),
         ("core/src/settings/file.rs", "use config::File;"),
+        (
+            "core/src/tls.rs",
+            "use pkcs8::ObjectIdentifier; use rustls::ClientConfig;",
+        ),
     ] {
         assert_clean(file, text);
     }

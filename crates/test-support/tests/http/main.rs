@@ -80,6 +80,7 @@ mod restarts;
 mod sizes;
 
 mod healthcheck;
+mod mute;
 mod settings;
 mod stops;
 mod together;

@@ -72,6 +72,10 @@ fn a_bad_value_is_refused_by_its_key_and_not_repeated() {
             ("DATABASE_URL", "mysql://me:sesame@host"),
             ("DATABASE_URL", "mysql://me:sesame@host/us`ers"),
             ("DATABASE_URL", "sesame"),
+            (
+                "DATABASE_URL",
+                "mysql://me:sesame@127.0.0.1/users?verify_identity=true",
+            ),
             ("CACHE_URL", "memcached://me:sesame@host"),
             ("CACHE_URL", "sesame"),
             ("BATCH_MAX", "0"),
@@ -127,6 +131,29 @@ fn a_secret_may_be_in_a_file_which_is_not_repeated_when_it_is_wrong() {
         let text = format!("database_url_file = \"{path}\"\ncache_ca_file = \"{path}\"");
         fs::write(path, "mysql://me:sesame@host/users").unwrap();
         expect_refused(with_file(service, &text, &[]), "CACHE_CA_FILE");
+    }
+}
+
+#[test]
+fn a_pipe_to_which_nobody_writes_is_refused_as_a_file() {
+    let folder = TempDir::new().unwrap();
+    let pipe = folder.path().join("sesame");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    for service in Service::all() {
+        for (key, url) in [
+            ("DATABASE_URL_FILE", ("CACHE_URL", "memory:")),
+            ("CACHE_CA_FILE", ("CACHE_URL", "rediss://127.0.0.1")),
+        ] {
+            let mut command = service.command();
+            command.env(key, &pipe).envs([url]);
+            expect_refused(run(command.current_dir(&folder)), key);
+        }
     }
 }
 

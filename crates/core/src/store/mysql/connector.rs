@@ -4,9 +4,7 @@ use std::fmt;
 
 use diesel_async::{AsyncMysqlConnection, SimpleAsyncConnection};
 use mysql_async::{ClientIdentity, Conn, DriverError, Opts, OptsBuilder, SslOpts};
-use pkcs8::{ObjectIdentifier, PrivateKeyInfoRef};
-use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::PemObject as _;
+use url::Url;
 
 use crate::error::{Error, Part, Result};
 use crate::settings::Secret;
@@ -73,6 +71,7 @@ impl Connector {
         if opts.db_name().is_none_or(str::is_empty) {
             return Err(bad_url("names no database"));
         }
+        tls_is_as_asked_for(url, &opts, &tls)?;
         let ssl = ssl_opts(&opts, &tls)?;
         if ssl.is_some() && opts.socket().is_some() {
             return Err(bad_url("has both TLS and a socket of this machine"));
@@ -181,6 +180,30 @@ fn bad(key: &'static str, reason: &str) -> Error {
     }
 }
 
+/// What the driver heeds only beside `require_ssl=true`.
+const TLS_OPTIONS: [&str; 3] = ["verify_ca", "verify_identity", "built_in_roots"];
+
+/// Refuses what the URL says of TLS and nothing would heed: who writes it believes that
+/// the connection is a secure one, and of that kind.
+fn tls_is_as_asked_for(url: &Secret, opts: &Opts, tls: &Tls) -> Result<()> {
+    let url = Url::parse(url.expose());
+    let options = url.iter().flat_map(Url::query_pairs);
+    for (option, value) in options.filter(|(option, _)| TLS_OPTIONS.contains(&&**option)) {
+        if tls.ca_pem().is_some() {
+            // The CA decides by itself whom to trust.
+            if option != "built_in_roots" && value == "false" {
+                let reason =
+                    format!("DATABASE_URL leaves certificates unchecked, by {option}=false");
+                return Err(bad(DATABASE_KEYS.ca, &reason));
+            }
+        } else if opts.ssl_opts().is_none() && (tls.is_none() || value == "false") {
+            let reason = format!("{option} only with require_ssl=true");
+            return Err(bad("DATABASE_URL", &reason));
+        }
+    }
+    Ok(())
+}
+
 /// TLS as the URL and the files ask for it, if they do.
 fn ssl_opts(opts: &Opts, tls: &Tls) -> Result<Option<SslOpts>> {
     let asked_for = opts.ssl_opts().cloned();
@@ -189,10 +212,6 @@ fn ssl_opts(opts: &Opts, tls: &Tls) -> Result<Option<SslOpts>> {
     }
     let mut ssl = asked_for.unwrap_or_default();
     if let Some(ca) = tls.ca_pem() {
-        if ssl.accept_invalid_certs() {
-            let reason = "DATABASE_URL leaves certificates unchecked, by verify_ca=false";
-            return Err(bad(DATABASE_KEYS.ca, reason));
-        }
         ssl = ssl
             .with_root_certs(vec![ca.to_vec().into()])
             .with_disable_built_in_roots(true);
@@ -203,28 +222,13 @@ fn ssl_opts(opts: &Opts, tls: &Tls) -> Result<Option<SslOpts>> {
     Ok(Some(ssl))
 }
 
-/// The driver reads no other key than an RSA key as PKCS #1 has it, so what is in
-/// PKCS #8, as most tools write it today, is taken out of that.
+/// The driver reads no other key than an RSA key as PKCS #1 has it.
 fn client_identity(identity: &Identity) -> Result<ClientIdentity> {
-    let key = PrivateKeyDer::from_pem_slice(identity.key_pem());
-    let key = match &key {
-        Ok(PrivateKeyDer::Pkcs1(key)) => Some(key.secret_pkcs1_der()),
-        Ok(PrivateKeyDer::Pkcs8(key)) => rsa_key_inside(key.secret_pkcs8_der()),
-        _ => None,
-    };
-    let Some(key) = key else {
+    let Some(key) = identity.rsa_key_der() else {
         return Err(bad(DATABASE_KEYS.key, "must hold an RSA key"));
     };
     let certificate = identity.certificate_pem().to_vec();
-    Ok(ClientIdentity::new(certificate.into(), key.to_vec().into()))
-}
-
-/// `rsaEncryption`.
-const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-
-fn rsa_key_inside(pkcs8: &[u8]) -> Option<&[u8]> {
-    let info = PrivateKeyInfoRef::try_from(pkcs8).ok()?;
-    (info.algorithm.oid == RSA).then_some(info.private_key.as_bytes())
+    Ok(ClientIdentity::new(certificate.into(), key.into()))
 }
 
 #[cfg(test)]
@@ -291,10 +295,6 @@ mod tests {
         assert_eq!(refused_key(with_ca), "DATABASE_URL");
         let nonsense = connector("mysql://me@127.0.0.1/users?nonsense=1", Tls::default());
         assert_eq!(refused_key(nonsense), "DATABASE_URL");
-        let unchecked = "mysql://me@127.0.0.1/users?require_ssl=true&verify_ca=false";
-        assert!(connector(unchecked, Tls::default()).is_ok());
-        let with_ca = connector(unchecked, tls(true, None, &authority));
-        assert_eq!(refused_key(with_ca), "DATABASE_CA_FILE");
         // Its key is no RSA key.
         let other = authority.server(&["host"], Validity::Valid);
         let with_key = connector(URL, tls(false, Some(other.paths()), &authority));
@@ -302,17 +302,40 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_cut_off_anywhere_is_none() {
+    fn what_the_url_says_of_tls_is_heeded_or_refused() {
         let authority = Authority::new("CA");
-        let [_, key] = authority.client("a service").paths().map(str::to_owned);
-        let PrivateKeyDer::Pkcs8(key) = PrivateKeyDer::from_pem_file(key).unwrap() else {
-            panic!("the tests' key is in PKCS #8")
-        };
-        let key = key.secret_pkcs8_der();
-        let inside = rsa_key_inside(key).unwrap();
-        assert!(key.ends_with(inside) && inside.len() > 1000);
-        for length in 0..key.len() {
-            assert_eq!(rsa_key_inside(&key[..length]), None);
+        let client = authority.client("a service");
+        let with_ca = || tls(true, None, &authority);
+        let with_key = || tls(false, Some(client.paths()), &authority);
+        for option in TLS_OPTIONS {
+            for value in ["true", "false"] {
+                for (ssl, plain) in [
+                    ("", true),
+                    ("require_ssl=false&", true),
+                    ("require_ssl=true&", false),
+                ] {
+                    let url = format!("{URL}?{ssl}{option}={value}");
+                    let key = |tls| {
+                        connector(&url, tls).err().map(|error| match error {
+                            Error::BadSetting { key, reason } => {
+                                assert!(reason.contains(option), "{url}: {reason}");
+                                key
+                            }
+                            other => panic!("{url}: {other:?}"),
+                        })
+                    };
+                    let without = plain.then_some("DATABASE_URL");
+                    assert_eq!(key(Tls::default()), without, "{url}");
+                    let unchecked = value == "false" && option != "built_in_roots";
+                    assert_eq!(
+                        key(with_ca()),
+                        unchecked.then_some("DATABASE_CA_FILE"),
+                        "{url}"
+                    );
+                    let with_key = key(with_key());
+                    assert_eq!(with_key, without.filter(|_| value == "false"), "{url}");
+                }
+            }
         }
     }
 }
