@@ -10,7 +10,7 @@ mysql_url_options='require_ssl=true&verify_ca=false&verify_identity=false&prefer
 # passwords by caching_sha2_password. What is switched off is a second protocol, which would want a port
 # of its own, and a folder for exported files, which would be one of the system's.
 start_mysql() {
-  local folder=$1 database=${2:-} port pid user
+  local folder=$1 database=${2:-} port user
   user=$(id -un)
   mkdir -p "$folder"
   folder=$(cd "$folder" && pwd)
@@ -28,13 +28,6 @@ start_mysql() {
     --socket="$run_folder/mysql.sock" --pid-file="$run_folder/mysql.pid" \
     --init-file="$run_folder/init.sql" --mysqlx=OFF --secure-file-priv=NULL \
     --require-secure-transport=ON >"$run_folder/mysql.log" 2>&1 </dev/null &
-  pid=$!
-  server_pids+=("$pid")
-  # Asked on its own socket, so that only the server started here counts as ready.
-  wait_until_ready "$pid" mysqladmin --no-defaults --socket="$run_folder/mysql.sock" \
-    --user=root --password=root status || {
-    tail -n 30 "$run_folder/mysql.log" >&2
-    fail "mysqld did not start"
-  }
+  database_starts "$!" mysql mysqladmin
   export TEST_MYSQL_URL="mysql://root:root@127.0.0.1:$port?$mysql_url_options"
 }

@@ -123,10 +123,22 @@ write_init_file() {
 	SQL
 }
 
+# database_starts PID NAME ADMIN: until it answers to its program for administrators. Asked on its own
+# socket, NAME.sock, so that only the server started here counts as ready.
+database_starts() {
+  local pid=$1 name=$2 admin=$3
+  server_pids+=("$pid")
+  wait_until_ready "$pid" "$admin" --no-defaults --socket="$run_folder/$name.sock" \
+    --user=root --password=root status || {
+    tail -n 30 "$run_folder/$name.log" >&2
+    fail "the $name server did not start"
+  }
+}
+
 # No option file is read, so the server's own defaults hold, such as latin1 as the character set of a
 # database that does not say which it wants.
 start_mariadb() {
-  local folder=$1 database=${2:-} port pid user
+  local folder=$1 database=${2:-} port user
   user=$(id -un)
   mkdir -p "$folder"
   folder=$(cd "$folder" && pwd)
@@ -144,14 +156,7 @@ start_mariadb() {
     --socket="$run_folder/mariadb.sock" --pid-file="$run_folder/mariadb.pid" \
     --init-file="$run_folder/init.sql" --innodb-flush-log-at-trx-commit=1 \
     >"$run_folder/mariadb.log" 2>&1 </dev/null &
-  pid=$!
-  server_pids+=("$pid")
-  # Asked on its own socket, so that only the server started here counts as ready.
-  wait_until_ready "$pid" mariadb-admin --no-defaults --socket="$run_folder/mariadb.sock" \
-    --user=root --password=root status || {
-    tail -n 30 "$run_folder/mariadb.log" >&2
-    fail "mariadbd did not start"
-  }
+  database_starts "$!" mariadb mariadb-admin
   export TEST_MYSQL_URL="mysql://root:root@127.0.0.1:$port"
 }
 

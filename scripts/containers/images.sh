@@ -8,6 +8,7 @@
 # that are not what their names say.
 
 pull_seconds_max=120
+
 can_be_had() {
   docker image inspect "$1" >/dev/null 2>&1 || timeout "$pull_seconds_max" docker pull --quiet "$1" >/dev/null 2>&1
 }

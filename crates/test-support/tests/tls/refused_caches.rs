@@ -29,16 +29,19 @@ fn expect_refused(redis: &TlsRedis, ca_file: &str, reason: &str) {
     }
 }
 
+/// A Redis with a certificate of `other`, which is refused by who trusts `own`.
+#[track_caller]
+fn expect_other_refused(own: &Authority, other: &Authority) -> TlsRedis {
+    let files = other.server(&HOSTS, Validity::Valid);
+    let redis = TlsRedis::start(other, files, Clients::Anybody);
+    let reason = "is not signed by a CA in CACHE_CA_FILE";
+    expect_refused(&redis, own.ca_file(), reason);
+    redis
+}
+
 #[test]
 fn one_of_another_ca() {
-    let (own, other) = (Authority::new("own"), Authority::new("other"));
-    let files = other.server(&HOSTS, Validity::Valid);
-    let redis = TlsRedis::start(&other, files, Clients::Anybody);
-    expect_refused(
-        &redis,
-        own.ca_file(),
-        "is not signed by a CA in CACHE_CA_FILE",
-    );
+    let redis = expect_other_refused(&Authority::new("own"), &Authority::new("other"));
     // The system's CAs are none of both.
     let reason = "is not signed by a public CA (a private one goes into CACHE_CA_FILE)";
     expect_refused(&redis, "", reason);
@@ -46,14 +49,7 @@ fn one_of_another_ca() {
 
 #[test]
 fn one_of_another_ca_of_the_same_name() {
-    let (own, other) = (Authority::new("same"), Authority::new("same"));
-    let files = other.server(&HOSTS, Validity::Valid);
-    let redis = TlsRedis::start(&other, files, Clients::Anybody);
-    expect_refused(
-        &redis,
-        own.ca_file(),
-        "is not signed by a CA in CACHE_CA_FILE",
-    );
+    expect_other_refused(&Authority::new("same"), &Authority::new("same"));
 }
 
 #[test]

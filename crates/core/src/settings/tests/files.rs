@@ -37,6 +37,17 @@ impl Files {
 
 const URL: &str = "mysql://me:sesame@host/users";
 
+/// What a write-behind-svc is asked for by these arguments in this environment.
+fn asked(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Command, BadSetting> {
+    let arguments = ["svc"].iter().chain(arguments).map(Into::into);
+    let arguments: Vec<_> = arguments.collect();
+    let environment = |key: &str| {
+        let found = environment.iter().find(|(name, _)| *name == key);
+        found.map(|(_, value)| value.to_string())
+    };
+    read(Service::WriteBehind, "1", "about", arguments, environment)
+}
+
 fn database_of(settings: Result<Settings, BadSetting>) -> String {
     match settings.unwrap().database {
         DatabaseUrl::Mysql(url) => url.expose().to_owned(),
@@ -291,23 +302,11 @@ fn files_of_tls_are_refused_where_nothing_uses_them() {
 #[test]
 fn a_health_check_needs_no_setting_but_where_the_service_listens() {
     let files = Files::new();
-    let ask = |arguments: &[&str], environment: &[(&str, &str)]| {
-        let arguments = ["svc"].iter().chain(arguments).map(Into::into);
-        let environment = |key: &str| {
-            let found = environment.iter().find(|(name, _)| *name == key);
-            found.map(|(_, value)| value.to_string())
-        };
-        match read(
-            Service::WriteBehind,
-            "1",
-            "about",
-            arguments.collect::<Vec<_>>(),
-            environment,
-        ) {
-            Ok(Command::Healthcheck { listen, ready }) => Ok((listen.to_string(), ready)),
-            Ok(other) => panic!("{other:?}"),
-            Err(refused) => Err(refused.key),
-        }
+    let ask = |arguments: &[&str], environment: &[(&str, &str)]| match asked(arguments, environment)
+    {
+        Ok(Command::Healthcheck { listen, ready }) => Ok((listen.to_string(), ready)),
+        Ok(other) => panic!("{other:?}"),
+        Err(refused) => Err(refused.key),
     };
     let answer = |listen: &str, ready| Ok((listen.to_owned(), ready));
     assert_eq!(ask(&["healthcheck"], &[]), answer("127.0.0.1:8081", false));
@@ -359,19 +358,9 @@ fn the_environment_may_name_the_settings_file_and_the_command_line_goes_over_it(
         files.with("one", "batch_max = 7\n"),
         files.with("other", "batch_max = 8\n"),
     );
-    let batch_max = |arguments: &[&str]| {
-        let arguments = ["svc"].iter().chain(arguments).map(Into::into);
-        let environment = |key: &str| (key == "CONFIG_FILE").then(|| one.clone());
-        match read(
-            Service::WriteBehind,
-            "1",
-            "about",
-            arguments.collect::<Vec<_>>(),
-            environment,
-        ) {
-            Ok(Command::Serve(settings)) => settings.batch_max,
-            other => panic!("{other:?}"),
-        }
+    let batch_max = |arguments: &[&str]| match asked(arguments, &[("CONFIG_FILE", &one)]) {
+        Ok(Command::Serve(settings)) => settings.batch_max,
+        other => panic!("{other:?}"),
     };
     assert_eq!(batch_max(&[]), 7);
     assert_eq!(batch_max(&["--config", &other]), 8);
