@@ -6,7 +6,7 @@ for manifest in crates/*/Cargo.toml; do
   sources=${manifest%Cargo.toml}src
   mkdir -p "$sources"
   case $manifest in
-    *-svc/* | */bench/*) echo 'fn main() {}' >"$sources/main.rs" ;;
+    *-svc/* | */bench/* | */compare/*) echo 'fn main() {}' >"$sources/main.rs" ;;
     *) : >"$sources/lib.rs" ;;
   esac
 done

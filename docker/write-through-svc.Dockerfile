@@ -12,6 +12,7 @@ RUN rustc -vV | sed -n 's/^host: //p' >/target-triple
 # Up to the end of this stage both services' files are the same, and so are their cached layers.
 COPY Cargo.toml Cargo.lock ./
 COPY crates/bench/Cargo.toml crates/bench/
+COPY crates/compare/Cargo.toml crates/compare/
 COPY crates/core/Cargo.toml crates/core/
 COPY crates/http/Cargo.toml crates/http/
 COPY crates/test-support/Cargo.toml crates/test-support/

@@ -1,0 +1,10 @@
+//! Drives the same workload against `write-through-svc` and `write-behind-svc`,
+//! watches both and what they run on, checks that nothing acknowledged was lost,
+//! and reports what each pattern won and what that cost.
+
+pub mod error;
+pub mod ledger;
+pub mod pattern;
+pub mod report;
+pub mod request;
+pub mod workload;

@@ -1,0 +1,3 @@
+//! `compare`: which of the two patterns suits a workload, by measuring both.
+
+fn main() {}

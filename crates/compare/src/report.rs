@@ -1,0 +1,258 @@
+//! What a comparison found, as `report.json` has it.
+
+use serde::Serialize;
+
+use crate::pattern::Pattern;
+use crate::workload::Workload;
+
+/// A whole comparison.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The command line that made it.
+    pub command: String,
+    /// The version of the tool and its commit, if it knows it.
+    pub version: String,
+    /// When it began, RFC 3339, UTC.
+    pub began_at: String,
+    /// Whether it was stopped before its end. What is missing then is absent below.
+    pub interrupted: bool,
+    /// Where it ran.
+    pub machine: Machine,
+    /// What the services ran on, in words: `memory cache, SQLite`.
+    pub parts: String,
+    /// What was asked of each.
+    pub workload: Workload,
+    /// What the tool itself can drive.
+    pub ceiling: Option<Ceiling>,
+    /// What each service made of it: write-through first.
+    pub services: Vec<ServiceReport>,
+    /// Which pattern won what, by how much, and what that cost; one sentence each.
+    pub findings: Vec<String>,
+    /// Why some of the figures may mean less than they seem to.
+    pub warnings: Vec<String>,
+}
+
+/// The machine that tool, services and (where the tool started them) servers share.
+#[derive(Clone, Debug, Serialize)]
+pub struct Machine {
+    /// Processors.
+    pub processors: usize,
+    /// Their model, where the system tells it.
+    pub processor_model: Option<String>,
+    /// Memory, in bytes.
+    pub memory_bytes: u64,
+    /// The operating system and its release.
+    pub system: String,
+}
+
+/// The highest rate that the tool drives against a handler that does nothing, in a process
+/// of its own, by the same connections and requests.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Ceiling {
+    /// Answered a second.
+    pub requests_per_second: f64,
+    /// Processor time of the tool for each request, in microseconds.
+    pub tool_cpu_us_per_request: f64,
+}
+
+/// What one service made of the workload.
+#[derive(Clone, Debug, Serialize)]
+pub struct ServiceReport {
+    /// Which.
+    pub pattern: Pattern,
+    /// Where it listened.
+    pub url: String,
+    /// How long requests were sent, in seconds.
+    pub seconds: f64,
+    /// How many requests the workload had until then. All of them unless this is open loop
+    /// and the service fell behind.
+    pub due: u64,
+    /// How many of these were never sent, since no connection was free in time.
+    pub unsent: u64,
+    /// Successful answers a second.
+    pub per_second: f64,
+    /// By operation: those that occurred.
+    pub operations: Vec<OperationReport>,
+    /// Of all operations together.
+    pub latency: Latency,
+    /// The latency at percentiles that come ever closer to 100, for a picture of all of it.
+    pub percentiles: Vec<Percentile>,
+    /// Failed requests by kind, the most frequent first.
+    pub errors: Vec<ErrorCount>,
+    /// What happened when: slices of equal length, in order.
+    pub timeline: Vec<Slice>,
+    /// How long after the answer the database had committed a write; `None` where it was
+    /// not measured. With write-through 0: it is committed before.
+    pub commit_lag: Option<Latency>,
+    /// How long after the last request the database had everything, in seconds; `None` where that
+    /// was not waited for to the end.
+    pub settled_after_s: Option<f64>,
+    /// What the database was asked.
+    pub database: Option<DatabaseLoad>,
+    /// Where reads were answered from.
+    pub cache: CacheReads,
+    /// The most that waited in the journal; `None` without one.
+    pub journal: Option<JournalPeak>,
+    /// What the processes used.
+    pub processes: Vec<ProcessUse>,
+    /// Whether everything acknowledged is there.
+    pub check: Option<Check>,
+    /// When the database was disturbed, in seconds from the first request; as it was done.
+    pub fault: Option<FaultSpan>,
+}
+
+/// What became of one operation's requests.
+#[derive(Clone, Debug, Serialize)]
+pub struct OperationReport {
+    /// `write`, `read` or `delete`.
+    pub operation: &'static str,
+    /// Answered as they should be. `404` is such an answer to a read and a delete.
+    pub succeeded: u64,
+    /// All others.
+    pub failed: u64,
+    /// Of the answered ones and of the others alike.
+    pub latency: Latency,
+}
+
+/// Times, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Latency {
+    /// How many.
+    pub count: u64,
+    /// Their mean.
+    pub mean_ms: f64,
+    /// Half of them took no longer.
+    pub p50_ms: f64,
+    /// 90 % took no longer.
+    pub p90_ms: f64,
+    /// 99 %.
+    pub p99_ms: f64,
+    /// 99.9 %.
+    pub p999_ms: f64,
+    /// 99.99 %.
+    pub p9999_ms: f64,
+    /// The longest.
+    pub max_ms: f64,
+}
+
+/// A point of a latency distribution.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Percentile {
+    /// 0 to 100.
+    pub percentile: f64,
+    /// The time that so many took no longer than, in milliseconds.
+    pub latency_ms: f64,
+}
+
+/// So many requests failed like this.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ErrorCount {
+    /// `503 Service Unavailable`, `connection closed`, `no answer in 30 s`, …
+    pub kind: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// What happened in one slice of the time. Absent where nothing was measured in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Slice {
+    /// Its begin, in seconds from the first request.
+    pub at_s: f64,
+    /// Its length, in seconds.
+    pub seconds: f64,
+    /// Successful answers in it, a second.
+    pub per_second: f64,
+    /// Failed requests in it, a second.
+    pub failed_per_second: f64,
+    /// Latency of what was answered in it.
+    pub p50_ms: Option<f64>,
+    /// Its 99th percentile.
+    pub p99_ms: Option<f64>,
+    /// The longest.
+    pub max_ms: Option<f64>,
+    /// Rows that were brought into the database in it, a second.
+    pub database_rows_per_second: Option<f64>,
+    /// The share of reads that the cache answered, 0 to 1.
+    pub cache_hit_share: Option<f64>,
+    /// Entries that waited in the journal at its end.
+    pub journal_depth: Option<u64>,
+    /// The age of the oldest of them, in seconds.
+    pub journal_age_s: Option<f64>,
+}
+
+/// What the database was asked, from the first request until it had everything.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DatabaseLoad {
+    /// Who counted: `the service`, or `the server` where it is MySQL or MariaDB and can be asked.
+    pub counted_by: &'static str,
+    /// Statements, reads among them.
+    pub statements: u64,
+    /// Rows inserted or updated.
+    pub rows: u64,
+    /// Committed transactions that wrote.
+    pub commits: u64,
+    /// Rows for each acknowledged write: below 1 where writes of one name were coalesced,
+    /// above 1 where one was written more than once. `None` without acknowledged writes.
+    pub rows_per_write: Option<f64>,
+}
+
+/// Where reads were answered from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct CacheReads {
+    /// The cache.
+    pub hits: u64,
+    /// The database, since the cache did not have it.
+    pub misses: u64,
+    /// The database, past the cache.
+    pub bypasses: u64,
+}
+
+/// The most that waited in the journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct JournalPeak {
+    /// Entries.
+    pub depth: u64,
+    /// The age of the oldest, in seconds.
+    pub age_s: f64,
+}
+
+/// What a process used while the workload ran and until the database had everything.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ProcessUse {
+    /// `service`, `Redis`, `database`, or `compare`: the tool itself.
+    pub process: &'static str,
+    /// Processor time, user and system, in seconds.
+    pub cpu_s: f64,
+    /// The most resident memory that was seen, in bytes.
+    pub memory_bytes_max: u64,
+}
+
+/// Whether everything that was acknowledged is there.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Check {
+    /// Writes and deletes that were answered with success.
+    pub acknowledged: u64,
+    /// Names that were asked for afterwards.
+    pub names: u64,
+    /// Where: `database` itself, or `service` where the tool cannot reach that.
+    pub asked: &'static str,
+    /// Names of which the newest acknowledged write is not there, nor anything that may
+    /// have replaced it.
+    pub lost: u64,
+    /// Reads that were answered with something older than what had been acknowledged, or
+    /// read, before they began.
+    pub stale_reads: u64,
+    /// Of each at most a few, in words.
+    pub examples: Vec<String>,
+}
+
+/// When the database was disturbed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FaultSpan {
+    /// In words: `database away`, `database 20 ms slower`.
+    pub what: String,
+    /// In seconds from the first request.
+    pub from_s: f64,
+    /// The same.
+    pub until_s: f64,
+}
