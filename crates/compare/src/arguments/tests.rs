@@ -1,0 +1,144 @@
+use clap::CommandFactory as _;
+use clap::error::ErrorKind;
+
+use super::*;
+
+fn arguments(words: &[&str]) -> std::result::Result<Arguments, clap::Error> {
+    Arguments::try_parse_from(["compare"].iter().chain(words))
+}
+
+fn workload(words: &[&str]) -> Workload {
+    arguments(words).unwrap().workload.workload().unwrap()
+}
+
+fn refused(words: &[&str]) -> String {
+    let refused = arguments(words).unwrap().workload.workload();
+    match refused {
+        Err(Error::Usage(sentence)) => sentence,
+        other => panic!("{words:?}: {other:?}"),
+    }
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    Arguments::command().debug_assert();
+}
+
+#[test]
+fn nothing_asked_for_is_the_steady_workload() {
+    assert_eq!(workload(&[]), Preset::Steady.workload());
+}
+
+#[test]
+fn an_option_changes_what_the_preset_says_and_nothing_else() {
+    let preset = Preset::HotKeys.workload();
+    let changed = workload(&[
+        "--preset", "hot-keys", "--rate", "123", "--names", "7", "--seed", "9",
+    ]);
+    let expected = Workload {
+        rate: Rate::PerSecond(123.0),
+        names: 7,
+        seed: 9,
+        ..preset
+    };
+    assert_eq!(changed, expected);
+}
+
+#[test]
+fn every_option_of_the_workload_arrives() {
+    let words = "--duration 30s --rate 50 --connections 3 --reads 0.25 --deletes 0.125 --names 11 --zipf 1.5 \
+                 --value-size 200 --burst 4 --burst-period 10 --burst-share 0.5 --slow-down 20 --fault-from 5 \
+                 --fault-until 7.5 --seed 42";
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let expected = Workload {
+        preset: Preset::Steady.workload().preset,
+        duration: Duration::from_secs(30),
+        rate: Rate::PerSecond(50.0),
+        connections: 3,
+        reads: 0.25,
+        deletes: 0.125,
+        names: 11,
+        skew: Skew::Zipf(1.5),
+        value_chars: 200,
+        bursts: Some(Bursts {
+            factor: 4.0,
+            period: Duration::from_secs(10),
+            share: 0.5,
+        }),
+        fault: Some(Fault {
+            kind: FaultKind::SlowDown {
+                delay: Duration::from_millis(20),
+            },
+            from: Duration::from_secs(5),
+            until: Duration::from_millis(7500),
+        }),
+        seed: 42,
+    };
+    assert_eq!(workload(&words), expected);
+    let uniform = workload(&["--preset", "hot-keys", "--uniform"]);
+    assert_eq!(uniform.skew, Skew::Uniform);
+    let saturating = workload(&["--preset", "burst", "--saturate"]);
+    assert_eq!((saturating.rate, saturating.bursts), (Rate::Saturation, None));
+    let even = workload(&["--preset", "burst", "--burst", "1"]);
+    assert_eq!(even.bursts, None);
+}
+
+#[test]
+fn a_longer_run_has_its_fault_in_the_same_part_of_it() {
+    let preset = Preset::DatabaseOutage.workload();
+    let longer = workload(&["--preset", "database-outage", "--duration", "600"]);
+    let part = |workload: &Workload| {
+        let fault = workload.fault.unwrap();
+        fault.from.as_secs_f64() / workload.duration.as_secs_f64()
+    };
+    assert!((part(&preset) - part(&longer)).abs() < 1e-9);
+    let outage = workload(&["--outage", "--duration", "9"]);
+    let fault = outage.fault.unwrap();
+    assert_eq!((fault.from.as_secs(), fault.until.as_secs()), (3, 6));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_the_option_that_is_wrong() {
+    for (words, says) in [
+        (&["--reads", "1.5"][..], "--reads"),
+        (&["--reads", "0.6", "--deletes", "0.6"], "--deletes"),
+        (&["--connections", "0"], "--connections"),
+        (&["--rate", "0"], "--rate"),
+        (&["--rate", "nan"], "--rate"),
+        (&["--zipf", "-1"], "--zipf"),
+        (&["--names", "0"], "--names"),
+        (&["--value-size", "300"], "--value-size"),
+        (&["--duration", "0"], "--duration"),
+        (&["--outage", "--fault-from", "7", "--fault-until", "3"], "--fault-until"),
+        (&["--outage", "--fault-until", "1000"], "--fault-until"),
+        (&["--fault-from", "1"], "--outage"),
+        (&["--saturate", "--burst", "3"], "--burst"),
+    ] {
+        let sentence = refused(words);
+        assert!(sentence.contains(says), "{words:?}: {sentence}");
+    }
+}
+
+#[test]
+fn options_that_contradict_each_other_are_refused() {
+    for words in [
+        &["--rate", "1", "--saturate"][..],
+        &["--zipf", "1", "--uniform"],
+        &["--outage", "--slow-down", "5"],
+        &["--cache", "redis://localhost", "--write-through", "http://localhost", "--write-behind", "http://localhost", "--database", "mysql://localhost"],
+    ] {
+        let kind = arguments(words).unwrap_err().kind();
+        assert_eq!(kind, ErrorKind::ArgumentConflict, "{words:?}");
+    }
+    for words in [
+        &["--cache", "redis://localhost"][..],
+        &["--database", "mysql://localhost"],
+        &["--write-through", "http://localhost"],
+        &["--write-behind", "http://localhost"],
+        &["--listen", "127.0.0.1:1"],
+        &["--burst-share", "0.5"],
+    ] {
+        let kind = arguments(words).unwrap_err().kind();
+        assert_eq!(kind, ErrorKind::MissingRequiredArgument, "{words:?}");
+    }
+}
