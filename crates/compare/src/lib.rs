@@ -2,6 +2,7 @@
 //! watches both and what they run on, checks that nothing acknowledged was lost,
 //! and reports what each pattern won and what that cost.
 
+pub mod drive;
 pub mod error;
 pub mod ledger;
 pub mod pattern;
