@@ -2,9 +2,13 @@
 //! watches both and what they run on, checks that nothing acknowledged was lost,
 //! and reports what each pattern won and what that cost.
 
+pub mod ceiling;
+pub mod drive;
 pub mod error;
 pub mod ledger;
+pub mod no_op;
 pub mod pattern;
+pub mod progress;
 pub mod report;
 pub mod request;
 pub mod workload;

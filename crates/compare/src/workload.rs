@@ -4,6 +4,17 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+mod names;
+mod presets;
+pub mod record;
+mod requests;
+mod schedule;
+mod validation;
+
+pub use presets::Preset;
+pub use requests::Requests;
+pub use schedule::Schedule;
+
 /// A workload: the same requests for both services, in the same order.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Workload {

@@ -1,0 +1,260 @@
+//! What a load came to, and how a report has it.
+
+use std::time::Duration;
+
+use hdrhistogram::{Counter, Histogram};
+
+use super::totals::{LATENCY_DIGITS, OperationTotals, SliceTotals, Totals, histogram};
+use crate::error::Result;
+use crate::report::{CacheReads, ErrorCount, Latency, OperationReport, Percentile, Slice};
+use crate::request::Operation;
+
+/// The picture of a distribution ends where one request in ten thousand is beyond, or
+/// closer to 100 % where it has enough requests for that.
+const PERCENTILE_STEPS_PER_HALVING: u32 = 4;
+const QUANTILE_MAX: f64 = 0.999_999;
+
+/// What a load came to.
+#[derive(Clone, Debug)]
+pub struct Driven {
+    /// How long requests were sent, in seconds: the workload's duration, or less if the load
+    /// was stopped.
+    pub seconds: f64,
+    /// Requests that should have been sent until then.
+    pub due: u64,
+    /// Those of them that were not, since no connection was free.
+    pub unsent: u64,
+    /// Of each operation that occurred.
+    pub operations: Vec<DrivenOperation>,
+    /// Of all operations together, in microseconds.
+    pub latency_us: Histogram<u64>,
+    /// How often requests failed in which way, the most frequent first.
+    pub errors: Vec<ErrorCount>,
+    /// Where reads were answered from.
+    pub cache: CacheReads,
+    /// What ended when: slices of equal length from the first request on, to the last answer.
+    pub slices: Vec<DrivenSlice>,
+}
+
+/// What became of one operation's requests.
+#[derive(Clone, Debug)]
+pub struct DrivenOperation {
+    /// Which.
+    pub operation: Operation,
+    /// Answered as they should be.
+    pub succeeded: u64,
+    /// All others that were sent.
+    pub failed: u64,
+    /// In microseconds. Of the answered ones and the failed ones alike; of the unsent ones how
+    /// long they had waited, which they would have taken at least.
+    pub latency_us: Histogram<u64>,
+}
+
+/// What ended in one slice of the time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DrivenSlice {
+    /// Its begin, in seconds from the first request.
+    pub at_s: f64,
+    /// Its length, in seconds.
+    pub seconds: f64,
+    /// Answered as they should be.
+    pub succeeded: u64,
+    /// All others.
+    pub failed: u64,
+    /// Half took no longer; `None` where nothing ended.
+    pub p50_ms: Option<f64>,
+    /// 99 %.
+    pub p99_ms: Option<f64>,
+    /// The longest.
+    pub max_ms: Option<f64>,
+}
+
+impl Driven {
+    pub(super) fn new(
+        totals: &Totals,
+        sent_for: Duration,
+        due: u64,
+        unsent: u64,
+    ) -> Result<Driven> {
+        let mut latency_us = histogram(LATENCY_DIGITS)?;
+        for operation in &totals.operations {
+            // They have the same bounds, so that this cannot fail.
+            let _ = latency_us.add(&operation.latency_us);
+        }
+        let mut errors: Vec<ErrorCount> = totals
+            .failures
+            .iter()
+            .map(|(failure, count)| ErrorCount {
+                kind: failure.to_string(),
+                count: *count,
+            })
+            .collect();
+        errors.sort_by_key(|error| std::cmp::Reverse(error.count));
+        let slice_s = totals.slice_length.as_secs_f64();
+        Ok(Driven {
+            seconds: sent_for.as_secs_f64(),
+            due,
+            unsent,
+            operations: totals
+                .operations
+                .iter()
+                .filter(|totals| !totals.latency_us.is_empty())
+                .map(DrivenOperation::of)
+                .collect(),
+            latency_us,
+            errors,
+            cache: totals.cache,
+            slices: (0_u32..)
+                .zip(&totals.slices)
+                .map(|(index, totals)| DrivenSlice::of(f64::from(index) * slice_s, slice_s, totals))
+                .collect(),
+        })
+    }
+
+    /// Requests that were answered as they should be.
+    pub fn succeeded(&self) -> u64 {
+        self.operations.iter().map(|one| one.succeeded).sum()
+    }
+
+    /// Requests that were sent and failed.
+    pub fn failed(&self) -> u64 {
+        self.operations.iter().map(|one| one.failed).sum()
+    }
+
+    /// Successful answers a second, from the first request to the last answer: what is answered
+    /// after the end of the workload was asked before, and took this time, too.
+    pub fn per_second(&self) -> f64 {
+        let until_s = self
+            .slices
+            .iter()
+            .rev()
+            .find(|slice| slice.succeeded > 0)
+            .map_or(0.0, |slice| slice.at_s + slice.seconds);
+        // Slices are too coarse to tell an answer in time from one that came right afterwards.
+        let slice_s = self.slices.first().map_or(0.0, |slice| slice.seconds);
+        let seconds = if until_s > self.seconds + slice_s {
+            until_s
+        } else {
+            self.seconds
+        };
+        per_second(self.succeeded(), seconds)
+    }
+
+    /// By operation, as a report has it.
+    pub fn operation_reports(&self) -> Vec<OperationReport> {
+        let report = |one: &DrivenOperation| OperationReport {
+            operation: one.operation.name(),
+            succeeded: one.succeeded,
+            failed: one.failed,
+            latency: latency(&one.latency_us),
+        };
+        self.operations.iter().map(report).collect()
+    }
+
+    /// Of all operations together, as a report has it.
+    pub fn latency(&self) -> Latency {
+        latency(&self.latency_us)
+    }
+
+    /// The latency of all operations at percentiles that come ever closer to 100.
+    pub fn percentiles(&self) -> Vec<Percentile> {
+        percentiles(&self.latency_us)
+    }
+
+    /// What happened when, as a report has it; of what the driver does not see, nothing.
+    pub fn timeline(&self) -> Vec<Slice> {
+        let slice = |slice: &DrivenSlice| Slice {
+            at_s: slice.at_s,
+            seconds: slice.seconds,
+            per_second: per_second(slice.succeeded, slice.seconds),
+            failed_per_second: per_second(slice.failed, slice.seconds),
+            p50_ms: slice.p50_ms,
+            p99_ms: slice.p99_ms,
+            max_ms: slice.max_ms,
+            ..Slice::default()
+        };
+        self.slices.iter().map(slice).collect()
+    }
+}
+
+impl DrivenOperation {
+    fn of(totals: &OperationTotals) -> DrivenOperation {
+        DrivenOperation {
+            operation: totals.operation,
+            succeeded: totals.succeeded,
+            failed: totals.failed,
+            latency_us: totals.latency_us.clone(),
+        }
+    }
+}
+
+impl DrivenSlice {
+    fn of(at_s: f64, seconds: f64, totals: &SliceTotals) -> DrivenSlice {
+        let SliceTotals {
+            succeeded,
+            failed,
+            latency_us,
+        } = totals;
+        let at = |quantile| {
+            (!latency_us.is_empty()).then(|| milliseconds(latency_us.value_at_quantile(quantile)))
+        };
+        DrivenSlice {
+            at_s,
+            seconds,
+            succeeded: *succeeded,
+            failed: *failed,
+            p50_ms: at(0.5),
+            p99_ms: at(0.99),
+            max_ms: at(1.0),
+        }
+    }
+}
+
+/// A distribution of microseconds, as a report has it.
+pub fn latency<T: Counter>(microseconds: &Histogram<T>) -> Latency {
+    if microseconds.is_empty() {
+        return Latency::default();
+    }
+    let at = |quantile| milliseconds(microseconds.value_at_quantile(quantile));
+    Latency {
+        count: microseconds.len(),
+        mean_ms: microseconds.mean() / 1e3,
+        p50_ms: at(0.5),
+        p90_ms: at(0.9),
+        p99_ms: at(0.99),
+        p999_ms: at(0.999),
+        p9999_ms: at(0.9999),
+        max_ms: milliseconds(microseconds.max()),
+    }
+}
+
+/// The distribution of microseconds at percentiles that come ever closer to 100, and at 100.
+pub fn percentiles<T: Counter>(microseconds: &Histogram<T>) -> Vec<Percentile> {
+    let mut points: Vec<Percentile> = microseconds
+        .iter_quantiles(PERCENTILE_STEPS_PER_HALVING)
+        .take_while(|step| step.quantile_iterated_to() <= QUANTILE_MAX)
+        .map(|step| Percentile {
+            percentile: step.quantile_iterated_to() * 100.0,
+            latency_ms: milliseconds(step.value_iterated_to()),
+        })
+        .collect();
+    if !microseconds.is_empty() {
+        points.push(Percentile {
+            percentile: 100.0,
+            latency_ms: milliseconds(microseconds.max()),
+        });
+    }
+    points
+}
+
+fn per_second(count: u64, seconds: f64) -> f64 {
+    if seconds > 0.0 {
+        count as f64 / seconds
+    } else {
+        0.0
+    }
+}
+
+fn milliseconds(microseconds: u64) -> f64 {
+    microseconds as f64 / 1e3
+}

@@ -1,0 +1,220 @@
+//! Takes requests and carries them out, one after the other, on one connection.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::TryAcquireError;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use super::connection::{Connection, NoReply};
+use super::failure::Failure;
+use super::limits::BACK_OFF;
+use super::load::{Load, Taken};
+use super::outcome::Outcome;
+use super::totals::Sample;
+use crate::error::Result;
+use crate::request::Request;
+use crate::workload::Schedule;
+
+/// Samples that are brought to the totals together.
+const BATCH: usize = 256;
+
+/// How often a request is sent again of which certainly nothing was sent, since the service
+/// had just closed the connection.
+const ATTEMPTS: usize = 2;
+
+#[derive(Debug)]
+pub(super) struct Worker {
+    load: Arc<Load>,
+    connection: Option<Connection>,
+    heartbeat: Interval,
+    back_off: Option<Duration>,
+    batch: Vec<Sample>,
+}
+
+impl Worker {
+    pub(super) fn new(load: Arc<Load>, connection: Option<Connection>) -> Worker {
+        let mut heartbeat = interval(load.limits.heartbeat);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Worker {
+            load,
+            connection,
+            heartbeat,
+            back_off: None,
+            batch: Vec::with_capacity(BATCH),
+        }
+    }
+
+    /// Works until the load is over.
+    pub(super) async fn run(mut self) -> Result<()> {
+        while let Some(taken) = self.take().await {
+            self.carry_out(taken).await?;
+        }
+        self.flush()
+    }
+
+    async fn take(&mut self) -> Option<Taken> {
+        if let Some(pause) = self.back_off {
+            tokio::time::sleep(pause).await;
+        }
+        match self.load.schedule {
+            None => self.load.take_next(),
+            Some(schedule) => self.take_due(&schedule).await,
+        }
+    }
+
+    /// Waits until a request is due, and meanwhile keeps the connection fresh, so that no
+    /// request has to wait for a new one.
+    async fn take_due(&mut self, schedule: &Schedule) -> Option<Taken> {
+        loop {
+            let load = &*self.load;
+            match load.due.try_acquire() {
+                Ok(permit) => {
+                    permit.forget();
+                    return Some(load.take_due(schedule));
+                }
+                Err(TryAcquireError::Closed) => return None,
+                Err(TryAcquireError::NoPermits) => {}
+            }
+            let renew = tokio::select! {
+                biased;
+                permit = load.due.acquire() => {
+                    permit.ok()?.forget();
+                    return Some(load.take_due(schedule));
+                }
+                // Exchanged with the next heartbeat and not at once, so that this does not go
+                // in circles with a service that closes every connection.
+                () = closed(&mut self.connection) => {
+                    self.connection = None;
+                    false
+                }
+                _ = self.heartbeat.tick() => {
+                    let stale = |connection: &Connection| {
+                        connection.idle_since.elapsed() > load.limits.idle
+                    };
+                    self.connection.as_ref().is_none_or(stale)
+                }
+            };
+            if renew {
+                // Where that fails, the next request will say why.
+                self.connection = self.open().await.ok();
+            }
+        }
+    }
+
+    async fn carry_out(&mut self, taken: Taken) -> Result<()> {
+        let request = self.load.requests.request(taken.number);
+        let (outcome, ended) = self.answer(request).await;
+        self.load.meter.count(outcome.failure.is_some());
+        self.batch.push(Sample {
+            operation: request.operation,
+            failure: outcome.failure,
+            source: outcome.source,
+            latency: ended.saturating_duration_since(taken.since),
+            ended: ended.saturating_duration_since(self.load.began),
+        });
+        if self.batch.len() >= BATCH {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// What came of a request, and when.
+    async fn answer(&mut self, request: Request) -> (Outcome, Instant) {
+        let mut open = None;
+        let mut outcome = Outcome::refused(Failure::Closed);
+        for _ in 0..ATTEMPTS {
+            if self.connection.is_none() {
+                match self.open().await {
+                    Ok(connection) => self.connection = Some(connection),
+                    Err(failure) => {
+                        outcome = Outcome::refused(failure);
+                        break;
+                    }
+                }
+            }
+            let message = self.load.messages.of(request);
+            open.get_or_insert_with(|| self.load.ledger.begin(request));
+            let Some(connection) = &mut self.connection else {
+                break;
+            };
+            let exchange = connection.send(message);
+            let reply = within_limit(&self.load, &mut self.heartbeat, exchange).await;
+            if !matches!(reply, Ok(Ok(_))) || !connection.is_open() {
+                self.connection = None;
+            }
+            match reply {
+                Ok(Ok(reply)) => {
+                    outcome = Outcome::of(request.operation, &reply);
+                    break;
+                }
+                Ok(Err(NoReply::NotSent)) => {}
+                Ok(Err(NoReply::Broken(failure))) | Err(failure) => {
+                    outcome = Outcome::unknown(failure);
+                    break;
+                }
+            }
+        }
+        let ended = Instant::now();
+        let open = open.unwrap_or_else(|| self.load.ledger.begin(request));
+        self.load.ledger.end(open, outcome.answer);
+        let is_broken = outcome.failure.is_some() && self.connection.is_none();
+        self.back_off = is_broken.then(|| longer(self.back_off));
+        (outcome, ended)
+    }
+
+    async fn open(&mut self) -> std::result::Result<Connection, Failure> {
+        let opening = Connection::open(self.load.target.address);
+        within_limit(&self.load, &mut self.heartbeat, opening)
+            .await?
+            .map_err(|error| Failure::Connection(error.kind()))
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let samples = std::mem::take(&mut self.batch);
+        self.load.with_totals(|totals| totals.add(&samples))?;
+        self.batch = samples;
+        self.batch.clear();
+        Ok(())
+    }
+}
+
+fn longer(back_off: Option<Duration>) -> Duration {
+    let (first, longest) = BACK_OFF;
+    back_off.map_or(first, |last| (last * 2).min(longest))
+}
+
+/// Waits until the service closes the connection; without one, for ever.
+async fn closed(connection: &mut Option<Connection>) {
+    match connection {
+        Some(connection) => connection.closed().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What `work` results in, or why it was no longer waited for. Looked at with each heartbeat of
+/// the connection, which costs less than a timer for each request.
+async fn within_limit<F: Future>(
+    load: &Load,
+    heartbeat: &mut Interval,
+    work: F,
+) -> std::result::Result<F::Output, Failure> {
+    let began = Instant::now();
+    let mut work = pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            output = &mut work => return Ok(output),
+            _ = heartbeat.tick() => {
+                if load.is_abandoned() {
+                    return Err(Failure::Stopped);
+                }
+                if began.elapsed() >= load.limits.answer {
+                    return Err(Failure::NoAnswer(load.limits.answer.as_secs()));
+                }
+            }
+        }
+    }
+}
