@@ -7,4 +7,8 @@ pub mod ledger;
 pub mod pattern;
 pub mod report;
 pub mod request;
+pub mod server_url;
+pub mod servers;
+pub mod service_client;
+pub mod site;
 pub mod workload;
