@@ -3,6 +3,7 @@
 //! and reports what each pattern won and what that cost.
 
 pub mod error;
+pub mod fault;
 pub mod ledger;
 pub mod pattern;
 pub mod report;
@@ -11,4 +12,5 @@ pub mod server_url;
 pub mod servers;
 pub mod service_client;
 pub mod site;
+pub mod sqlite;
 pub mod workload;

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use url::Url;
 
 use crate::error::{Error, Result};
+use crate::fault::Lever;
 use crate::pattern::Pattern;
 use crate::server_url::ServerUrl;
 use crate::servers::{mysql, redis};
@@ -83,6 +84,7 @@ pub struct RunningService {
     pattern: Pattern,
     address: SocketAddr,
     url: Url,
+    lever: Option<Lever>,
     // In this order: the process ends before its folder is removed.
     process: Option<ServiceProcess>,
     folder: Option<TempDir>,
@@ -135,16 +137,24 @@ impl Site {
         })
     }
 
-    /// Starts a service on fresh parts, or finds the one that runs already.
+    /// Starts a service on fresh parts, or finds the one that runs already. `fault_possible`:
+    /// whether its database may be disturbed, which can cost a little even while it is not.
     ///
     /// # Errors
-    /// When it does not start; with what it said.
-    pub async fn start(&self, pattern: Pattern) -> Result<RunningService> {
+    /// When it does not start, with what it said; when its database cannot be disturbed and
+    /// may have to be.
+    pub async fn start(&self, pattern: Pattern, fault_possible: bool) -> Result<RunningService> {
         match &self.parts {
-            Parts::Embedded => self.start_embedded(pattern).await,
+            Parts::Embedded => self.start_embedded(pattern, fault_possible).await,
             Parts::Servers { cache, database } => {
-                self.start_on_servers(pattern, cache, database).await
+                self.start_on_servers(pattern, cache, database, fault_possible)
+                    .await
             }
+            Parts::Running { .. } if fault_possible => Err(Error::Usage(
+                "the database of services that run already is out of the tool's reach, so it \
+                 cannot be disturbed"
+                    .to_owned(),
+            )),
             Parts::Running {
                 write_through,
                 write_behind,
@@ -157,6 +167,7 @@ impl Site {
                     pattern,
                     address: running::check(pattern, url).await?,
                     url: url.clone(),
+                    lever: None,
                     process: None,
                     folder: None,
                     database: None,
@@ -166,7 +177,11 @@ impl Site {
         }
     }
 
-    async fn start_embedded(&self, pattern: Pattern) -> Result<RunningService> {
+    async fn start_embedded(
+        &self,
+        pattern: Pattern,
+        fault_possible: bool,
+    ) -> Result<RunningService> {
         let folder = temporary_folder()?;
         let file = folder.path().join("users.db");
         let database = format!("sqlite://{}", file.display());
@@ -176,7 +191,9 @@ impl Site {
             settings.push(("JOURNAL_URL", journal));
         }
         let process = self.start_process(pattern, &folder, &settings).await?;
-        running_service(pattern, process, folder, Database::Sqlite(file), None)
+        let lever = fault_possible.then(|| Lever::on_file(&file)).transpose()?;
+        let service = running_service(pattern, process, folder, Database::Sqlite(file))?;
+        Ok(RunningService { lever, ..service })
     }
 
     async fn start_on_servers(
@@ -184,7 +201,17 @@ impl Site {
         pattern: Pattern,
         cache: &ServerUrl,
         server: &ServerUrl,
+        fault_possible: bool,
     ) -> Result<RunningService> {
+        let mut reached = server.clone();
+        let mut lever = None;
+        if fault_possible {
+            let proxy = Lever::before_server(server.host(), server.port()).await?;
+            if let Some(address) = proxy.proxy() {
+                reached = server.through(address)?;
+            }
+            lever = Some(proxy);
+        }
         let name = leftovers::unique_name(match pattern {
             Pattern::WriteThrough => "wt",
             Pattern::WriteBehind => "wb",
@@ -192,15 +219,20 @@ impl Site {
         // Before it is there, so that nothing that happens from here on leaves it behind.
         self.leftovers().add(name.clone());
         mysql::create_database(server, &name).await?;
-        let database = server.with_database(&name);
         let folder = temporary_folder()?;
+        let reached = reached.with_database(&name);
         let settings = [
-            ("DATABASE_URL", database.expose().to_owned()),
+            ("DATABASE_URL", reached.expose().to_owned()),
             ("CACHE_URL", cache.expose().to_owned()),
         ];
         let process = self.start_process(pattern, &folder, &settings).await?;
-        let database = Database::Mysql(database);
-        running_service(pattern, process, folder, database, Some(cache.clone()))
+        let database = Database::Mysql(server.with_database(&name));
+        let service = running_service(pattern, process, folder, database)?;
+        Ok(RunningService {
+            lever,
+            redis: Some(cache.clone()),
+            ..service
+        })
     }
 
     async fn start_process(
@@ -269,6 +301,11 @@ impl RunningService {
         self.database.as_ref()
     }
 
+    /// What disturbs its database, if that was said to be possible.
+    pub fn database_lever(&self) -> Option<&Lever> {
+        self.lever.as_ref()
+    }
+
     /// Its Redis, if it has one and the tool can reach that.
     pub fn redis(&self) -> Option<&ServerUrl> {
         self.redis.as_ref()
@@ -281,6 +318,10 @@ impl RunningService {
     /// When it did not stop by itself in time and was killed, or ended with an error; with what
     /// it said. It has ended in any case.
     pub async fn stop(mut self) -> Result<()> {
+        if let Some(lever) = self.lever.take() {
+            // So that it can bring what it has to the database. If it cannot, it says so.
+            let _ = lever.restore().await;
+        }
         let stopped = match self.process.take() {
             Some(process) => process.stop().await,
             None => Ok(()),
@@ -300,7 +341,6 @@ fn running_service(
     process: ServiceProcess,
     folder: TempDir,
     database: Database,
-    redis: Option<ServerUrl>,
 ) -> Result<RunningService> {
     let address = process.address();
     let url = Url::parse(&format!("http://{address}"))
@@ -309,10 +349,11 @@ fn running_service(
         pattern,
         address,
         url,
+        lever: None,
         process: Some(process),
         folder: Some(folder),
         database: Some(database),
-        redis,
+        redis: None,
     })
 }
 

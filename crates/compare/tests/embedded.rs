@@ -50,7 +50,7 @@ async fn both_services_start_empty_and_leave_nothing_behind() {
     let site = embedded().await;
     for pattern in Pattern::BOTH {
         for _ in 0..2 {
-            let service = site.start(pattern).await.unwrap();
+            let service = site.start(pattern, false).await.unwrap();
             let (folder, pid) = (folder_of(&service), service.pid().unwrap());
             assert!(folder.starts_with(std::env::temp_dir()));
             let client = Client::new(service.url().as_str());
@@ -67,7 +67,11 @@ async fn both_services_start_empty_and_leave_nothing_behind() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_dropped_is_gone_with_its_folder() {
-    let service = embedded().await.start(Pattern::WriteBehind).await.unwrap();
+    let service = embedded()
+        .await
+        .start(Pattern::WriteBehind, false)
+        .await
+        .unwrap();
     write_and_read(&service);
     let (folder, pid) = (folder_of(&service), service.pid().unwrap());
     drop(service);
@@ -94,14 +98,18 @@ async fn a_service_that_does_not_start_is_quoted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn services_that_run_already_are_found_and_left_running() {
     let site = embedded().await;
-    let write_through = site.start(Pattern::WriteThrough).await.unwrap();
-    let write_behind = site.start(Pattern::WriteBehind).await.unwrap();
+    let write_through = site.start(Pattern::WriteThrough, false).await.unwrap();
+    let write_behind = site.start(Pattern::WriteBehind, false).await.unwrap();
     let parts = |write_through: &Url, write_behind: &Url| Parts::Running {
         write_through: write_through.clone(),
         write_behind: write_behind.clone(),
     };
     let found = Site::prepare(parts(write_through.url(), write_behind.url()), None).await;
-    let found = found.unwrap().start(Pattern::WriteBehind).await.unwrap();
+    let found = found
+        .unwrap()
+        .start(Pattern::WriteBehind, false)
+        .await
+        .unwrap();
     assert_eq!(found.address(), write_behind.address());
     assert!(found.pid().is_none() && found.database().is_none());
     found.stop().await.unwrap();

@@ -60,7 +60,7 @@ async fn each_service_has_a_database_of_its_own_and_nothing_of_it_is_left() {
 
     let mut made = Vec::new();
     for pattern in Pattern::BOTH {
-        let service = site.start(pattern).await.unwrap();
+        let service = site.start(pattern, false).await.unwrap();
         write(&service, "Ada");
         let database = database_of(&service).clone();
         let identity = mysql::identity(&database).await.unwrap().unwrap();
@@ -97,7 +97,7 @@ async fn a_database_whose_service_did_not_start_is_dropped_all_the_same() {
     let parts = Parts::servers(&redis_url(), &mysql_url()).unwrap();
     let site = Site::prepare(parts, Some(binaries)).await.unwrap();
     let refused = site
-        .start(Pattern::WriteBehind)
+        .start(Pattern::WriteBehind, false)
         .await
         .unwrap_err()
         .to_string();
