@@ -5,10 +5,16 @@
 pub mod ceiling;
 pub mod drive;
 pub mod error;
+pub mod fault;
 pub mod ledger;
 pub mod no_op;
 pub mod pattern;
 pub mod progress;
 pub mod report;
 pub mod request;
+pub mod server_url;
+pub mod servers;
+pub mod service_client;
+pub mod site;
+pub mod sqlite;
 pub mod workload;

@@ -31,9 +31,11 @@ const PARTS: &str = "core/src/cache.rs core/src/cache/* core/src/journal.rs core
                      core/src/store.rs core/src/store/* core/src/lease.rs core/src/lease/*";
 const REDIS: &str = "core/src/redis.rs core/src/redis/* core/src/cache/redis.rs core/src/cache/redis/* \
                      core/src/journal/redis_stream.rs core/src/journal/redis_stream/* \
-                     core/src/lease/redis.rs core/src/lease/redis/*";
+                     core/src/lease/redis.rs core/src/lease/redis/* compare/src/servers/redis.rs";
 const TLS: &str = "core/src/tls.rs";
-const STORE_AND_TESTS: &str = "core/src/store.rs core/src/store/* test-support/src/*";
+const MYSQL: &str =
+    "core/src/store.rs core/src/store/* test-support/src/* compare/src/servers/mysql.rs";
+const SQLITE: &str = "compare/src/sqlite.rs";
 const SETTINGS: &str = "core/src/settings.rs core/src/settings/*";
 const ENGINES: &str = "core/src/engine.rs core/src/engine/* core/src/read_through.rs core/src/read_through/* \
                        core/src/write_through.rs core/src/write_through/* \
@@ -70,8 +72,9 @@ const RULES: &[Rule] = &[
     rule(ENGINES,    NONE,           "cache_core::redis",                     NONE,                "engines know their interfaces, never a server"),
     rule(EVERYWHERE, CHOICE_OF_PARTS, CONCRETE_PARTS,                         NONE,                "only parts.rs names concrete parts"),
     rule(EVERYWHERE, STORE,          DIESEL,                                  NONE,                "diesel lives in the store"),
-    rule(EVERYWHERE, REDIS,          "deadpool_redis redis",                  NONE,                "deadpool-redis lives in the Redis files"),
-    rule(EVERYWHERE, STORE_AND_TESTS, "mysql_async",                          NONE,                "the driver of MySQL lives in the store"),
+    rule(EVERYWHERE, REDIS,          "deadpool_redis redis",                  NONE,                "deadpool-redis lives in the Redis files, and where a comparison asks the server"),
+    rule(EVERYWHERE, MYSQL,          "mysql_async",                           NONE,                "the driver of MySQL lives in the store, and where a comparison asks the server"),
+    rule(EVERYWHERE, SQLITE,         "rusqlite",                              NONE,                "a comparison reaches into a SQLite file in one place"),
     rule(EVERYWHERE, TLS,            "rustls pkcs8",                          NONE,                "what TLS says is understood in one place"),
     rule(EVERYWHERE, HTTP,           ACTIX,                                   NONE,                "actix-web lives in the HTTP parts"),
     rule(EVERYWHERE, SETTINGS,       "config",                                NONE,                "the config crate lives in the settings"),

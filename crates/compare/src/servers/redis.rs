@@ -1,0 +1,86 @@
+//! Redis.
+
+use std::time::Duration;
+
+use deadpool_redis::redis::aio::MultiplexedConnection;
+use deadpool_redis::redis::{AsyncConnectionConfig, Client, RedisResult, cmd};
+
+use crate::error::{Error, Result};
+use crate::server_url::ServerUrl;
+
+/// How long connecting, or one command, may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How many keys the server is asked to look at by one command.
+const SCAN_COUNT: u32 = 1000;
+
+/// Checks that the server answers.
+///
+/// # Errors
+/// When it does not.
+pub async fn ping(server: &ServerUrl) -> Result<()> {
+    let ask = async {
+        let mut connection = connect(server).await?;
+        cmd("PING").query_async::<()>(&mut connection).await
+    };
+    ask.await
+        .map_err(|why| Error::failed(format!("the Redis at {server} does not answer"), why))
+}
+
+/// Removes what services have kept there for the data of the database of that identity, and
+/// nothing else. Returns how many keys there were.
+///
+/// # Errors
+/// When the server cannot be reached or refuses.
+pub async fn remove_keys_of(server: &ServerUrl, identity: &str) -> Result<u64> {
+    let remove = async {
+        let mut connection = connect(server).await?;
+        remove_matching(&mut connection, &pattern_of(identity)).await
+    };
+    remove
+        .await
+        .map_err(|why| Error::failed(format!("removing what was left in {server}"), why))
+}
+
+/// Of all keys of that identity: those of its shards, and those that it has once. See
+/// `cache_core`'s `redis/keyspace.rs`.
+fn pattern_of(identity: &str) -> String {
+    format!("wc:{{{identity}[:}}]*")
+}
+
+async fn remove_matching(
+    connection: &mut MultiplexedConnection,
+    pattern: &str,
+) -> RedisResult<u64> {
+    let mut removed = 0;
+    let mut cursor = 0_u64;
+    // As often as there are keys in the server: it ends when the cursor has come around.
+    loop {
+        let (next, keys): (u64, Vec<Vec<u8>>) = cmd("SCAN")
+            .arg(cursor)
+            .arg("MATCH")
+            .arg(pattern)
+            .arg("COUNT")
+            .arg(SCAN_COUNT)
+            .query_async(connection)
+            .await?;
+        if !keys.is_empty() {
+            removed += cmd("UNLINK")
+                .arg(keys)
+                .query_async::<u64>(connection)
+                .await?;
+        }
+        cursor = next;
+        if cursor == 0 {
+            return Ok(removed);
+        }
+    }
+}
+
+pub(crate) async fn connect(server: &ServerUrl) -> RedisResult<MultiplexedConnection> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(PATIENCE))
+        .set_response_timeout(Some(PATIENCE));
+    Client::open(server.expose())?
+        .get_multiplexed_async_connection_with_config(&config)
+        .await
+}

@@ -1,0 +1,365 @@
+//! What a comparison runs on: the services, on fresh parts of their own.
+
+pub mod binaries;
+mod leftovers;
+mod output;
+pub mod process;
+mod running;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use tempfile::TempDir;
+use url::Url;
+
+use crate::error::{Error, Result};
+use crate::fault::Lever;
+use crate::pattern::Pattern;
+use crate::server_url::ServerUrl;
+use crate::servers::{mysql, redis};
+
+use binaries::Binaries;
+use leftovers::Leftovers;
+use process::ServiceProcess;
+
+/// What the services run on.
+#[derive(Clone, Debug)]
+pub enum Parts {
+    /// Memory cache, SQLite and file journal, in a temporary folder of each service's own.
+    Embedded,
+    /// These servers; each service has a fresh database of its own there.
+    Servers {
+        /// A Redis.
+        cache: ServerUrl,
+        /// A MySQL or MariaDB. A database that its URL names is left alone.
+        database: ServerUrl,
+    },
+    /// Whatever these services, which run already, are on.
+    Running {
+        /// `http://host:port` of write-through-svc.
+        write_through: Url,
+        /// `http://host:port` of write-behind-svc.
+        write_behind: Url,
+    },
+}
+
+impl Parts {
+    /// Those of two servers.
+    ///
+    /// # Errors
+    /// When one of the URLs is of something else.
+    pub fn servers(cache: &str, database: &str) -> Result<Parts> {
+        Ok(Parts::Servers {
+            cache: ServerUrl::redis(cache)?,
+            database: ServerUrl::mysql(database)?,
+        })
+    }
+
+    /// In words: `memory cache, SQLite`.
+    pub fn in_words(&self) -> String {
+        match self {
+            Parts::Embedded => "memory cache, file journal, SQLite".to_owned(),
+            Parts::Servers { cache, database } => format!("{cache}, {database}"),
+            Parts::Running { .. } => "services that ran already".to_owned(),
+        }
+    }
+
+    fn needs_binaries(&self) -> bool {
+        !matches!(self, Parts::Running { .. })
+    }
+}
+
+/// Where services are started, or found.
+#[derive(Debug)]
+pub struct Site {
+    parts: Parts,
+    binaries: Option<Binaries>,
+    leftovers: Mutex<Leftovers>,
+}
+
+/// A service that runs, and what is known of what it runs on.
+#[derive(Debug)]
+pub struct RunningService {
+    pattern: Pattern,
+    address: SocketAddr,
+    url: Url,
+    lever: Option<Lever>,
+    // In this order: the process ends before its folder is removed.
+    process: Option<ServiceProcess>,
+    folder: Option<TempDir>,
+    database: Option<Database>,
+    redis: Option<ServerUrl>,
+}
+
+/// A database that the tool can reach itself.
+#[derive(Clone, Debug)]
+pub enum Database {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A database of a server.
+    Mysql(ServerUrl),
+}
+
+impl Site {
+    /// Checks that everything is there that services need. `binaries` may be absent only for
+    /// services that run already.
+    ///
+    /// # Errors
+    /// When a server does not answer or does not let a database be created, or a service that
+    /// should run does not, or is another one.
+    pub async fn prepare(parts: Parts, binaries: Option<Binaries>) -> Result<Site> {
+        if parts.needs_binaries() && binaries.is_none() {
+            return Err(Error::Usage(
+                "there are no services to start: build them first".to_owned(),
+            ));
+        }
+        match &parts {
+            Parts::Embedded => {}
+            Parts::Servers { cache, database } => {
+                redis::ping(cache).await?;
+                let name = leftovers::unique_name("check");
+                mysql::create_database(database, &name).await?;
+                mysql::drop_database(database, &name).await?;
+            }
+            Parts::Running {
+                write_through,
+                write_behind,
+            } => {
+                running::check(Pattern::WriteThrough, write_through).await?;
+                running::check(Pattern::WriteBehind, write_behind).await?;
+            }
+        }
+        Ok(Site {
+            parts,
+            binaries,
+            leftovers: Mutex::default(),
+        })
+    }
+
+    /// Starts a service on fresh parts, or finds the one that runs already. `fault_possible`:
+    /// whether its database may be disturbed, which can cost a little even while it is not.
+    ///
+    /// # Errors
+    /// When it does not start, with what it said; when its database cannot be disturbed and
+    /// may have to be.
+    pub async fn start(&self, pattern: Pattern, fault_possible: bool) -> Result<RunningService> {
+        match &self.parts {
+            Parts::Embedded => self.start_embedded(pattern, fault_possible).await,
+            Parts::Servers { cache, database } => {
+                self.start_on_servers(pattern, cache, database, fault_possible)
+                    .await
+            }
+            Parts::Running { .. } if fault_possible => Err(Error::Usage(
+                "the database of services that run already is out of the tool's reach, so it \
+                 cannot be disturbed"
+                    .to_owned(),
+            )),
+            Parts::Running {
+                write_through,
+                write_behind,
+            } => {
+                let url = match pattern {
+                    Pattern::WriteThrough => write_through,
+                    Pattern::WriteBehind => write_behind,
+                };
+                Ok(RunningService {
+                    pattern,
+                    address: running::check(pattern, url).await?,
+                    url: url.clone(),
+                    lever: None,
+                    process: None,
+                    folder: None,
+                    database: None,
+                    redis: None,
+                })
+            }
+        }
+    }
+
+    async fn start_embedded(
+        &self,
+        pattern: Pattern,
+        fault_possible: bool,
+    ) -> Result<RunningService> {
+        let folder = temporary_folder()?;
+        let file = folder.path().join("users.db");
+        let database = format!("sqlite://{}", file.display());
+        let mut settings = vec![("DATABASE_URL", database)];
+        if pattern == Pattern::WriteBehind {
+            let journal = format!("file:{}", folder.path().join("journal").display());
+            settings.push(("JOURNAL_URL", journal));
+        }
+        let process = self.start_process(pattern, &folder, &settings).await?;
+        let lever = fault_possible.then(|| Lever::on_file(&file)).transpose()?;
+        let service = running_service(pattern, process, folder, Database::Sqlite(file))?;
+        Ok(RunningService { lever, ..service })
+    }
+
+    async fn start_on_servers(
+        &self,
+        pattern: Pattern,
+        cache: &ServerUrl,
+        server: &ServerUrl,
+        fault_possible: bool,
+    ) -> Result<RunningService> {
+        let mut reached = server.clone();
+        let mut lever = None;
+        if fault_possible {
+            let proxy = Lever::before_server(server.host(), server.port()).await?;
+            if let Some(address) = proxy.proxy() {
+                reached = server.through(address)?;
+            }
+            lever = Some(proxy);
+        }
+        let name = leftovers::unique_name(match pattern {
+            Pattern::WriteThrough => "wt",
+            Pattern::WriteBehind => "wb",
+        });
+        // Before it is there, so that nothing that happens from here on leaves it behind.
+        self.leftovers().add(name.clone());
+        mysql::create_database(server, &name).await?;
+        let folder = temporary_folder()?;
+        let reached = reached.with_database(&name);
+        let settings = [
+            ("DATABASE_URL", reached.expose().to_owned()),
+            ("CACHE_URL", cache.expose().to_owned()),
+        ];
+        let process = self.start_process(pattern, &folder, &settings).await?;
+        let database = Database::Mysql(server.with_database(&name));
+        let service = running_service(pattern, process, folder, database)?;
+        Ok(RunningService {
+            lever,
+            redis: Some(cache.clone()),
+            ..service
+        })
+    }
+
+    async fn start_process(
+        &self,
+        pattern: Pattern,
+        folder: &TempDir,
+        settings: &[(&str, String)],
+    ) -> Result<ServiceProcess> {
+        let Some(binaries) = &self.binaries else {
+            return Err(Error::Usage("there are no services to start".to_owned()));
+        };
+        ServiceProcess::start(binaries.of(pattern), folder.path(), settings).await
+    }
+
+    /// Drops the databases of services that were started, and removes what these left in Redis.
+    /// Stop them first. May be called again: for what could not be removed, and for others.
+    ///
+    /// # Errors
+    /// The first one; everything else is removed all the same.
+    pub async fn clean_up(&self) -> Result<()> {
+        let Parts::Servers { cache, database } = &self.parts else {
+            return Ok(());
+        };
+        let names = self.leftovers().names();
+        let mut outcome = Ok(());
+        for name in names {
+            match leftovers::remove(cache, database, &name).await {
+                Ok(()) => self.leftovers().forget(&name),
+                Err(error) => outcome = outcome.and(Err(error)),
+            }
+        }
+        outcome
+    }
+
+    fn leftovers(&self) -> std::sync::MutexGuard<'_, Leftovers> {
+        // A list of names is whole whatever happened meanwhile.
+        self.leftovers
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl RunningService {
+    /// Which it is.
+    pub fn pattern(&self) -> Pattern {
+        self.pattern
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The same as a URL, `http://host:port/`.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Its process, if it is one that the tool has started.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(ServiceProcess::pid)
+    }
+
+    /// Its database, if the tool can reach that.
+    pub fn database(&self) -> Option<&Database> {
+        self.database.as_ref()
+    }
+
+    /// What disturbs its database, if that was said to be possible.
+    pub fn database_lever(&self) -> Option<&Lever> {
+        self.lever.as_ref()
+    }
+
+    /// Its Redis, if it has one and the tool can reach that.
+    pub fn redis(&self) -> Option<&ServerUrl> {
+        self.redis.as_ref()
+    }
+
+    /// Stops it if it was started here, and removes its folder. Does nothing to one that ran
+    /// already.
+    ///
+    /// # Errors
+    /// When it did not stop by itself in time and was killed, or ended with an error; with what
+    /// it said. It has ended in any case.
+    pub async fn stop(mut self) -> Result<()> {
+        if let Some(lever) = self.lever.take() {
+            // So that it can bring what it has to the database. If it cannot, it says so.
+            let _ = lever.restore().await;
+        }
+        let stopped = match self.process.take() {
+            Some(process) => process.stop().await,
+            None => Ok(()),
+        };
+        let removed = match self.folder.take() {
+            Some(folder) => folder
+                .close()
+                .map_err(|why| Error::failed("removing a temporary folder", why)),
+            None => Ok(()),
+        };
+        stopped.and(removed)
+    }
+}
+
+fn running_service(
+    pattern: Pattern,
+    process: ServiceProcess,
+    folder: TempDir,
+    database: Database,
+) -> Result<RunningService> {
+    let address = process.address();
+    let url = Url::parse(&format!("http://{address}"))
+        .map_err(|why| Error::failed("making a URL of an address", why))?;
+    Ok(RunningService {
+        pattern,
+        address,
+        url,
+        lever: None,
+        process: Some(process),
+        folder: Some(folder),
+        database: Some(database),
+        redis: None,
+    })
+}
+
+fn temporary_folder() -> Result<TempDir> {
+    tempfile::Builder::new()
+        .prefix("compare-")
+        .tempdir()
+        .map_err(|why| Error::failed("making a temporary folder", why))
+}

@@ -1,0 +1,41 @@
+//! Which databases were made on a server, and removing them with what belongs to them.
+
+use crate::error::Result;
+use crate::server_url::ServerUrl;
+use crate::servers::{mysql, redis};
+
+/// The names of databases that were made, or were about to be, and not dropped yet.
+#[derive(Debug, Default)]
+pub(super) struct Leftovers(Vec<String>);
+
+impl Leftovers {
+    pub(super) fn add(&mut self, name: String) {
+        self.0.push(name);
+    }
+
+    pub(super) fn forget(&mut self, name: &str) {
+        self.0.retain(|kept| kept != name);
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.0.clone()
+    }
+}
+
+/// `compare_<what>_<16 hexadecimal digits>`.
+pub(super) fn unique_name(what: &str) -> String {
+    format!("compare_{what}_{:016x}", fastrand::u64(..))
+}
+
+/// Removes what is in Redis for a database, and drops it.
+pub(super) async fn remove(cache: &ServerUrl, server: &ServerUrl, name: &str) -> Result<()> {
+    let database = server.with_database(name);
+    // IMPORTANT: first what is in Redis, since only the database knows by which name.
+    let removed = match mysql::identity(&database).await {
+        Ok(Some(identity)) => redis::remove_keys_of(cache, &identity).await.map(drop),
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
+    removed?;
+    mysql::drop_database(server, name).await
+}

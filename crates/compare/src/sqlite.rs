@@ -1,0 +1,57 @@
+//! A service's SQLite file, reached into beside the service.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+/// A connection that can keep every other one from writing.
+#[derive(Debug)]
+pub struct WriteLock(Connection);
+
+impl WriteLock {
+    /// Opens the file, which must be there.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(file: &Path) -> rusqlite::Result<WriteLock> {
+        let connection = open(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        // Who waits for the lock waits by trying again and again, longer each time. The
+        // service's writers do, too, so that would be too seldom to find it free between them.
+        connection.busy_timeout(Duration::ZERO)?;
+        Ok(WriteLock(connection))
+    }
+
+    /// Takes the lock if nobody has it. Until it is released, nobody else writes; all can read.
+    ///
+    /// # Errors
+    /// When the file does not answer as it should.
+    pub fn try_take(&self) -> rusqlite::Result<bool> {
+        match self.0.execute_batch("BEGIN IMMEDIATE") {
+            Ok(()) => Ok(true),
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Releases the lock. Nothing was written.
+    ///
+    /// # Errors
+    /// When the file does not answer as it should.
+    pub fn release(&self) -> rusqlite::Result<()> {
+        self.0.execute_batch("ROLLBACK")
+    }
+
+    /// A number that is another one after somebody else has committed.
+    ///
+    /// # Errors
+    /// When the file does not answer as it should.
+    pub fn data_version(&self) -> rusqlite::Result<i64> {
+        let query = "PRAGMA data_version";
+        self.0.query_row(query, [], |row| row.get(0))
+    }
+}
+
+fn open(file: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+}
