@@ -1,5 +1,7 @@
 //! Logs and metrics: how they are set up, and the one list of what is counted.
 
+mod upkeep;
+
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -15,6 +17,8 @@ use crate::error::{Error, Part};
 use crate::journal::ShardStats;
 use crate::revision;
 use crate::settings::{LogFormat, LogSettings};
+
+pub use upkeep::UPKEEP_INTERVAL;
 
 const LATENCIES_S: &[f64] = &[
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
@@ -41,7 +45,9 @@ pub fn start_log(settings: &LogSettings) {
     };
 }
 
-/// Starts to count. Call it before the first metric is touched.
+/// Starts to count, and a task that keeps what was counted small whether or not
+/// anybody asks for it. Call it before the first metric is touched, on a tokio
+/// runtime with a clock.
 ///
 /// # Errors
 /// When metrics are set up already.
@@ -56,6 +62,7 @@ pub fn start_metrics(service: &'static str) -> Result<MetricsHandle, BuildError>
     LazyLock::force(&READS);
     let revision = revision::revision().unwrap_or("unknown");
     gauge!("build_info", "version" => revision::VERSION, "revision" => revision).set(1.0);
+    tokio::spawn(upkeep::keep(handle.clone()));
     Ok(handle)
 }
 
