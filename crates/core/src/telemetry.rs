@@ -1,5 +1,9 @@
 //! Logs and metrics: how they are set up, and the one list of what is counted.
 
+mod buckets;
+pub(crate) mod statements;
+mod upkeep;
+
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -15,14 +19,10 @@ use crate::error::{Error, Part};
 use crate::journal::ShardStats;
 use crate::revision;
 use crate::settings::{LogFormat, LogSettings};
+use crate::version::Version;
 
-const LATENCIES_S: &[f64] = &[
-    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
-    5.0, 10.0,
-];
-const SIZES: &[f64] = &[
-    1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 4096.0,
-];
+use buckets::{COMMIT_LAGS_S, DURATIONS_S, SIZES};
+pub use upkeep::UPKEEP_INTERVAL;
 
 /// Sends the log to standard error.
 pub fn start_log(settings: &LogSettings) {
@@ -41,21 +41,27 @@ pub fn start_log(settings: &LogSettings) {
     };
 }
 
-/// Starts to count. Call it before the first metric is touched.
+/// Starts to count, and a task that keeps what was counted small whether or not
+/// anybody asks for it. Call it before the first metric is touched, on a tokio
+/// runtime with a clock.
 ///
 /// # Errors
 /// When metrics are set up already.
 pub fn start_metrics(service: &'static str) -> Result<MetricsHandle, BuildError> {
     let handle = PrometheusBuilder::new()
         .add_global_label("service", service)
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), LATENCIES_S)?
+        // What names the whole metric comes before what names its end.
+        .set_buckets_for_metric(Matcher::Full(COMMIT_LAG.into()), COMMIT_LAGS_S)?
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), DURATIONS_S)?
         .set_buckets_for_metric(Matcher::Suffix("_size".into()), SIZES)?
         .install_recorder()?;
     describe();
     // Every series is there from the start, at 0, so that a rate can be taken.
     LazyLock::force(&READS);
+    statements::started();
     let revision = revision::revision().unwrap_or("unknown");
     gauge!("build_info", "version" => revision::VERSION, "revision" => revision).set(1.0);
+    tokio::spawn(upkeep::keep(handle.clone()));
     Ok(handle)
 }
 
@@ -149,6 +155,23 @@ fn describe() {
         "Time to apply and acknowledge one batch."
     );
     describe_histogram!("drain_batch_size", "Entries in one drained batch.");
+    describe_histogram!(
+        "commit_lag_seconds",
+        Unit::Seconds,
+        "Time from an entry's version, issued before its write was answered, until the database had committed it or a newer one of its name; of every drained entry but dead letters."
+    );
+    describe_counter!(
+        "store_statements_total",
+        "Statements about records that were sent to the database, by kind: read or write; a repeated attempt counts again."
+    );
+    describe_counter!(
+        "store_rows_total",
+        "Rows to be inserted or updated that were sent to the database, tombstones included; a repeated attempt counts again."
+    );
+    describe_counter!(
+        "store_commits_total",
+        "Transactions with such rows that the database has committed."
+    );
     describe_counter!(
         "errors_total",
         "Failed operations, by operation, part and kind."
@@ -167,6 +190,9 @@ static READS: LazyLock<Reads> = LazyLock::new(|| Reads {
     bypass: counter!("cache_reads_total", "outcome" => "bypass"),
 });
 
+/// Has buckets of its own.
+const COMMIT_LAG: &str = "commit_lag_seconds";
+
 struct Drain {
     dead_letters: Counter,
     lost: Counter,
@@ -177,6 +203,7 @@ struct Drain {
     batches: Counter,
     batch_duration_s: Histogram,
     batch_size: Histogram,
+    commit_lag_s: Histogram,
     oldest_age_s: Gauge,
 }
 
@@ -190,6 +217,7 @@ static DRAIN: LazyLock<Drain> = LazyLock::new(|| Drain {
     batches: counter!("drain_batches_total"),
     batch_duration_s: histogram!("drain_batch_duration_seconds"),
     batch_size: histogram!("drain_batch_size"),
+    commit_lag_s: histogram!(COMMIT_LAG),
     oldest_age_s: gauge!("journal_oldest_age_seconds"),
 });
 
@@ -224,6 +252,13 @@ pub fn drained(drained: Drained, elapsed: Duration) {
     DRAIN.batches.increment(1);
     DRAIN.batch_duration_s.record(elapsed.as_secs_f64());
     DRAIN.batch_size.record(drained.entries as f64);
+}
+
+/// The entries with these versions were `committed`, or made unnecessary, at that
+/// time. A clock that has issued later ones than this process's clock says counts as 0.
+pub fn committed(versions: impl Iterator<Item = Version>, committed: Version) {
+    let lag_s = &DRAIN.commit_lag_s;
+    versions.for_each(|version| lag_s.record(version.age_us(committed) as f64 / 1e6));
 }
 
 /// The journal's figures as they are now; `None` when it does not answer.

@@ -1,5 +1,6 @@
 //! One step of draining.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -97,8 +98,10 @@ impl Drain {
         if let Some(error) = failed {
             return Err(error);
         }
+        let committed_at = Version::now();
         let flushed: Vec<(Key, Version)> =
             rows.into_iter().map(|row| (row.key, row.version)).collect();
+        let dead: HashSet<Version> = refused.iter().map(|(record, _)| record.version).collect();
         for (record, reason) in refused {
             self.set_aside(shard, record, reason).await?;
         }
@@ -110,15 +113,20 @@ impl Drain {
         if !self.journal.holds_cache() {
             self.cache.mark_clean(&flushed).await?;
         }
-        if let Some(drained) = self.through.get(usize::from(shard.0)) {
-            drained.fetch_max(through.get(), Ordering::AcqRel);
-        }
-        self.progressed.send_replace(());
+        // Only now, as a batch that could not be acknowledged comes again; but before
+        // anybody is told, so that who has waited finds the figures as well.
         let drained = Drained {
             entries,
             rows: flushed.len(),
         };
         telemetry::drained(drained, started.elapsed());
+        let versions = records.iter().map(|record| record.version);
+        let committed = versions.filter(|version| !dead.contains(version));
+        telemetry::committed(committed, committed_at);
+        if let Some(reached) = self.through.get(usize::from(shard.0)) {
+            reached.fetch_max(through.get(), Ordering::AcqRel);
+        }
+        self.progressed.send_replace(());
         Ok(drained)
     }
 

@@ -30,6 +30,13 @@ pub enum Verdict {
     Superseded,
 }
 
+impl Verdict {
+    /// Whether it brings a row into the database.
+    pub(super) fn is_written(&self) -> bool {
+        matches!(self, Verdict::Written(_))
+    }
+}
+
 /// Judges `proposals` one after the other, each upon what those before it left
 /// of `rows`; what is to be written then. `now` is the time as a version.
 pub fn judge(

@@ -247,6 +247,7 @@ async fn hold(connection: &mut AsyncMysqlConnection, keys: &[Key]) -> Tried<()> 
                 users::deleted_at.eq(diesel::dsl::sql("TIMESTAMP'1970-01-01 00:00:01'")),
             )
         });
+        statements::hold();
         let held = diesel::insert_into(users::table)
             .values(rows.collect::<Vec<_>>())
             .on_conflict(diesel::dsl::DuplicatedKeys)

@@ -9,6 +9,7 @@ macro_rules! queries {
 
         use crate::store::row::{Row, Selected, users, users_identity};
         use crate::store::upsert::{Order, ROWS_MAX, Upsert};
+        use crate::telemetry::statements;
 
         /// The columns of [`Selected`].
         #[diesel::dsl::auto_type(no_type_alias)]
@@ -23,6 +24,7 @@ macro_rules! queries {
         }
 
         async fn load(connection: &mut $connection, name: &str) -> QueryResult<Option<Selected>> {
+            statements::read();
             users::table
                 .filter(users::name.eq(name))
                 .select(selected())
@@ -38,6 +40,7 @@ macro_rules! queries {
             let mut all = Vec::with_capacity(keys.len());
             for keys in keys.chunks(ROWS_MAX) {
                 let names = keys.iter().map(Key::as_str);
+                statements::read();
                 let found: Vec<Selected> = users::table
                     .filter(users::name.eq_any(names))
                     .select(selected())
@@ -53,6 +56,7 @@ macro_rules! queries {
             after: &str,
             limit: i64,
         ) -> QueryResult<Vec<Selected>> {
+            statements::read();
             users::table
                 .filter(users::name.gt(after))
                 .filter(users::deleted_at.is_null())
@@ -64,6 +68,12 @@ macro_rules! queries {
         }
 
         async fn newest_version(connection: &mut $connection) -> QueryResult<Option<i64>> {
+            statements::read();
+            newest_uncounted(connection).await
+        }
+
+        /// The same, where it says only whether the database answers.
+        async fn newest_uncounted(connection: &mut $connection) -> QueryResult<Option<i64>> {
             users::table
                 .select(dsl::max(users::version))
                 .first(connection)

@@ -251,7 +251,11 @@ impl Store for SqliteStore {
     }
 
     async fn health(&self) -> PartHealth {
-        let up = self.newest_version().await.is_ok();
+        let newest = async {
+            let newest = newest_uncounted(&mut *self.connection().await?).await;
+            row::to_version(newest.map_err(unavailable)?.unwrap_or_default())
+        };
+        let up = newest.await.is_ok();
         PartHealth {
             kind: "sqlite",
             at: self.path.display().to_string(),

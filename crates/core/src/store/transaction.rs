@@ -79,7 +79,8 @@ macro_rules! transactions {
         ) -> Tried<()> {
             if rows.len() <= ROWS_MAX {
                 // One statement is a transaction by itself.
-                return upsert(connection, rows, fence, order).await;
+                let done = upsert(connection, rows, fence, order).await;
+                return done.inspect(|()| statements::committed());
             }
             begin(connection).await?;
             let mut done = Ok(());
@@ -89,7 +90,8 @@ macro_rules! transactions {
                     break;
                 }
             }
-            end(connection, done).await
+            let done = end(connection, done).await;
+            done.inspect(|()| statements::committed())
         }
 
         async fn upsert(
@@ -98,6 +100,7 @@ macro_rules! transactions {
             fence: Option<Epoch>,
             order: Order,
         ) -> Tried<()> {
+            statements::write(rows.len());
             let done = Upsert::new(rows, fence, order).execute(connection).await;
             diagnosed(connection, done).await.map(drop)
         }
@@ -110,7 +113,12 @@ macro_rules! transactions {
             begin(connection).await?;
             match judged(connection, proposals, fence).await {
                 Ok(verdicts) => match connection.batch_execute("COMMIT").await {
-                    Ok(()) => Ok(verdicts),
+                    Ok(()) => {
+                        if verdicts.iter().any(Verdict::is_written) {
+                            statements::committed();
+                        }
+                        Ok(verdicts)
+                    }
                     Err(error) => Err(Failed::Uncertain(error.to_string())),
                 },
                 Err(failed) => end(connection, Err(failed)).await,
@@ -122,10 +130,11 @@ macro_rules! transactions {
             proposals: &[Proposal],
             fence: Option<Epoch>,
         ) -> Tried<Vec<Verdict>> {
-            if let Some(fence) = fence
-                && epoch(connection, Lock::Shared).await?.number() != fence
-            {
-                return Err(Failed::Fenced);
+            if let Some(fence) = fence {
+                statements::read();
+                if epoch(connection, Lock::Shared).await?.number() != fence {
+                    return Err(Failed::Fenced);
+                }
             }
             let mut keys: Vec<Key> = proposals
                 .iter()

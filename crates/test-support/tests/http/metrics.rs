@@ -11,6 +11,8 @@ checks!(metrics:
     each_request_is_counted_once_by_route_method_and_status,
     reads_are_counted_as_hits_and_misses,
     what_is_drained_is_counted,
+    what_reaches_the_database_is_counted,
+    times_are_told_apart_by_thirds,
     a_clients_inventions_become_no_label,
 );
 
@@ -40,6 +42,9 @@ pub(crate) fn the_answer_is_prometheus_text_and_has_every_documented_metric(turn
         ("http_requests_total", "counter"),
         ("http_request_duration_seconds", "histogram"),
         ("cache_reads_total", "counter"),
+        ("store_statements_total", "counter"),
+        ("store_rows_total", "counter"),
+        ("store_commits_total", "counter"),
         ("build_info", "gauge"),
     ];
     if turn.is_write_behind() {
@@ -50,6 +55,7 @@ pub(crate) fn the_answer_is_prometheus_text_and_has_every_documented_metric(turn
             ("drain_entries_total", "counter"),
             ("drain_rows_total", "counter"),
             ("drain_batches_total", "counter"),
+            ("commit_lag_seconds", "histogram"),
         ]);
     }
     for (name, kind) in documented {
@@ -172,6 +178,7 @@ pub(crate) fn what_is_drained_is_counted(turn: &Turn) {
         let metrics = metrics_of(&api);
         assert_eq!(metrics.kind("journal_depth_entries"), None);
         assert_eq!(metrics.kind("drain_entries_total"), None);
+        assert_eq!(metrics.kind("commit_lag_seconds"), None);
         return;
     }
     let before = metrics_of(&api);
@@ -179,6 +186,7 @@ pub(crate) fn what_is_drained_is_counted(turn: &Turn) {
         "drain_entries_total",
         "drain_rows_total",
         "drain_batches_total",
+        "commit_lag_seconds_count",
     ] {
         assert_eq!(before.sum(name, &[]), 0.0, "{name}");
     }
@@ -193,6 +201,8 @@ pub(crate) fn what_is_drained_is_counted(turn: &Turn) {
     api.settle();
     let after = metrics_of(&api);
     assert_eq!(after.sum("drain_entries_total", &[]), 41.0);
+    assert_eq!(after.sum("commit_lag_seconds_count", &[]), 41.0);
+    assert!(after.sum("commit_lag_seconds_sum", &[]) > 0.0);
     let rows = after.sum("drain_rows_total", &[]);
     assert!((10.0..=41.0).contains(&rows), "{rows}");
     let batches = after.sum("drain_batches_total", &[]);
@@ -203,6 +213,80 @@ pub(crate) fn what_is_drained_is_counted(turn: &Turn) {
         "journal_oldest_age_seconds",
     ] {
         assert_eq!(after.sum(name, &[]), 0.0, "{name}");
+    }
+}
+
+pub(crate) fn what_reaches_the_database_is_counted(turn: &Turn) {
+    const TO_ONE_NAME: u8 = 30;
+    const NAMES: u8 = 20;
+    let running = turn.start();
+    let api = Api::of(&running);
+    let before = metrics_of(&api);
+    let kinds = before.label_values("store_statements_total", "kind");
+    assert_eq!(Vec::from_iter(kinds), ["read", "write"]);
+    let statements =
+        |metrics: &Metrics, kind| metrics.sum("store_statements_total", &[("kind", kind)]);
+    for figure in [
+        statements(&before, "write"),
+        before.sum("store_rows_total", &[]),
+        before.sum("store_commits_total", &[]),
+    ] {
+        assert_eq!(figure, 0.0);
+    }
+
+    for age in 0..TO_ONE_NAME {
+        api.must_write(&record("often", age, "Engineer"));
+    }
+    for number in 0..NAMES {
+        api.must_write(&record(&format!("once {number}"), 30, "Engineer"));
+    }
+    assert_eq!(api.delete("once 3").status, 204);
+    api.settle();
+    let after = metrics_of(&api);
+    let acknowledged = f64::from(TO_ONE_NAME + NAMES + 1);
+    let distinct = f64::from(1 + NAMES);
+    let rows = after.sum("store_rows_total", &[]);
+    let commits = after.sum("store_commits_total", &[]);
+    if turn.is_write_behind() {
+        assert!((distinct..=acknowledged).contains(&rows), "{rows}");
+        assert!((1.0..=rows).contains(&commits), "{commits}");
+        assert_eq!(rows, after.sum("drain_rows_total", &[]));
+        assert_eq!(after.sum("commit_lag_seconds_count", &[]), acknowledged);
+    } else {
+        // One came after the other, and each was committed before it was answered.
+        assert_eq!((rows, commits), (acknowledged, acknowledged));
+    }
+    assert!(statements(&after, "write") >= commits);
+
+    let reads = statements(&after, "read");
+    assert_eq!(api.client().get("/users").status, 200);
+    for path in ["/readyz", "/readyz", "/healthz"] {
+        assert_eq!(api.client().get(path).status, 200);
+    }
+    assert_eq!(statements(&metrics_of(&api), "read"), reads + 1.0);
+}
+
+pub(crate) fn times_are_told_apart_by_thirds(turn: &Turn) {
+    let api = turn.shared();
+    api.client().get("/healthz");
+    let metrics = metrics_of(&api);
+    let mut expected = vec![("http_request_duration_seconds", 0.0001, 10.0, 5)];
+    if turn.is_write_behind() {
+        expected.push(("drain_batch_duration_seconds", 0.0001, 10.0, 5));
+        expected.push(("commit_lag_seconds", 0.001, 1000.0, 6));
+    }
+    for (name, first, last, decades) in expected {
+        let bounds = metrics.label_values(&format!("{name}_bucket"), "le");
+        let bounds = bounds.iter().map(|bound| bound.parse().unwrap());
+        let mut bounds: Vec<f64> = bounds.collect();
+        bounds.sort_by(f64::total_cmp);
+        assert_eq!(bounds.pop(), Some(f64::INFINITY), "{name}");
+        assert_eq!(bounds.first(), Some(&first), "{name}");
+        assert_eq!(bounds.last(), Some(&last), "{name}");
+        assert_eq!(bounds.len(), 6 * decades + 1, "{name}");
+        for pair in bounds.windows(2) {
+            assert!(pair[1] / pair[0] < 1.7, "{name}: {pair:?}");
+        }
     }
 }
 

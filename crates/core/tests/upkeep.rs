@@ -1,0 +1,46 @@
+//! What is measured takes no more and more memory where nobody asks for it. By itself,
+//! since it counts every byte of the process.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails says why")]
+
+use std::alloc::System;
+
+use cache_core::telemetry::{self, UPKEEP_INTERVAL};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const ROUNDS: usize = 20;
+const SAMPLES_A_ROUND: usize = 50_000;
+/// A number and a time.
+const SAMPLE_BYTES: usize = 16;
+
+fn bytes_held() -> usize {
+    let stats = ALLOCATOR.stats();
+    stats.bytes_allocated - stats.bytes_deallocated
+}
+
+/// The clock moves when nothing is left to do, so each interval's upkeep is over
+/// before the next one's samples.
+#[tokio::test(start_paused = true)]
+async fn samples_that_nobody_reads_are_not_kept_and_all_are_counted() {
+    let metrics = telemetry::start_metrics("test").unwrap();
+    let before = bytes_held();
+    for _ in 0..ROUNDS {
+        for _ in 0..SAMPLES_A_ROUND {
+            telemetry::batch_committed("test", 3);
+        }
+        tokio::time::sleep(2 * UPKEEP_INTERVAL).await;
+    }
+    let grown = bytes_held().saturating_sub(before);
+    let all = ROUNDS * SAMPLES_A_ROUND * SAMPLE_BYTES;
+    assert!(grown < all / 4, "{grown} bytes of {all} are held");
+
+    let text = metrics.render();
+    let count = format!(
+        "group_commit_batch_size_count{{service=\"test\",queue=\"test\"}} {}",
+        ROUNDS * SAMPLES_A_ROUND
+    );
+    assert!(text.lines().any(|line| line == count), "{text}");
+}
