@@ -12,6 +12,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 
 use crate::wait::PATIENCE;
@@ -137,7 +138,8 @@ impl Browser {
         let image = self
             .session
             .cdp("Page.captureScreenshot", json!({"format": "png"}));
-        let bytes = base64_decoded(image["data"].as_str().expect("an image"));
+        let data = image["data"].as_str().expect("an image");
+        let bytes = BASE64_STANDARD.decode(data).expect("base64");
         fs::write(path, bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
 
@@ -179,27 +181,4 @@ impl Browser {
             .map(|sentence| sentence.as_str().expect("a sentence").to_owned())
             .collect()
     }
-}
-
-/// The bytes that are written in base64, as a browser writes them.
-fn base64_decoded(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut bits, mut count) = (0_u32, 0);
-    for character in text.bytes().filter(|character| *character != b'=') {
-        let six = match character {
-            b'A'..=b'Z' => character - b'A',
-            b'a'..=b'z' => character - b'a' + 26,
-            b'0'..=b'9' => character - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            other => panic!("byte {other} is not base64"),
-        };
-        bits = bits << 6 | u32::from(six);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count & 0xff) as u8);
-        }
-    }
-    bytes
 }
