@@ -8,7 +8,7 @@ use clap::{Args, Parser};
 use url::Url;
 
 use crate::error::{Error, Result};
-use crate::workload::presets::Preset;
+use crate::workload::Preset;
 use crate::workload::{Bursts, Fault, FaultKind, Rate, Skew, Workload};
 
 /// The command line.
@@ -32,7 +32,12 @@ pub struct Arguments {
     #[arg(long)]
     pub live: bool,
     /// Where that page is served.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8090", requires = "live")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8090",
+        requires = "live"
+    )]
     pub listen: SocketAddr,
 }
 

@@ -7,11 +7,12 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use url::Url;
 
-use crate::drive::{Meter, Stop, Target, drive};
+use crate::drive::{Meter, Target, drive};
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::pattern::Pattern;
 use crate::report::Ceiling;
+use crate::stop::Stop;
 use crate::workload::{Rate, Workload};
 
 /// Drives what [`no_op::serve`](crate::no_op::serve) serves at `address`, in another process,
@@ -36,7 +37,7 @@ pub async fn measure(
     let url =
         Url::parse(&format!("http://{address}")).map_err(|error| Error::failed(address, error))?;
     let target = Target::find(Pattern::WriteThrough, &url, "no-op").await?;
-    let ledger = Arc::new(Ledger::new(workload.names));
+    let ledger = Arc::new(Ledger::new());
     let meter = Arc::new(Meter::default());
     let before = processor_time();
     let driven = drive(&target, &workload, &ledger, &meter, stop).await?;

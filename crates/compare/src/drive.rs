@@ -7,6 +7,7 @@
 
 mod connection;
 mod failure;
+mod fill;
 mod limits;
 mod load;
 mod message;
@@ -24,12 +25,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
+use crate::stop::{Stop, told};
 use crate::workload::Workload;
 
 use connection::Connection;
@@ -37,13 +38,11 @@ use limits::Limits;
 use load::Load;
 use worker::Worker;
 
+pub use fill::fill;
 pub use limits::ANSWER_MAX;
 pub use meter::{Meter, Reading};
 pub use summary::{Driven, DrivenOperation, DrivenSlice, latency, percentiles};
 pub use target::Target;
-
-/// Becomes true when a load is to be ended before its time.
-pub type Stop = watch::Receiver<bool>;
 
 /// Requests that were never sent are looked at one by one up to so many, and beyond that in
 /// so many groups.
@@ -89,7 +88,7 @@ async fn drive_within(
     }
 
     let left = load.duration.saturating_sub(load.began.elapsed());
-    let is_stopped = timeout(left, stopped(&mut stop)).await.is_ok();
+    let is_stopped = timeout(left, told(&mut stop)).await.is_ok();
     let sent_for = load.began.elapsed().min(load.duration);
     if !is_stopped {
         last_taken(&load).await;
@@ -155,13 +154,6 @@ async fn open_all(
     Ok(connections)
 }
 
-/// For ever, where nobody can stop it any more.
-async fn stopped(stop: &mut Stop) {
-    if stop.wait_for(|is_stopped| *is_stopped).await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
 /// Waits until connections that are free have taken what was due at the very end, which is not
 /// to be called unsent.
 async fn last_taken(load: &Load) {
@@ -184,7 +176,7 @@ async fn finish(load: &Load, mut workers: JoinSet<Result<()>>, mut stop: Stop) -
         Ok(())
     };
     let given_up = async {
-        stopped(&mut stop).await;
+        told(&mut stop).await;
         sleep(load.limits.stop).await;
         load.abandon();
         std::future::pending::<()>().await;

@@ -2,11 +2,13 @@
 //! watches both and what they run on, checks that nothing acknowledged was lost,
 //! and reports what each pattern won and what that cost.
 
+pub mod arguments;
 pub mod ceiling;
 pub mod drive;
 pub mod error;
 pub mod fault;
 pub mod ledger;
+pub mod machine;
 pub mod no_op;
 pub mod pattern;
 pub mod progress;
@@ -17,4 +19,6 @@ pub mod servers;
 pub mod service_client;
 pub mod site;
 pub mod sqlite;
+pub mod stop;
+pub mod warnings;
 pub mod workload;

@@ -10,7 +10,9 @@ const CEILING_SHARE_MAX: f64 = 0.7;
 pub fn warnings(report: &Report) -> Vec<String> {
     let mut warnings = Vec::new();
     if report.interrupted {
-        warnings.push("It was interrupted: the figures are those of what was done until then.".to_owned());
+        warnings.push(
+            "It was interrupted: the figures are those of what was done until then.".to_owned(),
+        );
     }
     if let Some(ceiling) = report.ceiling {
         for service in &report.services {
@@ -27,7 +29,10 @@ pub fn warnings(report: &Report) -> Vec<String> {
             }
         }
         if let Rate::PerSecond(rate) = report.workload.rate {
-            let factor = report.workload.bursts.map_or(1.0, |bursts| bursts.factor.max(1.0));
+            let factor = report
+                .workload
+                .bursts
+                .map_or(1.0, |bursts| bursts.factor.max(1.0));
             if rate * factor >= ceiling.requests_per_second * CEILING_SHARE_MAX {
                 warnings.push(format!(
                     "The workload asks for up to {:.0} requests a second, and this tool drives {:.0} at most on this \

@@ -78,7 +78,10 @@ fn every_option_of_the_workload_arrives() {
     let uniform = workload(&["--preset", "hot-keys", "--uniform"]);
     assert_eq!(uniform.skew, Skew::Uniform);
     let saturating = workload(&["--preset", "burst", "--saturate"]);
-    assert_eq!((saturating.rate, saturating.bursts), (Rate::Saturation, None));
+    assert_eq!(
+        (saturating.rate, saturating.bursts),
+        (Rate::Saturation, None)
+    );
     let even = workload(&["--preset", "burst", "--burst", "1"]);
     assert_eq!(even.bursts, None);
 }
@@ -105,11 +108,14 @@ fn what_makes_no_sense_is_refused_with_the_option_that_is_wrong() {
         (&["--connections", "0"], "--connections"),
         (&["--rate", "0"], "--rate"),
         (&["--rate", "nan"], "--rate"),
-        (&["--zipf", "-1"], "--zipf"),
+        (&["--zipf=-1"], "--zipf"),
         (&["--names", "0"], "--names"),
         (&["--value-size", "300"], "--value-size"),
         (&["--duration", "0"], "--duration"),
-        (&["--outage", "--fault-from", "7", "--fault-until", "3"], "--fault-until"),
+        (
+            &["--outage", "--fault-from", "7", "--fault-until", "3"],
+            "--fault-until",
+        ),
         (&["--outage", "--fault-until", "1000"], "--fault-until"),
         (&["--fault-from", "1"], "--outage"),
         (&["--saturate", "--burst", "3"], "--burst"),
@@ -125,7 +131,16 @@ fn options_that_contradict_each_other_are_refused() {
         &["--rate", "1", "--saturate"][..],
         &["--zipf", "1", "--uniform"],
         &["--outage", "--slow-down", "5"],
-        &["--cache", "redis://localhost", "--write-through", "http://localhost", "--write-behind", "http://localhost", "--database", "mysql://localhost"],
+        &[
+            "--cache",
+            "redis://localhost",
+            "--write-through",
+            "http://localhost",
+            "--write-behind",
+            "http://localhost",
+            "--database",
+            "mysql://localhost",
+        ],
     ] {
         let kind = arguments(words).unwrap_err().kind();
         assert_eq!(kind, ErrorKind::ArgumentConflict, "{words:?}");

@@ -13,7 +13,7 @@ use super::target::Target;
 use super::totals::Totals;
 use crate::error::Result;
 use crate::ledger::Ledger;
-use crate::workload::{Requests, Schedule, Workload};
+use crate::workload::{Rate, Requests, Schedule, Workload};
 
 /// One load, from its first request to its end.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(super) struct Load {
     pub(super) target: Target,
     pub(super) messages: Messages,
     pub(super) requests: Requests,
+    /// So many, if they are not limited by the time alone.
+    count: Option<u64>,
     /// `None` where each connection sends as fast as it is answered.
     pub(super) schedule: Option<Schedule>,
     pub(super) began: Instant,
@@ -59,6 +61,7 @@ impl Load {
             target: target.clone(),
             messages: Messages::new(target, workload.value_chars)?,
             requests: Requests::new(workload)?,
+            count: None,
             schedule: Schedule::of(workload),
             duration: workload.duration,
             limits,
@@ -70,6 +73,28 @@ impl Load {
             is_over: AtomicBool::new(false),
             is_abandoned: AtomicBool::new(false),
             began: Instant::now(),
+        })
+    }
+
+    /// Begins now to write each name once, for at most `duration`.
+    pub(super) fn begin_filling(
+        target: &Target,
+        workload: &Workload,
+        duration: Duration,
+        ledger: &Arc<Ledger>,
+        meter: &Arc<Meter>,
+        limits: Limits,
+    ) -> Result<Load> {
+        let workload = Workload {
+            rate: Rate::Saturation,
+            bursts: None,
+            duration,
+            ..workload.clone()
+        };
+        Ok(Load {
+            requests: Requests::filling(),
+            count: Some(workload.names.into()),
+            ..Load::begin(target, &workload, ledger, meter, limits)?
         })
     }
 
@@ -91,17 +116,19 @@ impl Load {
         }
     }
 
-    /// The next request where there is no rate; `None` when the time is over.
+    /// The next request where there is no rate; `None` when the time is over, or there is none
+    /// any more.
     pub(super) fn take_next(&self) -> Option<Taken> {
         let now = Instant::now();
         if self.is_over() || now.duration_since(self.began) >= self.duration {
             return None;
         }
+        let number = self.next.fetch_add(1, Relaxed);
+        if self.count.is_some_and(|count| number >= count) {
+            return None;
+        }
         self.meter.add_due(1);
-        Some(Taken {
-            number: self.next.fetch_add(1, Relaxed),
-            since: now,
-        })
+        Some(Taken { number, since: now })
     }
 
     /// How many were taken.

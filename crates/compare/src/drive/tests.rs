@@ -11,9 +11,10 @@ use tokio::sync::watch;
 use url::Url;
 
 use super::limits::Limits;
-use super::{Driven, Meter, Stop, Target, drive_within};
+use super::{Driven, Meter, Target, drive_within};
 use crate::ledger::Ledger;
 use crate::pattern::Pattern;
+use crate::stop::Stop;
 use crate::workload::{Rate, Workload};
 use server::{Asked, Reaction, Server, success};
 
@@ -49,10 +50,7 @@ fn never() -> Stop {
 
 /// The driver and the server share a thread, unless the test has more.
 async fn load(server: &Server, workload: &Workload, limits: Limits) -> Driven {
-    let (ledger, meter) = (
-        Arc::new(Ledger::new(workload.names)),
-        Arc::new(Meter::default()),
-    );
+    let (ledger, meter) = (Arc::new(Ledger::new()), Arc::new(Meter::default()));
     let target = target(server).await;
     let driven = drive_within(limits, &target, workload, &ledger, &meter, never())
         .await

@@ -8,13 +8,25 @@ use super::names::Names;
 use crate::error::Result;
 use crate::request::{Operation, Request};
 
+/// The first number of the requests that come before a workload's own: so that no value is
+/// written twice.
+const FILLING_BEGIN: u64 = 1 << 62;
+
 /// The requests of a workload, by their number.
 #[derive(Clone, Debug)]
-pub struct Requests {
-    begin: u64,
-    reads: f64,
-    reads_and_deletes: f64,
-    names: Names,
+pub struct Requests(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    /// Those of the workload itself.
+    Mixed {
+        begin: u64,
+        reads: f64,
+        reads_and_deletes: f64,
+        names: Names,
+    },
+    /// A write of each name.
+    Filling,
 }
 
 impl Requests {
@@ -23,32 +35,50 @@ impl Requests {
     /// # Errors
     /// [`Error::Usage`](crate::error::Error::Usage) where the workload has no names.
     pub fn new(workload: &Workload) -> Result<Requests> {
-        Ok(Requests {
+        Ok(Requests(Kind::Mixed {
             // Neighbouring seeds begin far apart, so that none has the requests of another,
             // moved by one.
             begin: Xoshiro256PlusPlus::seed_from_u64(workload.seed).next_u64(),
             reads: workload.reads,
             reads_and_deletes: workload.reads + workload.deletes,
             names: Names::new(workload.names, workload.skew)?,
-        })
+        }))
+    }
+
+    /// A write of each name, in order: the first one is that of name 0.
+    pub fn filling() -> Requests {
+        Requests(Kind::Filling)
     }
 
     /// The request of this number.
     pub fn request(&self, number: u64) -> Request {
+        let Kind::Mixed {
+            begin,
+            reads,
+            reads_and_deletes,
+            names,
+        } = &self.0
+        else {
+            return Request {
+                number: FILLING_BEGIN.wrapping_add(number),
+                name: u32::try_from(number).unwrap_or(u32::MAX),
+                operation: Operation::Write,
+            };
+        };
         // A generator of its own for each, so that it does not depend on how many were asked
         // for before. The seed is scrambled by SplitMix64.
-        let mut random = Xoshiro256PlusPlus::seed_from_u64(self.begin.wrapping_add(number));
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(begin.wrapping_add(number));
         let share: f64 = random.random();
-        let operation = if share < self.reads {
+        let operation = if share < *reads {
             Operation::Read
-        } else if share < self.reads_and_deletes {
+        } else if share < *reads_and_deletes {
             Operation::Delete
         } else {
             Operation::Write
         };
         Request {
             number,
-            name: self.names.pick(&mut random),
+            name: names.pick(&mut random),
             operation,
         }
     }

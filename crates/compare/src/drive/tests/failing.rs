@@ -82,7 +82,7 @@ async fn a_service_that_goes_away_is_refused_connections() {
     let workload = workload(4, RATE, SECOND);
     let target = super::target(&server).await;
     let (ledger, meter) = (
-        Arc::new(crate::ledger::Ledger::new(1)),
+        Arc::new(crate::ledger::Ledger::new()),
         Arc::new(crate::drive::Meter::default()),
     );
     let going = async {

@@ -91,7 +91,7 @@ async fn what_is_due_and_never_sent_is_counted_with_how_long_it_waited() {
 async fn a_load_that_is_stopped_has_the_figures_until_then() {
     let server = Server::start(|asked, _| success(asked, "")).await;
     let workload = workload(4, Rate::PerSecond(500.0), Duration::from_secs(600));
-    let (ledger, meter) = (Arc::new(Ledger::new(1)), Arc::new(Meter::default()));
+    let (ledger, meter) = (Arc::new(Ledger::new()), Arc::new(Meter::default()));
     let (stop, stopped) = watch::channel(false);
     let target = target(&server).await;
     let stopping = async {
@@ -114,7 +114,7 @@ async fn a_load_that_is_stopped_has_the_figures_until_then() {
 async fn a_load_that_is_stopped_does_not_wait_long_for_a_service_that_says_nothing() {
     let server = Server::start(|_, _| Reaction::Silence).await;
     let workload = workload(4, Rate::Saturation, Duration::from_secs(600));
-    let (ledger, meter) = (Arc::new(Ledger::new(1)), Arc::new(Meter::default()));
+    let (ledger, meter) = (Arc::new(Ledger::new()), Arc::new(Meter::default()));
     let (stop, stopped) = watch::channel(false);
     let target = target(&server).await;
     let limits = Limits {
