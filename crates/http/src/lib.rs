@@ -3,6 +3,7 @@
 //! and the server under them.
 
 pub mod body;
+pub mod dashboard;
 pub mod durability;
 pub mod figures;
 pub mod health;

@@ -14,6 +14,7 @@ use cache_core::settings::{Service, Settings};
 use cache_core::shutdown::Signals;
 use tokio::time::Instant;
 
+use crate::dashboard::{self, Viewers};
 use crate::state::State;
 use crate::{health, unknown, users};
 
@@ -50,6 +51,7 @@ pub async fn run(
         service: settings.service,
         engine: engine.clone(),
         metrics,
+        viewers: Viewers::new(),
     };
     let deadline = serve(listener, settings.http_workers, state, own_routes, signal).await?;
     engine
@@ -71,6 +73,7 @@ pub async fn serve(
     own_routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
     stop: impl Future<Output = Instant>,
 ) -> io::Result<Instant> {
+    let viewers = state.viewers.clone();
     let state = Data::new(state);
     let server = HttpServer::new(move || {
         App::new()
@@ -78,6 +81,7 @@ pub async fn serve(
             .configure(own_routes.clone())
             .configure(users::configure)
             .configure(health::configure)
+            .configure(dashboard::configure)
             .configure(unknown::configure)
     });
     let server = if workers > 0 {
@@ -93,6 +97,7 @@ pub async fn serve(
     let handle = server.handle();
     let running = tokio::spawn(server);
     let deadline = stop.await;
+    viewers.send_away();
     // The engine drains all the while, but has some time for itself at the end.
     let left = deadline.saturating_duration_since(Instant::now());
     let for_requests = left - DRAIN_RESERVE.min(left / 2);

@@ -6,6 +6,8 @@ use cache_core::engine::Engine;
 use cache_core::settings::Service;
 use cache_core::telemetry::MetricsHandle;
 
+use crate::dashboard::Viewers;
+
 /// The engine behind the routes.
 #[derive(Clone, Debug)]
 pub struct State {
@@ -15,4 +17,6 @@ pub struct State {
     pub engine: Arc<dyn Engine>,
     /// Renders the metrics.
     pub metrics: MetricsHandle,
+    /// Who watches the dashboard.
+    pub viewers: Viewers,
 }

@@ -28,6 +28,7 @@ fn resources(turn: &Turn, name: &str) -> Vec<(String, &'static str)> {
         ("/healthz".to_owned(), "GET, HEAD"),
         ("/readyz".to_owned(), "GET, HEAD"),
         ("/metrics".to_owned(), "GET, HEAD"),
+        ("/dashboard".to_owned(), "GET, HEAD"),
     ];
     if turn.is_write_behind() {
         resources.push(("/journal".to_owned(), "GET, HEAD"));

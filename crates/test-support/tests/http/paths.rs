@@ -30,6 +30,8 @@ pub(crate) fn a_path_that_leads_nowhere_is_404(turn: &Turn) {
         "/health",
         "/readyz/",
         "/metrics/x",
+        "/dashboard/",
+        "/dashboard/x",
         "//users",
         "//users/a",
         "/./users/a",

@@ -1,0 +1,76 @@
+//! The page: one file, with everything in it.
+
+use std::sync::LazyLock;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+const PAGE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// What a page shows.
+#[derive(Clone, Debug, Serialize)]
+pub struct PageConfig {
+    /// What it is called.
+    pub title: String,
+    /// Whom it shows, side by side.
+    pub services: Vec<WatchedService>,
+    /// Where its events come from, see [`super::Event`].
+    pub events_url: String,
+    /// Where `{"paused": true}` and `{"paused": false}` are sent by `POST`; without it there is no button
+    /// for that.
+    pub database_url: Option<String>,
+}
+
+/// A service that a page shows.
+#[derive(Clone, Debug, Serialize)]
+pub struct WatchedService {
+    /// `write-through` or `write-behind`, which have their colours; the events name it so.
+    pub name: String,
+    /// Where the page's buttons send a record by `POST`.
+    pub write_url: String,
+}
+
+/// The answer with the page. It allows the page's own script and style alone, by what they are, and asks
+/// nobody but the server that it came from.
+pub fn page(config: &PageConfig) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .insert_header((CONTENT_SECURITY_POLICY, POLICY.as_str()))
+        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((REFERRER_POLICY, "no-referrer"))
+        .insert_header((CACHE_CONTROL, "no-cache"))
+        .body(html(config))
+}
+
+static POLICY: LazyLock<String> = LazyLock::new(|| {
+    let [style, script] = [STYLE, SCRIPT].map(|text| BASE64_STANDARD.encode(Sha256::digest(text)));
+    format!(
+        "default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; \
+         connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'none'"
+    )
+});
+
+pub(super) fn html(config: &PageConfig) -> String {
+    // Texts into memory: this cannot fail. Without `<`, nothing in it ends the element that it is in.
+    let json = serde_json::to_string(config).unwrap_or_default();
+    let json = json.replace('<', "\\u003c");
+    let title = escaped(&config.title);
+    PAGE.replace("{{style}}", STYLE)
+        .replace("{{script}}", SCRIPT)
+        .replace("{{title}}", &title)
+        .replace("{{config}}", &json)
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('"', "&quot;")
+}

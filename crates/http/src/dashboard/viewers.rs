@@ -1,0 +1,61 @@
+//! Who watches: so many at once, and nobody any more once the service stops.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+/// How many may watch at once. Each reads the metrics off once a second.
+pub const VIEWERS_MAX: usize = 16;
+
+/// The places for those who watch. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Viewers {
+    places: Arc<Semaphore>,
+    stopping: Arc<watch::Sender<bool>>,
+}
+
+/// The place of one viewer, given back when it is dropped.
+#[derive(Debug)]
+pub struct Place {
+    _permit: OwnedSemaphorePermit,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Default for Viewers {
+    fn default() -> Self {
+        Viewers::new()
+    }
+}
+
+impl Viewers {
+    /// [`VIEWERS_MAX`] places, all free.
+    pub fn new() -> Viewers {
+        Viewers {
+            places: Arc::new(Semaphore::new(VIEWERS_MAX)),
+            stopping: Arc::new(watch::Sender::new(false)),
+        }
+    }
+
+    /// A place, if one is free and nobody has been sent away for good.
+    pub fn enter(&self) -> Option<Place> {
+        let permit = self.places.clone().try_acquire_owned().ok()?;
+        Some(Place {
+            _permit: permit,
+            stopping: self.stopping.subscribe(),
+        })
+    }
+
+    /// Sends everybody away, for good: a stream without an end would keep the service from its own.
+    pub fn send_away(&self) {
+        self.places.close();
+        self.stopping.send_replace(true);
+    }
+}
+
+impl Place {
+    /// Waits until the viewer is sent away.
+    pub async fn ended(&mut self) {
+        // An error means that there is nobody left who could send anybody away: the service is gone.
+        let _ = self.stopping.wait_for(|stopping| *stopping).await;
+    }
+}

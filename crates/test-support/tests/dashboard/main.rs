@@ -1,0 +1,15 @@
+//! The live page of both services, in a real browser and over real sockets: what it shows, what it does,
+//! and what watching costs.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails says why"
+)]
+
+mod buttons;
+mod events;
+mod look;
+mod watching;
