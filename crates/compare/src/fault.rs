@@ -122,7 +122,8 @@ impl Lever {
         })
     }
 
-    fn in_words(&self, kind: FaultKind) -> String {
+    /// What a fault does to this database, as a report has it.
+    pub fn in_words(&self, kind: FaultKind) -> String {
         match (kind, &*self.0) {
             (FaultKind::Outage, Moves::Proxy(_)) => "database away".to_owned(),
             (FaultKind::Outage, Moves::Locker(_)) => "database not writable".to_owned(),

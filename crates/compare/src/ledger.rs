@@ -105,6 +105,11 @@ impl Ledger {
             .collect()
     }
 
+    /// How many writes and deletes were acknowledged until now.
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged.load(Ordering::Relaxed)
+    }
+
     fn with<T>(&self, name: u32, change: impl FnOnce(&mut Name) -> T) -> Option<T> {
         let stripe = self.stripes.get(name as usize % STRIPES)?;
         Some(change(locked(stripe).entry(name).or_default()))

@@ -1,6 +1,8 @@
 //! A service that does nothing: what it answers looks like the real ones' answers, so that
 //! driving it shows what the driver itself can do.
 
+mod process;
+
 use std::io;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -8,6 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderName};
 use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, HttpResponse, HttpServer};
+
+pub use process::{COMMAND, NoOpProcess, main};
 
 const WRITTEN: &[u8] = br#"{"message":"Data write successful!"}"#;
 /// A record of about the usual size, byte for byte what a service answers.

@@ -258,3 +258,84 @@ fn per_second(count: u64, seconds: f64) -> f64 {
 fn milliseconds(microseconds: u64) -> f64 {
     microseconds as f64 / 1e3
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drive::totals::Sample;
+
+    fn one_to(count: u64) -> Histogram<u64> {
+        let mut microseconds = histogram(LATENCY_DIGITS).unwrap();
+        for value in 1..=count {
+            microseconds.record(value * 1_000).unwrap();
+        }
+        microseconds
+    }
+
+    #[track_caller]
+    fn assert_about(found: f64, expected: f64) {
+        assert!(
+            (found - expected).abs() <= expected / 100.0,
+            "{found}, not {expected}"
+        );
+    }
+
+    #[test]
+    fn a_latency_has_its_figures_in_milliseconds() {
+        let found = latency(&one_to(10_000));
+        assert_eq!(found.count, 10_000);
+        assert_about(found.mean_ms, 5_000.5);
+        assert_about(found.p50_ms, 5_000.0);
+        assert_about(found.p90_ms, 9_000.0);
+        assert_about(found.p99_ms, 9_900.0);
+        assert_about(found.p999_ms, 9_990.0);
+        assert_about(found.p9999_ms, 9_999.0);
+        assert_about(found.max_ms, 10_000.0);
+        assert_eq!(latency(&one_to(0)), Latency::default());
+    }
+
+    #[test]
+    fn percentiles_rise_to_100_and_go_beyond_99_99() {
+        // One in ten takes longer than 10 ms, one in a hundred longer than 100 ms, and so on.
+        let mut microseconds = histogram::<u64>(LATENCY_DIGITS).unwrap();
+        for left in 1..=100_000 {
+            microseconds.record(100_000_000 / left).unwrap();
+        }
+        let points = percentiles(&microseconds);
+        assert!(points.is_sorted_by(|one, next| one.percentile < next.percentile));
+        assert!(points.is_sorted_by_key(|point| point.latency_ms));
+        let last = points.last().unwrap();
+        assert_eq!(last.percentile, 100.0);
+        assert_about(last.latency_ms, 100_000.0);
+        let beyond = |percentile| {
+            let points = points.iter();
+            points.filter(|point| point.percentile > percentile).count()
+        };
+        assert!(beyond(99.0) - beyond(99.9) >= 5, "{points:?}");
+        assert!(beyond(99.99) >= 5, "{points:?}");
+        assert!(points.len() < 200, "{}", points.len());
+        for point in points.iter().filter(|point| point.percentile < 99.9) {
+            assert_about(point.latency_ms, 100.0 / (100.0 - point.percentile));
+        }
+        assert_eq!(percentiles(&one_to(0)), []);
+    }
+
+    #[test]
+    fn answers_long_after_the_end_do_not_count_as_if_they_had_come_in_time() {
+        let driven = |last_ended_s| {
+            let mut totals = Totals::new(Duration::from_secs(10), Duration::from_secs(30)).unwrap();
+            let sample = |ended_s| Sample {
+                operation: Operation::Write,
+                failure: None,
+                source: None,
+                latency: Duration::from_millis(1),
+                ended: Duration::from_secs_f64(ended_s),
+            };
+            totals.add(&[sample(1.0), sample(last_ended_s)]).unwrap();
+            Driven::new(&totals, Duration::from_secs(10), 2, 0).unwrap()
+        };
+        assert_eq!(driven(9.9).per_second(), 0.2);
+        assert_eq!(driven(10.1).per_second(), 0.2);
+        assert_eq!(driven(19.9).per_second(), 0.1);
+    }
+}

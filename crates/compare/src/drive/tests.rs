@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use url::Url;
 
 use super::limits::Limits;
-use super::{Driven, Meter, Target, drive_within};
+use super::{Driven, Meter, Target, drive_within, unsent_groups};
 use crate::ledger::Ledger;
 use crate::pattern::Pattern;
 use crate::stop::Stop;
@@ -173,4 +173,20 @@ async fn what_cannot_be_a_target_is_refused_with_a_sentence() {
         gone.starts_with(&format!("connecting to {address}: ")),
         "{gone}"
     );
+}
+
+#[test]
+fn unsent_requests_are_looked_at_in_a_bounded_number_of_groups() {
+    for count in [0, 1, 99_999, 100_000, 100_001, 86_400_000_000] {
+        let groups = unsent_groups(7, count);
+        let (mut next, mut looked_at) = (7, 0);
+        for group in groups {
+            assert_eq!(group.first, next);
+            assert!(group.count > 0);
+            next += group.count;
+            looked_at += 1;
+        }
+        assert_eq!(next, 7 + count);
+        assert!(looked_at <= 100_000, "{looked_at}");
+    }
 }

@@ -165,3 +165,57 @@ pub(super) fn histogram<T: Counter>(digits: u8) -> Result<Histogram<T>> {
 fn microseconds(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(ended: Duration) -> Sample {
+        Sample {
+            operation: Operation::Write,
+            failure: None,
+            source: None,
+            latency: Duration::from_millis(3),
+            ended,
+        }
+    }
+
+    #[test]
+    fn a_slice_is_a_quarter_of_a_second_and_longer_in_long_loads() {
+        for (duration_s, slice_ms) in [(1, 250), (30, 250), (60, 500), (86_400, 720_000)] {
+            let totals = Totals::new(Duration::from_secs(duration_s), Duration::ZERO).unwrap();
+            assert_eq!(totals.slice_length, Duration::from_millis(slice_ms));
+        }
+    }
+
+    #[test]
+    fn a_sample_is_in_the_slice_in_which_it_ended() {
+        let mut totals = Totals::new(Duration::from_secs(10), Duration::from_secs(1)).unwrap();
+        let ended = [0, 249, 250, 1_100].map(Duration::from_millis);
+        totals.add(&ended.map(sample)).unwrap();
+        let counts: Vec<u64> = totals.slices.iter().map(|slice| slice.succeeded).collect();
+        assert_eq!(counts, [2, 1, 0, 0, 1]);
+    }
+
+    #[test]
+    fn a_sample_after_the_last_slice_is_in_the_last_and_makes_no_more() {
+        let mut totals = Totals::new(Duration::from_secs(1), Duration::from_secs(1)).unwrap();
+        for ended_s in [3, 3_600, 86_400] {
+            totals.add(&[sample(Duration::from_secs(ended_s))]).unwrap();
+        }
+        assert_eq!(totals.slices.len(), 10);
+        assert_eq!(totals.slices[9].succeeded, 3);
+    }
+
+    #[test]
+    fn what_takes_longer_than_can_be_measured_counts_as_the_longest() {
+        let mut totals = Totals::new(Duration::from_secs(1), Duration::ZERO).unwrap();
+        totals.add_unsent(Operation::Read, Duration::from_secs(86_400), 2);
+        let reads = &totals.operations[1];
+        assert_eq!(
+            (reads.operation, reads.latency_us.len()),
+            (Operation::Read, 2)
+        );
+        assert!(reads.latency_us.max() >= 599_000_000);
+    }
+}

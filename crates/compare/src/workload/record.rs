@@ -47,7 +47,12 @@ pub fn writer_of(body: &[u8]) -> Option<u64> {
         occupation: Cow<'a, str>,
     }
     let written: Written<'_> = serde_json::from_slice(body).ok()?;
-    let marked = written.occupation.strip_prefix(MARK)?;
+    writer_in(&written.occupation)
+}
+
+/// The number of the request that wrote a record with this `occupation`; `None` if none did.
+pub fn writer_in(occupation: &str) -> Option<u64> {
+    let marked = occupation.strip_prefix(MARK)?;
     marked.trim_end_matches('-').parse().ok()
 }
 

@@ -1,0 +1,162 @@
+//! A comparison, from a command line to a report.
+
+use std::time::Duration;
+
+use cache_core::revision;
+use cache_core::version::Version;
+
+use crate::arguments::{Arguments, PartsArguments};
+use crate::error::Result;
+use crate::measure::measure;
+use crate::no_op::NoOpProcess;
+use crate::pattern::Pattern;
+use crate::report::{Ceiling, Report, ServiceReport, findings};
+use crate::site::binaries::Binaries;
+use crate::site::{Parts, Site};
+use crate::stop::{self, Stop};
+use crate::warnings::warnings;
+use crate::workload::Workload;
+use crate::{ceiling, machine};
+
+/// For how long it is measured what the tool itself can drive.
+const CEILING_DURATION: Duration = Duration::from_secs(2);
+
+/// Compares both services by one workload. What `stop` ends before its time is in the report
+/// as far as it came.
+///
+/// # Errors
+/// For what makes no sense; when a service or a server does not do what is needed.
+pub async fn compare(arguments: &Arguments, stop: Stop) -> Result<Report> {
+    let workload = arguments.workload.workload()?;
+    let parts = parts(&arguments.parts)?;
+    let parts_in_words = parts.in_words();
+    let site = prepare(&arguments.parts, parts).await?;
+    let mut report = Report {
+        command: command_line(),
+        version: match revision::revision() {
+            Some(revision) => format!("{} ({revision})", revision::VERSION),
+            None => revision::VERSION.to_owned(),
+        },
+        began_at: Version::now().to_rfc3339(),
+        interrupted: false,
+        machine: machine::this(),
+        parts: parts_in_words,
+        workload,
+        ceiling: None,
+        services: Vec::new(),
+        findings: Vec::new(),
+        warnings: Vec::new(),
+    };
+    let filled_in = fill_in(&mut report, arguments, &site, &stop).await;
+    // Also after what went wrong.
+    let cleaned = site.clean_up().await;
+    filled_in?;
+    cleaned?;
+    report.interrupted = stop::is_told(&stop);
+    report.findings = findings::findings(&report);
+    report.warnings = warnings(&report);
+    Ok(report)
+}
+
+/// Whether something was lost, or read that was too old.
+pub fn lost_something(service: &ServiceReport) -> bool {
+    let check = service.check.as_ref();
+    check.is_some_and(|check| check.lost > 0 || check.stale_reads > 0)
+}
+
+/// Checks what is needed, and builds what has to be started.
+pub(crate) async fn prepare(arguments: &PartsArguments, parts: Parts) -> Result<Site> {
+    let binaries = match &parts {
+        Parts::Running { .. } => None,
+        _ if arguments.no_build => Some(Binaries::beside_the_tool()?),
+        _ => Some(Binaries::build().await?),
+    };
+    Site::prepare(parts, binaries).await
+}
+
+pub(crate) fn parts(arguments: &PartsArguments) -> Result<Parts> {
+    // The command line has both of a pair or neither.
+    if let (Some(cache), Some(database)) = (&arguments.cache, &arguments.database) {
+        return Parts::servers(cache.as_str(), database.as_str());
+    }
+    if let (Some(write_through), Some(write_behind)) =
+        (&arguments.write_through, &arguments.write_behind)
+    {
+        return Ok(Parts::Running {
+            write_through: write_through.clone(),
+            write_behind: write_behind.clone(),
+        });
+    }
+    Ok(Parts::Embedded)
+}
+
+/// A text that the names of no other run begin with.
+pub(crate) fn unique_prefix() -> String {
+    format!("compare-{:x}", Version::now().get())
+}
+
+async fn fill_in(
+    report: &mut Report,
+    arguments: &Arguments,
+    site: &Site,
+    stop: &Stop,
+) -> Result<()> {
+    if !arguments.no_ceiling && !stop::is_told(stop) {
+        eprintln!("compare: measuring what this tool itself can drive");
+        report.ceiling = Some(measure_ceiling(&report.workload, stop.clone()).await?);
+    }
+    let prefix = unique_prefix();
+    for pattern in Pattern::BOTH {
+        if stop::is_told(stop) {
+            break;
+        }
+        eprintln!("compare: {} on {}", pattern.name(), report.parts);
+        let measured = measure(site, pattern, &report.workload, &prefix, stop.clone()).await?;
+        report.services.push(measured);
+    }
+    Ok(())
+}
+
+async fn measure_ceiling(workload: &Workload, stop: Stop) -> Result<Ceiling> {
+    let process = NoOpProcess::start().await?;
+    ceiling::measure(process.address(), workload, CEILING_DURATION, stop).await
+}
+
+/// What was typed, without the passwords.
+fn command_line() -> String {
+    let words = std::env::args().skip(1).map(|word| without_password(&word));
+    ["compare".to_owned()].into_iter().chain(words).collect::<Vec<String>>().join(" ")
+}
+
+fn without_password(word: &str) -> String {
+    // Also in --database=mysql://…
+    let (option, value) = match word.split_once('=') {
+        Some((option, value)) if option.starts_with("--") => (format!("{option}="), value),
+        _ => (String::new(), word),
+    };
+    match url::Url::parse(value) {
+        Ok(mut url) if url.password().is_some() && url.set_password(Some("***")).is_ok() => {
+            format!("{option}{url}")
+        }
+        _ => word.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_the_command_line_is_not_repeated() {
+        for (word, shown) in [
+            ("mysql://root:secret@localhost:3306/", "mysql://root:***@localhost:3306/"),
+            ("--database=mysql://root:secret@localhost/", "--database=mysql://root:***@localhost/"),
+            ("redis://:secret@localhost", "redis://:***@localhost"),
+            ("redis://localhost:6379", "redis://localhost:6379"),
+            ("--preset", "--preset"),
+            ("--rate=5", "--rate=5"),
+        ] {
+            assert_eq!(without_password(word), shown);
+        }
+    }
+}
