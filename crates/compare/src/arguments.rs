@@ -126,6 +126,11 @@ pub struct PartsArguments {
 }
 
 impl WorkloadArguments {
+    /// Whether it says by itself that requests are to be sent.
+    pub fn is_asked_for(&self) -> bool {
+        self.preset.is_some() || self.rate.is_some() || self.saturate
+    }
+
     /// The workload that is asked for.
     ///
     /// # Errors

@@ -1,3 +1,50 @@
 //! `compare`: which of the two patterns suits a workload, by measuring both.
 
-fn main() {}
+use std::env;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use compare::arguments::Arguments;
+use compare::error::Error;
+use compare::stop::{self, EXIT_INTERRUPTED};
+use compare::{live, no_op, output, run};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// As clap has it for what it refuses itself.
+const EXIT_USAGE: u8 = 2;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    if env::args().nth(1).as_deref() == Some(no_op::COMMAND) {
+        return no_op::main();
+    }
+    match compare(&Arguments::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("compare: {error}");
+            match error {
+                Error::Usage(_) => ExitCode::from(EXIT_USAGE),
+                Error::Failed(_) => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+async fn compare(arguments: &Arguments) -> compare::error::Result<ExitCode> {
+    let stop = stop::on_signals()?;
+    if arguments.live {
+        live::serve(arguments, stop).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let report = run::compare(arguments, stop).await?;
+    output::write(&report, &arguments.output)?;
+    Ok(if report.services.iter().any(run::lost_something) {
+        ExitCode::FAILURE
+    } else if report.interrupted {
+        ExitCode::from(EXIT_INTERRUPTED)
+    } else {
+        ExitCode::SUCCESS
+    })
+}

@@ -1,0 +1,27 @@
+//! Ctrl-C.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::tool::Tool;
+
+#[test]
+fn what_was_done_until_ctrl_c_is_reported() {
+    let mut tool = Tool::start(&[
+        "--no-build", "--no-ceiling", "--duration", "600", "--rate", "100", "--names", "50",
+    ]);
+    tool.wait_for("write-through  ");
+    let began = Instant::now();
+    tool.send(Signal::INT);
+    let ended = tool.end();
+    assert!(began.elapsed() < Duration::from_secs(60));
+    assert_eq!(ended.code, 130, "{}", ended.stderr);
+    assert_eq!(ended.report["interrupted"], true);
+    let service = ended.service("write-through");
+    assert!(service["due"].as_u64().unwrap() > 0, "{service}");
+    assert_eq!(service["check"]["lost"], 0, "{service}");
+    assert_eq!(ended.report["services"].as_array().unwrap().len(), 1);
+    assert!(!ended.html.is_empty());
+    assert_eq!(ended.left_behind(), [""; 0]);
+}

@@ -1,0 +1,155 @@
+//! The binary in a folder of its own.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long a comparison of a few seconds may take on a machine that does much else.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// A run of the tool.
+pub(crate) struct Tool {
+    child: Child,
+    folder: TempDir,
+    stderr: mpsc::Receiver<String>,
+    stdout: Option<thread::JoinHandle<String>>,
+    said: String,
+}
+
+/// How it ended.
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    /// `null` where there is no report.
+    pub(crate) report: Value,
+    pub(crate) html: String,
+    folder: TempDir,
+}
+
+impl Tool {
+    /// Starts it. Its report goes to a folder of its own, and so do the services' data.
+    pub(crate) fn start(words: &[&str]) -> Tool {
+        let folder = TempDir::new().unwrap();
+        let data = folder.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_compare"))
+            .args(words)
+            .arg("--output")
+            .arg(folder.path())
+            .env("TMPDIR", &data)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (sender, stderr) = mpsc::channel();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        let mut output = child.stdout.take().unwrap();
+        let stdout = thread::spawn(move || {
+            let mut text = String::new();
+            output.read_to_string(&mut text).unwrap();
+            text
+        });
+        Tool {
+            child,
+            folder,
+            stderr,
+            stdout: Some(stdout),
+            said: String::new(),
+        }
+    }
+
+    /// Waits until it has said this on standard error.
+    pub(crate) fn wait_for(&mut self, text: &str) {
+        while !self.said.contains(text) {
+            match self.stderr.recv_timeout(PATIENCE) {
+                Ok(line) => self.said += &(line + "\n"),
+                Err(_) => panic!("it does not say {text:?}: {}", self.said),
+            }
+        }
+    }
+
+    pub(crate) fn send(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(mut self) -> Ended {
+        loop {
+            match self.stderr.recv_timeout(PATIENCE) {
+                Ok(line) => self.said += &(line + "\n"),
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) => panic!("it does not end: {}", self.said),
+            }
+        }
+        let code = self.child.wait().unwrap().code().unwrap_or(-1);
+        let read = |name| std::fs::read_to_string(self.folder.path().join(name)).unwrap_or_default();
+        Ended {
+            code,
+            stdout: self.stdout.take().unwrap().join().unwrap(),
+            stderr: self.said.clone(),
+            report: serde_json::from_str(&read("report.json")).unwrap_or_default(),
+            html: read("report.html"),
+            folder: std::mem::replace(&mut self.folder, TempDir::new().unwrap()),
+        }
+    }
+}
+
+impl Drop for Tool {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// Runs it to its end.
+pub(crate) fn compare(words: &[&str]) -> Ended {
+    Tool::start(words).end()
+}
+
+impl Ended {
+    /// The same, after checking that it went well.
+    pub(crate) fn well(self) -> Ended {
+        assert_eq!(self.code, 0, "{}\n{}", self.stderr, self.stdout);
+        self
+    }
+
+    /// What a pattern's service made of it.
+    pub(crate) fn service(&self, pattern: &str) -> &Value {
+        let services = self.report["services"].as_array().unwrap();
+        let found = services.iter().find(|service| service["pattern"] == pattern);
+        found.unwrap_or_else(|| panic!("no {pattern}: {}", self.report))
+    }
+
+    /// What the services and the tool left where temporary files are.
+    pub(crate) fn left_behind(&self) -> Vec<String> {
+        names(&self.folder.path().join("data"))
+    }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    entries
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect()
+}
+
+/// A number in a report.
+pub(crate) fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("no number: {value}"))
+}
