@@ -92,7 +92,13 @@ async fn count_of<T>(done: impl Future<Output = Result<T>>) -> Counts {
 
 async fn turn() -> MutexGuard<'static, ()> {
     let turn = ONE_AT_A_TIME.lock().await;
-    METRICS.get_or_init(|| telemetry::start_metrics("test").unwrap());
+    if METRICS.get().is_none() {
+        METRICS
+            .set(telemetry::start_metrics("test").unwrap())
+            .unwrap();
+        // There before anything is sent, so that a rate can be taken.
+        assert_eq!(counts(), NOTHING);
+    }
     turn
 }
 
