@@ -24,7 +24,7 @@ mod worker;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
+use futures_util::future::try_join_all;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -54,8 +54,8 @@ const UNSENT_GROUPS_MAX: u64 = 100_000;
 /// becomes true, the same at once, and for at most a second.
 ///
 /// # Errors
-/// [`Error::Failed`] where no connection to the service can be opened in the beginning. Whatever
-/// fails later is part of the result.
+/// [`Error::Failed`] where not all connections to the service can be opened in the beginning.
+/// Whatever fails later is part of the result.
 pub async fn drive(
     target: &Target,
     workload: &Workload,
@@ -122,36 +122,21 @@ impl Drop for Ending {
     }
 }
 
-/// Those that cannot be opened are tried again when they have a request to send.
-async fn open_all(
-    target: &Target,
-    count: usize,
-    limits: Limits,
-) -> Result<Vec<Option<Connection>>> {
-    let open = || timeout(limits.answer, Connection::open(target.address));
-    let opened = join_all((0..count).map(|_| open())).await;
-    let mut why = "no connection was asked for".to_owned();
-    let mut connections = Vec::with_capacity(count);
-    for result in opened {
-        match result {
-            Ok(Ok(connection)) => connections.push(Some(connection)),
-            Ok(Err(error)) => {
-                why = error.to_string();
-                connections.push(None);
-            }
-            Err(elapsed) => {
-                why = elapsed.to_string();
-                connections.push(None);
-            }
-        }
-    }
-    if connections.iter().all(Option::is_none) {
-        return Err(Error::failed(
-            format_args!("connecting to {}", target.address),
-            why,
-        ));
-    }
-    Ok(connections)
+/// All of them, or why one cannot be opened: a workload with fewer would be another one.
+async fn open_all(target: &Target, count: usize, limits: Limits) -> Result<Vec<Connection>> {
+    let address = target.address;
+    let open = async || match timeout(limits.answer, Connection::open(address)).await {
+        Ok(opened) => opened.map_err(|error| error.to_string()),
+        Err(elapsed) => Err(elapsed.to_string()),
+    };
+    try_join_all((0..count).map(|_| open()))
+        .await
+        .map_err(|why| {
+            Error::failed(
+                format_args!("opening {count} connections to {address}"),
+                why,
+            )
+        })
 }
 
 /// Waits until connections that are free have taken what was due at the very end, which is not

@@ -35,12 +35,12 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(load: Arc<Load>, connection: Option<Connection>) -> Worker {
+    pub(super) fn new(load: Arc<Load>, connection: Connection) -> Worker {
         let mut heartbeat = interval(load.limits.heartbeat);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Worker {
             load,
-            connection,
+            connection: Some(connection),
             heartbeat,
             back_off: None,
             batch: Vec::with_capacity(BATCH),

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use super::server::{Asked, Reaction, Server, success};
 use super::{errors, load, of, patient, workload};
+use crate::drive::{Meter, drive};
+use crate::ledger::Ledger;
 use crate::workload::Rate;
 
 const RATE: Rate = Rate::PerSecond(300.0);
@@ -81,15 +83,12 @@ async fn a_service_that_goes_away_is_refused_connections() {
     .await;
     let workload = workload(4, RATE, SECOND);
     let target = super::target(&server).await;
-    let (ledger, meter) = (
-        Arc::new(crate::ledger::Ledger::new()),
-        Arc::new(crate::drive::Meter::default()),
-    );
+    let (ledger, meter) = (Arc::new(Ledger::new()), Arc::new(Meter::default()));
     let going = async {
         gone.notified().await;
         drop(server);
     };
-    let driving = crate::drive::drive(&target, &workload, &ledger, &meter, super::never());
+    let driving = drive(&target, &workload, &ledger, &meter, super::never());
     let (driven, ()) = tokio::join!(driving, going);
     let driven = driven.unwrap();
     assert!(driven.succeeded() >= 20);
@@ -127,4 +126,17 @@ async fn an_answer_that_is_no_http_or_too_long_is_a_failure() {
             ("an answer that is not HTTP", count(&server, "DELETE")),
         ]
     );
+}
+
+#[tokio::test]
+async fn a_load_does_not_begin_without_all_of_its_connections() {
+    let server = Server::start(|asked: &Asked, _| success(asked, "")).await;
+    let (address, target) = (server.address, super::target(&server).await);
+    drop(server);
+    let (ledger, meter) = (Arc::new(Ledger::new()), Arc::new(Meter::default()));
+    let workload = workload(4, RATE, SECOND);
+    let found = drive(&target, &workload, &ledger, &meter, super::never()).await;
+    let found = found.unwrap_err().to_string();
+    let expected = format!("opening 4 connections to {address}: Connection refused");
+    assert!(found.starts_with(&expected), "{found}");
 }
