@@ -10,9 +10,15 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-const PAGE: &str = include_str!("page.html");
-const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
+const PAGE: &str = include_str!("page/page.html");
+const STYLE: &str = include_str!("page/page.css");
+const SCRIPT: &str = concat!(
+    include_str!("page/state.js"),
+    include_str!("page/elements.js"),
+    include_str!("page/charts.js"),
+    include_str!("page/services.js"),
+    include_str!("page/events.js"),
+);
 
 /// What a page shows.
 #[derive(Clone, Debug, Serialize)]

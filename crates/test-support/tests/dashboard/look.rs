@@ -37,6 +37,16 @@ fn the_page_can_be_read_in_any_size_and_light_and_asks_nobody_else() {
                 let seen = format!("{} at {width} px, dark: {dark}", service.name());
                 assert_eq!(browser.overlapping_texts(), [""; 0], "{seen}");
                 assert_eq!(browser.console_errors(), [""; 0], "{seen}");
+                browser.click("[data-action=burst]");
+                assert_eq!(browser.overlapping_texts(), [""; 0], "{seen}, in a burst");
+                browser.wait_until(
+                    "/^500 writes/.test(document.querySelector('.outcome').textContent)",
+                );
+                assert_eq!(
+                    browser.overlapping_texts(),
+                    [""; 0],
+                    "{seen}, after a burst"
+                );
                 let background =
                     browser.evaluate("getComputedStyle(document.body).backgroundColor");
                 assert_eq!(

@@ -12,4 +12,5 @@
 mod buttons;
 mod events;
 mod look;
+mod pair;
 mod watching;

@@ -1,0 +1,60 @@
+
+// What is told each second, and what is made of it.
+
+const SILENCE_MS_MAX = 5000;
+const RETRY_MS = 2000;
+
+const services = config.services.map((service) => new Service(service));
+const charts = CHARTS.map((spec) => new Chart(spec));
+const database = config.database_url === null ? null : new Database();
+document.body.classList.toggle("several", services.length > 1);
+document.getElementById("services").append(...services.map(({ card }) => card));
+document.getElementById("charts").append(...charts.map(({ card }) => card));
+
+let heardAt = null;
+
+function say(state, text) {
+  connection.dataset.state = state;
+  const line = connection.firstElementChild;
+  if (line.textContent !== text) line.textContent = text;
+}
+
+function lose() {
+  say("lost", "Connection lost. Trying again …");
+  services.forEach(({ card }) => card.classList.add("stale"));
+}
+
+function take(event) {
+  heardAt = performance.now();
+  say("live", "Live");
+  const entry = { at: event.at_ms, paused: event.database_paused === true, services: {} };
+  for (const figures of event.services) {
+    for (const [key, value] of Object.entries(figures)) if (known(value)) figuresSeen.add(key);
+  }
+  for (const { name, reachable, ...figures } of event.services) {
+    services.find((service) => service.name === name)?.show({ reachable, ...figures });
+    if (reachable && "requests_per_second" in figures) entry.services[name] = figures;
+  }
+  if (database !== null && known(event.database_paused)) database.show(event.database_paused);
+  history.push(entry);
+  while (history[0].at < entry.at - SECONDS_KEPT * 1000) history.shift();
+  for (const chart of charts) {
+    chart.card.hidden = !isShown(chart.spec);
+    chart.draw();
+  }
+}
+
+function listen() {
+  const source = new EventSource(config.events_url);
+  source.addEventListener("message", (message) => take(JSON.parse(message.data)));
+  source.addEventListener("error", () => {
+    lose();
+    // It tries again by itself, but not after an answer that is no stream.
+    if (source.readyState === EventSource.CLOSED) setTimeout(listen, RETRY_MS);
+  });
+}
+
+setInterval(() => {
+  if (heardAt !== null && performance.now() - heardAt > SILENCE_MS_MAX) lose();
+}, 1000);
+listen();

@@ -1,0 +1,12 @@
+
+// What the page was given, and what it knows.
+
+const config = JSON.parse(document.getElementById("config").textContent);
+const connection = document.getElementById("connection");
+
+// One entry a second: {at, paused, services: {name: figures}}, the oldest first.
+const history = [];
+let cursorAt = null;
+// What not every service has is shown once there is one that has it; for all of them then, side by side.
+const figuresSeen = new Set();
+const isShown = ({ needs }) => needs === undefined || figuresSeen.has(needs);
