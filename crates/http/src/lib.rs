@@ -4,6 +4,7 @@
 
 pub mod body;
 pub mod durability;
+pub mod figures;
 pub mod health;
 pub mod healthcheck;
 pub mod input;

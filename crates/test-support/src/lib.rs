@@ -1,5 +1,5 @@
-//! What the tests of this workspace share: private servers, the services as processes, an HTTP client
-//! and difficult records.
+//! What the tests of this workspace share: private servers, the services as processes, an HTTP client,
+//! a browser and difficult records.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,6 +9,7 @@
     reason = "a test support function that fails ends the test, and says why"
 )]
 
+pub mod browser;
 pub mod certificates;
 pub mod history;
 pub mod http;

@@ -1,0 +1,215 @@
+//! What the metrics of a service say about a span of time: rates, latencies and what waits, from two
+//! readings of `/metrics`, by the service itself or by whoever asks it.
+
+mod buckets;
+mod exposition;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+pub use buckets::Buckets;
+pub use exposition::ParseError;
+pub use snapshot::Snapshot;
+
+const REQUESTS: &str = "http_requests_total";
+const DURATIONS: &str = "http_request_duration_seconds";
+const READS: &str = "cache_reads_total";
+
+/// The requests that write one record, as route and method.
+const WRITES: &[(&str, &str)] = &[
+    ("/write-through", "POST"),
+    ("/write-behind", "POST"),
+    ("/users/{name}", "PUT"),
+];
+
+/// Those that read one.
+const RECORD_READS: &[(&str, &str)] = &[
+    ("/read-through", "POST"),
+    ("/read-behind", "POST"),
+    ("/users/{name}", "GET"),
+];
+
+/// Those that delete one.
+const DELETES: &[(&str, &str)] = &[("/users/{name}", "DELETE")];
+
+/// What a service did in a span of time, and how it is at its end.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Figures {
+    /// Requests answered a second.
+    pub requests_per_second: RequestRates,
+    /// How long writes took.
+    pub writes: Latencies,
+    /// How long reads of one record took.
+    pub reads: Latencies,
+    /// The share of reads that the cache answered, 0 to 1; `None` without reads.
+    pub cache_hit_share: Option<f64>,
+    /// Entries in the journal that the database does not have yet; `None` without a journal.
+    pub journal_depth_entries: Option<f64>,
+    /// The age of the oldest of them in seconds; `None` also while the journal does not answer.
+    pub journal_oldest_age_s: Option<f64>,
+    /// Writes that the database refused and that wait for an operator; `None` without a journal.
+    pub dead_letters: Option<f64>,
+    /// Entries that this process drained from the journal, a second; `None` without a journal.
+    pub drained_per_second: Option<f64>,
+    /// Rows that this process wrote to the database, a second; `None` where it does not count them.
+    pub database_rows_per_second: Option<f64>,
+    /// Transactions that wrote, committed by this process a second; `None` where it does not count them.
+    pub database_commits_per_second: Option<f64>,
+    /// Whether the cache is done without, since it is away.
+    pub bypassed: bool,
+    /// Whether the process was started anew within the span. What it counted before is not in the rates.
+    pub restarted: bool,
+    /// The service's version; `None` where it does not say.
+    pub version: Option<String>,
+}
+
+/// Requests answered a second. One that failed is counted as failed alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct RequestRates {
+    /// Writes of one record.
+    pub write: f64,
+    /// Reads of one record, found or not.
+    pub read: f64,
+    /// Deletes.
+    pub delete: f64,
+    /// Those of the above that were answered with a status of 500 or more.
+    pub failed: f64,
+}
+
+/// How long requests took, in milliseconds, within the resolution of the histogram's buckets; `None`
+/// where there was no request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Latencies {
+    /// Half of them took no longer.
+    pub p50_ms: Option<f64>,
+    /// 99 % took no longer.
+    pub p99_ms: Option<f64>,
+}
+
+impl Figures {
+    /// What happened from `before` until `after`, which is so much later. If the process was started anew
+    /// in between, what it has counted since then.
+    pub fn between(before: &Snapshot, after: &Snapshot, elapsed: Duration) -> Figures {
+        let restarted = after.restarted_since(before);
+        let nothing = Snapshot::default();
+        let before = if restarted { &nothing } else { before };
+        let span = Span {
+            before,
+            after,
+            seconds: elapsed.as_secs_f64(),
+        };
+        let reads = span.counted(READS, &[]);
+        let hits = span.counted(READS, &[("outcome", "hit")]);
+        Figures {
+            requests_per_second: span.requests_per_second(),
+            writes: span.latencies(WRITES),
+            reads: span.latencies(RECORD_READS),
+            cache_hit_share: (reads > 0.0).then(|| hits / reads),
+            journal_depth_entries: after.gauge("journal_depth_entries", &[]),
+            journal_oldest_age_s: after.gauge("journal_oldest_age_seconds", &[]),
+            dead_letters: after.gauge("journal_dead_letters", &[]),
+            drained_per_second: span.rate_if_counted("drain_entries_total"),
+            database_rows_per_second: span.rate_if_counted("store_rows_total"),
+            database_commits_per_second: span.rate_if_counted("store_commits_total"),
+            bypassed: after.sum("cache_bypassed", &[]) > 0.0,
+            restarted,
+            version: after.label("build_info", "version").map(str::to_owned),
+        }
+    }
+}
+
+/// Two readings, and the seconds between them.
+struct Span<'a> {
+    before: &'a Snapshot,
+    after: &'a Snapshot,
+    seconds: f64,
+}
+
+impl Span<'_> {
+    fn counted(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        (self.after.sum(name, labels) - self.before.sum(name, labels)).max(0.0)
+    }
+
+    /// So many a second; 0 in no time at all.
+    fn per_second(&self, count: f64) -> f64 {
+        if self.seconds > 0.0 {
+            count / self.seconds
+        } else {
+            0.0
+        }
+    }
+
+    fn rate_if_counted(&self, name: &str) -> Option<f64> {
+        let counted = self.after.has(name);
+        counted.then(|| self.per_second(self.counted(name, &[])))
+    }
+
+    fn requests_per_second(&self) -> RequestRates {
+        let (write, writes_failed) = self.answered(WRITES);
+        let (read, reads_failed) = self.answered(RECORD_READS);
+        let (delete, deletes_failed) = self.answered(DELETES);
+        RequestRates {
+            write: self.per_second(write),
+            read: self.per_second(read),
+            delete: self.per_second(delete),
+            failed: self.per_second(writes_failed + reads_failed + deletes_failed),
+        }
+    }
+
+    /// How many of these requests were answered well, and how many failed.
+    fn answered(&self, requests: &[(&str, &str)]) -> (f64, f64) {
+        let (mut well, mut failed) = (0.0, 0.0);
+        for (route, method) in requests {
+            let labels = [("route", *route), ("method", *method)];
+            let all = self.counted(REQUESTS, &labels);
+            let fails = |status: &str| status.starts_with('5');
+            let failed_after = self.after.sum_where(REQUESTS, &labels, "status", fails);
+            let failed_before = self.before.sum_where(REQUESTS, &labels, "status", fails);
+            let failed_here = (failed_after - failed_before).max(0.0);
+            well += (all - failed_here).max(0.0);
+            failed += failed_here;
+        }
+        (well, failed)
+    }
+
+    fn latencies(&self, requests: &[(&str, &str)]) -> Latencies {
+        let mut durations = Buckets::default();
+        for (route, method) in requests {
+            let labels = [("route", *route), ("method", *method)];
+            let before = self.before.histogram(DURATIONS, &labels);
+            let after = self.after.histogram(DURATIONS, &labels);
+            durations = durations.and(&after.since(&before));
+        }
+        let quantile_ms = |share| durations.quantile(share).map(|seconds| seconds * 1e3);
+        Latencies {
+            p50_ms: quantile_ms(0.5),
+            p99_ms: quantile_ms(0.99),
+        }
+    }
+}
+
+/// Makes figures of readings as they come, each of the time since the one before.
+#[derive(Debug, Default)]
+pub struct Sampler {
+    last: Option<(Instant, Snapshot)>,
+}
+
+impl Sampler {
+    /// One that has read nothing yet.
+    pub fn new() -> Sampler {
+        Sampler::default()
+    }
+
+    /// The figures since the last reading; `None` at the first, which there is nothing to compare with.
+    pub fn read(&mut self, at: Instant, snapshot: Snapshot) -> Option<Figures> {
+        let figures = self.last.as_ref().map(|(before_at, before)| {
+            Figures::between(before, &snapshot, at.saturating_duration_since(*before_at))
+        });
+        self.last = Some((at, snapshot));
+        figures
+    }
+}

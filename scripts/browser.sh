@@ -1,0 +1,12 @@
+# The browser that the tests of pages drive, by way of its WebDriver.
+#
+#   . scripts/packages.sh
+#   . scripts/browser.sh
+#   install_browser
+
+install_browser() {
+  local missing=()
+  command -v chromium >/dev/null || missing+=(chromium)
+  command -v chromedriver >/dev/null || missing+=(chromium-driver)
+  if [ ${#missing[@]} -gt 0 ]; then install_packages "${missing[@]}"; fi
+}
