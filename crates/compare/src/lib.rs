@@ -4,7 +4,9 @@
 
 pub mod error;
 pub mod fault;
+pub mod final_state;
 pub mod ledger;
+pub mod observe;
 pub mod pattern;
 pub mod report;
 pub mod request;
