@@ -5,6 +5,34 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use crate::final_state::{Kept, Row};
+
+/// How long a reader waits, which is only while the file is taken back after a crash.
+const READ_PATIENCE: Duration = Duration::from_secs(10);
+
+/// All rows whose names begin with `prefix`, as they are now; a service may write meanwhile.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn rows(file: &Path, prefix: &str) -> rusqlite::Result<Vec<Row>> {
+    let connection = open(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(READ_PATIENCE)?;
+    let mut query = connection.prepare(
+        "SELECT name, version, deleted_at IS NOT NULL, age, occupation FROM users \
+         WHERE substr(name, 1, length(?1)) = ?1",
+    )?;
+    let rows = query.query_map([prefix], |row| {
+        let name: String = row.get(0)?;
+        let version: i64 = row.get(1)?;
+        let record = (name.as_str(), row.get(3)?, row.get(4)?);
+        Ok(Row {
+            kept: Kept::of_columns(version.unsigned_abs(), row.get(2)?, record),
+            name,
+        })
+    })?;
+    rows.collect()
+}
+
 /// A connection that can keep every other one from writing.
 #[derive(Debug)]
 pub struct WriteLock(Connection);

@@ -14,9 +14,10 @@ use std::time::Duration;
 
 use compare::fault::Lever;
 use compare::workload::{Fault, FaultKind};
+use test_support::wait::PATIENCE;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 /// A server that sends back what it is sent, until the client has nothing more to say.
 async fn echo() -> SocketAddr {
@@ -43,7 +44,16 @@ async fn before_echo() -> (Lever, SocketAddr) {
     (lever, proxy)
 }
 
+/// What hangs fails.
+async fn in_time<T>(what: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, what).await.expect("an end")
+}
+
 async fn ask(stream: &mut TcpStream) -> io::Result<()> {
+    in_time(ask_and_wait(stream)).await
+}
+
+async fn ask_and_wait(stream: &mut TcpStream) -> io::Result<()> {
     let mut answer = [0; 4];
     stream.write_all(b"ping").await?;
     stream.read_exact(&mut answer).await?;
@@ -64,7 +74,8 @@ async fn all_that_is_sent_passes_both_ways_also_after_the_client_has_said_its_la
         writer.write_all(&sent).await.unwrap();
         writer.shutdown().await.unwrap();
     };
-    let ((), read) = tokio::join!(send, reader.read_to_end(&mut came));
+    let both = async { tokio::join!(send, reader.read_to_end(&mut came)) };
+    let ((), read) = in_time(both).await;
     read.unwrap();
     assert!(came == sent, "{} of {} bytes", came.len(), sent.len());
 }
@@ -105,12 +116,19 @@ async fn a_slow_down_holds_for_connections_that_are_there_and_ends() {
 }
 
 #[tokio::test]
-async fn a_connection_ends_with_the_lever() {
+async fn connections_and_the_proxy_end_with_the_lever() {
     let (lever, proxy) = before_echo().await;
     let mut stream = TcpStream::connect(proxy).await.unwrap();
     ask(&mut stream).await.unwrap();
     drop(lever);
-    assert_eq!(stream.read(&mut [0; 4]).await.unwrap_or(0), 0);
+    let read = in_time(stream.read(&mut [0; 4])).await;
+    assert_eq!(read.unwrap_or(0), 0);
+    let refused = async {
+        while TcpStream::connect(proxy).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    in_time(refused).await;
 }
 
 fn outage(from_ms: u64, until_ms: u64) -> Fault {
@@ -131,7 +149,7 @@ async fn a_fault_is_there_at_its_times_and_says_when_it_was() {
     });
     let mut stream = TcpStream::connect(proxy).await.unwrap();
     // It is cut by nothing but the fault.
-    let read = stream.read(&mut [0; 4]).await;
+    let read = in_time(stream.read(&mut [0; 4])).await;
     assert_eq!(read.unwrap_or(0), 0);
     assert!(began.elapsed() >= Duration::from_millis(100));
     let span = injected.await.unwrap().unwrap();
@@ -149,7 +167,7 @@ async fn a_fault_that_nobody_waits_for_any_longer_is_over() {
     let fault = outage(0, 3_600_000);
     tokio::select! {
         _ = lever.inject(&fault, Instant::now()) => panic!("it is over after an hour"),
-        _ = stream.read_u8() => {}
+        _ = in_time(stream.read_u8()) => {}
     }
     ask(&mut TcpStream::connect(proxy).await.unwrap())
         .await

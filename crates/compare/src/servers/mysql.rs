@@ -1,5 +1,8 @@
 //! MySQL and MariaDB.
 
+mod rows;
+mod status;
+
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable as _;
@@ -8,6 +11,9 @@ use tokio::time::timeout;
 
 use crate::error::{Error, Result};
 use crate::server_url::ServerUrl;
+
+pub use rows::rows;
+pub use status::{Counts, StatusReader};
 
 /// How long connecting, or one statement, may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -71,7 +77,7 @@ pub async fn identity(database: &ServerUrl) -> Result<Option<String>> {
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
+enum Failure {
     #[error("no answer in {} s", PATIENCE.as_secs())]
     Late,
     #[error(transparent)]
@@ -79,7 +85,7 @@ pub(crate) enum Failure {
 }
 
 /// Cuts off what takes too long.
-pub(crate) async fn within<T>(
+async fn within<T>(
     ask: impl Future<Output = mysql_async::Result<T>>,
 ) -> std::result::Result<T, Failure> {
     match timeout(PATIENCE, ask).await {
@@ -89,12 +95,12 @@ pub(crate) async fn within<T>(
 }
 
 /// A connection to what the URL names.
-pub(crate) async fn connect(url: &ServerUrl) -> mysql_async::Result<Conn> {
+async fn connect(url: &ServerUrl) -> mysql_async::Result<Conn> {
     Conn::new(Opts::from_url(url.expose())?).await
 }
 
 /// Says goodbye. Where that fails the connection has ended as well.
-pub(crate) async fn disconnect(connection: Conn) {
+async fn disconnect(connection: Conn) {
     let _ = connection.disconnect().await;
 }
 

@@ -76,11 +76,64 @@ async fn remove_matching(
     }
 }
 
-pub(crate) async fn connect(server: &ServerUrl) -> RedisResult<MultiplexedConnection> {
+/// A connection that asks what the server uses.
+pub struct UseReader(MultiplexedConnection);
+
+impl std::fmt::Debug for UseReader {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("UseReader")
+    }
+}
+
+impl UseReader {
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn connect(server: &ServerUrl) -> Result<UseReader> {
+        let connected = connect(server).await;
+        connected
+            .map(UseReader)
+            .map_err(|why| Error::failed(format!("asking {server}"), why))
+    }
+
+    /// Its processor time since its start, in seconds, and its resident memory, in bytes; `None`
+    /// if it does not say.
+    pub async fn used(&mut self) -> Option<(f64, u64)> {
+        let asked = cmd("INFO").query_async(&mut self.0).await;
+        used_in(&asked.unwrap_or(String::new()))
+    }
+}
+
+fn used_in(info: &str) -> Option<(f64, u64)> {
+    let value = |name: &str| {
+        let named = |line: &str| {
+            let (key, value) = line.split_once(':')?;
+            (key == name).then(|| value.trim().to_owned())
+        };
+        info.lines().find_map(named)
+    };
+    let seconds = |name| value(name)?.parse::<f64>().ok();
+    let cpu_s = seconds("used_cpu_sys")? + seconds("used_cpu_user")?;
+    Some((cpu_s, value("used_memory_rss")?.parse().ok()?))
+}
+
+async fn connect(server: &ServerUrl) -> RedisResult<MultiplexedConnection> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(PATIENCE))
         .set_response_timeout(Some(PATIENCE));
     Client::open(server.expose())?
         .get_multiplexed_async_connection_with_config(&config)
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processor_time_is_of_system_and_user_without_that_of_children() {
+        let info = "# Memory\r\nused_memory:1\r\nused_memory_rss:4096\r\nused_memory_rss_human:4K\r\n\
+                    # CPU\r\nused_cpu_sys:1.25\r\nused_cpu_user:2.5\r\nused_cpu_sys_children:9.0\r\n";
+        assert_eq!(used_in(info), Some((3.75, 4096)));
+        assert_eq!(used_in("# CPU\r\n"), None);
+    }
 }

@@ -33,8 +33,8 @@ const REDIS: &str = "core/src/redis.rs core/src/redis/* core/src/cache/redis.rs 
                      core/src/journal/redis_stream.rs core/src/journal/redis_stream/* \
                      core/src/lease/redis.rs core/src/lease/redis/* compare/src/servers/redis.rs";
 const TLS: &str = "core/src/tls.rs";
-const MYSQL: &str =
-    "core/src/store.rs core/src/store/* test-support/src/* compare/src/servers/mysql.rs";
+const MYSQL: &str = "core/src/store.rs core/src/store/* test-support/src/* \
+                     compare/src/servers/mysql.rs compare/src/servers/mysql/*";
 const SQLITE: &str = "compare/src/sqlite.rs";
 const SETTINGS: &str = "core/src/settings.rs core/src/settings/*";
 const ENGINES: &str = "core/src/engine.rs core/src/engine/* core/src/read_through.rs core/src/read_through/* \

@@ -305,6 +305,9 @@ fn each_library_has_its_files() {
         ),
         ("core/src/telemetry.rs", "use config::Config;"),
         ("core/src/settings/urls.rs", "use mysql_async::Opts;"),
+        ("compare/src/observe.rs", "use mysql_async::Conn;"),
+        ("compare/src/site.rs", "use deadpool_redis::redis;"),
+        ("compare/src/fault/lock.rs", "use rusqlite::Connection;"),
         ("core/src/redis/endpoint.rs", "use rustls::ClientConfig;"),
         (
             "core/src/store/mysql/connector.rs",

@@ -1,0 +1,109 @@
+//! What is there in the end: all records of a workload, read from the database itself, or where
+//! that is out of reach, through the service.
+
+mod by_service;
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use cache_core::user::User;
+
+use crate::error::{Error, Result};
+use crate::pattern::Pattern;
+use crate::servers::mysql;
+use crate::service_client::ServiceClient;
+use crate::site::{Database, RunningService};
+use crate::sqlite;
+
+/// What is there under a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The version; `None` where a service says that there is no record, and not since when.
+    pub version: Option<u64>,
+    /// The record; `None` if it was deleted, or never was.
+    pub user: Option<User>,
+}
+
+/// A name and what is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The name.
+    pub name: String,
+    /// What is there.
+    pub kept: Kept,
+}
+
+/// All that is there of a workload.
+#[derive(Clone, Debug)]
+pub struct FinalState {
+    /// Who was asked, as `report::Check` has it: `database` or `service`.
+    pub asked: &'static str,
+    /// By name. A name that never was may be absent.
+    pub kept: HashMap<String, Kept>,
+}
+
+impl Kept {
+    /// What a row of the table says. One that is neither deleted nor whole is of no service's
+    /// making, and has no record.
+    pub(crate) fn of_columns(
+        version: u64,
+        deleted: bool,
+        (name, age, occupation): (&str, Option<u8>, Option<String>),
+    ) -> Kept {
+        let user = match (deleted, age, occupation) {
+            (false, Some(age), Some(occupation)) => Some(User {
+                name: name.to_owned(),
+                age,
+                occupation,
+            }),
+            _ => None,
+        };
+        Kept {
+            version: Some(version),
+            user,
+        }
+    }
+}
+
+/// Reads what is there under these names, which all begin with `prefix`. The service may run
+/// meanwhile, and must where its database is out of reach.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn read(service: &RunningService, prefix: &str, names: &[String]) -> Result<FinalState> {
+    let (asked, rows) = match service.database() {
+        Some(Database::Sqlite(file)) => {
+            let (file, prefix) = (file.clone(), prefix.to_owned());
+            let read = tokio::task::spawn_blocking(move || sqlite::rows(&file, &prefix)).await;
+            let failed = |why: &dyn std::fmt::Display| {
+                Error::failed("reading what is in the service's SQLite file", why)
+            };
+            let rows = read.map_err(|why| failed(&why))?;
+            ("database", rows.map_err(|why| failed(&why))?)
+        }
+        Some(Database::Mysql(database)) => ("database", mysql::rows(database, prefix).await?),
+        None => ("service", by_service::rows(service.address(), names).await?),
+    };
+    Ok(FinalState {
+        asked,
+        kept: rows.into_iter().map(|row| (row.name, row.kept)).collect(),
+    })
+}
+
+/// Waits until the database has everything that was acknowledged, `patience_s` seconds at most
+/// (3600). Returns how long that took, in seconds: 0 with write-through; `None` if it was not
+/// over in time, or the service does not say.
+pub async fn settle(service: &RunningService, patience_s: u32) -> Option<f64> {
+    match service.pattern() {
+        Pattern::WriteThrough => Some(0.0),
+        Pattern::WriteBehind => {
+            // The service gives up first.
+            let patience = Duration::from_secs(u64::from(patience_s) + 5);
+            let mut client = ServiceClient::new(service.address(), patience);
+            let began = Instant::now();
+            let flushed = client.post(&format!("/flush?timeout_s={patience_s}")).await;
+            let is_over = flushed.is_ok_and(|reply| reply.status.is_success());
+            is_over.then(|| began.elapsed().as_secs_f64())
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Which process listens at an address of this machine, as far as this user may know.
+
+use std::fs;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+/// A socket that listens, in the state column.
+const LISTENS: &str = "0A";
+
+/// Looks through the lists of sockets, and of files that processes have open. `None` where it is
+/// not this machine's loopback, or a process that cannot be looked at.
+pub(super) fn listener_at(address: SocketAddr) -> Option<u32> {
+    if !address.ip().is_loopback() {
+        return None;
+    }
+    let inodes: Vec<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
+        .into_iter()
+        .filter_map(|list| fs::read_to_string(list).ok())
+        .flat_map(|list| inodes_in(&list, address))
+        .collect();
+    let mut pids: Vec<u32> = fs::read_dir("/proc")
+        .ok()?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    // One that has forked comes before those that have its socket from it, mostly.
+    pids.sort_unstable();
+    pids.into_iter().find(|pid| has_any(*pid, &inodes))
+}
+
+/// The sockets' numbers.
+fn inodes_in(list: &str, address: SocketAddr) -> Vec<String> {
+    let places = places(address);
+    let inode = |line: &str| {
+        let mut columns = line.split_whitespace().skip(1);
+        let place = columns.next()?;
+        let state = columns.nth(1)?;
+        let inode = columns.nth(5)?;
+        let listens = state == LISTENS && places.iter().any(|wanted| wanted == place);
+        listens.then(|| inode.to_owned())
+    };
+    list.lines().filter_map(inode).collect()
+}
+
+/// The address and those that stand for all of this machine's, in the form that the lists have.
+fn places(address: SocketAddr) -> Vec<String> {
+    let port = address.port();
+    let v6 = |ip: Ipv6Addr| {
+        let octets = ip.octets();
+        let words = octets.chunks_exact(4).map(hexadecimal);
+        words.collect::<String>()
+    };
+    let mut hosts = vec![v6(Ipv6Addr::UNSPECIFIED)];
+    match address.ip() {
+        IpAddr::V4(ip) => hosts.extend([
+            hexadecimal(&ip.octets()),
+            hexadecimal(&[0; 4]),
+            v6(ip.to_ipv6_mapped()),
+        ]),
+        IpAddr::V6(ip) => hosts.push(v6(ip)),
+    }
+    hosts
+        .into_iter()
+        .map(|host| format!("{host}:{port:04X}"))
+        .collect()
+}
+
+/// Four bytes as the number that they are to this machine.
+fn hexadecimal(bytes: &[u8]) -> String {
+    let word = bytes.try_into().unwrap_or_default();
+    format!("{:08X}", u32::from_ne_bytes(word))
+}
+
+fn has_any(pid: u32, inodes: &[String]) -> bool {
+    let Ok(files) = fs::read_dir(format!("/proc/{pid}/fd")) else {
+        return false;
+    };
+    files
+        .filter_map(|file| fs::read_link(file.ok()?.path()).ok())
+        .any(|link| {
+            let link = link.to_string_lossy();
+            let inode = link.strip_prefix("socket:[");
+            let inode = inode.and_then(|link| link.strip_suffix(']'));
+            inode.is_some_and(|inode| inodes.iter().any(|wanted| wanted == inode))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn who_listens_is_found_by_its_address_and_by_any_that_stands_for_it() {
+        for (listens, asked) in [
+            ("127.0.0.1:0", "127.0.0.1"),
+            ("0.0.0.0:0", "127.0.0.1"),
+            ("[::1]:0", "::1"),
+            ("[::]:0", "127.0.0.1"),
+        ] {
+            // Not every machine has IPv6.
+            let Ok(listener) = TcpListener::bind(listens) else {
+                assert!(listens.starts_with('['), "{listens}");
+                continue;
+            };
+            let port = listener.local_addr().unwrap().port();
+            let address = SocketAddr::new(asked.parse().unwrap(), port);
+            assert_eq!(listener_at(address), Some(std::process::id()), "{listens}");
+            drop(listener);
+            assert_eq!(listener_at(address), None, "{listens}");
+        }
+    }
+
+    #[test]
+    fn only_this_machines_loopback_is_looked_at() {
+        let listener = TcpListener::bind("0.0.0.0:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert_eq!(
+            listener_at(SocketAddr::new([192, 0, 2, 1].into(), port)),
+            None
+        );
+    }
+}

@@ -1,0 +1,120 @@
+//! What the processes use that a comparison is about.
+
+use std::net::SocketAddr;
+
+use super::Watched;
+use super::address::listener_at;
+use super::procfs::{self, Used};
+use crate::report::ProcessUse;
+use crate::server_url::ServerUrl;
+use crate::servers::redis::UseReader;
+
+/// Those that could be found.
+pub(super) struct Processes(Vec<Process>);
+
+struct Process {
+    name: &'static str,
+    asked: Asked,
+    /// When it was looked at first and last.
+    cpu_s: Option<(f64, f64)>,
+    memory_bytes_max: u64,
+}
+
+/// Who says what a process uses.
+enum Asked {
+    System { pid: u32 },
+    Redis(UseReader),
+}
+
+impl Processes {
+    pub(super) async fn find(watched: &Watched) -> Processes {
+        let service_pid = match watched.service_pid {
+            Some(pid) => Some(pid),
+            None => pid_at(watched.service).await,
+        };
+        let mut found = vec![
+            (
+                "compare",
+                Some(Asked::System {
+                    pid: std::process::id(),
+                }),
+            ),
+            ("service", service_pid.map(|pid| Asked::System { pid })),
+        ];
+        if let Some(redis) = &watched.redis {
+            let reader = UseReader::connect(redis).await;
+            found.push(("Redis", reader.ok().map(Asked::Redis)));
+        }
+        if let Some(database) = &watched.database {
+            let pid = pid_of(database).await;
+            found.push(("database", pid.map(|pid| Asked::System { pid })));
+        }
+        let process = |(name, asked): (&'static str, Option<Asked>)| {
+            Some(Process {
+                name,
+                asked: asked?,
+                cpu_s: None,
+                memory_bytes_max: 0,
+            })
+        };
+        Processes(found.into_iter().filter_map(process).collect())
+    }
+
+    pub(super) async fn look(&mut self) {
+        for process in &mut self.0 {
+            let used = match &mut process.asked {
+                Asked::System { pid } => procfs::used(*pid),
+                Asked::Redis(reader) => {
+                    let used = reader.used().await;
+                    used.map(|(cpu_s, memory_bytes)| Used {
+                        cpu_s,
+                        memory_bytes,
+                    })
+                }
+            };
+            if let Some(used) = used {
+                process.add(used);
+            }
+        }
+    }
+
+    /// By how much since the first look. Of processes that did not tell, nothing.
+    pub(super) fn used(&self) -> Vec<ProcessUse> {
+        let used = |process: &Process| {
+            let (first, last) = process.cpu_s?;
+            Some(ProcessUse {
+                process: process.name,
+                cpu_s: last - first,
+                memory_bytes_max: process.memory_bytes_max,
+            })
+        };
+        self.0.iter().filter_map(used).collect()
+    }
+}
+
+impl Process {
+    fn add(&mut self, used: Used) {
+        let (first, last) = self.cpu_s.unwrap_or((used.cpu_s, used.cpu_s));
+        // One that has used less than before is another one.
+        if used.cpu_s >= last {
+            self.cpu_s = Some((first, used.cpu_s));
+            self.memory_bytes_max = self.memory_bytes_max.max(used.memory_bytes);
+        }
+    }
+}
+
+async fn pid_of(server: &ServerUrl) -> Option<u32> {
+    let host = (server.host().to_owned(), server.port());
+    let addresses: Vec<SocketAddr> = tokio::net::lookup_host(host).await.ok()?.collect();
+    for address in addresses {
+        if let Some(pid) = pid_at(address).await {
+            return Some(pid);
+        }
+    }
+    None
+}
+
+async fn pid_at(address: SocketAddr) -> Option<u32> {
+    let look = tokio::task::spawn_blocking(move || listener_at(address));
+    look.await.ok().flatten()
+}

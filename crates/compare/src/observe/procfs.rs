@@ -1,0 +1,86 @@
+//! What Linux says of a process.
+
+use std::fs;
+
+use rustix::param::clock_ticks_per_second;
+
+/// What a process has used.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Used {
+    /// Processor time, user and system, since its start, in seconds.
+    pub(super) cpu_s: f64,
+    /// Resident memory now, in bytes.
+    pub(super) memory_bytes: u64,
+}
+
+/// `None` if there is no such process, or nobody tells.
+pub(super) fn used(pid: u32) -> Option<Used> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    Some(Used {
+        cpu_s: ticks_in(&stat)? as f64 / clock_ticks_per_second() as f64,
+        memory_bytes: resident_in(&status)?,
+    })
+}
+
+/// Of user and system time. The second field, the name, may have spaces and parentheses of its
+/// own; the others are numbers, of which these are the 14th and 15th.
+fn ticks_in(stat: &str) -> Option<u64> {
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let mut times = after_name.split_whitespace().skip(11);
+    let user: u64 = times.next()?.parse().ok()?;
+    let system: u64 = times.next()?.parse().ok()?;
+    Some(user + system)
+}
+
+fn resident_in(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rustix::time::{ClockId, clock_gettime};
+
+    use super::*;
+
+    #[test]
+    fn a_name_may_look_like_other_fields() {
+        let stat = "7 (a) b 1 2) S 1 7 7 0 -1 4194560 1 2 3 4 250 50 9 9 20 0 1 0 1 1 1";
+        assert_eq!(ticks_in(stat), Some(300));
+    }
+
+    #[test]
+    fn who_burns_processor_time_and_memory_has_used_it() {
+        let pid = std::process::id();
+        let before = used(pid).unwrap();
+        let burn = Duration::from_millis(300);
+        let thread_time = || {
+            let time = clock_gettime(ClockId::ThreadCPUTime);
+            Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+        };
+        let began = thread_time();
+        let mut number = 1_u64;
+        while thread_time() - began < burn {
+            number = std::hint::black_box(number.wrapping_mul(3));
+        }
+        let memory = vec![1_u8; 64 << 20];
+        let after = used(pid).unwrap();
+        assert_eq!(std::hint::black_box(&memory).last(), Some(&1));
+        // It is counted in whole ticks, of user and of system time.
+        let tick_s = 1.0 / clock_ticks_per_second() as f64;
+        let burnt_s = after.cpu_s - before.cpu_s;
+        assert!(burnt_s >= burn.as_secs_f64() - 2.0 * tick_s, "{burnt_s} s");
+        assert!(after.memory_bytes >= 64 << 20, "{after:?}");
+    }
+
+    #[test]
+    fn a_process_that_is_not_there_has_used_nothing() {
+        assert_eq!(used(u32::MAX), None);
+    }
+}
