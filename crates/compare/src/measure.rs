@@ -37,7 +37,7 @@ const SETTLE_MAX_S: u32 = 120;
 /// # Errors
 /// When the service cannot be started, reached or stopped, or the database cannot be read in
 /// the end.
-pub async fn measure(
+pub(crate) async fn measure(
     site: &Site,
     pattern: Pattern,
     workload: &Workload,
@@ -98,7 +98,15 @@ async fn prepare(
 ) -> Result<()> {
     let unwatched = Arc::new(Meter::default());
     let target = Target::find(service.pattern(), service.url(), prefix).await?;
-    fill(&target, workload, FILL_MAX, ledger, &unwatched, stop.clone()).await?;
+    fill(
+        &target,
+        workload,
+        FILL_MAX,
+        ledger,
+        &unwatched,
+        stop.clone(),
+    )
+    .await?;
     let warm_up = Workload {
         duration: WARM_UP,
         bursts: None,
@@ -173,7 +181,10 @@ async fn finish(injecting: Option<Injecting>, began: Instant) -> Result<Option<F
 
 async fn check(service: &RunningService, prefix: &str, ledger: &Ledger) -> Result<Check> {
     let names = ledger.names();
-    let names: Vec<String> = names.iter().map(|name| record::name(prefix, *name)).collect();
+    let names: Vec<String> = names
+        .iter()
+        .map(|name| record::name(prefix, *name))
+        .collect();
     let state = final_state::read(service, prefix, &names).await?;
     let findings = ledger.check(|name| {
         let kept = state.kept.get(&record::name(prefix, name))?;

@@ -16,7 +16,8 @@ const COLUMNS: usize = 80;
 /// When a file cannot be written; the table is printed all the same.
 pub fn write(report: &Report, folder: &Path) -> Result<()> {
     print!("{}", table::text(report, COLUMNS));
-    let failed = |path: &Path, error| Error::failed(format_args!("writing {}", path.display()), error);
+    let failed =
+        |path: &Path, error| Error::failed(format_args!("writing {}", path.display()), error);
     fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     for (name, text) in [
         ("report.json", json::text(report)),

@@ -1,5 +1,18 @@
 //! What a comparison found, as `report.json` has it.
 
+pub mod findings;
+pub mod html;
+pub mod json;
+pub mod pictures;
+pub mod table;
+
+mod escape;
+mod figure;
+mod palette;
+mod rows;
+mod totals;
+mod words;
+
 use serde::Serialize;
 
 use crate::pattern::Pattern;

@@ -125,7 +125,11 @@ async fn measure_ceiling(workload: &Workload, stop: Stop) -> Result<Ceiling> {
 /// What was typed, without the passwords.
 fn command_line() -> String {
     let words = std::env::args().skip(1).map(|word| without_password(&word));
-    ["compare".to_owned()].into_iter().chain(words).collect::<Vec<String>>().join(" ")
+    ["compare".to_owned()]
+        .into_iter()
+        .chain(words)
+        .collect::<Vec<String>>()
+        .join(" ")
 }
 
 fn without_password(word: &str) -> String {
@@ -134,12 +138,13 @@ fn without_password(word: &str) -> String {
         Some((option, value)) if option.starts_with("--") => (format!("{option}="), value),
         _ => (String::new(), word),
     };
-    match url::Url::parse(value) {
-        Ok(mut url) if url.password().is_some() && url.set_password(Some("***")).is_ok() => {
-            format!("{option}{url}")
-        }
-        _ => word.to_owned(),
+    let Ok(mut url) = url::Url::parse(value) else {
+        return word.to_owned();
+    };
+    if url.password().is_none() || url.set_password(Some("***")).is_err() {
+        return word.to_owned();
     }
+    format!("{option}{url}")
 }
 
 #[cfg(test)]
@@ -149,8 +154,14 @@ mod tests {
     #[test]
     fn a_password_in_the_command_line_is_not_repeated() {
         for (word, shown) in [
-            ("mysql://root:secret@localhost:3306/", "mysql://root:***@localhost:3306/"),
-            ("--database=mysql://root:secret@localhost/", "--database=mysql://root:***@localhost/"),
+            (
+                "mysql://root:secret@localhost:3306/",
+                "mysql://root:***@localhost:3306/",
+            ),
+            (
+                "--database=mysql://root:secret@localhost/",
+                "--database=mysql://root:***@localhost/",
+            ),
             ("redis://:secret@localhost", "redis://:***@localhost"),
             ("redis://localhost:6379", "redis://localhost:6379"),
             ("--preset", "--preset"),

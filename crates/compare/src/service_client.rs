@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::HOST;
+use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::{HeaderMap, Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -21,7 +21,7 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 pub struct ServiceClient {
     address: SocketAddr,
     patience: Duration,
-    sender: Option<SendRequest<Empty<Bytes>>>,
+    sender: Option<SendRequest<Full<Bytes>>>,
 }
 
 /// A whole answer.
@@ -51,7 +51,7 @@ impl ServiceClient {
     /// # Errors
     /// Why no whole answer came, in words.
     pub async fn get(&mut self, path: &str) -> Result<Reply, String> {
-        self.send(Method::GET, path).await
+        self.send(Method::GET, path, Bytes::new()).await
     }
 
     /// `POST` without a body.
@@ -59,12 +59,20 @@ impl ServiceClient {
     /// # Errors
     /// Why no whole answer came, in words.
     pub async fn post(&mut self, path: &str) -> Result<Reply, String> {
-        self.send(Method::POST, path).await
+        self.send(Method::POST, path, Bytes::new()).await
     }
 
-    async fn send(&mut self, method: Method, path: &str) -> Result<Reply, String> {
+    /// `POST` of JSON.
+    ///
+    /// # Errors
+    /// Why no whole answer came, in words.
+    pub async fn post_json(&mut self, path: &str, body: Bytes) -> Result<Reply, String> {
+        self.send(Method::POST, path, body).await
+    }
+
+    async fn send(&mut self, method: Method, path: &str, body: Bytes) -> Result<Reply, String> {
         let sender = self.sender.take();
-        let exchange = exchange(sender, self.address, method, path);
+        let exchange = exchange(sender, self.address, method, path, body);
         let Ok(exchanged) = timeout(self.patience, exchange).await else {
             return Err(format!("no answer in {} s", self.patience.as_secs_f64()));
         };
@@ -75,22 +83,25 @@ impl ServiceClient {
 }
 
 async fn exchange(
-    sender: Option<SendRequest<Empty<Bytes>>>,
+    sender: Option<SendRequest<Full<Bytes>>>,
     address: SocketAddr,
     method: Method,
     path: &str,
-) -> Result<(SendRequest<Empty<Bytes>>, Reply), String> {
+    body: Bytes,
+) -> Result<(SendRequest<Full<Bytes>>, Reply), String> {
     let mut sender = match sender {
         Some(sender) if !sender.is_closed() => sender,
         _ => connect(address).await?,
     };
     sender.ready().await.map_err(in_words)?;
-    let request = Request::builder()
+    let mut request = Request::builder()
         .method(method)
         .uri(path)
-        .header(HOST, address.to_string())
-        .body(Empty::new())
-        .map_err(in_words)?;
+        .header(HOST, address.to_string());
+    if !body.is_empty() {
+        request = request.header(CONTENT_TYPE, "application/json");
+    }
+    let request = request.body(Full::new(body)).map_err(in_words)?;
     let (head, body) = sender
         .send_request(request)
         .await
@@ -105,7 +116,7 @@ async fn exchange(
     Ok((sender, reply))
 }
 
-async fn connect(address: SocketAddr) -> Result<SendRequest<Empty<Bytes>>, String> {
+async fn connect(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>, String> {
     let stream = TcpStream::connect(address).await.map_err(in_words)?;
     stream.set_nodelay(true).map_err(in_words)?;
     let (sender, connection) = http1::handshake(TokioIo::new(stream))

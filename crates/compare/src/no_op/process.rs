@@ -1,12 +1,10 @@
 //! The service that does nothing, as a process of its own: as the real ones are.
 
 use std::env;
+use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener};
-use std::process::{ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::thread;
-
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
 
 use crate::error::{Error, Result};
 
@@ -37,7 +35,7 @@ pub fn main() -> ExitCode {
 #[derive(Debug)]
 pub struct NoOpProcess {
     address: SocketAddr,
-    _child: Child,
+    child: Child,
 }
 
 impl NoOpProcess {
@@ -46,29 +44,41 @@ impl NoOpProcess {
     /// # Errors
     /// When it does not start.
     pub async fn start() -> Result<NoOpProcess> {
-        let failed = |why: &dyn std::fmt::Display| {
-            Error::failed("starting a service that does nothing", why)
-        };
-        let tool = env::current_exe().map_err(|why| failed(&why))?;
-        let mut child = Command::new(tool)
-            .arg(COMMAND)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|why| failed(&why))?;
-        let output = child.stdout.take().ok_or_else(|| failed(&"no output"))?;
-        let mut line = String::new();
-        let mut lines = BufReader::new(output);
-        lines.read_line(&mut line).await.map_err(|why| failed(&why))?;
-        Ok(NoOpProcess {
-            address: line.trim().parse().map_err(|why| failed(&why))?,
-            _child: child,
-        })
+        // It says where it listens at once, or ends.
+        let started = tokio::task::spawn_blocking(start).await;
+        started
+            .unwrap_or_else(|error| Err(std::io::Error::other(error)))
+            .map_err(|why| Error::failed("starting a service that does nothing", why))
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+}
+
+fn start() -> std::io::Result<NoOpProcess> {
+    let mut child = Command::new(env::current_exe()?)
+        .arg(COMMAND)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut line = String::new();
+    if let Some(output) = child.stdout.take() {
+        BufReader::new(output).read_line(&mut line)?;
+    }
+    let mut process = NoOpProcess {
+        address: SocketAddr::from(([0, 0, 0, 0], 0)),
+        child,
+    };
+    process.address = line.trim().parse().map_err(std::io::Error::other)?;
+    Ok(process)
+}
+
+impl Drop for NoOpProcess {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

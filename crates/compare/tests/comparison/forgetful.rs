@@ -91,9 +91,11 @@ impl Forgetful {
                 }
                 with_version(200, version, r#"{"message":"Data write successful!"}"#)
             }
-            ("GET", None) if path == "/readyz" => {
-                response("200 OK", "", &format!(r#"{{"service":"{}","status":"ready"}}"#, self.name))
-            }
+            ("GET", None) if path == "/readyz" => response(
+                "200 OK",
+                "",
+                &format!(r#"{{"service":"{}","status":"ready"}}"#, self.name),
+            ),
             ("POST", None) => response("200 OK", "", "{}"),
             _ => response("404 Not Found", "", ""),
         }
@@ -101,7 +103,11 @@ impl Forgetful {
 }
 
 fn with_version(status: u16, version: u64, body: &str) -> String {
-    let status = if status == 204 { "204 No Content" } else { "200 OK" };
+    let status = if status == 204 {
+        "204 No Content"
+    } else {
+        "200 OK"
+    };
     response(status, &format!("ETag: \"{version}\"\r\n"), body)
 }
 
@@ -119,8 +125,19 @@ fn what_is_lost_and_what_is_read_too_old_is_counted_said_first_and_fails_the_run
     let through = Forgetful::start("write-through");
     let behind = Forgetful::start("write-behind");
     let ended = compare(&[
-        "--write-through", &through, "--write-behind", &behind, "--no-ceiling",
-        "--duration", "2", "--rate", "300", "--names", "100", "--deletes", "0",
+        "--write-through",
+        &through,
+        "--write-behind",
+        &behind,
+        "--no-ceiling",
+        "--duration",
+        "2",
+        "--rate",
+        "300",
+        "--names",
+        "100",
+        "--deletes",
+        "0",
     ]);
     assert_eq!(ended.code, 1, "{}", ended.stderr);
     for pattern in ["write-through", "write-behind"] {

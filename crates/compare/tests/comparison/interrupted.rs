@@ -9,7 +9,14 @@ use crate::tool::Tool;
 #[test]
 fn what_was_done_until_ctrl_c_is_reported() {
     let mut tool = Tool::start(&[
-        "--no-build", "--no-ceiling", "--duration", "600", "--rate", "100", "--names", "50",
+        "--no-build",
+        "--no-ceiling",
+        "--duration",
+        "600",
+        "--rate",
+        "100",
+        "--names",
+        "50",
     ]);
     tool.wait_for("write-through  ");
     let began = Instant::now();

@@ -2,7 +2,17 @@
 
 use crate::tool::{compare, number};
 
-const SHORT: &[&str] = &["--no-build", "--duration", "3", "--rate", "400", "--names", "300", "--connections", "16"];
+const SHORT: &[&str] = &[
+    "--no-build",
+    "--duration",
+    "3",
+    "--rate",
+    "400",
+    "--names",
+    "300",
+    "--connections",
+    "16",
+];
 
 #[test]
 fn both_patterns_are_measured_by_the_same_workload_and_nothing_is_lost() {
@@ -28,7 +38,10 @@ fn both_patterns_are_measured_by_the_same_workload_and_nothing_is_lost() {
         let rows = number(&database["rows"]);
         assert!(rows > 0.0 && rows <= acknowledged - 300.0, "{service}");
         let cpu = service["processes"].as_array().unwrap();
-        assert!(cpu.iter().any(|process| process["process"] == "service"), "{service}");
+        assert!(
+            cpu.iter().any(|process| process["process"] == "service"),
+            "{service}"
+        );
         assert!(ended.stdout.contains(pattern), "{}", ended.stdout);
     }
     // What goes through the one goes through the other.
@@ -57,20 +70,47 @@ fn both_patterns_are_measured_by_the_same_workload_and_nothing_is_lost() {
 #[test]
 fn a_database_that_cannot_be_written_holds_up_the_writers_of_write_through_only() {
     let ended = compare(&[
-        "--no-build", "--no-ceiling", "--duration", "6", "--rate", "200", "--names", "200", "--reads", "0",
-        "--outage", "--fault-from", "2", "--fault-until", "4",
+        "--no-build",
+        "--no-ceiling",
+        "--duration",
+        "6",
+        "--rate",
+        "200",
+        "--names",
+        "200",
+        "--reads",
+        "0",
+        "--outage",
+        "--fault-from",
+        "2",
+        "--fault-until",
+        "4",
     ])
     .well();
     let stalled = |pattern| {
-        let slices = ended.service(pattern)["timeline"].as_array().unwrap().clone();
+        let slices = ended.service(pattern)["timeline"]
+            .as_array()
+            .unwrap()
+            .clone();
         let within = slices.iter().filter(|slice| {
             let at_s = number(&slice["at_s"]);
             (2.25..3.5).contains(&at_s)
         });
-        within.map(|slice| number(&slice["per_second"])).sum::<f64>() == 0.0
+        within
+            .map(|slice| number(&slice["per_second"]))
+            .sum::<f64>()
+            == 0.0
     };
-    assert!(stalled("write-through"), "{}", ended.service("write-through"));
-    assert!(!stalled("write-behind"), "{}", ended.service("write-behind"));
+    assert!(
+        stalled("write-through"),
+        "{}",
+        ended.service("write-through")
+    );
+    assert!(
+        !stalled("write-behind"),
+        "{}",
+        ended.service("write-behind")
+    );
     for pattern in ["write-through", "write-behind"] {
         let service = ended.service(pattern);
         let fault = &service["fault"];

@@ -8,17 +8,45 @@ use crate::tool::{compare, number};
 fn while_the_database_is_away_write_behind_goes_on_and_write_through_says_that_it_cannot() {
     let (redis, mysql) = (redis_url(), mysql_url());
     let ended = compare(&[
-        "--no-build", "--no-ceiling", "--duration", "9", "--rate", "200", "--names", "200", "--reads", "0.1",
-        "--outage", "--fault-from", "2", "--fault-until", "5",
-        "--cache", &redis, "--database", &mysql,
+        "--no-build",
+        "--no-ceiling",
+        "--duration",
+        "9",
+        "--rate",
+        "200",
+        "--names",
+        "200",
+        "--reads",
+        "0.1",
+        "--outage",
+        "--fault-from",
+        "2",
+        "--fault-until",
+        "5",
+        "--cache",
+        &redis,
+        "--database",
+        &mysql,
     ])
     .well();
     let failed = |pattern| {
         let errors = ended.service(pattern)["errors"].as_array().unwrap().clone();
-        errors.iter().map(|error| number(&error["count"])).sum::<f64>()
+        errors
+            .iter()
+            .map(|error| number(&error["count"]))
+            .sum::<f64>()
     };
-    assert_eq!(failed("write-behind"), 0.0, "{}", ended.service("write-behind"));
-    assert!(failed("write-through") > 0.0, "{}", ended.service("write-through"));
+    assert_eq!(
+        failed("write-behind"),
+        0.0,
+        "{}",
+        ended.service("write-behind")
+    );
+    assert!(
+        failed("write-through") > 0.0,
+        "{}",
+        ended.service("write-through")
+    );
     for pattern in ["write-through", "write-behind"] {
         let service = ended.service(pattern);
         let check = &service["check"];
@@ -29,12 +57,20 @@ fn while_the_database_is_away_write_behind_goes_on_and_write_through_says_that_i
         assert!(number(&service["database"]["rows"]) > 0.0, "{service}");
         let used = service["processes"].as_array().unwrap();
         for process in ["service", "Redis", "database", "compare"] {
-            assert!(used.iter().any(|one| one["process"] == process), "{process}: {service}");
+            assert!(
+                used.iter().any(|one| one["process"] == process),
+                "{process}: {service}"
+            );
         }
     }
     assert!(number(&ended.service("write-behind")["journal"]["depth"]) > 100.0);
     let password = mysql.split(['@', ':']).nth(2).unwrap();
     assert_eq!(password, "root");
-    assert!(!ended.report["command"].as_str().unwrap().contains("root:root"));
+    assert!(
+        !ended.report["command"]
+            .as_str()
+            .unwrap()
+            .contains("root:root")
+    );
     assert!(!ended.html.contains("root:root"));
 }

@@ -96,7 +96,8 @@ impl Tool {
             }
         }
         let code = self.child.wait().unwrap().code().unwrap_or(-1);
-        let read = |name| std::fs::read_to_string(self.folder.path().join(name)).unwrap_or_default();
+        let read =
+            |name| std::fs::read_to_string(self.folder.path().join(name)).unwrap_or_default();
         Ended {
             code,
             stdout: self.stdout.take().unwrap().join().unwrap(),
@@ -132,7 +133,9 @@ impl Ended {
     /// What a pattern's service made of it.
     pub(crate) fn service(&self, pattern: &str) -> &Value {
         let services = self.report["services"].as_array().unwrap();
-        let found = services.iter().find(|service| service["pattern"] == pattern);
+        let found = services
+            .iter()
+            .find(|service| service["pattern"] == pattern);
         found.unwrap_or_else(|| panic!("no {pattern}: {}", self.report))
     }
 
@@ -151,5 +154,7 @@ fn names(folder: &Path) -> Vec<String> {
 
 /// A number in a report.
 pub(crate) fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("no number: {value}"))
+    value
+        .as_f64()
+        .unwrap_or_else(|| panic!("no number: {value}"))
 }
