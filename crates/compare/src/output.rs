@@ -9,13 +9,20 @@ use crate::report::{Report, html, json, table};
 /// What every terminal has.
 const COLUMNS: usize = 80;
 
-/// Prints the table and what it means, and writes `report.html` and `report.json` into the
+/// Prints the table and what it says, and writes `report.html` and `report.json` into the
 /// folder, which is made where it is missing.
 ///
 /// # Errors
 /// When a file cannot be written; the table is printed all the same.
 pub fn write(report: &Report, folder: &Path) -> Result<()> {
     print!("{}", table::text(report, COLUMNS));
+    for (title, sentences) in [
+        ("What this says", &report.findings),
+        ("Read these figures with care", &report.warnings),
+    ] {
+        print!("{}", listed(title, sentences));
+    }
+    println!();
     let failed =
         |path: &Path, error| Error::failed(format_args!("writing {}", path.display()), error);
     fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
@@ -28,4 +35,43 @@ pub fn write(report: &Report, folder: &Path) -> Result<()> {
         println!("{}", path.canonicalize().unwrap_or(path).display());
     }
     Ok(())
+}
+
+/// A title and sentences, each broken where the line ends; nothing without sentences.
+fn listed(title: &str, sentences: &[String]) -> String {
+    let mut text = String::new();
+    if !sentences.is_empty() {
+        text += &format!("\n{title}\n");
+    }
+    for sentence in sentences {
+        let mut line = "  -".to_owned();
+        for word in sentence.split(' ') {
+            if line.chars().count() + 1 + word.chars().count() > COLUMNS {
+                text += &format!("{line}\n");
+                line = "   ".to_owned();
+            }
+            line += &format!(" {word}");
+        }
+        text += &format!("{line}\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_are_broken_at_words_and_every_line_fits() {
+        let long = "word ".repeat(40).trim().to_owned();
+        let text = listed("Title", &[long, "Short.".to_owned()]);
+        assert!(
+            text.lines().all(|line| line.chars().count() <= COLUMNS),
+            "{text}"
+        );
+        assert!(text.starts_with("\nTitle\n  - word word"), "{text}");
+        assert!(text.ends_with("word\n  - Short.\n"), "{text}");
+        assert_eq!(text.matches("word").count(), 40);
+        assert_eq!(listed("Title", &[]), "");
+    }
 }

@@ -18,7 +18,7 @@ fn what_was_done_until_ctrl_c_is_reported() {
         "--names",
         "50",
     ]);
-    tool.wait_for("write-through  ");
+    tool.wait_for("write-through: ");
     let began = Instant::now();
     tool.send(Signal::INT);
     let ended = tool.end();

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -74,8 +74,9 @@ impl Tool {
 
     /// Waits until it has said this on standard error.
     pub(crate) fn wait_for(&mut self, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
         while !self.said.contains(text) {
-            match self.stderr.recv_timeout(PATIENCE) {
+            match self.stderr.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(line) => self.said += &(line + "\n"),
                 Err(_) => panic!("it does not say {text:?}: {}", self.said),
             }
@@ -88,8 +89,9 @@ impl Tool {
 
     /// Waits for its end.
     pub(crate) fn end(mut self) -> Ended {
+        let deadline = Instant::now() + PATIENCE;
         loop {
-            match self.stderr.recv_timeout(PATIENCE) {
+            match self.stderr.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(line) => self.said += &(line + "\n"),
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
                 Err(mpsc::RecvTimeoutError::Timeout) => panic!("it does not end: {}", self.said),
