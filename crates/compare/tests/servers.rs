@@ -83,13 +83,18 @@ async fn each_service_has_a_database_of_its_own_and_nothing_of_it_is_left() {
     let _: () = redis.del(&bystander).unwrap();
 }
 
+/// A service that tells which database it was given, without the options, and ends.
+const SAYS_ITS_DATABASE: &str = "#!/bin/sh
+named=${DATABASE_URL##*/}
+echo \"${named%%\\?*}\"
+";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_whose_service_did_not_start_is_dropped_all_the_same() {
     let binaries = tempfile::tempdir().unwrap();
     for pattern in Pattern::BOTH {
-        // It tells which database it was given, and ends.
         let binary = binaries.path().join(pattern.service());
-        std::fs::write(&binary, "#!/bin/sh\necho \"${DATABASE_URL##*/}\"\n").unwrap();
+        std::fs::write(&binary, SAYS_ITS_DATABASE).unwrap();
         use std::os::unix::fs::PermissionsExt as _;
         std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755)).unwrap();
     }

@@ -28,10 +28,11 @@ fn fill_in(slice: &mut Slice, before: &Look, last: &Look) {
     slice.journal_depth = last.journal_depth.map(|depth| depth as u64);
     slice.journal_age_s = last.journal_age_s;
     let seconds = (last.at - before.at).as_secs_f64();
-    if seconds <= 0.0 || last.reads < before.reads {
-        // One look says nothing of a rate, nor do two of different runs of a service.
+    if seconds <= 0.0 {
+        // One look says nothing of a rate.
         return;
     }
+    // Nor do two at different runs of a service, whose counts have become lower.
     if let (Some(rows_before), Some(rows)) = (before.rows, last.rows)
         && rows >= rows_before
     {
