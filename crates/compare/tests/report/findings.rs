@@ -201,7 +201,7 @@ fn failures_are_counted_with_their_most_frequent_kind() {
     let found = of(
         |through| {
             through.operations = vec![operation("write", 39_589, 411, 1.0)];
-            through.errors = ["503 Service Unavailable", "connection\u{1b}[31m closed"]
+            through.errors = ["503 Service Unavailable", "connection closed"]
                 .map(|kind| ErrorCount {
                     kind: kind.to_owned(),
                     count: 400,
@@ -223,6 +223,24 @@ fn failures_are_counted_with_their_most_frequent_kind() {
             "write-behind fell behind: 1,234 of 41,234 requests were never sent, since no connection \
              was free in time.",
         ]
+    );
+}
+
+#[test]
+fn what_a_server_calls_its_error_cannot_command_the_terminal() {
+    let found = of(
+        |through| {
+            through.operations = vec![operation("write", 0, 9, 1.0)];
+            through.errors = vec![ErrorCount {
+                kind: "500 \u{1b}[31mOops\r\n".to_owned(),
+                count: 9,
+            }];
+        },
+        |_| (),
+    );
+    assert_eq!(
+        found,
+        ["write-through failed 9 of 9 requests in all (100 %): 500  [31mOops  ."]
     );
 }
 

@@ -145,7 +145,6 @@ fn the_shade_is_where_the_fault_was() {
         let mut texts = document
             .descendants()
             .filter(|node| node.has_tag_name("text"));
-        // The document names the namespace of every element.
         let found = texts.find(|node| node.text() == Some(label));
         let found = found.unwrap_or_else(|| panic!("no {label} in {text}"));
         found.attribute("x").unwrap().parse().unwrap()
@@ -177,7 +176,10 @@ fn a_gap_in_what_was_measured_is_a_gap_in_the_line() {
 fn a_picture_of_nothing_says_so() {
     for picture in Picture::ALL {
         let text = standalone(&named("empty"), picture);
-        assert!(text.contains("Nothing was measured."), "{picture:?}");
+        assert!(
+            text.contains(">Nothing was measured.</text>"),
+            "{picture:?}"
+        );
         assert!(text.contains(picture.title()), "{picture:?}");
     }
 }
