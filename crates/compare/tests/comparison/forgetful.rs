@@ -70,6 +70,7 @@ impl Forgetful {
 
     fn answer(&self, method: &str, path: &str, body: &str) -> String {
         let mut kept = self.kept.lock().unwrap();
+        let path = path.replace("%2D", "-");
         match (method, path.strip_prefix("/users/")) {
             ("GET", Some(name)) => match kept.get(name) {
                 Some((version, record)) => with_version(200, *version, record),
@@ -142,10 +143,11 @@ fn what_is_lost_and_what_is_read_too_old_is_counted_said_first_and_fails_the_run
     assert_eq!(ended.code, 1, "{}", ended.stderr);
     for pattern in ["write-through", "write-behind"] {
         let check = &ended.service(pattern)["check"];
-        assert!(number(&check["lost"]) > 10.0, "{check}");
+        // Of a hundred names the last write is kept of about a quarter.
+        assert!((50.0..95.0).contains(&number(&check["lost"])), "{check}");
         assert!(number(&check["stale_reads"]) > 10.0, "{check}");
         assert!(!check["examples"].as_array().unwrap().is_empty());
     }
     let first = ended.report["findings"][0].as_str().unwrap();
-    assert!(first.contains("lost"), "{first}");
+    assert!(first.contains("LOST DATA"), "{first}");
 }

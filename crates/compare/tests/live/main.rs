@@ -1,0 +1,13 @@
+//! The live page, in a real browser beside two real services.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails says why"
+)]
+
+mod page;
+mod routes;
+mod site;
