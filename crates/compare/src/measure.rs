@@ -170,7 +170,7 @@ async fn finish(injecting: Option<Injecting>, began: Instant) -> Result<Option<F
     }
     match task.await {
         Ok(span) => span.map(Some),
-        Err(error) if error.is_cancelled() => Ok((ended > fault.from).then(|| FaultSpan {
+        Err(error) if error.is_cancelled() => Ok((ended > fault.from).then_some(FaultSpan {
             what: in_words,
             from_s: fault.from.as_secs_f64(),
             until_s: ended.as_secs_f64(),

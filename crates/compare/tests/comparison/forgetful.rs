@@ -85,7 +85,7 @@ impl Forgetful {
             }
             ("POST", None) if path == format!("/{}", self.name) => {
                 let version = self.version.fetch_add(1, Ordering::Relaxed) + 1;
-                if version % 4 == 0 {
+                if version.is_multiple_of(4) {
                     let record: serde_json::Value = serde_json::from_str(body).unwrap();
                     let name = record["name"].as_str().unwrap().to_owned();
                     kept.insert(name, (version, body.to_owned()));
