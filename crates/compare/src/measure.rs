@@ -228,6 +228,7 @@ fn figures(
         cache: driven.cache,
         journal: observations.journal(),
         processes: observations.processes().to_vec(),
+        others_cpu_share: observations.others_share(),
         check: None,
         fault: None,
     }

@@ -4,6 +4,7 @@
 mod address;
 mod load;
 mod merge;
+mod others;
 mod processes;
 mod procfs;
 
@@ -23,6 +24,7 @@ use crate::site::{Database, RunningService};
 
 pub use merge::merge;
 
+use others::Others;
 use processes::Processes;
 
 /// How long the service may take to give its figures. It counts as silent then, until the next look.
@@ -102,6 +104,7 @@ pub struct Observations {
     last: Option<Snapshot>,
     by_server: Option<Counts>,
     processes: Vec<ProcessUse>,
+    others_share: Option<f64>,
 }
 
 /// What a service's figures were at a time. Counts are since its start.
@@ -163,6 +166,11 @@ impl Observations {
         })
     }
 
+    /// The share of the machine's processor time that went to nothing of that, 0 to 1.
+    pub fn others_share(&self) -> Option<f64> {
+        self.others_share
+    }
+
     /// What the processes used that could be watched, the tool itself among them.
     pub fn processes(&self) -> &[ProcessUse] {
         &self.processes
@@ -174,6 +182,7 @@ struct Watch {
     service: ServiceClient,
     status: Option<(StatusReader, Counts)>,
     processes: Processes,
+    others: Others,
     seen: Observations,
 }
 
@@ -184,6 +193,7 @@ impl Watch {
             service: ServiceClient::new(watched.service, PATIENCE),
             status: None,
             processes,
+            others: Others::begin(),
             seen: Observations::default(),
         };
         watch.look().await;
@@ -219,6 +229,7 @@ impl Watch {
         }
         self.look().await;
         self.seen.processes = self.processes.used();
+        self.seen.others_share = self.others.share(&self.seen.processes);
         self.seen
     }
 }

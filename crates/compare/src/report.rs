@@ -108,6 +108,9 @@ pub struct ServiceReport {
     pub journal: Option<JournalPeak>,
     /// What the processes used.
     pub processes: Vec<ProcessUse>,
+    /// The share of the machine's processor time that none of these used, 0 to 1, where the system
+    /// tells it. The work of other programs disturbs what is measured.
+    pub others_cpu_share: Option<f64>,
     /// Whether everything acknowledged is there.
     pub check: Option<Check>,
     /// When the database was disturbed, in seconds from the first request; as it was done.

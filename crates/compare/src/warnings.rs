@@ -6,6 +6,9 @@ use crate::workload::Rate;
 /// Above this share of what the tool can drive, it may be the tool that was measured.
 const CEILING_SHARE_MAX: f64 = 0.7;
 
+/// Above this share of the processors, what other programs do is seen in the latencies.
+const OTHERS_SHARE_MAX: f64 = 0.15;
+
 /// Sentences, of which there are none in the best case.
 pub fn warnings(report: &Report) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -13,6 +16,17 @@ pub fn warnings(report: &Report) -> Vec<String> {
         warnings.push(
             "It was interrupted: the figures are those of what was done until then.".to_owned(),
         );
+    }
+    for service in &report.services {
+        let others = service.others_cpu_share.unwrap_or(0.0);
+        if others > OTHERS_SHARE_MAX {
+            warnings.push(format!(
+                "While {} was measured, programs that are no part of this used {:.0} % of the processors: end \
+                 them and measure again.",
+                service.pattern.name(),
+                others * 100.0
+            ));
+        }
     }
     if let Some(ceiling) = report.ceiling {
         for service in &report.services {

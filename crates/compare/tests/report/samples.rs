@@ -91,6 +91,7 @@ pub(crate) fn silent(pattern: Pattern) -> ServiceReport {
         timeline: Vec::new(),
         commit_lag: None,
         settled_after_s: None,
+        others_cpu_share: None,
         database: None,
         cache: CacheReads::default(),
         journal: None,
@@ -173,6 +174,7 @@ fn measured(pattern: Pattern, per_second: f64, p50_ms: f64, p99_ms: f64) -> Serv
             },
         }),
         settled_after_s: Some(if behind { 0.031 } else { 0.0 }),
+        others_cpu_share: Some(0.04),
         database: Some(DatabaseLoad {
             counted_by: "the service",
             statements: rows / 8 + requests / 40,
