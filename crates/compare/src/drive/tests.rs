@@ -169,7 +169,7 @@ async fn what_cannot_be_a_target_is_refused_with_a_sentence() {
     }
     let server = Server::start(|_, _| Reaction::Silence).await;
     let address = server.address;
-    drop(server);
+    server.stop().await;
     let gone = find(&format!("http://{address}"), "cmp").await;
     assert!(
         gone.starts_with(&format!("connecting to {address}: ")),
