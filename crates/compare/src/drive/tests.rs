@@ -4,6 +4,7 @@ mod failing;
 mod server;
 mod timing;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -107,6 +108,9 @@ async fn every_request_that_is_due_is_sent_once_and_every_service_is_asked_the_s
             .count()
     };
     assert!(count("POST /write-behind") > 0);
+    let bodies: HashSet<&str> = all[0].iter().map(|one| one.body.as_str()).collect();
+    // No two writes are the same, and what has no body is no write.
+    assert_eq!(bodies.len(), count("POST /write-behind") + 1);
     assert_eq!(
         count("POST /write-behind") + count("GET /users/cmp-") + count("DELETE /users/cmp-"),
         500
