@@ -14,6 +14,7 @@ pub mod machine;
 mod measure;
 pub mod no_op;
 pub mod observe;
+pub mod open_files;
 pub mod output;
 pub mod pattern;
 pub mod progress;

@@ -7,7 +7,7 @@ use clap::Parser as _;
 use compare::arguments::Arguments;
 use compare::error::Error;
 use compare::stop::{self, EXIT_INTERRUPTED};
-use compare::{live, no_op, output, run};
+use compare::{live, no_op, open_files, output, run};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -20,6 +20,7 @@ async fn main() -> ExitCode {
     if env::args().nth(1).as_deref() == Some(no_op::COMMAND) {
         return no_op::main();
     }
+    open_files::raise_limit();
     match compare(&Arguments::parse()).await {
         Ok(code) => code,
         Err(error) => {

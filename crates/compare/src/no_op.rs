@@ -72,3 +72,34 @@ async fn delete(versions: Data<Versions>) -> HttpResponse {
         .insert_header((DURABILITY, "database"))
         .finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use serde_json::json;
+    use test_support::http::Client;
+
+    use super::*;
+
+    #[test]
+    fn every_request_is_answered_as_a_service_would_answer_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = Client::new(&format!("http://{}", listener.local_addr().unwrap()));
+        thread::spawn(move || serve(listener).unwrap());
+        for path in ["/write-through", "/write-behind"] {
+            let written = client.post_json(path, &json!({"name": "a"}));
+            assert_eq!(written.status, 200);
+            assert_eq!(written.json(), json!({"message": "Data write successful!"}));
+        }
+        let read = client.get("/users/a");
+        assert_eq!((read.status, read.header("etag")), (200, Some("\"2\"")));
+        assert_eq!(read.header("cache-status"), Some("write-through; hit"));
+        assert_eq!(read.json()["age"], 30);
+        let deleted = client.delete("/users/a");
+        assert_eq!(
+            (deleted.status, deleted.header("etag")),
+            (204, Some("\"3\""))
+        );
+    }
+}

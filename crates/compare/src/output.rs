@@ -22,6 +22,13 @@ pub fn write(report: &Report, folder: &Path) -> Result<()> {
     ] {
         print!("{}", listed(title, sentences));
     }
+    if let Some(ceiling) = report.ceiling {
+        println!(
+            "\nThis tool itself drives at most {:.0} requests a second on this machine, against a handler that \
+             does nothing.",
+            ceiling.requests_per_second
+        );
+    }
     println!();
     let failed =
         |path: &Path, error| Error::failed(format_args!("writing {}", path.display()), error);

@@ -264,10 +264,12 @@ mod tests {
     use super::*;
     use crate::drive::totals::Sample;
 
-    fn one_to(count: u64) -> Histogram<u64> {
+    /// Of 100,000 requests one in ten took longer than 10 ms, one in a hundred longer than 100 ms,
+    /// and so on.
+    fn long_tailed() -> Histogram<u64> {
         let mut microseconds = histogram(LATENCY_DIGITS).unwrap();
-        for value in 1..=count {
-            microseconds.record(value * 1_000).unwrap();
+        for left in 1..=100_000 {
+            microseconds.record(100_000_000 / left).unwrap();
         }
         microseconds
     }
@@ -282,26 +284,24 @@ mod tests {
 
     #[test]
     fn a_latency_has_its_figures_in_milliseconds() {
-        let found = latency(&one_to(10_000));
-        assert_eq!(found.count, 10_000);
-        assert_about(found.mean_ms, 5_000.5);
-        assert_about(found.p50_ms, 5_000.0);
-        assert_about(found.p90_ms, 9_000.0);
-        assert_about(found.p99_ms, 9_900.0);
-        assert_about(found.p999_ms, 9_990.0);
-        assert_about(found.p9999_ms, 9_999.0);
-        assert_about(found.max_ms, 10_000.0);
-        assert_eq!(latency(&one_to(0)), Latency::default());
+        let found = latency(&long_tailed());
+        assert_eq!(found.count, 100_000);
+        assert_about(found.mean_ms, 12.09);
+        assert_about(found.p50_ms, 2.0);
+        assert_about(found.p90_ms, 10.0);
+        assert_about(found.p99_ms, 100.0);
+        assert_about(found.p999_ms, 990.0);
+        // The eleventh longest, ten being longer.
+        assert_about(found.p9999_ms, 9_091.0);
+        assert_about(found.max_ms, 100_000.0);
+        let none = histogram::<u64>(LATENCY_DIGITS).unwrap();
+        assert_eq!(latency(&none), Latency::default());
+        assert_eq!(percentiles(&none), []);
     }
 
     #[test]
     fn percentiles_rise_to_100_and_go_beyond_99_99() {
-        // One in ten takes longer than 10 ms, one in a hundred longer than 100 ms, and so on.
-        let mut microseconds = histogram::<u64>(LATENCY_DIGITS).unwrap();
-        for left in 1..=100_000 {
-            microseconds.record(100_000_000 / left).unwrap();
-        }
-        let points = percentiles(&microseconds);
+        let points = percentiles(&long_tailed());
         assert!(points.is_sorted_by(|one, next| one.percentile < next.percentile));
         assert!(points.is_sorted_by_key(|point| point.latency_ms));
         let last = points.last().unwrap();
@@ -317,7 +317,6 @@ mod tests {
         for point in points.iter().filter(|point| point.percentile < 99.9) {
             assert_about(point.latency_ms, 100.0 / (100.0 - point.percentile));
         }
-        assert_eq!(percentiles(&one_to(0)), []);
     }
 
     #[test]

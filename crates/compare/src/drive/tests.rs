@@ -4,6 +4,7 @@ mod failing;
 mod server;
 mod timing;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,6 +106,9 @@ async fn every_request_that_is_due_is_sent_once_and_every_service_is_asked_the_s
             .count()
     };
     assert!(count("POST /write-behind") > 0);
+    let bodies: HashSet<&str> = all[0].iter().map(|one| one.body.as_str()).collect();
+    // No two writes are the same, and what has no body is no write.
+    assert_eq!(bodies.len(), count("POST /write-behind") + 1);
     assert_eq!(
         count("POST /write-behind") + count("GET /users/cmp-") + count("DELETE /users/cmp-"),
         500
@@ -167,7 +171,7 @@ async fn what_cannot_be_a_target_is_refused_with_a_sentence() {
     }
     let server = Server::start(|_, _| Reaction::Silence).await;
     let address = server.address;
-    drop(server);
+    server.stop().await;
     let gone = find(&format!("http://{address}"), "cmp").await;
     assert!(
         gone.starts_with(&format!("connecting to {address}: ")),

@@ -86,7 +86,7 @@ async fn a_service_that_goes_away_is_refused_connections() {
     let (ledger, meter) = (Arc::new(Ledger::new()), Arc::new(Meter::default()));
     let going = async {
         gone.notified().await;
-        drop(server);
+        server.stop().await;
     };
     let driving = drive(&target, &workload, &ledger, &meter, super::never());
     let (driven, ()) = tokio::join!(driving, going);
@@ -132,7 +132,7 @@ async fn an_answer_that_is_no_http_or_too_long_is_a_failure() {
 async fn a_load_does_not_begin_without_all_of_its_connections() {
     let server = Server::start(|asked: &Asked, _| success(asked, "")).await;
     let (address, target) = (server.address, super::target(&server).await);
-    drop(server);
+    server.stop().await;
     let (ledger, meter) = (Arc::new(Ledger::new()), Arc::new(Meter::default()));
     let workload = workload(4, RATE, SECOND);
     let found = drive(&target, &workload, &ledger, &meter, super::never()).await;

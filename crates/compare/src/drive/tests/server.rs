@@ -31,7 +31,7 @@ pub(super) enum Reaction {
 pub(super) struct Server {
     pub(super) address: SocketAddr,
     asked: Arc<Mutex<Vec<Asked>>>,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 impl Server {
@@ -63,8 +63,13 @@ impl Server {
         Server {
             address,
             asked,
-            _tasks: tasks,
+            tasks,
         }
+    }
+
+    /// Ends it, and returns when nobody listens any more.
+    pub(super) async fn stop(mut self) {
+        self.tasks.shutdown().await;
     }
 
     /// Everything that was asked, sorted.
