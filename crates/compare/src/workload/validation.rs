@@ -62,7 +62,7 @@ impl Workload {
     fn check_bursts(&self, bursts: &Bursts) -> Result<()> {
         let Rate::PerSecond(rate) = self.rate else {
             return usage(
-                "bursts multiply a rate, and there is none when each connection sends as fast as \
+                "--burst multiplies a rate, and there is none when each connection sends as fast as \
                  it is answered; give a --rate, or leave the bursts out"
                     .to_owned(),
             );
