@@ -14,7 +14,7 @@ use crate::ledger::{Final, Ledger};
 use crate::observe::{Observations, Observer, Watched, merge};
 use crate::pattern::Pattern;
 use crate::progress::Progress;
-use crate::report::{Check, FaultSpan, ServiceReport};
+use crate::report::{Check, FaultSpan, Latency, ServiceReport};
 use crate::site::{RunningService, Site};
 use crate::stop::Stop;
 use crate::workload::{Fault, Workload, record};
@@ -222,7 +222,14 @@ fn figures(
         percentiles: driven.percentiles(),
         errors: driven.errors.clone(),
         timeline: Vec::new(),
-        commit_lag: observations.commit_lag(),
+        commit_lag: match service.pattern() {
+            // It was committed before it was answered.
+            Pattern::WriteThrough => Some(Latency {
+                count: acknowledged,
+                ..Latency::default()
+            }),
+            Pattern::WriteBehind => observations.commit_lag(),
+        },
         settled_after_s: None,
         database: observations.database(acknowledged),
         cache: driven.cache,
