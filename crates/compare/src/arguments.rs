@@ -22,14 +22,19 @@ pub struct Arguments {
     #[command(flatten)]
     pub parts: PartsArguments,
     /// The folder for report.html and report.json.
-    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        default_value = ".",
+        help_heading = "Report"
+    )]
     pub output: PathBuf,
     /// Does not measure first what the tool itself can drive.
-    #[arg(long)]
+    #[arg(long, help_heading = "Report")]
     pub no_ceiling: bool,
     /// Serves a page that shows both services as they run, until Ctrl-C. With --preset or --rate
     /// that workload is sent to both at the same time, all the while.
-    #[arg(long)]
+    #[arg(long, help_heading = "Live")]
     pub live: bool,
     /// Where that page is served.
     #[arg(
@@ -45,49 +50,50 @@ pub struct Arguments {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Workload")]
 pub struct WorkloadArguments {
-    /// A workload with a name, of which the other options change what they say [steady].
+    /// A workload with a name [steady], of which the other options change what they say; in
+    /// brackets what they are in steady.
     #[arg(long, value_enum)]
     pub preset: Option<Preset>,
-    /// For how long requests are sent, in seconds.
+    /// For how long requests are sent, in seconds [20].
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub duration: Option<Duration>,
-    /// Requests a second, sent when they are due, whether or not those before are answered.
+    /// Requests a second, sent when they are due, whether or not those before are answered [2000].
     #[arg(long, value_name = "PER_SECOND")]
     pub rate: Option<f64>,
     /// As many requests as are answered: each connection sends the next at once.
     #[arg(long, conflicts_with = "rate")]
     pub saturate: bool,
-    /// Connections to each service, each with one request at a time.
+    /// Connections to each service, each with one request at a time [64].
     #[arg(long)]
     pub connections: Option<usize>,
-    /// The share of requests that read, 0 to 1.
+    /// The share of requests that read, 0 to 1 [0.25].
     #[arg(long, value_name = "SHARE")]
     pub reads: Option<f64>,
-    /// The share of requests that delete, 0 to 1.
+    /// The share of requests that delete, 0 to 1 [0.02].
     #[arg(long, value_name = "SHARE")]
     pub deletes: Option<f64>,
-    /// How many different names there are.
+    /// How many different names there are [10000].
     #[arg(long)]
     pub names: Option<u32>,
     /// Names are asked for unequally: the k-th most popular in proportion to 1/k^EXPONENT.
     #[arg(long, value_name = "EXPONENT")]
     pub zipf: Option<f64>,
-    /// Each name is asked for as often as any other.
+    /// Each name is asked for as often as any other; so it is unless something else is said.
     #[arg(long, conflicts_with = "zipf")]
     pub uniform: bool,
-    /// Characters of a record's occupation.
+    /// Characters of a record's occupation, 20 to 255 [100].
     #[arg(long, value_name = "CHARACTERS")]
     pub value_size: Option<usize>,
     /// In a burst the rate is so many times higher; 1 for none.
     #[arg(long, value_name = "FACTOR")]
     pub burst: Option<f64>,
     /// From one burst to the next [5].
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "burst")]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub burst_period: Option<Duration>,
     /// The share of that time that is a burst [0.2].
-    #[arg(long, value_name = "SHARE", requires = "burst")]
+    #[arg(long, value_name = "SHARE")]
     pub burst_share: Option<f64>,
-    /// The database is away for a while.
+    /// The database is away for a while (SQLite: it cannot be written).
     #[arg(long)]
     pub outage: bool,
     /// The database is slower by so much for a while.
@@ -99,7 +105,7 @@ pub struct WorkloadArguments {
     /// When that ends [two thirds].
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub fault_until: Option<Duration>,
-    /// What the sequence of requests is made from: the same for the same seed.
+    /// What the sequence of requests is made from: the same for the same seed [1].
     #[arg(long)]
     pub seed: Option<u64>,
 }
@@ -157,26 +163,30 @@ impl WorkloadArguments {
         set(&mut workload.skew, self.uniform.then_some(Skew::Uniform));
         set(&mut workload.value_chars, self.value_size);
         set(&mut workload.seed, self.seed);
-        workload.bursts = self.bursts(workload.bursts);
+        workload.bursts = self.bursts(workload.bursts)?;
         workload.fault = self.fault(&workload)?;
         workload.validate()?;
         Ok(workload)
     }
 
-    fn bursts(&self, preset: Option<Bursts>) -> Option<Bursts> {
-        let Some(factor) = self.burst else {
-            return preset;
+    fn bursts(&self, preset: Option<Bursts>) -> Result<Option<Bursts>> {
+        let Some(factor) = self.burst.or(preset.map(|bursts| bursts.factor)) else {
+            if self.burst_period.is_some() || self.burst_share.is_some() {
+                let text = "--burst-period and --burst-share want --burst";
+                return Err(Error::Usage(text.to_owned()));
+            }
+            return Ok(None);
         };
         let preset = preset.unwrap_or(Bursts {
             factor,
             period: Duration::from_secs(5),
             share: 0.2,
         });
-        (factor != 1.0).then_some(Bursts {
+        Ok((factor != 1.0).then_some(Bursts {
             factor,
             period: self.burst_period.unwrap_or(preset.period),
             share: self.burst_share.unwrap_or(preset.share),
-        })
+        }))
     }
 
     fn fault(&self, workload: &Workload) -> Result<Option<Fault>> {

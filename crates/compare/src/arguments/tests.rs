@@ -25,6 +25,28 @@ fn the_command_line_is_consistent() {
 }
 
 #[test]
+fn what_the_help_says_of_steady_is_so() {
+    let help = Arguments::command().render_long_help().to_string();
+    let steady = Preset::Steady.workload();
+    let Rate::PerSecond(rate) = steady.rate else {
+        panic!("no rate");
+    };
+    for default in [
+        format!("in seconds [{}]", steady.duration.as_secs()),
+        format!("are answered [{rate}]"),
+        format!("at a time [{}]", steady.connections),
+        format!("read, 0 to 1 [{}]", steady.reads),
+        format!("delete, 0 to 1 [{}]", steady.deletes),
+        format!("there are [{}]", steady.names),
+        format!("20 to 255 [{}]", steady.value_chars),
+        format!("same seed [{}]", steady.seed),
+    ] {
+        assert!(help.contains(&default), "{default}: {help}");
+    }
+    assert_eq!(steady.skew, Skew::Uniform);
+}
+
+#[test]
 fn nothing_asked_for_is_the_steady_workload() {
     assert_eq!(workload(&[]), Preset::Steady.workload());
 }
@@ -82,6 +104,10 @@ fn every_option_of_the_workload_arrives() {
         (saturating.rate, saturating.bursts),
         (Rate::Saturation, None)
     );
+    let shorter = workload(&["--preset", "burst", "--burst-period", "3"]);
+    let preset = Preset::Burst.workload().bursts.unwrap();
+    let period = Duration::from_secs(3);
+    assert_eq!(shorter.bursts, Some(Bursts { period, ..preset }));
     let even = workload(&["--preset", "burst", "--burst", "1"]);
     assert_eq!(even.bursts, None);
 }
@@ -119,6 +145,8 @@ fn what_makes_no_sense_is_refused_with_the_option_that_is_wrong() {
         (&["--outage", "--fault-until", "1000"], "--fault-until"),
         (&["--fault-from", "1"], "--outage"),
         (&["--saturate", "--burst", "3"], "--burst"),
+        (&["--burst-share", "0.5"], "want --burst"),
+        (&["--burst-period", "2"], "want --burst"),
     ] {
         let sentence = refused(words);
         assert!(sentence.contains(says), "{words:?}: {sentence}");
@@ -151,7 +179,6 @@ fn options_that_contradict_each_other_are_refused() {
         &["--write-through", "http://localhost"],
         &["--write-behind", "http://localhost"],
         &["--listen", "127.0.0.1:1"],
-        &["--burst-share", "0.5"],
     ] {
         let kind = arguments(words).unwrap_err().kind();
         assert_eq!(kind, ErrorKind::MissingRequiredArgument, "{words:?}");
