@@ -50,29 +50,29 @@ pub struct Arguments {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Workload")]
 pub struct WorkloadArguments {
-    /// A workload with a name [steady], of which the other options change what they say; in
+    /// A workload with a name (steady), of which the other options change what they say; in
     /// brackets what they are in steady.
     #[arg(long, value_enum)]
     pub preset: Option<Preset>,
-    /// For how long requests are sent, in seconds [20].
+    /// For how long requests are sent, in seconds (20).
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub duration: Option<Duration>,
-    /// Requests a second, sent when they are due, whether or not those before are answered [2000].
+    /// Requests a second, sent when they are due, whether or not those before are answered (2000).
     #[arg(long, value_name = "PER_SECOND")]
     pub rate: Option<f64>,
     /// As many requests as are answered: each connection sends the next at once.
     #[arg(long, conflicts_with = "rate")]
     pub saturate: bool,
-    /// Connections to each service, each with one request at a time [64].
+    /// Connections to each service, each with one request at a time (64).
     #[arg(long)]
     pub connections: Option<usize>,
-    /// The share of requests that read, 0 to 1 [0.25].
+    /// The share of requests that read, 0 to 1 (0.25).
     #[arg(long, value_name = "SHARE")]
     pub reads: Option<f64>,
-    /// The share of requests that delete, 0 to 1 [0.02].
+    /// The share of requests that delete, 0 to 1 (0.02).
     #[arg(long, value_name = "SHARE")]
     pub deletes: Option<f64>,
-    /// How many different names there are [10000].
+    /// How many different names there are (10000).
     #[arg(long)]
     pub names: Option<u32>,
     /// Names are asked for unequally: the k-th most popular in proportion to 1/k^EXPONENT.
@@ -81,16 +81,16 @@ pub struct WorkloadArguments {
     /// Each name is asked for as often as any other; so it is unless something else is said.
     #[arg(long, conflicts_with = "zipf")]
     pub uniform: bool,
-    /// Characters of a record's occupation, 20 to 255 [100].
+    /// Characters of a record's occupation, 20 to 255 (100).
     #[arg(long, value_name = "CHARACTERS")]
     pub value_size: Option<usize>,
     /// In a burst the rate is so many times higher; 1 for none.
     #[arg(long, value_name = "FACTOR")]
     pub burst: Option<f64>,
-    /// From one burst to the next [5].
+    /// From one burst to the next (5).
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub burst_period: Option<Duration>,
-    /// The share of that time that is a burst [0.2].
+    /// The share of that time that is a burst (0.2).
     #[arg(long, value_name = "SHARE")]
     pub burst_share: Option<f64>,
     /// The database is away for a while (SQLite: it cannot be written).
@@ -105,7 +105,7 @@ pub struct WorkloadArguments {
     /// When that ends [two thirds].
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub fault_until: Option<Duration>,
-    /// What the sequence of requests is made from: the same for the same seed [1].
+    /// What the sequence of requests is made from: the same for the same seed (1).
     #[arg(long)]
     pub seed: Option<u64>,
 }

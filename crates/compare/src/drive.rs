@@ -109,7 +109,11 @@ async fn drive_within(
             let operation = load.requests.request(group.first).operation;
             totals.add_unsent(operation, waited, group.count);
         }
-        Driven::new(totals, sent_for, due, unsent)
+        let driven = Driven::new(totals, sent_for, due, unsent)?;
+        Ok(match &load.schedule {
+            Some(schedule) => driven.with_due(schedule, totals.slice_length),
+            None => driven,
+        })
     })
 }
 

@@ -197,6 +197,7 @@ async fn check(service: &RunningService, prefix: &str, ledger: &Ledger) -> Resul
     Ok(Check {
         acknowledged: findings.acknowledged,
         names: findings.names,
+        names_uncertain: findings.names_uncertain,
         asked: state.asked,
         lost: findings.lost,
         stale_reads: findings.stale_reads,
@@ -217,6 +218,8 @@ fn figures(
         due: driven.due,
         unsent: driven.unsent,
         per_second: driven.per_second(),
+        acknowledged,
+        failed_latency: driven.failed_latency(),
         operations: driven.operation_reports(),
         latency: driven.latency(),
         percentiles: driven.percentiles(),

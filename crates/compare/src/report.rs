@@ -82,12 +82,16 @@ pub struct ServiceReport {
     pub due: u64,
     /// How many of these were never sent, since no connection was free in time.
     pub unsent: u64,
-    /// Successful answers a second.
+    /// Successful answers within that time, a second.
     pub per_second: f64,
+    /// Writes and deletes that were acknowledged.
+    pub acknowledged: u64,
     /// By operation: those that occurred.
     pub operations: Vec<OperationReport>,
-    /// Of all operations together.
+    /// Of all operations together, as of each.
     pub latency: Latency,
+    /// How long failed requests took until they failed; `None` if there were none.
+    pub failed_latency: Option<Latency>,
     /// The latency at percentiles that come ever closer to 100, for a picture of all of it.
     pub percentiles: Vec<Percentile>,
     /// Failed requests by kind, the most frequent first.
@@ -126,7 +130,8 @@ pub struct OperationReport {
     pub succeeded: u64,
     /// All others.
     pub failed: u64,
-    /// Of the answered ones and of the others alike.
+    /// Of the successful ones; and of those that were never sent how long they had waited, which
+    /// they would have taken at least. What failed, fast or slowly, is not among them.
     pub latency: Latency,
 }
 
@@ -180,7 +185,10 @@ pub struct Slice {
     pub per_second: f64,
     /// Failed requests in it, a second.
     pub failed_per_second: f64,
-    /// Latency of what was answered in it.
+    /// Requests that should have been sent in it, a second; `None` without a rate, and after the
+    /// end of the workload.
+    pub due_per_second: Option<f64>,
+    /// Latency of what was answered successfully in it.
     pub p50_ms: Option<f64>,
     /// Its 99th percentile.
     pub p99_ms: Option<f64>,
@@ -246,11 +254,15 @@ pub struct ProcessUse {
 /// Whether everything that was acknowledged is there.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Check {
-    /// Writes and deletes that were answered with success.
+    /// Writes and deletes that were answered with success, the first write of each name, before
+    /// the workload began, among them.
     pub acknowledged: u64,
-    /// Names that were asked for afterwards.
+    /// Names of which the last of them was looked for afterwards.
     pub names: u64,
-    /// Where: `database` itself, or `service` where the tool cannot reach that.
+    /// Those of them that had a delete whose outcome is unknown, so that no record is no loss.
+    pub names_uncertain: u64,
+    /// Where: `database` itself, or `service` where the tool cannot reach that, or where that did
+    /// not have everything in time.
     pub asked: &'static str,
     /// Names of which the newest acknowledged write is not there, nor anything that may
     /// have replaced it.

@@ -32,14 +32,14 @@ fn what_the_help_says_of_steady_is_so() {
         panic!("no rate");
     };
     for default in [
-        format!("in seconds [{}]", steady.duration.as_secs()),
-        format!("are answered [{rate}]"),
-        format!("at a time [{}]", steady.connections),
-        format!("read, 0 to 1 [{}]", steady.reads),
-        format!("delete, 0 to 1 [{}]", steady.deletes),
-        format!("there are [{}]", steady.names),
-        format!("20 to 255 [{}]", steady.value_chars),
-        format!("same seed [{}]", steady.seed),
+        format!("in seconds ({})", steady.duration.as_secs()),
+        format!("are answered ({rate})"),
+        format!("at a time ({})", steady.connections),
+        format!("read, 0 to 1 ({})", steady.reads),
+        format!("delete, 0 to 1 ({})", steady.deletes),
+        format!("there are ({})", steady.names),
+        format!("20 to 255 ({})", steady.value_chars),
+        format!("same seed ({})", steady.seed),
     ] {
         assert!(help.contains(&default), "{default}: {help}");
     }

@@ -8,6 +8,7 @@ use super::totals::{LATENCY_DIGITS, OperationTotals, SliceTotals, Totals, histog
 use crate::error::Result;
 use crate::report::{CacheReads, ErrorCount, Latency, OperationReport, Percentile, Slice};
 use crate::request::Operation;
+use crate::workload::Schedule;
 
 /// The picture of a distribution ends where one request in ten thousand is beyond, or
 /// closer to 100 % where it has enough requests for that.
@@ -28,6 +29,8 @@ pub struct Driven {
     pub operations: Vec<DrivenOperation>,
     /// Of all operations together, in microseconds.
     pub latency_us: Histogram<u64>,
+    /// How long the failed ones took until they failed, in microseconds.
+    pub failed_latency_us: Histogram<u64>,
     /// How often requests failed in which way, the most frequent first.
     pub errors: Vec<ErrorCount>,
     /// Where reads were answered from.
@@ -45,8 +48,8 @@ pub struct DrivenOperation {
     pub succeeded: u64,
     /// All others that were sent.
     pub failed: u64,
-    /// In microseconds. Of the answered ones and the failed ones alike; of the unsent ones how
-    /// long they had waited, which they would have taken at least.
+    /// In microseconds. Of the successful ones; of the unsent ones how long they had waited, which
+    /// they would have taken at least.
     pub latency_us: Histogram<u64>,
 }
 
@@ -61,7 +64,9 @@ pub struct DrivenSlice {
     pub succeeded: u64,
     /// All others.
     pub failed: u64,
-    /// Half took no longer; `None` where nothing ended.
+    /// Requests that should have been sent in it; `None` without a rate, and after the end.
+    pub due: Option<u64>,
+    /// Half of the successful ones took no longer; `None` where there were none.
     pub p50_ms: Option<f64>,
     /// 99 %.
     pub p99_ms: Option<f64>,
@@ -98,10 +103,11 @@ impl Driven {
             operations: totals
                 .operations
                 .iter()
-                .filter(|totals| !totals.latency_us.is_empty())
+                .filter(|totals| !totals.latency_us.is_empty() || totals.failed > 0)
                 .map(DrivenOperation::of)
                 .collect(),
             latency_us,
+            failed_latency_us: totals.failed_latency_us.clone(),
             errors,
             cache: totals.cache,
             slices: (0_u32..)
@@ -109,6 +115,31 @@ impl Driven {
                 .map(|(index, totals)| DrivenSlice::of(f64::from(index) * slice_s, slice_s, totals))
                 .collect(),
         })
+    }
+
+    /// The same with what was due in each slice, and with those slices up to the end of sending
+    /// in which nothing ended.
+    pub(super) fn with_due(mut self, schedule: &Schedule, slice: Duration) -> Driven {
+        let sent_for = Duration::from_secs_f64(self.seconds);
+        let slice_s = slice.as_secs_f64();
+        let count = (self.seconds / slice_s).ceil() as usize;
+        for index in self.slices.len()..count {
+            self.slices.push(DrivenSlice {
+                at_s: index as f64 * slice_s,
+                seconds: slice_s,
+                succeeded: 0,
+                failed: 0,
+                due: None,
+                p50_ms: None,
+                p99_ms: None,
+                max_ms: None,
+            });
+        }
+        for slice in self.slices.iter_mut().take(count) {
+            let before = |s: f64| schedule.due_before(Duration::from_secs_f64(s).min(sent_for));
+            slice.due = Some(before(slice.at_s + slice.seconds) - before(slice.at_s));
+        }
+        self
     }
 
     /// Requests that were answered as they should be.
@@ -121,23 +152,18 @@ impl Driven {
         self.operations.iter().map(|one| one.failed).sum()
     }
 
-    /// Successful answers a second, from the first request to the last answer: what is answered
-    /// after the end of the workload was asked before, and took this time, too.
+    /// Successful answers a second while requests were sent. Answers that came later are not
+    /// among them, or a single late one would make the whole load longer. (One that came in the
+    /// slice in which sending ended counts as in time.)
     pub fn per_second(&self) -> f64 {
-        let until_s = self
-            .slices
-            .iter()
-            .rev()
-            .find(|slice| slice.succeeded > 0)
-            .map_or(0.0, |slice| slice.at_s + slice.seconds);
-        // Slices are too coarse to tell an answer in time from one that came right afterwards.
-        let slice_s = self.slices.first().map_or(0.0, |slice| slice.seconds);
-        let seconds = if until_s > self.seconds + slice_s {
-            until_s
-        } else {
-            self.seconds
-        };
-        per_second(self.succeeded(), seconds)
+        let in_time = self.slices.iter().filter(|slice| slice.at_s < self.seconds);
+        let succeeded = in_time.map(|slice| slice.succeeded).sum();
+        per_second(succeeded, self.seconds)
+    }
+
+    /// How long the failed ones took until they failed; `None` if there were none.
+    pub fn failed_latency(&self) -> Option<Latency> {
+        (!self.failed_latency_us.is_empty()).then(|| latency(&self.failed_latency_us))
     }
 
     /// By operation, as a report has it.
@@ -168,6 +194,7 @@ impl Driven {
             seconds: slice.seconds,
             per_second: per_second(slice.succeeded, slice.seconds),
             failed_per_second: per_second(slice.failed, slice.seconds),
+            due_per_second: slice.due.map(|due| per_second(due, slice.seconds)),
             p50_ms: slice.p50_ms,
             p99_ms: slice.p99_ms,
             max_ms: slice.max_ms,
@@ -203,6 +230,7 @@ impl DrivenSlice {
             seconds,
             succeeded: *succeeded,
             failed: *failed,
+            due: None,
             p50_ms: at(0.5),
             p99_ms: at(0.99),
             max_ms: at(1.0),
@@ -262,7 +290,9 @@ fn milliseconds(microseconds: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::drive::failure::Failure;
     use crate::drive::totals::Sample;
+    use crate::workload::{Rate, Workload};
 
     /// Of 100,000 requests one in ten took longer than 10 ms, one in a hundred longer than 100 ms,
     /// and so on.
@@ -334,7 +364,58 @@ mod tests {
             Driven::new(&totals, Duration::from_secs(10), 2, 0).unwrap()
         };
         assert_eq!(driven(9.9).per_second(), 0.2);
-        assert_eq!(driven(10.1).per_second(), 0.2);
+        assert_eq!(driven(10.1).per_second(), 0.1);
         assert_eq!(driven(19.9).per_second(), 0.1);
+    }
+
+    #[test]
+    fn what_was_due_in_a_slice_is_known_also_where_nothing_ended_in_it() {
+        let workload = Workload {
+            rate: Rate::PerSecond(100.0),
+            ..Workload::default()
+        };
+        let schedule = Schedule::of(&workload).unwrap();
+        let second = Duration::from_secs(1);
+        let totals = Totals::new(second, second).unwrap();
+        let driven = Driven::new(&totals, second * 9 / 10, 90, 90).unwrap();
+        let due = |driven: &Driven| -> Vec<Option<u64>> {
+            driven.slices.iter().map(|slice| slice.due).collect()
+        };
+        assert_eq!(due(&driven), []);
+        let driven = driven.with_due(&schedule, totals.slice_length);
+        assert_eq!(due(&driven), [Some(25), Some(25), Some(25), Some(15)]);
+        assert_eq!(driven.timeline()[3].due_per_second, Some(60.0));
+    }
+
+    #[test]
+    fn what_fails_fast_makes_nobody_fast_and_what_fails_slowly_nobody_slow() {
+        let second = Duration::from_secs(1);
+        let mut totals = Totals::new(second, second).unwrap();
+        let sample = |failure, latency_ms| Sample {
+            operation: Operation::Write,
+            failure,
+            source: None,
+            latency: Duration::from_millis(latency_ms),
+            ended: second / 2,
+        };
+        let failures = [
+            sample(Some(Failure::Stopped), 1),
+            sample(Some(Failure::Stopped), 900),
+        ];
+        totals.add(&failures).unwrap();
+        totals.add(&[sample(None, 50)]).unwrap();
+        let driven = Driven::new(&totals, second, 3, 0).unwrap();
+        let latency = driven.latency();
+        assert_eq!(latency.count, 1);
+        assert!(
+            (latency.p50_ms - 50.0).abs() < 1.0 && latency.max_ms < 51.0,
+            "{latency:?}"
+        );
+        let slice = driven.slices[2];
+        assert_eq!((slice.succeeded, slice.failed), (1, 2));
+        assert!(slice.max_ms.unwrap() < 52.0, "{slice:?}");
+        let failed = driven.failed_latency().unwrap();
+        assert_eq!(failed.count, 2);
+        assert!(failed.max_ms > 890.0, "{failed:?}");
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Sample {
 pub(super) struct Totals {
     pub(super) operations: [OperationTotals; 3],
     pub(super) failures: BTreeMap<Failure, u64>,
+    /// Of what failed, in microseconds.
+    pub(super) failed_latency_us: Histogram<u64>,
     pub(super) cache: CacheReads,
     pub(super) slice_length: Duration,
     slices_max: usize,
@@ -48,7 +50,7 @@ pub(super) struct OperationTotals {
     pub(super) operation: Operation,
     pub(super) succeeded: u64,
     pub(super) failed: u64,
-    /// In microseconds; also of what was never sent.
+    /// Of what succeeded, in microseconds; also of what was never sent.
     pub(super) latency_us: Histogram<u64>,
 }
 
@@ -57,7 +59,7 @@ pub(super) struct OperationTotals {
 pub(super) struct SliceTotals {
     pub(super) succeeded: u64,
     pub(super) failed: u64,
-    /// In microseconds.
+    /// Of what succeeded, in microseconds.
     pub(super) latency_us: Histogram<u32>,
 }
 
@@ -77,6 +79,7 @@ impl Totals {
         Ok(Totals {
             operations: [operation(write)?, operation(read)?, operation(delete)?],
             failures: BTreeMap::new(),
+            failed_latency_us: histogram(LATENCY_DIGITS)?,
             cache: CacheReads::default(),
             slice_length,
             slices_max: (duration + grace).div_duration_f64(slice_length).ceil() as usize + 1,
@@ -88,11 +91,16 @@ impl Totals {
         for sample in samples {
             let latency_us = microseconds(sample.latency);
             if let Some(totals) = self.of(sample.operation) {
-                totals.latency_us.saturating_record(latency_us);
                 *totals.counter(sample.failure) += 1;
+                // A service that fails fast must not look fast, nor one that fails slowly hide
+                // how fast it is otherwise.
+                if sample.failure.is_none() {
+                    totals.latency_us.saturating_record(latency_us);
+                }
             }
             if let Some(failure) = sample.failure {
                 *self.failures.entry(failure).or_default() += 1;
+                self.failed_latency_us.saturating_record(latency_us);
             }
             match sample.source {
                 Some(Source::Hit) => self.cache.hits += 1,
@@ -101,8 +109,10 @@ impl Totals {
                 None => {}
             }
             if let Some(slice) = self.slice(sample.ended)? {
-                slice.latency_us.saturating_record(latency_us);
                 *slice.counter(sample.failure) += 1;
+                if sample.failure.is_none() {
+                    slice.latency_us.saturating_record(latency_us);
+                }
             }
         }
         Ok(())

@@ -22,6 +22,8 @@ pub struct Findings {
     pub acknowledged: u64,
     /// Names that were looked at.
     pub names: u64,
+    /// Those of them that had a delete whose outcome is unknown: no record is no loss there.
+    pub names_uncertain: u64,
     /// Names of which the newest acknowledged write is not there, nor anything that may have
     /// replaced it.
     pub lost: u64,
@@ -43,6 +45,7 @@ impl Ledger {
         for stripe in &self.stripes {
             for (number, name) in &*locked(stripe) {
                 findings.names += 1;
+                findings.names_uncertain += u64::from(name.unsettled_deletes > 0);
                 let Some(wrong) = name.wrong_end(last(*number)) else {
                     continue;
                 };

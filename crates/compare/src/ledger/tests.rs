@@ -124,9 +124,11 @@ fn what_was_deleted_stays_deleted() {
     let last = client.writes(30);
     assert_eq!(client.lost(ends(30, last)), 0);
     assert_eq!(client.lost(None), 1);
+    assert_eq!(client.ledger.check(|_| None).names_uncertain, 0);
     client.does(Delete, Answer::Unknown);
     assert_eq!(client.lost(None), 0);
     assert_eq!(client.lost(ends(30, last)), 0);
+    assert_eq!(client.ledger.check(|_| None).names_uncertain, 1);
 }
 
 #[test]

@@ -84,8 +84,10 @@ pub(crate) fn silent(pattern: Pattern) -> ServiceReport {
         due: 0,
         unsent: 0,
         per_second: 0.0,
+        acknowledged: 0,
         operations: Vec::new(),
         latency: Latency::default(),
+        failed_latency: None,
         percentiles: Vec::new(),
         errors: Vec::new(),
         timeline: Vec::new(),
@@ -155,6 +157,7 @@ fn measured(pattern: Pattern, per_second: f64, p50_ms: f64, p99_ms: f64) -> Serv
         seconds: 20.0,
         due: requests,
         per_second,
+        acknowledged: writes,
         operations: vec![
             part("write", 0.48, 1.2),
             part("read", 0.5, 0.5),
@@ -206,6 +209,7 @@ fn measured(pattern: Pattern, per_second: f64, p50_ms: f64, p99_ms: f64) -> Serv
         check: Some(Check {
             acknowledged: writes,
             names: 9_812,
+            names_uncertain: 0,
             asked: "database",
             lost: 0,
             stale_reads: 0,
