@@ -32,3 +32,19 @@ fn what_was_done_until_ctrl_c_is_reported() {
     assert!(!ended.html.is_empty());
     assert_eq!(ended.left_behind(), [""; 0]);
 }
+
+#[test]
+fn ctrl_c_before_any_service_is_measured_says_so_and_nothing_else() {
+    let mut tool = Tool::start(&["--no-build", "--duration", "600"]);
+    tool.wait_for("measuring what this tool itself can drive");
+    tool.send(Signal::INT);
+    let ended = tool.end();
+    assert_eq!(ended.code, 130, "{}", ended.stderr);
+    assert_eq!(ended.report["interrupted"], true);
+    assert!(ended.report["ceiling"].is_null(), "{}", ended.report);
+    assert_eq!(ended.report["services"], serde_json::json!([]));
+    let warnings = ended.report["warnings"].as_array().unwrap();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(!ended.html.is_empty());
+    assert_eq!(ended.left_behind(), [""; 0]);
+}

@@ -1,13 +1,14 @@
 //! The binary in a folder of its own.
 
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -45,6 +46,7 @@ impl Tool {
             .arg("--output")
             .arg(folder.path())
             .env("TMPDIR", &data)
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -86,8 +88,9 @@ impl Tool {
         }
     }
 
+    /// As a terminal does: also to what it has started in its own group.
     pub(crate) fn send(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        kill_process_group(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Waits for its end.
