@@ -28,12 +28,7 @@ impl Workload {
         within("--duration", "seconds", duration_s, &DURATION_S)?;
         within("--connections", "", self.connections, &CONNECTIONS)?;
         within("--names", "", self.names, &NAMES)?;
-        within(
-            "--value-chars",
-            "characters",
-            self.value_chars,
-            &VALUE_CHARS,
-        )?;
+        within("--value-size", "characters", self.value_chars, &VALUE_CHARS)?;
         self.check_shares()?;
         if let Rate::PerSecond(rate) = self.rate {
             above_zero("--rate", "requests a second", rate, RATE_MAX)?;
@@ -67,8 +62,8 @@ impl Workload {
     fn check_bursts(&self, bursts: &Bursts) -> Result<()> {
         let Rate::PerSecond(rate) = self.rate else {
             return usage(
-                "bursts multiply a rate, and there is none when each connection sends as fast as \
-                 it is answered; give a --rate, or leave the bursts out"
+                "--burst multiplies a rate, and there is none when each connection sends as fast as \
+                 it is answered; give a --rate, or leave --burst out"
                     .to_owned(),
             );
         };
@@ -79,7 +74,7 @@ impl Workload {
         } = *bursts;
         if factor.is_nan() || factor <= 1.0 || rate * factor > RATE_MAX {
             return usage(format!(
-                "--burst-factor {factor} must be above 1 and, times --rate, at most {RATE_MAX} a second"
+                "--burst {factor} must be above 1 and, times --rate, at most {RATE_MAX} a second"
             ));
         }
         let period_s = period.as_secs_f64();
@@ -108,7 +103,7 @@ impl Workload {
             let longest = Duration::from_secs_f64(DELAY_S_MAX);
             if delay.is_zero() || delay > longest {
                 return usage(format!(
-                    "--fault-delay {} must be above 0 and at most {} milliseconds",
+                    "--slow-down {} must be above 0 and at most {} milliseconds",
                     delay.as_secs_f64() * 1e3,
                     DELAY_S_MAX * 1e3
                 ));
@@ -201,11 +196,11 @@ mod tests {
                 refused(|w| w.names = 0),
             ),
             (
-                "--value-chars 19 must be from 20 to 255 characters",
+                "--value-size 19 must be from 20 to 255 characters",
                 refused(|w| w.value_chars = 19),
             ),
             (
-                "--value-chars 256 must be from 20 to 255 characters",
+                "--value-size 256 must be from 20 to 255 characters",
                 refused(|w| w.value_chars = 256),
             ),
             (
@@ -269,7 +264,7 @@ mod tests {
         assert!(saturated.contains("give a --rate"), "{saturated}");
         for factor in [1.0, 501.0, f64::NAN] {
             let found = with(Bursts { factor, ..BURSTS });
-            assert!(found.starts_with("--burst-factor"), "{found}");
+            assert!(found.starts_with("--burst "), "{found}");
         }
         for period in [Duration::from_millis(99), Duration::from_secs(21)] {
             let found = with(Bursts { period, ..BURSTS });
@@ -299,7 +294,7 @@ mod tests {
         for delay in [Duration::ZERO, Duration::from_secs(11)] {
             let kind = FaultKind::SlowDown { delay };
             let found = with(Fault { kind, ..FAULT });
-            assert!(found.starts_with("--fault-delay"), "{found}");
+            assert!(found.starts_with("--slow-down"), "{found}");
         }
     }
 }
