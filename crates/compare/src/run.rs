@@ -170,6 +170,10 @@ mod tests {
             ("redis://localhost:6379", "redis://localhost:6379"),
             ("--preset", "--preset"),
             ("--rate=5", "--rate=5"),
+            (
+                "mysql://root:secret@localhost/?option=value",
+                "mysql://root:***@localhost/?option=value",
+            ),
         ] {
             assert_eq!(without_password(word), shown);
         }
