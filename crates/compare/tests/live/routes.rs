@@ -1,5 +1,8 @@
 //! What is behind the page.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
 use serde_json::json;
 use test_support::http::Client;
 
@@ -45,4 +48,27 @@ fn a_page_of_somebody_else_cannot_pause_the_database() {
     let (status, left) = live.stop();
     assert!(status.success(), "{status}");
     assert_eq!(left, [""; 0]);
+}
+
+#[test]
+fn the_stream_of_events_comes_to_its_own_end_when_the_page_is_served_no_longer() {
+    let live = Live::start(&[]);
+    let address = live.url.trim_start_matches("http://").trim_end_matches('/');
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!("GET /events HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut received = Vec::new();
+    let has = |received: &[u8], text: &str| String::from_utf8_lossy(received).contains(text);
+    while !has(&received, "data:") {
+        let mut bytes = [0; 1024];
+        let count = stream.read(&mut bytes).unwrap();
+        assert!(count > 0, "{}", String::from_utf8_lossy(&received));
+        received.extend_from_slice(&bytes[..count]);
+    }
+    let (status, left) = live.stop();
+    assert!(status.success(), "{status}");
+    assert_eq!(left, [""; 0]);
+    stream.read_to_end(&mut received).unwrap();
+    // The last chunk; without it the answer was cut off.
+    assert!(received.ends_with(b"0\r\n\r\n"));
 }
