@@ -17,6 +17,11 @@ fn what_was_done_until_ctrl_c_is_reported() {
         "100",
         "--names",
         "50",
+        "--outage",
+        "--fault-from",
+        "0.1",
+        "--fault-until",
+        "590",
     ]);
     tool.wait_for("write-through: ");
     let began = Instant::now();
@@ -28,6 +33,12 @@ fn what_was_done_until_ctrl_c_is_reported() {
     let service = ended.service("write-through");
     assert!(service["due"].as_u64().unwrap() > 0, "{service}");
     assert_eq!(service["check"]["lost"], 0, "{service}");
+    // The database was away, and is back long before that was due.
+    assert!(
+        service["fault"]["until_s"].as_f64().unwrap() < 60.0,
+        "{service}"
+    );
+    assert!(ended.report["ceiling"].is_null());
     assert_eq!(ended.report["services"].as_array().unwrap().len(), 1);
     assert!(!ended.html.is_empty());
     assert_eq!(ended.left_behind(), [""; 0]);

@@ -37,12 +37,22 @@ fn both_patterns_are_measured_by_the_same_workload_and_nothing_is_lost() {
         assert_eq!(database["counted_by"], "the service");
         let rows = number(&database["rows"]);
         assert!(rows > 0.0 && rows <= acknowledged - 300.0, "{service}");
+        let rows_per_write = number(&database["rows_per_write"]);
+        let expected = rows / (acknowledged - 300.0);
+        assert!((rows_per_write - expected).abs() < 0.01, "{service}");
+        let slices = service["timeline"].as_array().unwrap();
+        assert!(
+            slices
+                .iter()
+                .any(|slice| slice["database_rows_per_second"].is_number()),
+            "{service}"
+        );
+        assert!(number(&service["cache"]["hits"]) > 0.0, "{service}");
         let cpu = service["processes"].as_array().unwrap();
         assert!(
             cpu.iter().any(|process| process["process"] == "service"),
             "{service}"
         );
-        assert!(ended.stdout.contains(pattern), "{}", ended.stdout);
     }
     // What goes through the one goes through the other.
     let of = |pattern| ended.service(pattern)["operations"].to_string();
@@ -64,6 +74,15 @@ fn both_patterns_are_measured_by_the_same_workload_and_nothing_is_lost() {
     assert!(number(&ended.report["ceiling"]["requests_per_second"]) > 0.0);
     assert!(!ended.report["findings"].as_array().unwrap().is_empty());
     assert!(ended.html.starts_with("<!"), "{}", ended.html);
+    // The table, and what it says in sentences.
+    let says = ended.stdout.split_once("What this says");
+    let (table, sentences) = says.unwrap_or_else(|| panic!("{}", ended.stdout));
+    for pattern in ["write-through", "write-behind"] {
+        assert!(table.contains(pattern), "{table}");
+    }
+    for file in ["report.json", "report.html"] {
+        assert!(sentences.contains(file), "{sentences}");
+    }
     assert_eq!(ended.left_behind(), [""; 0]);
 }
 
