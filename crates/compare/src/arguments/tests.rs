@@ -46,7 +46,7 @@ fn an_option_changes_what_the_preset_says_and_nothing_else() {
 
 #[test]
 fn every_option_of_the_workload_arrives() {
-    let words = "--duration 30s --rate 50 --connections 3 --reads 0.25 --deletes 0.125 --names 11 --zipf 1.5 \
+    let words = "--duration 30s --rate 50 --connections 3 --reads 0.375 --deletes 0.125 --names 11 --zipf 1.5 \
                  --value-size 200 --burst 4 --burst-period 10 --burst-share 0.5 --slow-down 20 --fault-from 5 \
                  --fault-until 7.5 --seed 42";
     let words: Vec<&str> = words.split_whitespace().collect();
@@ -55,7 +55,7 @@ fn every_option_of_the_workload_arrives() {
         duration: Duration::from_secs(30),
         rate: Rate::PerSecond(50.0),
         connections: 3,
-        reads: 0.25,
+        reads: 0.375,
         deletes: 0.125,
         names: 11,
         skew: Skew::Zipf(1.5),
