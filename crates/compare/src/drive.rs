@@ -156,7 +156,8 @@ async fn last_taken(load: &Load) {
     }
 }
 
-/// Waits for what is in flight, and where that takes too long, gives it up.
+/// Waits for what is in flight. When `stop` becomes true nothing more is sent, and what takes
+/// too long then is given up.
 async fn finish(load: &Load, mut workers: JoinSet<Result<()>>, mut stop: Stop) -> Result<()> {
     let all_ended = async {
         while let Some(ended) = workers.join_next().await {
@@ -166,6 +167,7 @@ async fn finish(load: &Load, mut workers: JoinSet<Result<()>>, mut stop: Stop) -
     };
     let given_up = async {
         told(&mut stop).await;
+        load.end();
         sleep(load.limits.stop).await;
         load.abandon();
         std::future::pending::<()>().await;

@@ -79,6 +79,13 @@ mod tests {
         assert!(text.starts_with("\nTitle\n  - word word"), "{text}");
         assert!(text.ends_with("word\n  - Short.\n"), "{text}");
         assert_eq!(text.matches("word").count(), 40);
+        assert!(text.contains("word\n    word"), "{text}");
+        // Words of which a line just holds the last one, and just does not.
+        for (length, lines) in [(76, 1), (77, 2)] {
+            let text = listed("", &["x".repeat(length - 2) + " y"]);
+            assert_eq!(text.trim().lines().count(), lines, "{text}");
+            assert!(text.lines().all(|line| line.len() <= COLUMNS), "{text}");
+        }
         assert_eq!(listed("Title", &[]), "");
     }
 }

@@ -68,7 +68,7 @@ fn an_option_changes_what_the_preset_says_and_nothing_else() {
 
 #[test]
 fn every_option_of_the_workload_arrives() {
-    let words = "--duration 30s --rate 50 --connections 3 --reads 0.25 --deletes 0.125 --names 11 --zipf 1.5 \
+    let words = "--duration 30s --rate 50 --connections 3 --reads 0.375 --deletes 0.125 --names 11 --zipf 1.5 \
                  --value-size 200 --burst 4 --burst-period 10 --burst-share 0.5 --slow-down 20 --fault-from 5 \
                  --fault-until 7.5 --seed 42";
     let words: Vec<&str> = words.split_whitespace().collect();
@@ -77,7 +77,7 @@ fn every_option_of_the_workload_arrives() {
         duration: Duration::from_secs(30),
         rate: Rate::PerSecond(50.0),
         connections: 3,
-        reads: 0.25,
+        reads: 0.375,
         deletes: 0.125,
         names: 11,
         skew: Skew::Zipf(1.5),
@@ -113,6 +113,40 @@ fn every_option_of_the_workload_arrives() {
 }
 
 #[test]
+fn bursts_are_those_of_the_preset_but_for_what_is_said() {
+    let preset = Preset::Burst.workload().bursts.unwrap();
+    assert_eq!(workload(&["--preset", "burst"]).bursts, Some(preset));
+    let higher = workload(&["--preset", "burst", "--burst", "2.5"]);
+    assert_ne!(preset.factor, 2.5);
+    assert_eq!(
+        higher.bursts,
+        Some(Bursts {
+            factor: 2.5,
+            ..preset
+        })
+    );
+    let without_a_preset = workload(&["--burst", "2.5"]);
+    assert_eq!(
+        without_a_preset.bursts,
+        Some(Bursts {
+            factor: 2.5,
+            period: Duration::from_secs(5),
+            share: 0.2,
+        })
+    );
+}
+
+#[test]
+fn requests_are_asked_for_by_a_preset_a_rate_or_saturation_and_not_by_what_only_describes_them() {
+    let asked = |words| arguments(words).unwrap().workload.is_asked_for();
+    assert!(asked(&["--preset", "steady"]));
+    assert!(asked(&["--rate", "5"]));
+    assert!(asked(&["--saturate"]));
+    assert!(!asked(&[]));
+    assert!(!asked(&["--reads", "0.5", "--names", "5"]));
+}
+
+#[test]
 fn a_longer_run_has_its_fault_in_the_same_part_of_it() {
     let preset = Preset::DatabaseOutage.workload();
     let longer = workload(&["--preset", "database-outage", "--duration", "600"]);
@@ -144,12 +178,24 @@ fn what_makes_no_sense_is_refused_with_the_option_that_is_wrong() {
         ),
         (&["--outage", "--fault-until", "1000"], "--fault-until"),
         (&["--fault-from", "1"], "--outage"),
+        (&["--fault-until", "1"], "--outage"),
+        (&["--slow-down", "0"], "--slow-down"),
         (&["--saturate", "--burst", "3"], "--burst"),
         (&["--burst-share", "0.5"], "want --burst"),
         (&["--burst-period", "2"], "want --burst"),
+        (&["--burst", "0.5"], "--burst"),
+        (&["--burst", "3", "--burst-period", "0"], "--burst-period"),
+        (&["--burst", "3", "--burst-share", "1"], "--burst-share"),
     ] {
         let sentence = refused(words);
         assert!(sentence.contains(says), "{words:?}: {sentence}");
+        // A sentence that names an option which is not there helps nobody.
+        let command = Arguments::command();
+        let named = sentence.split(|c: char| c != '-' && !c.is_ascii_lowercase());
+        for option in named.filter_map(|word| word.strip_prefix("--")) {
+            let is_there = |argument: &clap::Arg| argument.get_long() == Some(option);
+            assert!(command.get_arguments().any(is_there), "{sentence}");
+        }
     }
 }
 
@@ -168,6 +214,13 @@ fn options_that_contradict_each_other_are_refused() {
             "http://localhost",
             "--database",
             "mysql://localhost",
+        ],
+        &[
+            "--no-build",
+            "--write-through",
+            "http://localhost",
+            "--write-behind",
+            "http://localhost",
         ],
     ] {
         let kind = arguments(words).unwrap_err().kind();

@@ -1,6 +1,7 @@
 //! Loads against small servers of all kinds.
 
 mod failing;
+mod filling;
 mod server;
 mod timing;
 

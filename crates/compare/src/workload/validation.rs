@@ -63,7 +63,7 @@ impl Workload {
         let Rate::PerSecond(rate) = self.rate else {
             return usage(
                 "--burst multiplies a rate, and there is none when each connection sends as fast as \
-                 it is answered; give a --rate, or leave the bursts out"
+                 it is answered; give a --rate, or leave --burst out"
                     .to_owned(),
             );
         };
@@ -264,7 +264,7 @@ mod tests {
         assert!(saturated.contains("give a --rate"), "{saturated}");
         for factor in [1.0, 501.0, f64::NAN] {
             let found = with(Bursts { factor, ..BURSTS });
-            assert!(found.starts_with("--burst"), "{found}");
+            assert!(found.starts_with("--burst "), "{found}");
         }
         for period in [Duration::from_millis(99), Duration::from_secs(21)] {
             let found = with(Bursts { period, ..BURSTS });

@@ -61,24 +61,32 @@ impl Live {
 
     /// Ctrl-C, and what is left behind afterwards.
     pub(crate) fn stop(mut self) -> (ExitStatus, Vec<String>) {
-        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
-        let deadline = Instant::now() + STOP_MAX;
-        let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(Instant::now() < deadline, "it does not stop");
-            thread::sleep(Duration::from_millis(20));
-        };
+        let status = self.interrupt().expect("it does not stop");
         let left = std::fs::read_dir(self.data.path()).unwrap();
         let names = left.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
         (status, names.collect())
     }
 }
 
+impl Live {
+    /// `None` where it does not stop in time.
+    fn interrupt(&mut self) -> Option<ExitStatus> {
+        kill_process(Pid::from_child(&self.child), Signal::INT).ok()?;
+        let deadline = Instant::now() + STOP_MAX;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().ok()? {
+                return Some(status);
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        None
+    }
+}
+
 impl Drop for Live {
     fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(None)) {
+        // In order, so that the services end, too: they are in groups of their own.
+        if matches!(self.child.try_wait(), Ok(None)) && self.interrupt().is_none() {
             let _ = self.child.kill();
             let _ = self.child.wait();
         }

@@ -16,3 +16,4 @@ mod page;
 mod pictures;
 mod samples;
 mod table;
+mod warnings;
