@@ -165,8 +165,26 @@ impl WorkloadArguments {
         set(&mut workload.seed, self.seed);
         workload.bursts = self.bursts(workload.bursts)?;
         workload.fault = self.fault(&workload)?;
+        // What was asked for has its way, and the preset's share of the others makes room.
+        if self.deletes.is_none() {
+            workload.deletes = workload.deletes.min(1.0 - workload.reads).max(0.0);
+        }
+        if self.reads.is_none() {
+            workload.reads = workload.reads.min(1.0 - workload.deletes).max(0.0);
+        }
         workload.validate()?;
+        if !self.is_still(&workload) {
+            workload.preset = None;
+        }
         Ok(workload)
+    }
+
+    /// Whether the workload is still what its preset's name says, for longer or shorter.
+    fn is_still(&self, workload: &Workload) -> bool {
+        let preset = self.preset.unwrap_or(Preset::Steady).workload();
+        let preset = stretched(preset, workload.duration);
+        let seed = workload.seed;
+        *workload == Workload { seed, ..preset }
     }
 
     fn bursts(&self, preset: Option<Bursts>) -> Result<Option<Bursts>> {
@@ -216,7 +234,7 @@ impl WorkloadArguments {
     }
 }
 
-/// The same for longer or shorter: a fault keeps its place in it.
+/// The same for longer or shorter: a fault keeps its place in it, and there is time for a burst.
 fn stretched(workload: Workload, duration: Duration) -> Workload {
     let ratio = duration.as_secs_f64() / workload.duration.as_secs_f64();
     let fault = workload.fault.map(|fault| Fault {
@@ -224,8 +242,13 @@ fn stretched(workload: Workload, duration: Duration) -> Workload {
         until: fault.until.mul_f64(ratio),
         ..fault
     });
+    let bursts = workload.bursts.map(|bursts| Bursts {
+        period: bursts.period.min(duration),
+        ..bursts
+    });
     Workload {
         duration,
+        bursts,
         fault,
         ..workload
     }

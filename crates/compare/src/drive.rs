@@ -63,7 +63,24 @@ pub async fn drive(
     meter: &Arc<Meter>,
     stop: Stop,
 ) -> Result<Driven> {
-    drive_within(Limits::default(), target, workload, ledger, meter, stop).await
+    drive_from(target, workload, ledger, meter, stop, |_| {}).await
+}
+
+/// The same for whoever has to know when it begins: all connections are open, and the first request
+/// is due, at the time that `begun` is told.
+///
+/// # Errors
+/// As [`drive`].
+pub async fn drive_from(
+    target: &Target,
+    workload: &Workload,
+    ledger: &Arc<Ledger>,
+    meter: &Arc<Meter>,
+    stop: Stop,
+    begun: impl FnOnce(Instant),
+) -> Result<Driven> {
+    let limits = Limits::default();
+    drive_within(limits, target, workload, ledger, meter, stop, begun).await
 }
 
 async fn drive_within(
@@ -73,11 +90,13 @@ async fn drive_within(
     ledger: &Arc<Ledger>,
     meter: &Arc<Meter>,
     mut stop: Stop,
+    begun: impl FnOnce(Instant),
 ) -> Result<Driven> {
     // Before the time is taken, so that the first requests do not have to wait for that.
     let connections = open_all(target, workload.connections, limits).await?;
     let load = Arc::new(Load::begin(target, workload, ledger, meter, limits)?);
     let _ending = Ending(Arc::clone(&load));
+    begun(load.began);
     let mut workers = JoinSet::new();
     for connection in connections {
         workers.spawn(Worker::new(Arc::clone(&load), connection).run());

@@ -42,6 +42,15 @@ pub struct FinalState {
     pub kept: HashMap<String, Kept>,
 }
 
+impl FinalState {
+    fn of(asked: &'static str, rows: Vec<Row>) -> FinalState {
+        FinalState {
+            asked,
+            kept: rows.into_iter().map(|row| (row.name, row.kept)).collect(),
+        }
+    }
+}
+
 impl Kept {
     /// What a row of the table says. One that is neither deleted nor whole is of no service's
     /// making, and has no record.
@@ -71,7 +80,7 @@ impl Kept {
 /// # Errors
 /// When it cannot be read.
 pub async fn read(service: &RunningService, prefix: &str, names: &[String]) -> Result<FinalState> {
-    let (asked, rows) = match service.database() {
+    let rows = match service.database() {
         Some(Database::Sqlite(file)) => {
             let (file, prefix) = (file.clone(), prefix.to_owned());
             let read = tokio::task::spawn_blocking(move || sqlite::rows(&file, &prefix)).await;
@@ -79,15 +88,22 @@ pub async fn read(service: &RunningService, prefix: &str, names: &[String]) -> R
                 Error::failed("reading what is in the service's SQLite file", why)
             };
             let rows = read.map_err(|why| failed(&why))?;
-            ("database", rows.map_err(|why| failed(&why))?)
+            rows.map_err(|why| failed(&why))?
         }
-        Some(Database::Mysql(database)) => ("database", mysql::rows(database, prefix).await?),
-        None => ("service", by_service::rows(service.address(), names).await?),
+        Some(Database::Mysql(database)) => mysql::rows(database, prefix).await?,
+        None => return answers(service, names).await,
     };
-    Ok(FinalState {
-        asked,
-        kept: rows.into_iter().map(|row| (row.name, row.kept)).collect(),
-    })
+    Ok(FinalState::of("database", rows))
+}
+
+/// What the service answers under these names: all that it has acknowledged, also where its
+/// database does not have everything yet.
+///
+/// # Errors
+/// When it does not answer.
+pub async fn answers(service: &RunningService, names: &[String]) -> Result<FinalState> {
+    let rows = by_service::rows(service.address(), names).await?;
+    Ok(FinalState::of("service", rows))
 }
 
 /// Waits until the database has everything that was acknowledged, `patience_s` seconds at most

@@ -6,8 +6,11 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use compare::arguments::Arguments;
 use compare::error::Error;
+use compare::output::Output;
+use compare::progress::say;
+use compare::run::Comparison;
 use compare::stop::{self, EXIT_INTERRUPTED};
-use compare::{live, no_op, open_files, output, run};
+use compare::{live, no_op, open_files, run};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -24,7 +27,7 @@ async fn main() -> ExitCode {
     match compare(&Arguments::parse()).await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("compare: {error}");
+            say(&error.to_string());
             match error {
                 Error::Usage(_) => ExitCode::from(EXIT_USAGE),
                 Error::Failed(_) => ExitCode::FAILURE,
@@ -39,13 +42,17 @@ async fn compare(arguments: &Arguments) -> compare::error::Result<ExitCode> {
         live::serve(arguments, stop).await?;
         return Ok(ExitCode::SUCCESS);
     }
-    let report = run::compare(arguments, stop).await?;
-    output::write(&report, &arguments.output)?;
-    Ok(if report.services.iter().any(run::lost_something) {
-        ExitCode::FAILURE
-    } else if report.interrupted {
-        ExitCode::from(EXIT_INTERRUPTED)
-    } else {
-        ExitCode::SUCCESS
-    })
+    // Before everything that takes long.
+    let output = Output::open(&arguments.output)?;
+    let Comparison { report, problems } = run::compare(arguments, stop).await?;
+    output.write(&report)?;
+    Ok(
+        if report.services.iter().any(run::lost_something) || !problems.is_empty() {
+            ExitCode::FAILURE
+        } else if report.interrupted {
+            ExitCode::from(EXIT_INTERRUPTED)
+        } else {
+            ExitCode::SUCCESS
+        },
+    )
 }

@@ -4,23 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
-use crate::drive::{Driven, Meter, Target, drive, fill};
+use crate::drive::{Driven, Meter, Target, drive, drive_from, fill};
 use crate::error::{Error, Result};
 use crate::fault::Lever;
 use crate::final_state::{self, settle};
 use crate::ledger::{Final, Ledger};
 use crate::observe::{Observations, Observer, Watched, merge};
 use crate::pattern::Pattern;
-use crate::progress::Progress;
+use crate::progress::{Progress, say};
 use crate::report::{Check, FaultSpan, Latency, ServiceReport};
 use crate::site::{RunningService, Site};
-use crate::stop::Stop;
+use crate::stop::{Stop, is_told, told};
 use crate::workload::{Fault, Workload, record};
 
 /// For how long, at most, the names are written before the workload begins.
-const FILL_MAX: Duration = Duration::from_secs(30);
+const FILL_MAX: Duration = Duration::from_secs(600);
 
 /// How long the workload runs before it is measured.
 const WARM_UP: Duration = Duration::from_secs(1);
@@ -28,28 +28,52 @@ const WARM_UP: Duration = Duration::from_secs(1);
 /// How often everything is looked at while it runs.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// How long a database that has to take in everything may need for that.
+/// How long a database that has to take in everything may need for that; and how long where
+/// the comparison is to end.
 const SETTLE_MAX_S: u32 = 120;
+const SETTLE_MAX_AT_STOP_S: u32 = 10;
+
+/// After so long it is said what is being waited for.
+const SILENT_MAX: Duration = Duration::from_secs(2);
+
+/// What became of measuring a service.
+#[derive(Debug, Default)]
+pub(crate) struct Measured {
+    /// `None` if it was to end before anything was measured.
+    pub(crate) report: Option<ServiceReport>,
+    /// What went wrong, and leaves the report without something, or in doubt.
+    pub(crate) problems: Vec<String>,
+}
 
 /// Starts the pattern's service, has it do the workload, and stops it. The names begin with
 /// `prefix`.
 ///
 /// # Errors
-/// When the service cannot be started, reached or stopped, or the database cannot be read in
-/// the end.
+/// When the service cannot be started or reached. What goes wrong later is among the problems.
 pub(crate) async fn measure(
     site: &Site,
     pattern: Pattern,
     workload: &Workload,
     prefix: &str,
     stop: Stop,
-) -> Result<ServiceReport> {
+) -> Result<Measured> {
     let service = site.start(pattern, workload.fault.is_some()).await?;
-    let measured = measure_running(&service, workload, prefix, stop).await;
-    let stopped = service.stop().await;
-    let report = measured?;
-    stopped?;
-    Ok(report)
+    let mut problems = Vec::new();
+    let measured = measure_running(&service, workload, prefix, stop, &mut problems).await;
+    if let Err(error) = service.stop().await {
+        problems.push(error.to_string());
+    }
+    match measured {
+        Ok(report) => Ok(Measured { report, problems }),
+        // Why it stopped says more than that it is not there.
+        Err(error) => Err(Error::Failed(
+            [error.to_string()]
+                .into_iter()
+                .chain(problems)
+                .collect::<Vec<String>>()
+                .join("; "),
+        )),
+    }
 }
 
 async fn measure_running(
@@ -57,34 +81,58 @@ async fn measure_running(
     workload: &Workload,
     prefix: &str,
     stop: Stop,
-) -> Result<ServiceReport> {
+    problems: &mut Vec<String>,
+) -> Result<Option<ServiceReport>> {
     let ledger = Arc::new(Ledger::new());
-    prepare(service, workload, prefix, &ledger, &stop).await?;
+    prepare(service, workload, prefix, &ledger, &stop, problems).await?;
+    if is_told(&stop) {
+        return Ok(None);
+    }
     let before = ledger.acknowledged();
 
     let observer = Observer::start(Watched::of(service), LOOK_EVERY).await;
-    let began = Instant::now();
-    let fault = inject(service.database_lever(), workload.fault, began);
-    let driven = send(service, workload, prefix, &ledger, stop).await;
-    let fault = finish(fault, began).await;
+    let mut begun = None;
+    let driven = send(service, workload, prefix, &ledger, stop.clone(), |began| {
+        let injecting = inject(service.database_lever(), workload.fault, began.into());
+        begun = Some((began, injecting));
+    })
+    .await;
+    let (began, injecting) = match begun {
+        Some((began, injecting)) => (began, injecting),
+        None => (std::time::Instant::now(), None),
+    };
+    let fault = finish(injecting, began.into()).await;
     let settled_after_s = match &driven {
-        Ok(_) => settle(service, SETTLE_MAX_S).await,
+        Ok(_) => settled(service, &stop).await,
         Err(_) => None,
     };
     let observations = observer.stop().await.unwrap_or_default();
-    let (driven, fault) = (driven?, fault?);
+    let driven = driven?;
+    let fault = fault.unwrap_or_else(|error| {
+        problems.push(error.to_string());
+        None
+    });
 
     let acknowledged = ledger.acknowledged() - before;
-    let check = check(service, prefix, &ledger).await?;
+    let checked = check(service, prefix, &ledger, settled_after_s.is_some()).await;
+    let check = match checked {
+        Ok(check) => Some(check),
+        Err(error) => {
+            problems.push(format!(
+                "what is there in the end could not be checked: {error}"
+            ));
+            None
+        }
+    };
     let mut timeline = driven.timeline();
-    merge(&mut timeline, &observations, began.into_std());
-    Ok(ServiceReport {
+    merge(&mut timeline, &observations, began);
+    Ok(Some(ServiceReport {
         timeline,
         settled_after_s,
-        check: Some(check),
+        check,
         fault,
         ..figures(service, &driven, &observations, acknowledged)
-    })
+    }))
 }
 
 /// Writes each name once, lets the service warm up, and waits until the database has
@@ -95,10 +143,11 @@ async fn prepare(
     prefix: &str,
     ledger: &Arc<Ledger>,
     stop: &Stop,
+    problems: &mut Vec<String>,
 ) -> Result<()> {
     let unwatched = Arc::new(Meter::default());
     let target = Target::find(service.pattern(), service.url(), prefix).await?;
-    fill(
+    let filled = fill(
         &target,
         workload,
         FILL_MAX,
@@ -107,6 +156,17 @@ async fn prepare(
         stop.clone(),
     )
     .await?;
+    if is_told(stop) {
+        return Ok(());
+    }
+    let missing = u64::from(workload.names).saturating_sub(filled.succeeded());
+    if missing > 0 {
+        problems.push(format!(
+            "{} had no record of {missing} of the {} names when the workload began: they could not be written before",
+            service.pattern().name(),
+            workload.names
+        ));
+    }
     let warm_up = Workload {
         duration: WARM_UP,
         bursts: None,
@@ -117,8 +177,39 @@ async fn prepare(
     let target = Target::find(service.pattern(), service.url(), &format!("{prefix}w")).await?;
     let apart = Arc::new(Ledger::new());
     drive(&target, &warm_up, &apart, &unwatched, stop.clone()).await?;
-    settle(service, SETTLE_MAX_S).await;
+    if !is_told(stop) && settled(service, stop).await.is_none() {
+        problems.push(format!(
+            "{} still had to bring records into the database when the workload began",
+            service.pattern().name()
+        ));
+    }
     Ok(())
+}
+
+/// Waits until the database has everything, not so long where the comparison is to end; says so
+/// where that takes long.
+async fn settled(service: &RunningService, stop: &Stop) -> Option<f64> {
+    let began = Instant::now();
+    let mut stop = stop.clone();
+    let patient = async {
+        let settling = settle(service, SETTLE_MAX_S);
+        tokio::pin!(settling);
+        tokio::select! {
+            settled = &mut settling => return settled,
+            () = sleep(SILENT_MAX) => {}
+        }
+        say(&format!(
+            "{}: waiting until the database has everything, for {SETTLE_MAX_S} s at most",
+            service.pattern().name()
+        ));
+        settling.await
+    };
+    tokio::select! {
+        settled = patient => settled,
+        () = told(&mut stop) => settle(service, SETTLE_MAX_AT_STOP_S)
+            .await
+            .map(|_| began.elapsed().as_secs_f64()),
+    }
 }
 
 async fn send(
@@ -127,11 +218,12 @@ async fn send(
     prefix: &str,
     ledger: &Arc<Ledger>,
     stop: Stop,
+    begun: impl FnOnce(std::time::Instant),
 ) -> Result<Driven> {
     let target = Target::find(service.pattern(), service.url(), prefix).await?;
     let meter = Arc::new(Meter::default());
     let progress = Progress::start(service.pattern(), workload.duration, Arc::clone(&meter));
-    let driven = drive(&target, workload, ledger, &meter, stop).await;
+    let driven = drive_from(&target, workload, ledger, &meter, stop, begun).await;
     progress.finish();
     driven
 }
@@ -179,13 +271,23 @@ async fn finish(injecting: Option<Injecting>, began: Instant) -> Result<Option<F
     }
 }
 
-async fn check(service: &RunningService, prefix: &str, ledger: &Ledger) -> Result<Check> {
+/// Asks the database itself where it has everything, and else the service, which knows what it
+/// has acknowledged.
+async fn check(
+    service: &RunningService,
+    prefix: &str,
+    ledger: &Ledger,
+    has_everything: bool,
+) -> Result<Check> {
     let names = ledger.names();
     let names: Vec<String> = names
         .iter()
         .map(|name| record::name(prefix, *name))
         .collect();
-    let state = final_state::read(service, prefix, &names).await?;
+    let state = match has_everything {
+        true => final_state::read(service, prefix, &names).await?,
+        false => final_state::answers(service, &names).await?,
+    };
     let findings = ledger.check(|name| {
         let kept = state.kept.get(&record::name(prefix, name))?;
         let user = kept.user.as_ref()?;

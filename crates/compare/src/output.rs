@@ -1,7 +1,10 @@
-//! Where a report goes: the terminal and two files.
+//! Where a report goes: two files and the terminal.
 
 use std::fs;
-use std::path::Path;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
 use crate::report::{Report, html, json, table};
@@ -9,39 +12,83 @@ use crate::report::{Report, html, json, table};
 /// What every terminal has.
 const COLUMNS: usize = 80;
 
-/// Prints the table and what it says, and writes `report.html` and `report.json` into the
-/// folder, which is made where it is missing.
-///
-/// # Errors
-/// When a file cannot be written; the table is printed all the same.
-pub fn write(report: &Report, folder: &Path) -> Result<()> {
-    print!("{}", table::text(report, COLUMNS));
-    for (title, sentences) in [
-        ("What this says", &report.findings),
-        ("Read these figures with care", &report.warnings),
-    ] {
-        print!("{}", listed(title, sentences));
+/// The folder that report.html and report.json go to.
+#[derive(Debug)]
+pub struct Output {
+    folder: PathBuf,
+}
+
+impl Output {
+    /// Makes the folder where it is missing.
+    ///
+    /// # Errors
+    /// When no file can be made in it.
+    pub fn open(folder: &Path) -> Result<Output> {
+        let failed = |why| Error::failed(format_args!("writing into {}", folder.display()), why);
+        fs::create_dir_all(folder).map_err(failed)?;
+        NamedTempFile::new_in(folder).map_err(failed)?;
+        Ok(Output {
+            folder: folder.to_owned(),
+        })
     }
+
+    /// Writes both files, each in place of one that is there as a whole, and prints the table, what
+    /// it says and where the files are.
+    ///
+    /// # Errors
+    /// When a file cannot be written; the table is printed all the same.
+    pub fn write(&self, report: &Report) -> Result<()> {
+        let files = [
+            ("report.json", json::text(report)),
+            ("report.html", html::page(report)),
+        ];
+        let written: Vec<Result<PathBuf>> = files
+            .iter()
+            .map(|(name, text)| self.write_file(name, text))
+            .collect();
+        let mut text = printed(report);
+        for path in written.iter().flatten() {
+            text += &format!("{}\n", path.display());
+        }
+        // Nobody may be reading, and the files are there.
+        let mut output = std::io::stdout().lock();
+        let _ = output
+            .write_all(text.as_bytes())
+            .and_then(|()| output.flush());
+        written.into_iter().map(|path| path.map(drop)).collect()
+    }
+
+    fn write_file(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let path = self.folder.join(name);
+        let failed = |why| Error::failed(format_args!("writing {}", path.display()), why);
+        let mut file = tempfile::Builder::new()
+            .permissions(permissions())
+            .tempfile_in(&self.folder)
+            .map_err(failed)?;
+        file.write_all(text.as_bytes()).map_err(failed)?;
+        file.persist(&path).map_err(|error| failed(error.error))?;
+        Ok(path.canonicalize().unwrap_or(path))
+    }
+}
+
+/// As other files have them, rather than those of a secret.
+fn permissions() -> fs::Permissions {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::Permissions::from_mode(0o666)
+}
+
+fn printed(report: &Report) -> String {
+    let mut text = table::text(report, COLUMNS);
+    text += &listed("What this says", &report.findings);
+    text += &listed("Read these figures with care", &report.warnings);
     if let Some(ceiling) = report.ceiling {
-        println!(
+        text += &format!(
             "\nThis tool itself drives at most {:.0} requests a second on this machine, against a handler that \
-             does nothing.",
+             does nothing.\n",
             ceiling.requests_per_second
         );
     }
-    println!();
-    let failed =
-        |path: &Path, error| Error::failed(format_args!("writing {}", path.display()), error);
-    fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
-    for (name, text) in [
-        ("report.json", json::text(report)),
-        ("report.html", html::page(report)),
-    ] {
-        let path = folder.join(name);
-        fs::write(&path, text).map_err(|error| failed(&path, error))?;
-        println!("{}", path.canonicalize().unwrap_or(path).display());
-    }
-    Ok(())
+    text + "\n"
 }
 
 /// A title and sentences, each broken where the line ends; nothing without sentences.
@@ -67,6 +114,28 @@ fn listed(title: &str, sentences: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_is_made_and_one_that_cannot_be_is_refused_before_anything_is_measured() {
+        let folder = tempfile::tempdir().unwrap();
+        let deeper = folder.path().join("a/b");
+        Output::open(&deeper).unwrap();
+        assert_eq!(fs::read_dir(&deeper).unwrap().count(), 0);
+        fs::write(folder.path().join("file"), "").unwrap();
+        let refused = Output::open(&folder.path().join("file/x")).unwrap_err();
+        assert!(refused.to_string().contains("file/x"), "{refused}");
+    }
+
+    #[test]
+    fn a_file_takes_the_place_of_the_one_before_and_leaves_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = Output::open(folder.path()).unwrap();
+        for text in ["first", "second"] {
+            let path = output.write_file("report.json", text).unwrap();
+            assert_eq!(fs::read_to_string(path).unwrap(), text);
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 
     #[test]
     fn sentences_are_broken_at_words_and_every_line_fits() {

@@ -6,10 +6,11 @@ use cache_core::revision;
 use cache_core::version::Version;
 
 use crate::arguments::{Arguments, PartsArguments};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::measure::measure;
 use crate::no_op::NoOpProcess;
 use crate::pattern::Pattern;
+use crate::progress::say;
 use crate::report::{Ceiling, Report, ServiceReport, findings};
 use crate::site::binaries::Binaries;
 use crate::site::{Parts, Site};
@@ -21,12 +22,21 @@ use crate::{ceiling, machine};
 /// For how long it is measured what the tool itself can drive.
 const CEILING_DURATION: Duration = Duration::from_secs(2);
 
+/// What a comparison came to.
+#[derive(Debug)]
+pub struct Comparison {
+    /// What was found.
+    pub report: Report,
+    /// What went wrong. It is among the report's warnings, too.
+    pub problems: Vec<String>,
+}
+
 /// Compares both services by one workload. What `stop` ends before its time is in the report
-/// as far as it came.
+/// as far as it came, and so is what was measured before something went wrong.
 ///
 /// # Errors
-/// For what makes no sense; when a service or a server does not do what is needed.
-pub async fn compare(arguments: &Arguments, stop: Stop) -> Result<Report> {
+/// For what makes no sense; when nothing could be measured.
+pub async fn compare(arguments: &Arguments, stop: Stop) -> Result<Comparison> {
     let workload = arguments.workload.workload()?;
     let parts = parts(&arguments.parts)?;
     let parts_in_words = parts.in_words();
@@ -47,15 +57,24 @@ pub async fn compare(arguments: &Arguments, stop: Stop) -> Result<Report> {
         findings: Vec::new(),
         warnings: Vec::new(),
     };
-    let filled_in = fill_in(&mut report, arguments, &site, &stop).await;
+    let mut problems = Vec::new();
+    let filled_in = fill_in(&mut report, arguments, &site, &stop, &mut problems).await;
     // Also after what went wrong.
-    let cleaned = site.clean_up().await;
-    filled_in?;
-    cleaned?;
+    if let Err(error) = site.clean_up().await {
+        problems.push(error.to_string());
+    }
+    match filled_in {
+        Ok(()) => {}
+        Err(error @ Error::Usage(_)) => return Err(error),
+        Err(error) => problems.insert(0, error.to_string()),
+    }
+    if report.services.is_empty() && !problems.is_empty() {
+        return Err(Error::Failed(problems.join("; ")));
+    }
     report.interrupted = stop::is_told(&stop);
     report.findings = findings::findings(&report);
-    report.warnings = warnings(&report);
-    Ok(report)
+    report.warnings = [problems.clone(), warnings(&report)].concat();
+    Ok(Comparison { report, problems })
 }
 
 /// Whether something was lost, or read that was too old.
@@ -100,9 +119,10 @@ async fn fill_in(
     arguments: &Arguments,
     site: &Site,
     stop: &Stop,
+    problems: &mut Vec<String>,
 ) -> Result<()> {
     if !arguments.no_ceiling && !stop::is_told(stop) {
-        eprintln!("compare: measuring what this tool itself can drive");
+        say("measuring what this tool itself can drive");
         let measured = measure_ceiling(&report.workload, stop.clone()).await;
         // Of a moment only it says nothing; and Ctrl-C also reaches the process that is driven.
         if !stop::is_told(stop) {
@@ -114,9 +134,15 @@ async fn fill_in(
         if stop::is_told(stop) {
             break;
         }
-        eprintln!("compare: {} on {}", pattern.name(), report.parts);
+        say(&format!("{} on {}", pattern.name(), report.parts));
+        // Services that run already may share a database, and the second one must not find the
+        // records of the first.
+        let prefix = format!("{prefix}-{}", pattern.name());
         let measured = measure(site, pattern, &report.workload, &prefix, stop.clone()).await?;
-        report.services.push(measured);
+        problems.extend(measured.problems);
+        report.services.extend(measured.report);
+        // So that the next one does not run beside what this one left.
+        site.clean_up().await?;
     }
     Ok(())
 }
@@ -143,7 +169,11 @@ fn without_password(word: &str) -> String {
         _ => (String::new(), word),
     };
     let Ok(mut url) = url::Url::parse(value) else {
-        return word.to_owned();
+        return match value.contains("://") && value.contains('@') {
+            // What cannot be understood may have one anywhere.
+            true => format!("{option}***"),
+            false => word.to_owned(),
+        };
     };
     if url.password().is_none() || url.set_password(Some("***")).is_err() {
         return word.to_owned();
@@ -170,6 +200,7 @@ mod tests {
             ("redis://localhost:6379", "redis://localhost:6379"),
             ("--preset", "--preset"),
             ("--rate=5", "--rate=5"),
+            ("--cache=redis://u:secret@host:99999", "--cache=***"),
             (
                 "mysql://root:secret@localhost/?option=value",
                 "mysql://root:***@localhost/?option=value",

@@ -58,6 +58,7 @@ fn an_option_changes_what_the_preset_says_and_nothing_else() {
         "--preset", "hot-keys", "--rate", "123", "--names", "7", "--seed", "9",
     ]);
     let expected = Workload {
+        preset: None,
         rate: Rate::PerSecond(123.0),
         names: 7,
         seed: 9,
@@ -73,7 +74,7 @@ fn every_option_of_the_workload_arrives() {
                  --fault-until 7.5 --seed 42";
     let words: Vec<&str> = words.split_whitespace().collect();
     let expected = Workload {
-        preset: Preset::Steady.workload().preset,
+        preset: None,
         duration: Duration::from_secs(30),
         rate: Rate::PerSecond(50.0),
         connections: 3,
@@ -144,6 +145,30 @@ fn requests_are_asked_for_by_a_preset_a_rate_or_saturation_and_not_by_what_only_
     assert!(asked(&["--saturate"]));
     assert!(!asked(&[]));
     assert!(!asked(&["--reads", "0.5", "--names", "5"]));
+}
+
+#[test]
+fn a_workload_that_was_changed_has_no_name() {
+    let name = |words: &[&str]| workload(words).preset;
+    assert_eq!(name(&[]), Some("steady"));
+    assert_eq!(name(&["--duration", "60", "--seed", "3"]), Some("steady"));
+    assert_eq!(
+        name(&["--preset", "burst", "--duration", "2"]),
+        Some("burst")
+    );
+    assert_eq!(name(&["--rate", "300"]), None);
+    assert_eq!(name(&["--outage"]), None);
+    assert_eq!(name(&["--preset", "hot-keys", "--uniform"]), None);
+}
+
+#[test]
+fn what_is_asked_for_makes_room_for_itself() {
+    let shares = |words: &[&str]| (workload(words).reads, workload(words).deletes);
+    assert_eq!(shares(&["--reads", "1"]), (1.0, 0.0));
+    assert_eq!(shares(&["--deletes", "1"]), (0.0, 1.0));
+    assert_eq!(shares(&["--reads", "0.5"]), (0.5, 0.02));
+    let short = workload(&["--preset", "burst", "--duration", "2"]);
+    assert_eq!(short.bursts.unwrap().period, Duration::from_secs(2));
 }
 
 #[test]

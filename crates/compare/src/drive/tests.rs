@@ -54,7 +54,7 @@ fn never() -> Stop {
 async fn load(server: &Server, workload: &Workload, limits: Limits) -> Driven {
     let (ledger, meter) = (Arc::new(Ledger::new()), Arc::new(Meter::default()));
     let target = target(server).await;
-    let driven = drive_within(limits, &target, workload, &ledger, &meter, never())
+    let driven = drive_within(limits, &target, workload, &ledger, &meter, never(), |_| {})
         .await
         .unwrap();
     let read = meter.read();
@@ -66,7 +66,9 @@ async fn load(server: &Server, workload: &Workload, limits: Limits) -> Driven {
         driven.succeeded() + driven.failed() + driven.unsent,
         driven.due
     );
-    assert_eq!(driven.latency().count, driven.due);
+    let failed = driven.failed_latency().map_or(0, |latency| latency.count);
+    assert_eq!(failed, driven.failed());
+    assert_eq!(driven.latency().count + failed, driven.due);
     driven
 }
 

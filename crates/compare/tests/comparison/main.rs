@@ -8,6 +8,7 @@
     reason = "a test that fails says why"
 )]
 
+mod broken;
 mod forgetful;
 mod interrupted;
 mod kept;

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -72,6 +72,16 @@ impl Tool {
             stdout: Some(stdout),
             said: String::new(),
         }
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where the services keep their data.
+    pub(crate) fn data_folder(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     /// Waits until it has said this on standard error.

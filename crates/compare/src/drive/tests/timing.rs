@@ -128,7 +128,7 @@ async fn a_load_that_is_stopped_does_not_wait_long_for_a_service_that_says_nothi
         }
         stop.send(true).unwrap();
     };
-    let driving = drive_within(limits, &target, &workload, &ledger, &meter, stopped);
+    let driving = drive_within(limits, &target, &workload, &ledger, &meter, stopped, |_| {});
     let (driven, ()) = tokio::join!(driving, stopping);
     let kind = "no answer when the comparison was stopped";
     assert_eq!(errors(&driven.unwrap()), [(kind, 4)]);
