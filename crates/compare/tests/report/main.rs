@@ -16,3 +16,5 @@ mod page;
 mod pictures;
 mod samples;
 mod table;
+mod unanswered;
+mod unknown;
