@@ -9,6 +9,7 @@ pub mod table;
 mod escape;
 mod figure;
 mod palette;
+mod quantile;
 mod rows;
 mod totals;
 mod words;

@@ -94,12 +94,13 @@ impl Picture {
                 "Successful answers in each slice of time. Dotted: requests that failed."
             }
             Picture::Latency => {
-                "In each slice of time, half of the requests took no longer than the dashed line, and \
+                "In each slice of time, half of the requests answered in it took no longer than the dashed line, and \
                  99 % no longer than the solid one. Each gridline is a multiple of the one below."
             }
             Picture::Distribution => {
-                "How long the given share of all requests took at most. Each step to the right is a \
-                 request ten times as rare; each gridline is a multiple of the one below."
+                "How long the given share of the answered requests took at most, as far as enough \
+                 were answered to tell. Each step to the right is a request ten times as rare; each \
+                 gridline is a multiple of the one below."
             }
             Picture::Journal => {
                 "Writes that were answered and not yet in the database, and the age of the oldest."

@@ -1,4 +1,4 @@
-//! The table's rows, as the terminal, Markdown and HTML show them.
+//! The table's rows, as the terminal and HTML show them.
 
 mod groups;
 
@@ -51,15 +51,11 @@ fn figures(
     value: impl Fn(&ServiceReport) -> Option<f64>,
     write: fn(f64) -> String,
 ) -> Row {
-    let values: Vec<Option<f64>> = services.iter().map(value).collect();
-    let cell = |value: &Option<f64>| value.map_or_else(|| figure::UNKNOWN.to_owned(), write);
     Row {
-        label: label.into(),
-        cells: values.iter().map(cell).collect(),
-        better: match values.as_slice() {
-            [Some(first), Some(second)] => ahead(*first, *second, better),
-            _ => None,
-        },
+        better: clearly_better(services, better, &value),
+        ..words(services, label, |service: &ServiceReport| {
+            value(service).map(write)
+        })
     }
 }
 
@@ -74,6 +70,18 @@ fn words(
         label: label.into(),
         cells: services.iter().map(cell).collect(),
         better: None,
+    }
+}
+
+/// Which of two did clearly better, where both figures are known.
+fn clearly_better(
+    services: &[ServiceReport],
+    better: Better,
+    value: impl Fn(&ServiceReport) -> Option<f64>,
+) -> Option<usize> {
+    match services {
+        [first, second] => ahead(value(first)?, value(second)?, better),
+        _ => None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The services side by side, for a terminal and for a README.
+//! The services side by side, for a terminal.
 
 use super::Report;
 use super::escape::printable;
@@ -38,39 +38,6 @@ pub fn text(report: &Report, width: usize) -> String {
             let label = format!("{INDENT}{}", printable(&row.label));
             let cells = row.cells.iter().map(String::as_str);
             text.push_str(&line(&label, label_width, cells.zip(&columns)));
-        }
-    }
-    text
-}
-
-/// The same table in GitHub's Markdown, what is clearly better in bold.
-pub fn markdown(report: &Report) -> String {
-    let groups = rows::groups(report);
-    let columns = columns(report, &groups);
-    if columns.is_empty() {
-        return "No service was measured.\n".to_owned();
-    }
-    let mut text = String::from("| |");
-    for column in &columns {
-        text.push_str(&format!(" {} |", column.name));
-    }
-    text.push_str("\n|:--|");
-    text.push_str(&"--:|".repeat(columns.len()));
-    text.push('\n');
-    for group in &groups {
-        text.push_str(&format!("| **{}** |", in_markdown(&group.title)));
-        text.push_str(&" |".repeat(columns.len()));
-        text.push('\n');
-        for row in &group.rows {
-            text.push_str(&format!("| {} |", in_markdown(&row.label)));
-            for (index, cell) in row.cells.iter().enumerate() {
-                let cell = in_markdown(cell);
-                match row.better == Some(index) {
-                    true => text.push_str(&format!(" **{cell}** |")),
-                    false => text.push_str(&format!(" {cell} |")),
-                }
-            }
-            text.push('\n');
         }
     }
     text
@@ -117,20 +84,4 @@ fn shortened(text: &str, chars_max: usize) -> String {
     }
     let kept = text.chars().take(chars_max.saturating_sub(1));
     kept.chain(['…']).collect()
-}
-
-fn in_markdown(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in printable(text).chars() {
-        match character {
-            '<' => escaped.push_str("&lt;"),
-            '&' => escaped.push_str("&amp;"),
-            '\\' | '|' | '*' | '_' | '`' | '[' | ']' => {
-                escaped.push('\\');
-                escaped.push(character);
-            }
-            _ => escaped.push(character),
-        }
-    }
-    escaped
 }

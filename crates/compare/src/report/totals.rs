@@ -1,7 +1,6 @@
 //! What follows from a service's figures.
 
 use super::{FaultSpan, Latency, OperationReport, ServiceReport, Slice};
-use crate::pattern::Pattern;
 
 /// The process that is the tool itself, and no part of what is compared.
 pub(super) const TOOL: &str = "compare";
@@ -25,33 +24,42 @@ impl ServiceReport {
         operations.find(|report| report.operation == operation)
     }
 
-    /// Writes and deletes that were answered with success.
-    pub(super) fn acknowledged(&self) -> u64 {
-        match &self.check {
-            Some(check) => check.acknowledged,
-            None => sum(["write", "delete"].map(|operation| {
-                let report = self.operation(operation);
-                report.map_or(0, |report| report.succeeded)
-            })),
+    /// The share of what was sent that failed, 0 to 1.
+    pub(super) fn failed_share(&self) -> f64 {
+        failed_share(self.succeeded(), self.failed())
+    }
+
+    /// The share of what was due that was never sent, 0 to 1.
+    pub(super) fn unsent_share(&self) -> f64 {
+        match self.due.max(self.unsent) {
+            0 => 0.0,
+            due => self.unsent as f64 / due as f64,
         }
     }
 
-    /// So many of something for each acknowledged write; `None` without any.
+    /// Whether writes may still have been in the journal when the figures were taken, so that
+    /// what the database was asked by then is not all, and the latest commits are missing.
+    pub(super) fn is_unsettled(&self) -> bool {
+        self.journal.is_some() && self.settled_after_s.is_none()
+    }
+
+    /// So many of something for each acknowledged write of the workload; `None` without any, and
+    /// where the database did not have them all.
     pub(super) fn per_write(&self, amount: u64) -> Option<f64> {
-        let writes = self.acknowledged();
-        (writes > 0).then(|| amount as f64 / writes as f64)
+        let known = self.acknowledged > 0 && !self.is_unsettled();
+        known.then(|| amount as f64 / self.acknowledged as f64)
     }
 
     /// Rows for each acknowledged write.
     pub(super) fn rows_per_write(&self) -> Option<f64> {
-        finite(self.database.as_ref()?.rows_per_write?)
+        self.per_write(self.database.as_ref()?.rows)
     }
 
-    /// How long after the answer a write was committed. With write-through that is known also
-    /// where nothing was counted.
+    /// How long after the answer a write was committed; `None` where those that took longest are
+    /// not known.
     pub(super) fn lag(&self) -> Option<&Latency> {
-        let lag = self.commit_lag.as_ref()?;
-        (lag.count > 0 || self.pattern == Pattern::WriteThrough).then_some(lag)
+        let lag = self.commit_lag.as_ref().and_then(measured)?;
+        (!self.is_unsettled()).then_some(lag)
     }
 
     /// The share of reads that the cache answered, 0 to 1; `None` without reads.
@@ -88,6 +96,14 @@ impl ServiceReport {
         };
         let slices = self.timeline.iter().map(|slice| (slice, within(slice)));
         slices.filter(|(_, overlap_s)| *overlap_s > 0.0).collect()
+    }
+}
+
+/// The share of these that failed, 0 to 1.
+pub(super) fn failed_share(succeeded: u64, failed: u64) -> f64 {
+    match succeeded.saturating_add(failed) {
+        0 => 0.0,
+        sent => failed as f64 / sent as f64,
     }
 }
 

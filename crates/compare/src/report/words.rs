@@ -1,10 +1,15 @@
 //! A workload in words.
 
+use super::Report;
 use super::figure::{self, percent};
 use crate::workload::{FaultKind, Rate, Skew, Workload};
 
+/// What is done to an SQLite database, which nobody has to reach.
+const NOT_WRITABLE: &str = "database not writable";
+
 /// What was asked of each service, in whole sentences.
-pub(super) fn workload(workload: &Workload) -> String {
+pub(super) fn workload(report: &Report) -> String {
+    let workload = &report.workload;
     let mut sentences = vec![rate(workload), mix(workload)];
     if let Some(bursts) = &workload.bursts {
         sentences.push(format!(
@@ -17,12 +22,7 @@ pub(super) fn workload(workload: &Workload) -> String {
     if let Some(fault) = &workload.fault {
         let from = figure::moment(fault.from.as_secs_f64());
         let until = figure::moment(fault.until.as_secs_f64());
-        let what = match fault.kind {
-            FaultKind::Outage => "could not be reached".to_owned(),
-            FaultKind::SlowDown { delay } => {
-                format!("was {} slower", figure::seconds(delay.as_secs_f64()))
-            }
-        };
+        let what = disturbed(report, fault.kind);
         sentences.push(format!("From {from} to {until} the database {what}."));
     }
     sentences.push(format!(
@@ -30,6 +30,25 @@ pub(super) fn workload(workload: &Workload) -> String {
         workload.seed
     ));
     sentences.join(" ")
+}
+
+/// What became of the database; what should have, where that was not done.
+fn disturbed(report: &Report, kind: FaultKind) -> String {
+    let done = report
+        .services
+        .iter()
+        .find_map(|service| service.fault.as_ref());
+    match (kind, done) {
+        (FaultKind::Outage, Some(done)) if done.what == NOT_WRITABLE => {
+            "could not be written".to_owned()
+        }
+        (FaultKind::Outage, Some(_)) => "could not be reached".to_owned(),
+        (FaultKind::Outage, None) => "was to be out of order".to_owned(),
+        (FaultKind::SlowDown { delay }, done) => {
+            let was = if done.is_some() { "was" } else { "was to be" };
+            format!("{was} {} slower", figure::seconds(delay.as_secs_f64()))
+        }
+    }
 }
 
 /// The same in half a line: `2,000 requests a second for 20 s, 50 % reads`.

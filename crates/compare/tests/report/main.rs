@@ -16,4 +16,6 @@ mod page;
 mod pictures;
 mod samples;
 mod table;
+mod unanswered;
+mod unknown;
 mod warnings;

@@ -17,6 +17,7 @@ pub(crate) fn all() -> Vec<(&'static str, Report)> {
     let reports = vec![
         ("steady", steady()),
         ("outage", outage()),
+        ("stalled", stalled()),
         ("interrupted", interrupted()),
         ("empty", empty()),
         ("bare", bare()),
@@ -127,6 +128,7 @@ fn measured(pattern: Pattern, per_second: f64, p50_ms: f64, p99_ms: f64) -> Serv
                     false => per_second * 0.5 * noise(0.08),
                 }),
                 cache_hit_share: Some(0.97 - 0.6 * (-at_s / 1.5).exp()),
+                due_per_second: None,
                 journal_depth: behind.then_some(depth as u64),
                 journal_age_s: behind.then_some(depth / 5000.0),
             }
@@ -139,7 +141,11 @@ fn measured(pattern: Pattern, per_second: f64, p50_ms: f64, p99_ms: f64) -> Serv
         operation,
         succeeded: (requests as f64 * share) as u64,
         failed: 0,
-        latency: latency(requests / 2, p50_ms * factor, p99_ms * factor),
+        latency: latency(
+            (requests as f64 * share) as u64,
+            p50_ms * factor,
+            p99_ms * factor,
+        ),
     };
     let percentiles = (0..=50)
         .map(|index| {
@@ -207,7 +213,8 @@ fn measured(pattern: Pattern, per_second: f64, p50_ms: f64, p99_ms: f64) -> Serv
             },
         ],
         check: Some(Check {
-            acknowledged: writes,
+            // Each name was written once before.
+            acknowledged: writes + 10_000,
             names: 9_812,
             names_uncertain: 0,
             asked: "database",
@@ -255,6 +262,9 @@ pub(crate) fn outage() -> Report {
             slice.database_rows_per_second = Some(0.0);
         }
     }
+    for slice in through.timeline.iter_mut().chain(&mut behind.timeline) {
+        slice.due_per_second = Some(2_000.0);
+    }
     for slice in &mut behind.timeline {
         let away_s = slice.at_s + 0.25 - from_s;
         if (from_s..until_s).contains(&slice.at_s) {
@@ -274,6 +284,7 @@ pub(crate) fn outage() -> Report {
         ..fault
     });
     through.operations[0].failed = 5_611;
+    through.failed_latency = Some(latency(5_611, 2.2, 30_000.0));
     through.errors = vec![
         ErrorCount {
             kind: "503 Service Unavailable".to_owned(),
@@ -344,6 +355,22 @@ pub(crate) fn outage() -> Report {
         ],
         ..empty()
     }
+}
+
+/// The same, and neither kept up: requests were never sent, writes never came to the database.
+fn stalled() -> Report {
+    let mut report = outage();
+    for service in &mut report.services {
+        service.unsent = 5_955;
+        service.latency.count += service.unsent;
+        service.due += service.unsent;
+    }
+    let behind = &mut report.services[1];
+    behind.settled_after_s = None;
+    let check = behind.check.as_mut().unwrap();
+    check.asked = "service";
+    check.names_uncertain = 12;
+    report
 }
 
 /// Stopped while write-through ran.

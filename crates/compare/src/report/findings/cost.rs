@@ -10,11 +10,7 @@ use crate::report::{DatabaseLoad, ServiceReport};
 
 /// How much of the writes' work came to the database.
 pub(super) fn database(services: &[ServiceReport]) -> Vec<String> {
-    let rows = |service: &ServiceReport, load: &DatabaseLoad| {
-        service
-            .rows_per_write()
-            .or_else(|| service.per_write(load.rows))
-    };
+    let rows = |service: &ServiceReport, _: &DatabaseLoad| service.rows_per_write();
     let commits = |service: &ServiceReport, load: &DatabaseLoad| service.per_write(load.commits);
     let rows = amounts(services, rows, |name, rows| {
         format!("{name} brought {rows} rows into the database for each 100 acknowledged writes")
@@ -72,7 +68,9 @@ pub(super) fn price(services: &[ServiceReport]) -> Vec<String> {
             milliseconds(lag.max_ms)
         ));
     }
-    if let Some(journal) = service.journal.filter(|journal| journal.depth > 0) {
+    // Where it was not brought in to the end, that is said, with this, at another place.
+    let journal = service.journal.filter(|journal| journal.depth > 0);
+    if let Some(journal) = journal.filter(|_| !service.is_unsettled()) {
         parts.push(match journal.depth {
             1 => "at most 1 write waited in the journal".to_owned(),
             many => format!("up to {} writes waited in the journal", count(many)),

@@ -2,8 +2,11 @@
 
 use super::{both, times};
 use crate::report::figure::{Comparison, compare, count, milliseconds, percent, whole};
-use crate::report::totals::measured;
-use crate::report::{Latency, ServiceReport, figure, totals};
+use crate::report::quantile::{P50, P99, Sampled};
+use crate::report::{ServiceReport, figure, totals};
+
+/// Above this share, failures are no accident.
+const RARE: f64 = 0.01;
 
 /// Who was faster: first of what differs.
 pub(super) fn speed(services: &[ServiceReport]) -> Vec<String> {
@@ -14,31 +17,30 @@ pub(super) fn speed(services: &[ServiceReport]) -> Vec<String> {
         return Vec::new();
     };
     let mut sentences = vec![throughput(first, second)];
-    let all = |service: &ServiceReport| measured(&service.latency).copied();
-    sentences.push(latency(
-        first,
-        second,
-        "",
-        "at the 99th percentile",
-        all,
-        |all| all.p99_ms,
-    ));
-    sentences.push(latency(first, second, "", "at the median", all, |all| {
-        all.p50_ms
-    }));
+    for (quantile, place) in [(P99, "at the 99th percentile"), (P50, "at the median")] {
+        let of = |service: &ServiceReport| Sampled::all(service)?.comparable(quantile);
+        let few_failed = |service: &ServiceReport| remark(service.failed_share());
+        sentences.push(latency(first, second, "", place, of, few_failed));
+    }
     // Each operation where there are several, since they differ more than all together show.
     for (operation, intro) in [("write", "Writes alone: "), ("read", "Reads alone: ")] {
         if first.operations.len() > 1 && second.operations.len() > 1 {
             let of =
-                |service: &ServiceReport| measured(&service.operation(operation)?.latency).copied();
-            let p99 = |latency: &Latency| latency.p99_ms;
+                |service: &ServiceReport| Sampled::operation(service, operation)?.comparable(P99);
+            let failed = |service: &ServiceReport| {
+                let of_operation = service.operation(operation).and_then(|report| {
+                    let share = totals::failed_share(report.succeeded, report.failed);
+                    remark_of_these(share)
+                });
+                of_operation.or_else(|| remark(service.failed_share()))
+            };
             sentences.push(latency(
                 first,
                 second,
                 intro,
                 "at the 99th percentile",
                 of,
-                p99,
+                failed,
             ));
         }
     }
@@ -90,10 +92,10 @@ fn latency(
     second: &ServiceReport,
     intro: &str,
     place: &str,
-    of: impl Fn(&ServiceReport) -> Option<Latency>,
-    part: fn(&Latency) -> f64,
+    of: impl Fn(&ServiceReport) -> Option<f64>,
+    remark: impl Fn(&ServiceReport) -> Option<String>,
 ) -> Option<Sentence> {
-    let (first_ms, second_ms) = (part(&of(first)?), part(&of(second)?));
+    let (first_ms, second_ms) = (of(first)?, of(second)?);
     let (faster, ratio, less_ms, more_ms) = match compare(first_ms, second_ms)? {
         Comparison::Same => {
             let both = if intro.is_empty() { "Both" } else { "both" };
@@ -116,24 +118,28 @@ fn latency(
     Some(Sentence {
         same: false,
         text: format!(
-            "{intro}{} answered {} as fast {place} ({} against {}{}).",
+            "{intro}{} answered {} as fast {place} ({} against {}){}.",
             faster.pattern.name(),
             times(ratio),
             milliseconds(less_ms),
             milliseconds(more_ms),
-            failures_counted(faster)
+            remark(faster).unwrap_or_default()
         ),
     })
 }
 
-/// Who fails at once is fast, too, which has to be said where it is not rare.
-fn failures_counted(faster: &ServiceReport) -> &'static str {
-    const RARE: f64 = 0.01;
-    let failed = faster.failed() as f64;
-    match failed / (failed + faster.succeeded() as f64) > RARE {
-        true => ", failed requests among them",
-        false => "",
-    }
+/// Who does not answer all is fast more easily, which has to be said where that is not rare.
+fn remark(failed_share: f64) -> Option<String> {
+    let failed = percent(failed_share);
+    (failed_share > RARE)
+        .then(|| format!(", but failed {failed} of its requests, which are not counted here"))
+}
+
+/// The same of one operation.
+fn remark_of_these(failed_share: f64) -> Option<String> {
+    let failed = percent(failed_share);
+    (failed_share > RARE)
+        .then(|| format!(", but failed {failed} of these, which are not counted here"))
 }
 
 /// What one service did that there is no other to compare with.
@@ -144,12 +150,13 @@ fn alone(service: &ServiceReport) -> Option<String> {
         service.pattern.name(),
         whole(service.per_second)
     );
-    if let Some(latency) = measured(&service.latency) {
-        text.push_str(&format!(
-            ", half of them within {} and 99 % within {}",
-            milliseconds(latency.p50_ms),
-            milliseconds(latency.p99_ms)
-        ));
+    let sampled = Sampled::all(service);
+    let known = |quantile| sampled.and_then(|sampled| sampled.comparable(quantile));
+    if let Some(p50_ms) = known(P50) {
+        text.push_str(&format!(", half of them within {}", milliseconds(p50_ms)));
+        if let Some(p99_ms) = known(P99) {
+            text.push_str(&format!(" and 99 % within {}", milliseconds(p99_ms)));
+        }
     }
     text.push('.');
     Some(text)
@@ -181,7 +188,9 @@ pub(super) fn failures(services: &[ServiceReport]) -> Vec<String> {
         sentences.push(text);
     }
     if let Some((first, second)) = both(services) {
-        let answered = |service: &ServiceReport| service.failed() == 0 && service.succeeded() > 0;
+        let answered = |service: &ServiceReport| {
+            service.failed() == 0 && service.unsent == 0 && service.succeeded() > 0
+        };
         if answered(first) && answered(second) {
             sentences.push("Neither failed a request.".to_owned());
         }

@@ -8,12 +8,15 @@ pub(super) fn broken(services: &[ServiceReport]) -> Vec<String> {
     let mut sentences = Vec::new();
     for (name, check) in checks(services) {
         if check.lost > 0 {
+            let asked = match is_of_database(check) {
+                true => "looked for in the database itself",
+                false => "asked for from the service",
+            };
             sentences.push(format!(
                 "{name} LOST DATA: the newest acknowledged write of {} was not there afterwards, \
-                 of {} that were {}.",
+                 of {} that were {asked}.",
                 names(check.lost),
                 count(check.names),
-                how(check)
             ));
         }
     }
@@ -32,28 +35,69 @@ pub(super) fn broken(services: &[ServiceReport]) -> Vec<String> {
     sentences
 }
 
-/// That nothing was.
-pub(super) fn kept(services: &[ServiceReport]) -> Option<String> {
-    let checks: Vec<(&str, &Check)> = checks(services).collect();
-    let (_, first) = checks.first()?;
-    if checks.iter().any(|(_, check)| check.lost > 0) {
-        return None;
-    }
-    let what = |check: &Check| format!("{} of {}", writes(check.acknowledged), names(check.names));
-    let what = match checks.as_slice() {
-        [(name, check)] => format!("{} with {name}", what(check)),
-        [(_, one), (_, other)] if one == other => format!("with each, {}", what(one)),
-        checks => {
-            let each = checks
-                .iter()
-                .map(|(name, check)| format!("{} with {name}", what(check)));
-            each.collect::<Vec<_>>().join(" and ")
-        }
+/// That a database did not have everything in time, after which nothing can be said of how long
+/// it takes.
+pub(super) fn unsettled(services: &[ServiceReport]) -> Vec<String> {
+    let sentence = |service: &ServiceReport| {
+        let waited = match service.journal.map_or(0, |journal| journal.depth) {
+            0 => String::new(),
+            1 => "; at most 1 write waited in the journal".to_owned(),
+            many => format!("; up to {} writes waited in the journal", count(many)),
+        };
+        format!(
+            "{} did not report within two minutes after the last request that the database had \
+             everything{waited}.",
+            service.pattern.name()
+        )
     };
-    Some(format!(
-        "Nothing acknowledged was lost: {what} were {}.",
-        how(first)
-    ))
+    let unsettled = services.iter().filter(|service| service.is_unsettled());
+    unsettled.map(sentence).collect()
+}
+
+/// That nothing was.
+pub(super) fn kept(services: &[ServiceReport]) -> Vec<String> {
+    let checks: Vec<(&str, &Check)> = checks(services).collect();
+    if checks.iter().any(|(_, check)| check.lost > 0) {
+        return Vec::new();
+    }
+    match checks.as_slice() {
+        [(_, one), (_, other)] if one == other => {
+            let intro = if is_empty(one) { "" } else { "with each, " };
+            vec![kept_by(one, "", intro)]
+        }
+        checks => {
+            let each = checks.iter();
+            each.map(|(name, check)| kept_by(check, &format!(" with {name}"), ""))
+                .collect()
+        }
+    }
+}
+
+fn is_empty(check: &Check) -> bool {
+    check.names == 0 || check.acknowledged == 0
+}
+
+fn kept_by(check: &Check, with: &str, intro: &str) -> String {
+    if is_empty(check) {
+        return format!("There was nothing to check{with}: no write was acknowledged.");
+    }
+    let place = match is_of_database(check) {
+        true => "in the database",
+        false => "when the service was asked",
+    };
+    let uncertain = match check.names_uncertain {
+        0 => String::new(),
+        many => format!(
+            "; {} could not be judged fully, since the outcome of a delete is unknown",
+            names(many)
+        ),
+    };
+    format!(
+        "Nothing acknowledged was lost{with}: {intro}of {}, written and deleted {}, each had its \
+         newest acknowledged write, or what may have replaced it, {place}{uncertain}.",
+        names(check.names),
+        times(check.acknowledged)
+    )
 }
 
 fn checks(services: &[ServiceReport]) -> impl Iterator<Item = (&'static str, &Check)> {
@@ -63,11 +107,8 @@ fn checks(services: &[ServiceReport]) -> impl Iterator<Item = (&'static str, &Ch
         .filter_map(move |service| Some((check(service), service.check.as_ref()?)))
 }
 
-fn how(check: &Check) -> &'static str {
-    match check.asked {
-        "database" => "checked in the database itself",
-        _ => "asked for from the service, since the database could not be asked",
-    }
+fn is_of_database(check: &Check) -> bool {
+    check.asked == "database"
 }
 
 fn names(names: u64) -> String {
@@ -77,9 +118,9 @@ fn names(names: u64) -> String {
     }
 }
 
-fn writes(writes: u64) -> String {
-    match writes {
-        1 => "1 write".to_owned(),
-        many => format!("{} writes", count(many)),
+fn times(times: u64) -> String {
+    match times {
+        1 => "once".to_owned(),
+        many => format!("{} times", count(many)),
     }
 }

@@ -6,8 +6,11 @@ use crate::report::{Report, figure, words};
 const HOW_TO_READ: [(&str, &str); 5] = [
     (
         "Percentiles",
-        "p99 is the time that 99 % of the requests took no longer than, those that failed among them. The mean hides what the \
-         slowest have to wait, so there is none here.",
+        "p99 is the time that 99 % of the requests took no longer than: of those that succeeded. \
+         Failures are told apart. A request that was never sent, since no connection was free, counts \
+         with the time it had waited; where there are so many of these that the true time may be \
+         longer, there is a ≥. Where too few were measured to tell, there is a –. The mean hides what \
+         the slowest have to wait, so there is none here.",
     ),
     (
         "From answer to commit",
@@ -22,15 +25,17 @@ const HOW_TO_READ: [(&str, &str); 5] = [
     ),
     (
         "Lost and stale",
-        "After the run every name was asked for. Lost: the newest acknowledged write is not there, \
-         nor anything that may have replaced it. Stale: a read was answered with something older \
-         than what had been acknowledged, or read, before it began.",
+        "The names are written once before the run, and after it every one is asked for. Lost: the \
+         newest acknowledged write is not there, nor anything that may have replaced it. Stale: a \
+         read was answered with something older than what had been acknowledged, or read, before \
+         it began.",
     ),
     (
         "What this does not say",
-        "Tool, services and servers that run on one machine take processor time from each other. The \
-         figures compare the two patterns where they were measured; they are no promise for other \
-         machines.",
+        "Each service ran once, one after the other, so that differences under a tenth, and single \
+         percentiles of short runs, may be chance. Tool, services and servers that run on one \
+         machine take processor time from each other. The figures compare the two patterns where \
+         they were measured; they are no promise for other machines.",
     ),
 ];
 
@@ -43,7 +48,7 @@ pub(super) fn section(report: &Report) -> String {
         (count, None) => format!("{count} processors"),
     };
     let mut facts = vec![
-        ("Workload", escape(&words::workload(&report.workload))),
+        ("Workload", escape(&words::workload(report))),
         ("Parts", escape(&report.parts)),
         (
             "Machine",

@@ -23,11 +23,7 @@ pub(super) fn draw(report: &Report, layout: Layout) -> Option<Drawing> {
         }
     };
     let mut groups = vec![
-        group("rows", |service, load| {
-            service
-                .rows_per_write()
-                .or_else(|| service.per_write(load.rows))
-        }),
+        group("rows", |service, _| service.rows_per_write()),
         group("commits", |service, load| service.per_write(load.commits)),
         group("statements", |service, load| {
             service.per_write(load.statements)

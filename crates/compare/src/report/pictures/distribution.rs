@@ -3,6 +3,7 @@
 use super::axis::Axis;
 use super::chart::{Chart, Kind, Line};
 use super::drawing::{Drawing, Layout};
+use crate::report::quantile::Sampled;
 use crate::report::{Percentile, Report, ServiceReport, figure};
 
 pub(super) fn draw(report: &Report, layout: Layout) -> Option<Drawing> {
@@ -16,7 +17,7 @@ pub(super) fn draw(report: &Report, layout: Layout) -> Option<Drawing> {
     let chart = Chart {
         y: Axis::logarithmic(values, "ms")?,
         x,
-        x_label: "percentile of all requests",
+        x_label: "percentile of the answered requests",
         y_label: "latency, logarithmic",
         height: layout.choose(300.0, 200.0),
         lines,
@@ -32,7 +33,9 @@ fn line(service: &ServiceReport) -> Line {
         // The longest of all is at no place on this axis.
         point.percentile <= 99.9905 && point.percentile >= 0.0 && point.latency_ms.is_finite()
     };
-    let points = service.percentiles.iter().filter(shown);
+    let sampled = Sampled::all(service);
+    let known = |point: &&Percentile| sampled.is_some_and(|sampled| sampled.has(point));
+    let points = service.percentiles.iter().filter(shown).filter(known);
     Line {
         pattern: service.pattern,
         kind: Kind::Main,

@@ -1,26 +1,13 @@
 //! Which figures are shown, and in which order.
 
+use super::super::quantile::{self, Quantile, Sampled};
 use super::super::totals::{self, finite};
-use super::super::{Check, Latency, ProcessUse, ServiceReport, figure};
-use super::{Better, Group, Row, figures, words};
+use super::super::{Check, ProcessUse, ServiceReport, figure};
+use super::{Better, Group, Row, clearly_better, figures, words};
 
-/// A part of a latency, and what it is called.
-type Quantile = (&'static str, fn(&Latency) -> f64);
+const OF_LAG: [Quantile; 3] = [quantile::P50, quantile::P99, quantile::LONGEST];
 
-const QUANTILES: [Quantile; 6] = [
-    ("p50", |latency| latency.p50_ms),
-    ("p90", |latency| latency.p90_ms),
-    ("p99", |latency| latency.p99_ms),
-    ("p99.9", |latency| latency.p999_ms),
-    ("p99.99", |latency| latency.p9999_ms),
-    ("longest", |latency| latency.max_ms),
-];
-
-const QUANTILES_OF_LAG: [Quantile; 3] = [
-    ("p50", |latency| latency.p50_ms),
-    ("p99", |latency| latency.p99_ms),
-    ("longest", |latency| latency.max_ms),
-];
+const OF_FAILURES: [Quantile; 2] = [quantile::P50, quantile::LONGEST];
 
 /// Every group, also those of which nothing is known.
 pub(super) fn all(services: &[ServiceReport]) -> Vec<Group> {
@@ -28,8 +15,9 @@ pub(super) fn all(services: &[ServiceReport]) -> Vec<Group> {
     groups.push(latency(
         "Latency, all (ms)",
         services,
-        &QUANTILES,
-        |service| totals::measured(&service.latency),
+        &quantile::ALL,
+        Better::Less,
+        Sampled::all,
     ));
     let mixed = services.iter().any(|service| service.operations.len() > 1);
     for (operation, title) in [
@@ -38,11 +26,18 @@ pub(super) fn all(services: &[ServiceReport]) -> Vec<Group> {
     ] {
         // With one operation these would be the figures of all once more.
         if mixed {
-            groups.push(latency(title, services, &QUANTILES, |service| {
-                totals::measured(&service.operation(operation)?.latency)
-            }));
+            let of = |service: &ServiceReport| Sampled::operation(service, operation);
+            groups.push(latency(title, services, &quantile::ALL, Better::Less, of));
         }
     }
+    groups.push(latency(
+        "Latency of failures (ms)",
+        services,
+        &OF_FAILURES,
+        // To fail fast is no merit, nor to fail slowly.
+        Better::Neither,
+        |service: &ServiceReport| Some(Sampled::whole(service.failed_latency.as_ref()?)),
+    ));
     groups.push(lag(services));
     groups.push(database(services));
     groups.push(reads(services));
@@ -72,6 +67,12 @@ fn requests(services: &[ServiceReport]) -> Group {
         amount(services, "answered", Better::Neither, |service| {
             Some(service.succeeded())
         }),
+        amount(
+            services,
+            "writes acknowledged",
+            Better::Neither,
+            |service| (service.succeeded() > 0).then_some(service.acknowledged),
+        ),
         amount(services, "failed", Better::Less, |service| {
             Some(service.failed())
         }),
@@ -88,11 +89,23 @@ fn latency(
     title: &str,
     services: &[ServiceReport],
     quantiles: &[Quantile],
-    of: impl Fn(&ServiceReport) -> Option<&Latency>,
+    better: Better,
+    of: impl Fn(&ServiceReport) -> Option<Sampled>,
 ) -> Group {
-    let row = |(label, quantile): &Quantile| {
-        let value = |service: &ServiceReport| finite(quantile(of(service)?));
-        figures(services, *label, Better::Less, value, figure::three_digits)
+    let row = |quantile: &Quantile| {
+        let cell = |service: &ServiceReport| {
+            let sampled = of(service)?;
+            let value = figure::three_digits(sampled.at(*quantile)?);
+            Some(match sampled.is_bound(*quantile) {
+                true => format!("≥{value}"),
+                false => value,
+            })
+        };
+        let comparable = |service: &ServiceReport| of(service)?.comparable(*quantile);
+        Row {
+            better: clearly_better(services, better, comparable),
+            ..words(services, quantile.label, cell)
+        }
     };
     group(title, quantiles.iter().map(row).collect())
 }
@@ -101,8 +114,9 @@ fn lag(services: &[ServiceReport]) -> Group {
     let mut group = latency(
         "From answer to commit (ms)",
         services,
-        &QUANTILES_OF_LAG,
-        ServiceReport::lag,
+        &OF_LAG,
+        Better::Less,
+        |service: &ServiceReport| Some(Sampled::whole(service.lag()?)),
     );
     group.rows.push(figures(
         services,
@@ -120,14 +134,19 @@ fn database(services: &[ServiceReport]) -> Group {
         .filter_map(|service| Some(service.database.as_ref()?.counted_by))
         .collect();
     counted_by.dedup();
+    // Whose database does not have everything has asked less of it for that reason.
+    let less = match services.iter().any(ServiceReport::is_unsettled) {
+        true => Better::Neither,
+        false => Better::Less,
+    };
     let rows = vec![
-        amount(services, "statements", Better::Less, |service| {
+        amount(services, "statements", less, |service| {
             Some(service.database.as_ref()?.statements)
         }),
-        amount(services, "rows written", Better::Less, |service| {
+        amount(services, "rows written", less, |service| {
             Some(service.database.as_ref()?.rows)
         }),
-        amount(services, "commits", Better::Less, |service| {
+        amount(services, "commits", less, |service| {
             Some(service.database.as_ref()?.commits)
         }),
         figures(
@@ -255,7 +274,7 @@ fn check(services: &[ServiceReport]) -> Group {
         vec![
             amount(
                 services,
-                "acknowledged",
+                "acknowledged, also before",
                 Better::Neither,
                 of(|check| check.acknowledged),
             ),
@@ -265,6 +284,10 @@ fn check(services: &[ServiceReport]) -> Group {
                 Better::Neither,
                 of(|check| check.names),
             ),
+            amount(services, "not fully judged", Better::Neither, |service| {
+                let uncertain = service.check.as_ref()?.names_uncertain;
+                (uncertain > 0).then_some(uncertain)
+            }),
             words(services, "asked", |service| {
                 Some(format!("the {}", service.check.as_ref()?.asked))
             }),
