@@ -1,13 +1,14 @@
 //! The binary in a folder of its own.
 
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -46,6 +47,8 @@ impl Tool {
             .arg(folder.path())
             .env("TMPDIR", &data)
             .stdin(Stdio::null())
+            // So that a signal for its group is for nobody else.
+            .process_group(0)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -86,8 +89,27 @@ impl Tool {
         }
     }
 
+    /// The processes that it has started and that still run.
+    pub(crate) fn children(&self) -> Vec<u32> {
+        let own = self.child.id();
+        let list = format!("/proc/{own}/task");
+        let tasks = std::fs::read_dir(list).unwrap();
+        let children = tasks
+            .filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("children")).ok())
+            .flat_map(|list| {
+                let pids: Vec<u32> = list.split(' ').filter_map(|pid| pid.parse().ok()).collect();
+                pids
+            });
+        children.collect()
+    }
+
     pub(crate) fn send(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// To its whole group, as a terminal does.
+    pub(crate) fn send_to_group(&self, signal: Signal) {
+        kill_process_group(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Waits for its end.

@@ -1,6 +1,7 @@
 //! The tool as it serves the page.
 
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -57,6 +58,14 @@ impl Live {
     pub(crate) fn service(&self, pattern: &str) -> &str {
         let found = self.services.iter().find(|(name, _)| name == pattern);
         found.unwrap().1.as_str()
+    }
+
+    /// The file. Only write-behind has a journal beside it.
+    pub(crate) fn database_of_write_behind(&self) -> PathBuf {
+        let folders = std::fs::read_dir(self.data.path()).unwrap();
+        let mut folders = folders.map(|folder| folder.unwrap().path());
+        let found = folders.find(|folder| folder.join("journal").exists());
+        found.unwrap().join("users.db")
     }
 
     /// Ctrl-C, and what is left behind afterwards.
