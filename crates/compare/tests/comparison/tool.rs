@@ -15,6 +15,9 @@ use tempfile::TempDir;
 /// How long a comparison of a few seconds may take on a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+/// How long it may take to end at once, when a test has failed.
+const END_MAX: Duration = Duration::from_secs(20);
+
 /// A run of the tool.
 pub(crate) struct Tool {
     child: Child,
@@ -142,6 +145,14 @@ impl Tool {
 impl Drop for Tool {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
+            // Two of them: it ends at once, with what it has started.
+            for signal in [Signal::INT, Signal::TERM] {
+                let _ = kill_process(Pid::from_child(&self.child), signal);
+            }
+            let deadline = Instant::now() + END_MAX;
+            while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(20));
+            }
             let _ = self.child.kill();
             let _ = self.child.wait();
         }

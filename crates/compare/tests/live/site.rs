@@ -12,6 +12,9 @@ use tempfile::TempDir;
 /// How long it may take to stop with everything that it has started.
 const STOP_MAX: Duration = Duration::from_secs(60);
 
+/// How long it may take to end at once, when a test has failed.
+const END_MAX: Duration = Duration::from_secs(20);
+
 /// A run of `compare --live` on a free port and embedded parts.
 pub(crate) struct Live {
     child: Child,
@@ -88,6 +91,14 @@ impl Live {
 impl Drop for Live {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
+            // Two of them: it ends at once, with what it has started.
+            for signal in [Signal::INT, Signal::TERM] {
+                let _ = kill_process(Pid::from_child(&self.child), signal);
+            }
+            let deadline = Instant::now() + END_MAX;
+            while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(20));
+            }
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
