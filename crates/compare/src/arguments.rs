@@ -1,5 +1,7 @@
 //! The command line.
 
+mod secret_url;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use url::Url;
 use crate::error::{Error, Result};
 use crate::workload::Preset;
 use crate::workload::{Bursts, Fault, FaultKind, Rate, Skew, Workload};
+use secret_url::UrlParser;
 
 /// The command line.
 #[derive(Clone, Debug, Parser)]
@@ -26,14 +29,15 @@ pub struct Arguments {
         long,
         value_name = "FOLDER",
         default_value = ".",
+        conflicts_with = "live",
         help_heading = "Report"
     )]
     pub output: PathBuf,
     /// Does not measure first what the tool itself can drive.
-    #[arg(long, help_heading = "Report")]
+    #[arg(long, conflicts_with = "live", help_heading = "Report")]
     pub no_ceiling: bool,
-    /// Serves a page that shows both services as they run, until Ctrl-C. With --preset or --rate
-    /// that workload is sent to both at the same time, all the while.
+    /// Serves a page that shows both services as they run, until Ctrl-C. With any option of a
+    /// workload that workload is sent to both at the same time, all the while.
     #[arg(long, help_heading = "Live")]
     pub live: bool,
     /// Where that page is served.
@@ -47,7 +51,7 @@ pub struct Arguments {
 }
 
 /// What is asked of both services.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Args)]
 #[command(next_help_heading = "Workload")]
 pub struct WorkloadArguments {
     /// A workload with a name (steady), of which the other options change what they say; in
@@ -115,16 +119,16 @@ pub struct WorkloadArguments {
 #[command(next_help_heading = "Services")]
 pub struct PartsArguments {
     /// Starts the services on this Redis.
-    #[arg(long, value_name = "URL", requires = "database")]
+    #[arg(long, value_name = "URL", requires = "database", value_parser = UrlParser::server())]
     pub cache: Option<Url>,
     /// And on this MySQL or MariaDB, in databases of their own that are dropped afterwards.
-    #[arg(long, value_name = "URL", requires = "cache")]
+    #[arg(long, value_name = "URL", requires = "cache", value_parser = UrlParser::server())]
     pub database: Option<Url>,
     /// A write-through-svc that runs already, as http://HOST:PORT. What is written to it stays there.
-    #[arg(long, value_name = "URL", requires = "write_behind", conflicts_with_all = ["cache", "database"])]
+    #[arg(long, value_name = "URL", requires = "write_behind", conflicts_with_all = ["cache", "database"], value_parser = UrlParser::service())]
     pub write_through: Option<Url>,
     /// And a write-behind-svc.
-    #[arg(long, value_name = "URL", requires = "write_through")]
+    #[arg(long, value_name = "URL", requires = "write_through", value_parser = UrlParser::service())]
     pub write_behind: Option<Url>,
     /// Takes the services' binaries as they are beside this one, and builds nothing.
     #[arg(long, conflicts_with_all = ["write_through", "write_behind"])]
@@ -132,9 +136,9 @@ pub struct PartsArguments {
 }
 
 impl WorkloadArguments {
-    /// Whether it says by itself that requests are to be sent.
+    /// Whether anything is said of requests, so that some are to be sent.
     pub fn is_asked_for(&self) -> bool {
-        self.preset.is_some() || self.rate.is_some() || self.saturate
+        *self != WorkloadArguments::default()
     }
 
     /// The workload that is asked for.

@@ -1,6 +1,7 @@
 //! A page that shows both services side by side as they run.
 
 mod controls;
+mod guard;
 mod load;
 mod watch;
 
@@ -8,6 +9,7 @@ use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 
+use actix_web::middleware::from_fn;
 use actix_web::rt::time::timeout;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
@@ -19,6 +21,7 @@ use crate::pattern::Pattern;
 use crate::run::{parts, prepare};
 use crate::site::{Parts, RunningService, Site};
 use crate::stop::{Stop, told};
+use crate::workload::Workload;
 use controls::Controls;
 
 /// How long requests that are under way may take once the page is to be served no longer.
@@ -31,12 +34,13 @@ const STOP_MAX: Duration = Duration::from_secs(3);
 /// address of the page is taken.
 pub async fn serve(arguments: &Arguments, stop: Stop) -> Result<()> {
     let workload = arguments.workload.workload()?;
+    check(arguments, &workload)?;
     let parts = parts(&arguments.parts)?;
     // Before anything is built or started.
     let listener = TcpListener::bind(arguments.listen)
         .map_err(|error| Error::failed(format_args!("listening on {}", arguments.listen), error))?;
     let may_pause = !matches!(parts, Parts::Running { .. });
-    let site = prepare(&arguments.parts, parts).await?;
+    let site = prepare(&arguments.parts, parts, &stop).await?;
     let mut services = Vec::new();
     let served = async {
         start(&site, may_pause, &mut services).await?;
@@ -53,6 +57,21 @@ pub async fn serve(arguments: &Arguments, stop: Stop) -> Result<()> {
     outcome.and(site.clean_up().await)
 }
 
+/// Refuses what would have no effect.
+fn check(arguments: &Arguments, workload: &Workload) -> Result<()> {
+    let refused = |why: &str| Err(Error::Usage(why.to_owned()));
+    if workload.fault.is_some() {
+        return refused(
+            "--live disturbs no database by itself: the page has a button for that. Leave out \
+             --outage, --slow-down and presets that disturb it",
+        );
+    }
+    if arguments.workload.duration.is_some() {
+        return refused("--live goes on until Ctrl-C: leave out --duration");
+    }
+    Ok(())
+}
+
 async fn start(site: &Site, may_pause: bool, services: &mut Vec<RunningService>) -> Result<()> {
     for pattern in Pattern::BOTH {
         services.push(site.start(pattern, may_pause).await?);
@@ -67,6 +86,7 @@ async fn serve_page(listener: TcpListener, services: &[RunningService], stop: &S
     let server = HttpServer::new(move || {
         App::new()
             .app_data(controls.clone())
+            .wrap(from_fn(guard::own_page_only))
             .configure(controls::configure)
     })
     .workers(1)
@@ -85,4 +105,37 @@ async fn serve_page(listener: TcpListener, services: &[RunningService], stop: &S
         running.abort();
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[test]
+    fn what_has_no_effect_on_the_page_is_refused() {
+        let checked = |words: &[&str]| {
+            let words = ["compare", "--live"].iter().chain(words);
+            let arguments = Arguments::try_parse_from(words).unwrap();
+            check(&arguments, &arguments.workload.workload().unwrap())
+        };
+        checked(&[]).unwrap();
+        checked(&["--rate", "5", "--names", "10"]).unwrap();
+        for (words, says) in [
+            (&["--outage"][..], "button"),
+            (&["--slow-down", "5"], "button"),
+            (&["--preset", "database-outage"], "button"),
+            (&["--duration", "5"], "--duration"),
+        ] {
+            match checked(words) {
+                Err(Error::Usage(sentence)) => assert!(sentence.contains(says), "{sentence}"),
+                other => panic!("{words:?}: {other:?}"),
+            }
+        }
+        for words in [&["--output", "."][..], &["--no-ceiling"]] {
+            let words = ["compare", "--live"].iter().chain(words);
+            assert!(Arguments::try_parse_from(words).is_err());
+        }
+    }
 }

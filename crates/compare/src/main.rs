@@ -31,6 +31,7 @@ async fn main() -> ExitCode {
             match error {
                 Error::Usage(_) => ExitCode::from(EXIT_USAGE),
                 Error::Failed(_) => ExitCode::FAILURE,
+                Error::Stopped => ExitCode::from(EXIT_INTERRUPTED),
             }
         }
     }

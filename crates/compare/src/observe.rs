@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::report::{CacheReads, DatabaseLoad, JournalPeak, Latency, ProcessUse};
+use crate::report::{DatabaseLoad, JournalPeak, Latency, ProcessUse};
 use crate::server_url::ServerUrl;
 use crate::servers::mysql::{Counts, StatusReader};
 use crate::service_client::ServiceClient;
@@ -138,14 +138,12 @@ impl Observations {
     /// else by the service; `None` if neither says. `acknowledged`: how many writes and deletes
     /// were answered with success meanwhile.
     ///
-    /// A server counts everybody's statements, so a load of others on it is counted, too.
+    /// A server counts everybody's statements, so a load of others on it is counted, too. It is asked at
+    /// both ends; where it does not answer at one of them the service's own counts are taken. So of
+    /// two services on the same server one may be counted by the server and the other by itself:
+    /// `counted_by` says which.
     pub fn database(&self, acknowledged: u64) -> Option<DatabaseLoad> {
         load::database(self, acknowledged)
-    }
-
-    /// Where reads were answered from, as the service counts them.
-    pub fn cache(&self) -> CacheReads {
-        load::cache(self)
     }
 
     /// How long after the answer the database had committed a write, as the service counts it;

@@ -55,7 +55,7 @@ impl Output {
         let _ = output
             .write_all(text.as_bytes())
             .and_then(|()| output.flush());
-        written.into_iter().map(|path| path.map(drop)).collect()
+        written.into_iter().try_for_each(|path| path.map(drop))
     }
 
     fn write_file(&self, name: &str, text: &str) -> Result<PathBuf> {

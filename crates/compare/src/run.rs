@@ -40,7 +40,7 @@ pub async fn compare(arguments: &Arguments, stop: Stop) -> Result<Comparison> {
     let workload = arguments.workload.workload()?;
     let parts = parts(&arguments.parts)?;
     let parts_in_words = parts.in_words();
-    let site = prepare(&arguments.parts, parts).await?;
+    let site = prepare(&arguments.parts, parts, &stop).await?;
     let mut report = Report {
         command: command_line(),
         version: match revision::revision() {
@@ -84,11 +84,11 @@ pub fn lost_something(service: &ServiceReport) -> bool {
 }
 
 /// Checks what is needed, and builds what has to be started.
-pub(crate) async fn prepare(arguments: &PartsArguments, parts: Parts) -> Result<Site> {
+pub(crate) async fn prepare(arguments: &PartsArguments, parts: Parts, stop: &Stop) -> Result<Site> {
     let binaries = match &parts {
         Parts::Running { .. } => None,
         _ if arguments.no_build => Some(Binaries::beside_the_tool()?),
-        _ => Some(Binaries::build().await?),
+        _ => Some(Binaries::build(stop.clone()).await?),
     };
     Site::prepare(parts, binaries).await
 }

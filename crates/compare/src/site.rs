@@ -10,7 +10,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use tempfile::TempDir;
 use url::Url;
 
 use crate::error::{Error, Result};
@@ -18,6 +17,7 @@ use crate::fault::Lever;
 use crate::pattern::Pattern;
 use crate::server_url::ServerUrl;
 use crate::servers::{mysql, redis};
+use crate::started::ScratchFolder;
 
 use binaries::Binaries;
 use leftovers::Leftovers;
@@ -87,7 +87,7 @@ pub struct RunningService {
     lever: Option<Lever>,
     // In this order: the process ends before its folder is removed.
     process: Option<ServiceProcess>,
-    folder: Option<TempDir>,
+    folder: Option<ScratchFolder>,
     database: Option<Database>,
     redis: Option<ServerUrl>,
 }
@@ -182,7 +182,7 @@ impl Site {
         pattern: Pattern,
         fault_possible: bool,
     ) -> Result<RunningService> {
-        let folder = temporary_folder()?;
+        let folder = ScratchFolder::make()?;
         let file = folder.path().join("users.db");
         let database = format!("sqlite://{}", file.display());
         let mut settings = vec![("DATABASE_URL", database)];
@@ -217,9 +217,9 @@ impl Site {
             Pattern::WriteBehind => "wb",
         });
         // Before it is there, so that nothing that happens from here on leaves it behind.
-        self.leftovers().add(name.clone());
+        self.leftovers().add(server, name.clone());
         mysql::create_database(server, &name).await?;
-        let folder = temporary_folder()?;
+        let folder = ScratchFolder::make()?;
         let reached = reached.with_database(&name);
         let settings = [
             ("DATABASE_URL", reached.expose().to_owned()),
@@ -238,7 +238,7 @@ impl Site {
     async fn start_process(
         &self,
         pattern: Pattern,
-        folder: &TempDir,
+        folder: &ScratchFolder,
         settings: &[(&str, String)],
     ) -> Result<ServiceProcess> {
         let Some(binaries) = &self.binaries else {
@@ -248,23 +248,31 @@ impl Site {
     }
 
     /// Drops the databases of services that were started, and removes what these left in Redis.
-    /// Stop them first. May be called again: for what could not be removed, and for others.
+    /// Stop them first: also the database of one that still runs is dropped. May be called again,
+    /// for what could not be removed and for services that were started since.
     ///
     /// # Errors
-    /// The first one; everything else is removed all the same.
+    /// The first one, with what is left; everything else is removed all the same.
     pub async fn clean_up(&self) -> Result<()> {
         let Parts::Servers { cache, database } = &self.parts else {
             return Ok(());
         };
         let names = self.leftovers().names();
-        let mut outcome = Ok(());
+        let mut first = None;
         for name in names {
             match leftovers::remove(cache, database, &name).await {
-                Ok(()) => self.leftovers().forget(&name),
-                Err(error) => outcome = outcome.and(Err(error)),
+                Ok(()) => self.leftovers().forget(database, &name),
+                Err(error) => first = first.or(Some(error)),
             }
         }
-        outcome
+        match first {
+            Some(why) => Err(Error::Failed(format!(
+                "{why}\nleft on {database}: {}; left in {cache}: the keys wc:{{IDENTITY…}}…, where \
+                 IDENTITY is in the table users_identity of each",
+                self.leftovers().names().join(", ")
+            ))),
+            None => Ok(()),
+        }
     }
 
     fn leftovers(&self) -> std::sync::MutexGuard<'_, Leftovers> {
@@ -327,9 +335,7 @@ impl RunningService {
             None => Ok(()),
         };
         let removed = match self.folder.take() {
-            Some(folder) => folder
-                .close()
-                .map_err(|why| Error::failed("removing a temporary folder", why)),
+            Some(folder) => folder.remove(),
             None => Ok(()),
         };
         stopped.and(removed)
@@ -339,7 +345,7 @@ impl RunningService {
 fn running_service(
     pattern: Pattern,
     process: ServiceProcess,
-    folder: TempDir,
+    folder: ScratchFolder,
     database: Database,
 ) -> Result<RunningService> {
     let address = process.address();
@@ -355,11 +361,4 @@ fn running_service(
         database: Some(database),
         redis: None,
     })
-}
-
-fn temporary_folder() -> Result<TempDir> {
-    tempfile::Builder::new()
-        .prefix("compare-")
-        .tempdir()
-        .map_err(|why| Error::failed("making a temporary folder", why))
 }

@@ -1,15 +1,21 @@
-//! Being told to stop: Ctrl-C or SIGTERM.
+//! Being told to stop: Ctrl-C, SIGTERM, or a terminal that is closed.
 
-use tokio::signal::unix::{SignalKind, signal};
+use std::fs::{self, OpenOptions};
+use std::io::{self, IsTerminal as _, Write as _};
+
+use rustix::stdio::{dup2_stderr, dup2_stdout};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::error::{Error, Result};
+use crate::started;
 
 /// Becomes true when what is being done is to be ended before its time.
 pub type Stop = watch::Receiver<bool>;
 
-/// Listens for both signals from now on. What was begun is ended in order at the first one;
-/// the second one ends the process at once.
+/// Listens for the signals from now on. What was begun is ended in order at the first one. At the
+/// second one everything that was started is killed, and the process ends at once with
+/// [`EXIT_INTERRUPTED`].
 ///
 /// # Errors
 /// When signals cannot be listened for.
@@ -17,20 +23,37 @@ pub fn on_signals() -> Result<Stop> {
     let listen = |kind| signal(kind).map_err(|error| Error::failed("listening for signals", error));
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
+    // Who starts it by nohup wants it to go on.
+    let mut hang_up = match is_ignored(SignalKind::hangup()) {
+        true => None,
+        false => Some(listen(SignalKind::hangup())?),
+    };
+    let terminals = Terminals::now();
     let (told, stop) = watch::channel(false);
     tokio::spawn(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            () = received(hang_up.as_mut()) => terminals.are_gone(),
         }
         told.send_replace(true);
-        eprintln!("\ncompare: ending; once more to end at once");
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+        say("\ncompare: ending; once more to end at once");
+        // A terminal that is closed says so more than once, which must not count as twice.
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => break,
+                _ = terminate.recv() => break,
+                () = received(hang_up.as_mut()) => terminals.are_gone(),
+            }
         }
-        eprintln!("compare: what it has started on servers may be left there");
-        std::process::exit(EXIT_INTERRUPTED.into());
+        started::end_at_once(EXIT_INTERRUPTED, |databases| {
+            if !databases.is_empty() {
+                say(&format!(
+                    "compare: may be left, with what belongs to them in Redis: {}",
+                    databases.join(", ")
+                ));
+            }
+        });
     });
     Ok(stop)
 }
@@ -47,5 +70,60 @@ pub fn is_told(stop: &Stop) -> bool {
 pub async fn told(stop: &mut Stop) {
     if stop.wait_for(|told| *told).await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+async fn received(signal: Option<&mut Signal>) {
+    let came = match signal {
+        Some(signal) => signal.recv().await,
+        None => None,
+    };
+    if came.is_none() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Whether the process that started this one has it ignore the signal.
+fn is_ignored(kind: SignalKind) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // The first signal has the lowest bit.
+    mask.is_some_and(|mask| mask >> (kind.as_raw_value() - 1) & 1 == 1)
+}
+
+/// Says it to whoever can still hear it.
+fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Which outputs are a terminal.
+struct Terminals {
+    stdout: bool,
+    stderr: bool,
+}
+
+impl Terminals {
+    fn now() -> Terminals {
+        Terminals {
+            stdout: io::stdout().is_terminal(),
+            stderr: io::stderr().is_terminal(),
+        }
+    }
+
+    /// Writing to one that is gone is an error, and whoever says something there would panic
+    /// instead of cleaning up.
+    fn are_gone(&self) {
+        let Ok(nowhere) = OpenOptions::new().write(true).open("/dev/null") else {
+            return;
+        };
+        if self.stdout {
+            let _ = dup2_stdout(&nowhere);
+        }
+        if self.stderr {
+            let _ = dup2_stderr(&nowhere);
+        }
     }
 }

@@ -11,6 +11,7 @@
 use std::net::TcpListener;
 use std::path::PathBuf;
 
+use compare::error::Error;
 use compare::pattern::Pattern;
 use compare::site::binaries::Binaries;
 use compare::site::{Database, Parts, RunningService, Site};
@@ -136,8 +137,11 @@ async fn what_answers_at_a_url_and_is_no_service_is_refused() {
     };
     let answers = std::thread::spawn(move || {
         use std::io::{Read as _, Write as _};
-        let (mut stream, _) = listener.accept().unwrap();
-        let _ = stream.read(&mut [0; 1024]).unwrap();
+        // Whether anybody listens is looked at first, by a connection without a request.
+        let mut accepted = listener.incoming().map(Result::unwrap);
+        let mut stream = accepted
+            .find_map(|mut stream| (stream.read(&mut [0; 1024]).unwrap() > 0).then_some(stream))
+            .unwrap();
         stream
             .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
             .unwrap();
@@ -154,4 +158,26 @@ async fn what_answers_at_a_url_and_is_no_service_is_refused() {
         refused.starts_with("nothing answers at http://"),
         "{refused}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_url_of_a_service_has_no_password_and_no_path_and_is_not_repeated() {
+    let site = embedded().await;
+    let service = site.start(Pattern::WriteThrough, false).await.unwrap();
+    let address = service.address();
+    for text in [
+        format!("http://me:hidden@{address}"),
+        format!("http://{address}/hidden"),
+        format!("http://{address}/?hidden"),
+    ] {
+        let url = Url::parse(&text).unwrap();
+        let parts = Parts::Running {
+            write_through: url.clone(),
+            write_behind: url,
+        };
+        let refused = Site::prepare(parts, None).await.unwrap_err();
+        assert!(matches!(refused, Error::Usage(_)), "{refused:?}");
+        assert!(!refused.to_string().contains("hidden"), "{refused}");
+    }
+    service.stop().await.unwrap();
 }

@@ -16,6 +16,7 @@ use compare::site::{Database, Parts, RunningService, Site};
 use deadpool_redis::redis::{Client as Redis, Commands as _};
 use serde_json::json;
 use test_support::http::Client;
+use test_support::own_servers::OwnServer;
 use test_support::servers::{TestDatabase, mysql_url, redis_url};
 
 async fn on_servers() -> Site {
@@ -81,6 +82,49 @@ async fn each_service_has_a_database_of_its_own_and_nothing_of_it_is_left() {
     let kept: Option<String> = redis.get(&bystander).unwrap();
     assert_eq!(kept.as_deref(), Some("another's"));
     let _: () = redis.del(&bystander).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_service_left_is_gone_before_the_next_one_starts() {
+    let site = on_servers().await;
+    let mut redis = Redis::open(redis_url()).unwrap().get_connection().unwrap();
+    for pattern in Pattern::BOTH {
+        let service = site.start(pattern, false).await.unwrap();
+        write(&service, "Ada");
+        let database = database_of(&service).clone();
+        let identity = mysql::identity(&database).await.unwrap().unwrap();
+        let keys = format!("wc:{{{identity}*");
+        let kept: Vec<String> = redis.keys(&keys).unwrap();
+        assert!(!kept.is_empty(), "{pattern:?} keeps nothing in Redis");
+        service.stop().await.unwrap();
+        site.clean_up().await.unwrap();
+        assert_eq!(databases(&name_of(&database)), 0);
+        let kept: Vec<String> = redis.keys(&keys).unwrap();
+        assert!(kept.is_empty(), "{kept:?}");
+    }
+    site.clean_up().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_removed_is_named() {
+    let mut server = OwnServer::database();
+    let binaries = Binaries::beside_the_tool().unwrap();
+    let parts = Parts::servers(&redis_url(), server.url()).unwrap();
+    let site = Site::prepare(parts, Some(binaries)).await.unwrap();
+    let mut names = Vec::new();
+    for pattern in Pattern::BOTH {
+        let service = site.start(pattern, false).await.unwrap();
+        names.push(name_of(database_of(&service)));
+        service.stop().await.unwrap();
+    }
+    server.stop();
+    let error = site.clean_up().await.unwrap_err().to_string();
+    for name in &names {
+        assert!(error.contains(name.as_str()), "{error}");
+    }
+    assert!(error.contains("left in redis://"), "{error}");
+    server.restart();
+    site.clean_up().await.unwrap();
 }
 
 /// A service that tells which database it was given, without the options, and ends.

@@ -262,3 +262,47 @@ fn options_that_contradict_each_other_are_refused() {
         assert_eq!(kind, ErrorKind::MissingRequiredArgument, "{words:?}");
     }
 }
+
+#[test]
+fn a_url_that_is_refused_is_not_repeated() {
+    let servers = |cache: &str, database: &str| {
+        arguments(&["--cache", cache, "--database", database]).unwrap_err()
+    };
+    let services = |write_through: &str| {
+        let other = ["--write-behind", "http://h:2"];
+        arguments(&["--write-through", write_through, other[0], other[1]]).unwrap_err()
+    };
+    for (error, option) in [
+        (
+            servers("redis://h", "mysql://root:hidden@h:port"),
+            "--database",
+        ),
+        (
+            servers("redis://root:hidden@h:port", "mysql://h"),
+            "--cache",
+        ),
+        (servers("redis://h", "//root:hidden@h"), "--database"),
+        (services("http://me:hidden@h:1"), "--write-through"),
+        (services("http://h:1/hidden"), "--write-through"),
+        (services("http://me:hidden@h:port"), "--write-through"),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::ValueValidation, "{error}");
+        assert!(error.to_string().contains(option), "{error}");
+        assert!(!error.to_string().contains("hidden"), "{error}");
+    }
+}
+
+#[test]
+fn any_option_of_a_workload_asks_for_one() {
+    assert!(!arguments(&["--live"]).unwrap().workload.is_asked_for());
+    for words in [
+        &["--rate", "5"][..],
+        &["--names", "5"],
+        &["--uniform"],
+        &["--seed", "1"],
+        &["--saturate"],
+    ] {
+        let asked = arguments(words).unwrap().workload;
+        assert!(asked.is_asked_for(), "{words:?}");
+    }
+}

@@ -28,8 +28,7 @@ pub(super) struct Messages {
 
 impl Messages {
     pub(super) fn new(target: &Target, value_chars: usize) -> Result<Messages> {
-        let base_path = &target.base_path;
-        let write_path = format!("{base_path}{}", target.pattern.write_path());
+        let write_path = target.pattern.write_path();
         let mut other_headers = HeaderMap::new();
         other_headers.insert(HOST, target.host.clone());
         let mut write_headers = other_headers.clone();
@@ -37,9 +36,9 @@ impl Messages {
         Ok(Messages {
             prefix: target.prefix.clone(),
             value_chars,
-            write_uri: Uri::try_from(&write_path)
+            write_uri: Uri::try_from(write_path)
                 .map_err(|error| Error::Usage(format!("{write_path}: {error}")))?,
-            users_path: format!("{base_path}/users/{}-", target.prefix),
+            users_path: format!("/users/{}-", target.prefix),
             write_headers,
             other_headers,
         })

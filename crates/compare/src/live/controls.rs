@@ -11,7 +11,8 @@ use cache_http::dashboard::{events, page};
 use futures_util::stream;
 use serde::Deserialize;
 use std::time::Duration;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio::time::timeout;
 
 use crate::error::Result;
 use crate::fault::Lever;
@@ -22,6 +23,9 @@ use crate::stop::{Stop, told};
 
 /// A write may wait for a database that is paused, as long as the service lets it.
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a viewer may take no event until the place is another's.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
 
 const EVENTS_PATH: &str = "/events";
 const DATABASE_PATH: &str = "/database";
@@ -61,17 +65,35 @@ impl Controls {
         }
     }
 
+    /// Both or neither: where one cannot be paused, all go on.
     async fn pause(&self, paused: bool) -> Result<()> {
         let told = self.paused.lock().await;
-        for lever in &self.levers {
-            if paused {
-                lever.outage().await?;
-            } else {
-                lever.restore().await?;
-            }
+        if paused && let Err(error) = self.take_away().await {
+            // What cannot be put right, either, the page tells at the next try.
+            let _ = self.put_back().await;
+            return Err(error);
+        }
+        if !paused {
+            self.put_back().await?;
         }
         told.send_replace(paused);
         Ok(())
+    }
+
+    async fn take_away(&self) -> Result<()> {
+        for lever in &self.levers {
+            lever.outage().await?;
+        }
+        Ok(())
+    }
+
+    /// All that can be put back, also where one cannot.
+    async fn put_back(&self) -> Result<()> {
+        let mut outcome = Ok(());
+        for lever in &self.levers {
+            outcome = outcome.and(lever.restore().await);
+        }
+        outcome
     }
 }
 
@@ -105,32 +127,39 @@ async fn watch_services(controls: Data<Controls>) -> HttpResponse {
         return HttpResponse::ServiceUnavailable()
             .body(format!("{VIEWERS_MAX} others watch already"));
     };
-    let viewer = Viewer {
-        told: controls.told.clone(),
-        stop: controls.stop.clone(),
-        _place: place,
-    };
-    events(stream::unfold(viewer, |mut viewer| async {
-        let event = viewer.next().await?;
-        Some((event, viewer))
+    // Whatever of it is not taken is of no use later.
+    let (sender, receiver) = mpsc::channel(1);
+    let (told, stop) = (controls.told.clone(), controls.stop.clone());
+    tokio::spawn(tell(told, stop, place, sender));
+    events(stream::unfold(receiver, |mut receiver| async {
+        let event = receiver.recv().await?;
+        Some((event, receiver))
     }))
 }
 
-struct Viewer {
-    told: watch::Receiver<Event>,
-    stop: Stop,
+/// Tells one viewer what there is to tell until the viewer is gone, takes nothing for too long,
+/// or the page is served no longer. The place is free then.
+async fn tell(
+    mut events: watch::Receiver<Event>,
+    mut stop: Stop,
     _place: Place,
-}
-
-impl Viewer {
-    /// `None` when there will be no more.
-    async fn next(&mut self) -> Option<Event> {
+    viewer: mpsc::Sender<Event>,
+) {
+    loop {
         tokio::select! {
-            () = told(&mut self.stop) => None,
-            changed = self.told.changed() => {
-                changed.ok()?;
-                Some(self.told.borrow_and_update().clone())
-            }
+            () = told(&mut stop) => return,
+            () = viewer.closed() => return,
+            changed = events.changed() => if changed.is_err() {
+                return;
+            },
+        }
+        let event = events.borrow_and_update().clone();
+        let sent = tokio::select! {
+            () = told(&mut stop) => return,
+            sent = timeout(SILENCE_MAX, viewer.send(event)) => sent,
+        };
+        if !matches!(sent, Ok(Ok(()))) {
+            return;
         }
     }
 }
@@ -171,5 +200,55 @@ async fn pause_database(controls: Data<Controls>, wanted: Json<Wanted>) -> impl 
     match controls.pause(wanted.paused).await {
         Ok(()) => HttpResponse::Ok().json(serde_json::json!({ "paused": wanted.paused })),
         Err(error) => HttpResponse::InternalServerError().body(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_nothing_for_ten_seconds_loses_the_place() {
+        let viewers = Viewers::new();
+        let (events, told) = watch::channel(Event::now(Vec::new()));
+        let (_stop, stop) = watch::channel(false);
+        let (sender, _never_read) = mpsc::channel(1);
+        let place = viewers.enter().unwrap();
+        let others: Vec<Place> = std::iter::from_fn(|| viewers.enter()).collect();
+        assert_eq!(others.len(), VIEWERS_MAX - 1);
+        let began = Instant::now();
+        let telling = tokio::spawn(tell(told, stop, place, sender));
+        let happening = tokio::spawn(async move {
+            loop {
+                events.send_replace(Event::now(Vec::new()));
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+        timeout(Duration::from_secs(60), telling)
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(began.elapsed() >= SILENCE_MAX, "{:?}", began.elapsed());
+        assert!(viewers.enter().is_some());
+        happening.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_what_comes_is_told_for_as_long_as_it_does() {
+        let (events, told) = watch::channel(Event::now(Vec::new()));
+        let (stopping, stop) = watch::channel(false);
+        let (sender, mut viewer) = mpsc::channel(1);
+        let place = Viewers::new().enter().unwrap();
+        let telling = tokio::spawn(tell(told, stop, place, sender));
+        for _ in 0..60 {
+            events.send_replace(Event::now(Vec::new()));
+            assert!(viewer.recv().await.is_some());
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        stopping.send_replace(true);
+        telling.await.unwrap();
+        assert!(viewer.recv().await.is_none());
     }
 }

@@ -3,10 +3,11 @@
 use std::env;
 use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::thread;
 
 use crate::error::{Error, Result};
+use crate::started::StartedChild;
 
 /// The argument that makes of this tool such a process.
 pub const COMMAND: &str = "no-op-service";
@@ -35,7 +36,7 @@ pub fn main() -> ExitCode {
 #[derive(Debug)]
 pub struct NoOpProcess {
     address: SocketAddr,
-    child: Child,
+    _child: StartedChild,
 }
 
 impl NoOpProcess {
@@ -58,27 +59,18 @@ impl NoOpProcess {
 }
 
 fn start() -> std::io::Result<NoOpProcess> {
-    let mut child = Command::new(env::current_exe()?)
+    let mut command = Command::new(env::current_exe()?);
+    command
         .arg(COMMAND)
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()?;
+        .stdout(Stdio::piped());
+    let mut child = StartedChild::spawn(&mut command)?;
     let mut line = String::new();
-    if let Some(output) = child.stdout.take() {
+    if let Some(output) = child.take_stdout() {
         BufReader::new(output).read_line(&mut line)?;
     }
-    let mut process = NoOpProcess {
-        address: SocketAddr::from(([0, 0, 0, 0], 0)),
-        child,
-    };
-    process.address = line.trim().parse().map_err(std::io::Error::other)?;
-    Ok(process)
-}
-
-impl Drop for NoOpProcess {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    Ok(NoOpProcess {
+        address: line.trim().parse().map_err(std::io::Error::other)?,
+        _child: child,
+    })
 }

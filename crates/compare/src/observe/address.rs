@@ -6,9 +6,13 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 /// A socket that listens, in the state column.
 const LISTENS: &str = "0A";
 
+/// As much of a process's name as Linux keeps beside that of its file.
+const COMM_CHARS_MAX: usize = 15;
+
 /// Looks through the lists of sockets, and of files that processes have open. `None` where it is
-/// not this machine's loopback, or a process that cannot be looked at.
-pub(super) fn listener_at(address: SocketAddr) -> Option<u32> {
+/// not this machine's loopback, or a process that cannot be looked at, or one whose program has
+/// none of these names: what listens may only pass on what another machine or container answers.
+pub(super) fn listener_at(address: SocketAddr, names: &[&str]) -> Option<u32> {
     if !address.ip().is_loopback() {
         return None;
     }
@@ -23,7 +27,21 @@ pub(super) fn listener_at(address: SocketAddr) -> Option<u32> {
         .collect();
     // One that has forked comes before those that have its socket from it, mostly.
     pids.sort_unstable();
-    pids.into_iter().find(|pid| has_any(*pid, &inodes))
+    pids.into_iter()
+        .find(|pid| has_any(*pid, &inodes) && has_name(*pid, names))
+}
+
+fn has_name(pid: u32, names: &[&str]) -> bool {
+    let file = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+    let file = file.file_name().unwrap_or_default().to_string_lossy();
+    // One that was installed anew meanwhile.
+    let file = file.strip_suffix(" (deleted)").unwrap_or(&file);
+    let comm = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let comm = comm.trim_end();
+    names.iter().any(|name| {
+        let kept = name.get(..COMM_CHARS_MAX).unwrap_or(name);
+        *name == file || kept == comm
+    })
 }
 
 /// The sockets' numbers.
@@ -89,6 +107,21 @@ mod tests {
 
     use super::*;
 
+    fn own_name() -> String {
+        let file = std::env::current_exe().unwrap();
+        file.file_name().unwrap().to_string_lossy().into_owned()
+    }
+
+    #[test]
+    fn who_listens_and_is_another_program_is_none() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let own = own_name();
+        let found = listener_at(address, &["mysqld", &own]);
+        assert_eq!(found, Some(std::process::id()));
+        assert_eq!(listener_at(address, &["mysqld", "mariadbd"]), None);
+    }
+
     #[test]
     fn who_listens_is_found_by_its_address_and_by_any_that_stands_for_it() {
         for (listens, asked) in [
@@ -104,9 +137,13 @@ mod tests {
             };
             let port = listener.local_addr().unwrap().port();
             let address = SocketAddr::new(asked.parse().unwrap(), port);
-            assert_eq!(listener_at(address), Some(std::process::id()), "{listens}");
+            assert_eq!(
+                listener_at(address, &[&own_name()]),
+                Some(std::process::id()),
+                "{listens}"
+            );
             drop(listener);
-            assert_eq!(listener_at(address), None, "{listens}");
+            assert_eq!(listener_at(address, &[&own_name()]), None, "{listens}");
         }
     }
 
@@ -115,7 +152,7 @@ mod tests {
         let listener = TcpListener::bind("0.0.0.0:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         assert_eq!(
-            listener_at(SocketAddr::new([192, 0, 2, 1].into(), port)),
+            listener_at(SocketAddr::new([192, 0, 2, 1].into(), port), &[&own_name()]),
             None
         );
     }

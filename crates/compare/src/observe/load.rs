@@ -3,7 +3,7 @@
 use cache_http::figures::{Buckets, Snapshot};
 
 use super::Observations;
-use crate::report::{CacheReads, DatabaseLoad, Latency};
+use crate::report::{DatabaseLoad, Latency};
 
 const STATEMENTS: &str = "store_statements_total";
 pub(super) const ROWS: &str = "store_rows_total";
@@ -28,15 +28,6 @@ pub(super) fn database(seen: &Observations, acknowledged: u64) -> Option<Databas
         commits,
         rows_per_write: (acknowledged > 0).then(|| rows as f64 / acknowledged as f64),
     })
-}
-
-pub(super) fn cache(seen: &Observations) -> CacheReads {
-    let reads = |outcome| counted(seen, READS, &[("outcome", outcome)]).unwrap_or(0);
-    CacheReads {
-        hits: reads("hit"),
-        misses: reads("miss"),
-        bypasses: reads("bypass"),
-    }
 }
 
 pub(super) fn commit_lag(seen: &Observations) -> Option<Latency> {
@@ -107,7 +98,6 @@ mod tests {
         let seen = seen("", "cache_reads_total{outcome=\"hit\"} 1\n");
         assert_eq!(database(&seen, 1), None);
         assert_eq!(commit_lag(&seen), None);
-        assert_eq!((cache(&seen).hits, cache(&seen).misses), (1, 0));
     }
 
     #[test]

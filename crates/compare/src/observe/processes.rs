@@ -5,9 +5,13 @@ use std::net::SocketAddr;
 use super::Watched;
 use super::address::listener_at;
 use super::procfs::{self, Used};
+use crate::pattern::Pattern;
 use crate::report::ProcessUse;
 use crate::server_url::ServerUrl;
 use crate::servers::redis::UseReader;
+
+/// What databases are called as programs.
+const DATABASES: [&str; 2] = ["mariadbd", "mysqld"];
 
 /// Those that could be found.
 pub(super) struct Processes(Vec<Process>);
@@ -30,7 +34,7 @@ impl Processes {
     pub(super) async fn find(watched: &Watched) -> Processes {
         let service_pid = match watched.service_pid {
             Some(pid) => Some(pid),
-            None => pid_at(watched.service).await,
+            None => pid_at(watched.service, Pattern::BOTH.map(Pattern::service)).await,
         };
         let mut found = vec![
             (
@@ -107,14 +111,14 @@ async fn pid_of(server: &ServerUrl) -> Option<u32> {
     let host = (server.host().to_owned(), server.port());
     let addresses: Vec<SocketAddr> = tokio::net::lookup_host(host).await.ok()?.collect();
     for address in addresses {
-        if let Some(pid) = pid_at(address).await {
+        if let Some(pid) = pid_at(address, DATABASES).await {
             return Some(pid);
         }
     }
     None
 }
 
-async fn pid_at(address: SocketAddr) -> Option<u32> {
-    let look = tokio::task::spawn_blocking(move || listener_at(address));
+async fn pid_at(address: SocketAddr, names: [&'static str; 2]) -> Option<u32> {
+    let look = tokio::task::spawn_blocking(move || listener_at(address, &names));
     look.await.ok().flatten()
 }

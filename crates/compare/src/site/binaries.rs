@@ -2,14 +2,23 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
+use rustix::process::Signal;
 use serde::Deserialize;
+use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
 use crate::pattern::Pattern;
+use crate::started::StartedChild;
+use crate::stop::{Stop, told};
+
+/// How long cargo and what it has started may take to end when they are told to.
+const STOP_MAX: Duration = Duration::from_secs(5);
 
 /// Where both binaries are.
 #[derive(Clone, Debug)]
@@ -36,12 +45,11 @@ impl Binaries {
     /// builds them so, too. Cargo writes its progress to standard error.
     ///
     /// # Errors
-    /// When they do not build, or are not there.
-    pub async fn build() -> Result<Binaries> {
+    /// When they do not build, or are not there. [`Error::Stopped`] when `stop` came before they
+    /// were built.
+    pub async fn build(stop: Stop) -> Result<Binaries> {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let build = move || build_in(&workspace(), &cargo);
-        let built = tokio::task::spawn_blocking(build).await;
-        match built.map_err(|why| Error::failed("building the services", why))?? {
+        match build_in(&workspace(), &cargo, stop).await? {
             Some(binaries) => Ok(binaries),
             None => Binaries::beside_the_tool(),
         }
@@ -102,7 +110,7 @@ fn workspace() -> PathBuf {
 }
 
 /// `None` where there is nothing to build from or by.
-fn build_in(workspace: &Path, cargo: &OsStr) -> Result<Option<Binaries>> {
+async fn build_in(workspace: &Path, cargo: &OsStr, stop: Stop) -> Result<Option<Binaries>> {
     if !workspace.join("Cargo.lock").is_file() {
         return Ok(None);
     }
@@ -119,16 +127,14 @@ fn build_in(workspace: &Path, cargo: &OsStr) -> Result<Option<Binaries>> {
         .arg("--message-format=json-render-diagnostics")
         .current_dir(workspace)
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::inherit());
-    let output = match command.output() {
-        Ok(output) => output,
+    let child = match StartedChild::spawn(&mut command) {
+        Ok(child) => child,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::failed("starting cargo", error)),
     };
-    if !output.status.success() {
-        return Err(Error::failed("building the services", output.status));
-    }
-    let messages = String::from_utf8_lossy(&output.stdout);
+    let messages = messages_of(child, stop).await?;
     let binary = |pattern: Pattern| {
         binary_in(&messages, pattern.service()).ok_or_else(|| {
             Error::Failed(format!("cargo did not say where {} is", pattern.service()))
@@ -138,6 +144,35 @@ fn build_in(workspace: &Path, cargo: &OsStr) -> Result<Option<Binaries>> {
         write_through: binary(Pattern::WriteThrough)?,
         write_behind: binary(Pattern::WriteBehind)?,
     }))
+}
+
+/// What cargo says until it ends.
+async fn messages_of(mut cargo: StartedChild, mut stop: Stop) -> Result<String> {
+    let (whole, messages) = oneshot::channel();
+    if let Some(mut output) = cargo.take_stdout() {
+        thread::spawn(move || {
+            let mut said = Vec::new();
+            let read = output.read_to_end(&mut said);
+            // Nobody waits for it once it is to stop.
+            let _ = whole.send(read.map(|_| said));
+        });
+    }
+    let status = tokio::select! {
+        status = cargo.wait() => status,
+        () = told(&mut stop) => {
+            // Also what it has started. Whatever does not end is killed.
+            cargo.signal(Signal::TERM);
+            cargo.ended_within(STOP_MAX).await;
+            return Err(Error::Stopped);
+        }
+    };
+    if !status.success() {
+        return Err(Error::failed("building the services", status));
+    }
+    let failed = |why: String| Error::failed("reading what cargo says", why);
+    let said = messages.await.map_err(|why| failed(why.to_string()))?;
+    let said = said.map_err(|why| failed(why.to_string()))?;
+    Ok(String::from_utf8_lossy(&said).into_owned())
 }
 
 fn binary_in(messages: &str, name: &str) -> Option<PathBuf> {
@@ -174,15 +209,21 @@ mod tests {
         folder
     }
 
-    #[test]
-    fn both_services_are_built_as_they_are_locked_and_taken_from_where_cargo_puts_them() {
+    fn nobody_stops_it() -> Stop {
+        tokio::sync::watch::channel(false).1
+    }
+
+    #[tokio::test]
+    async fn both_services_are_built_as_they_are_locked_and_taken_from_where_cargo_puts_them() {
         let workspace = workspace_with_cargo(
             r#"echo "$@" > asked
             echo '{"target":{"name":"write-through-svc"},"executable":"/t/wt"}'
             echo '{"target":{"name":"write-behind-svc"},"executable":"/t/wb"}'"#,
         );
         let folder = workspace.path();
-        let built = build_in(folder, folder.join("cargo").as_os_str()).unwrap();
+        let built = build_in(folder, folder.join("cargo").as_os_str(), nobody_stops_it())
+            .await
+            .unwrap();
         let built = built.unwrap();
         assert_eq!(built.of(Pattern::WriteThrough), "/t/wt");
         assert_eq!(built.of(Pattern::WriteBehind), "/t/wb");
@@ -194,23 +235,60 @@ mod tests {
         );
     }
 
-    #[test]
-    fn a_build_that_fails_is_an_error_and_no_reason_to_take_old_binaries() {
+    #[tokio::test]
+    async fn a_build_that_fails_is_an_error_and_no_reason_to_take_old_binaries() {
         let workspace = workspace_with_cargo("exit 101");
         let folder = workspace.path();
-        let built = build_in(folder, folder.join("cargo").as_os_str());
+        let built = build_in(folder, folder.join("cargo").as_os_str(), nobody_stops_it()).await;
         assert!(built.unwrap_err().to_string().contains("101"));
     }
 
-    #[test]
-    fn without_a_workspace_or_a_cargo_there_is_nothing_to_build() {
+    #[tokio::test]
+    async fn a_build_ends_with_what_it_has_started_when_it_is_told_to() {
+        // As cargo does it: a child of its own, which it waits for.
+        let workspace =
+            workspace_with_cargo("sleep 600 & echo $! > child.new; mv child.new child; wait");
+        let folder = workspace.path();
+        let (tell, stop) = tokio::sync::watch::channel(false);
+        let cargo = folder.join("cargo");
+        let build = build_in(folder, cargo.as_os_str(), stop);
+        let (built, ()) = tokio::join!(build, async {
+            while !folder.join("child").is_file() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            tell.send_replace(true);
+        });
+        assert!(matches!(built, Err(Error::Stopped)), "{built:?}");
+        let child = std::fs::read_to_string(folder.join("child")).unwrap();
+        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        // Whoever inherits it may not have waited for its end yet.
+        while std::fs::read_to_string(format!("/proc/{}/stat", child.trim()))
+            .is_ok_and(|stat| !stat.contains(") Z "))
+        {
+            assert!(std::time::Instant::now() < deadline, "it runs on");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_workspace_or_a_cargo_there_is_nothing_to_build() {
         let workspace = workspace_with_cargo("exit 101");
         let folder = workspace.path();
         let missing = folder.join("no-cargo");
-        assert!(build_in(folder, missing.as_os_str()).unwrap().is_none());
+        assert!(
+            build_in(folder, missing.as_os_str(), nobody_stops_it())
+                .await
+                .unwrap()
+                .is_none()
+        );
         std::fs::remove_file(folder.join("Cargo.lock")).unwrap();
         let cargo = folder.join("cargo");
-        assert!(build_in(folder, cargo.as_os_str()).unwrap().is_none());
+        assert!(
+            build_in(folder, cargo.as_os_str(), nobody_stops_it())
+                .await
+                .unwrap()
+                .is_none()
+        );
     }
 
     #[test]

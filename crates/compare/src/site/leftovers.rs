@@ -3,23 +3,30 @@
 use crate::error::Result;
 use crate::server_url::ServerUrl;
 use crate::servers::{mysql, redis};
+use crate::started;
 
 /// The names of databases that were made, or were about to be, and not dropped yet.
 #[derive(Debug, Default)]
 pub(super) struct Leftovers(Vec<String>);
 
 impl Leftovers {
-    pub(super) fn add(&mut self, name: String) {
+    pub(super) fn add(&mut self, server: &ServerUrl, name: String) {
+        started::note_database(in_words(server, &name));
         self.0.push(name);
     }
 
-    pub(super) fn forget(&mut self, name: &str) {
+    pub(super) fn forget(&mut self, server: &ServerUrl, name: &str) {
+        started::forget_database(&in_words(server, name));
         self.0.retain(|kept| kept != name);
     }
 
     pub(super) fn names(&self) -> Vec<String> {
         self.0.clone()
     }
+}
+
+fn in_words(server: &ServerUrl, name: &str) -> String {
+    format!("{name} on {server}")
 }
 
 /// `compare_<what>_<16 hexadecimal digits>`.

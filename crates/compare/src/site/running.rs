@@ -9,6 +9,7 @@ use url::Url;
 use crate::error::{Error, Result};
 use crate::pattern::Pattern;
 use crate::service_client::ServiceClient;
+use crate::service_url;
 
 /// How long a service may take to say whether it is ready.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -25,12 +26,13 @@ struct Readiness {
 /// # Errors
 /// When it does not, or is not.
 pub(super) async fn check(pattern: Pattern, url: &Url) -> Result<SocketAddr> {
-    let address = resolve(url).await?;
-    let mut client = ServiceClient::new(address, PATIENCE);
-    let reply = client
-        .get("/readyz")
+    service_url::check(url)?;
+    let silent = |why: String| Error::Failed(format!("nothing answers at {url}: {why}"));
+    let address = service_url::reachable(url)
         .await
-        .map_err(|why| Error::Failed(format!("nothing answers at {url}: {why}")))?;
+        .map_err(|why| silent(why.to_string()))?;
+    let mut client = ServiceClient::new(address, PATIENCE);
+    let reply = client.get("/readyz").await.map_err(silent)?;
     let Ok(readiness) = serde_json::from_slice::<Readiness>(&reply.body) else {
         return Err(Error::Failed(format!(
             "what answers at {url} is no {}: it has no /readyz that says so",
@@ -53,22 +55,4 @@ pub(super) async fn check(pattern: Pattern, url: &Url) -> Result<SocketAddr> {
         )));
     }
     Ok(address)
-}
-
-async fn resolve(url: &Url) -> Result<SocketAddr> {
-    let (Some(host), Some(port), "http") =
-        (url.host_str(), url.port_or_known_default(), url.scheme())
-    else {
-        return Err(Error::Usage(format!("{url} is not http://HOST:PORT")));
-    };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let found = tokio::net::lookup_host((host, port)).await;
-    let found = found.map_err(|why| Error::failed(format!("looking up {host}"), why))?;
-    let mut found: Vec<SocketAddr> = found.collect();
-    // A service on 127.0.0.1 is not on ::1, which `localhost` may come first as.
-    found.sort_by_key(SocketAddr::is_ipv6);
-    found
-        .into_iter()
-        .next()
-        .ok_or_else(|| Error::Failed(format!("{host} has no address")))
 }

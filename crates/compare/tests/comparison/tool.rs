@@ -15,6 +15,9 @@ use tempfile::TempDir;
 /// How long a comparison of a few seconds may take on a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+/// How long it may take to end at once, when a test has failed.
+const END_MAX: Duration = Duration::from_secs(20);
+
 /// A run of the tool.
 pub(crate) struct Tool {
     child: Child,
@@ -46,8 +49,9 @@ impl Tool {
             .arg("--output")
             .arg(folder.path())
             .env("TMPDIR", &data)
-            .process_group(0)
             .stdin(Stdio::null())
+            // So that a signal for its group is for nobody else.
+            .process_group(0)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -98,8 +102,26 @@ impl Tool {
         }
     }
 
-    /// As a terminal does: also to what it has started in its own group.
+    /// The processes that it has started and that still run.
+    pub(crate) fn children(&self) -> Vec<u32> {
+        let own = self.child.id();
+        let list = format!("/proc/{own}/task");
+        let tasks = std::fs::read_dir(list).unwrap();
+        let children = tasks
+            .filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("children")).ok())
+            .flat_map(|list| {
+                let pids: Vec<u32> = list.split(' ').filter_map(|pid| pid.parse().ok()).collect();
+                pids
+            });
+        children.collect()
+    }
+
     pub(crate) fn send(&self, signal: Signal) {
+        kill_process_group(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// To its whole group, as a terminal does.
+    pub(crate) fn send_to_group(&self, signal: Signal) {
         kill_process_group(Pid::from_child(&self.child), signal).unwrap();
     }
 
@@ -132,17 +154,17 @@ impl Tool {
 
 impl Drop for Tool {
     fn drop(&mut self) {
-        // In order, so that the services end, too: they are in groups of their own.
-        if !matches!(self.child.try_wait(), Ok(None)) {
-            return;
-        }
-        let _ = kill_process(Pid::from_child(&self.child), Signal::INT);
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while matches!(self.child.try_wait(), Ok(None)) {
-            if Instant::now() > deadline {
-                let _ = self.child.kill();
+        if matches!(self.child.try_wait(), Ok(None)) {
+            // Two of them: it ends at once, with what it has started.
+            for signal in [Signal::INT, Signal::TERM] {
+                let _ = kill_process(Pid::from_child(&self.child), signal);
             }
-            thread::sleep(Duration::from_millis(20));
+            let deadline = Instant::now() + END_MAX;
+            while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(20));
+            }
+            let _ = self.child.kill();
+            let _ = self.child.wait();
         }
     }
 }

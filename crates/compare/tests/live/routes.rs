@@ -4,6 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
 use serde_json::json;
 use test_support::http::Client;
 
@@ -41,7 +42,7 @@ fn a_page_of_somebody_else_cannot_pause_the_database() {
         &[("Content-Type", "text/plain")],
         Some(br#"{"paused": true}"#),
     );
-    assert_eq!(sent.status, 400, "{}", sent.text());
+    assert_eq!(sent.status, 415, "{}", sent.text());
     let wrong = client.post_json("/database", &json!({"paused": true, "other": 1}));
     assert_eq!(wrong.status, 400, "{}", wrong.text());
     let paused = client.post_json("/database", &json!({"paused": true}));
@@ -82,4 +83,94 @@ fn everybody_is_told_that_the_database_is_paused_until_the_stream_comes_to_its_o
     stream.read_to_end(&mut received).unwrap();
     // The last chunk; without it the answer was cut off.
     assert!(received.ends_with(b"0\r\n\r\n"));
+}
+
+/// The status of a request whose header fields are these, and the answer whole.
+fn raw(live: &Live, request: &str, fields: &[&str]) -> (u16, String) {
+    let address = live.url.trim_start_matches("http://").trim_end_matches('/');
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    let body = r#"{"name": "a", "age": 1, "occupation": "b"}"#;
+    let fields: String = fields.iter().map(|field| format!("{field}\r\n")).collect();
+    let length = body.len();
+    let text = format!(
+        "{request} HTTP/1.1\r\n{fields}Connection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(text.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, answer)
+}
+
+#[test]
+fn only_the_page_itself_may_write_and_only_by_a_host_that_is_nobody_elses() {
+    let live = Live::start(&[]);
+    let address = live.url.trim_start_matches("http://").trim_end_matches('/');
+    let port = address.rsplit(':').next().unwrap();
+    let host = &format!("Host: {address}");
+    let json = "Content-Type: application/json";
+    let write = "POST /services/write-through/write";
+
+    for fields in [
+        &[host.as_str(), json][..],
+        &[host, "Content-Type: Application/JSON; charset=utf-8"],
+        &[host, json, &format!("Origin: http://{address}")],
+        &[
+            &format!("Host: localhost:{port}"),
+            json,
+            &format!("Origin: http://localhost:{port}"),
+        ],
+        &["Host: [::1]:8090", json],
+    ] {
+        let (status, answer) = raw(&live, write, fields);
+        assert_eq!(status, 200, "{fields:?}: {answer}");
+    }
+    for (fields, refused) in [
+        (&[host.as_str()][..], 415),
+        (&[host, "Content-Type: text/plain"], 415),
+        (
+            &[host, "Content-Type: application/x-www-form-urlencoded"],
+            415,
+        ),
+        (&[host, json, json], 415),
+        (&[host, json, "Origin: http://evil.example"], 403),
+        (&[host, json, "Origin: null"], 403),
+        (&[host, json, &format!("Origin: https://{address}")], 403),
+        (
+            &[host, json, &format!("Origin: http://localhost:{port}")],
+            403,
+        ),
+        (&[&format!("Host: evil.example:{port}"), json], 421),
+        (&["Host: localhost.evil.example", json], 421),
+        (&["Host: 127.0.0.1.evil.example", json], 421),
+    ] {
+        for path in [write, "POST /database"] {
+            let (status, answer) = raw(&live, path, fields);
+            assert_eq!(status, refused, "{path} {fields:?}: {answer}");
+        }
+    }
+    for path in ["GET /", "GET /events"] {
+        let (status, answer) = raw(&live, path, &["Host: evil.example"]);
+        assert_eq!(status, 421, "{path}: {answer}");
+    }
+}
+
+#[test]
+fn where_one_database_cannot_be_paused_the_other_goes_on() {
+    let live = Live::start(&[]);
+    // The second one's lock is somebody else's for longer than the lever waits for it.
+    let locked = Connection::open(live.database_of_write_behind()).unwrap();
+    locked.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let client = Client::new(&live.url);
+    let paused = client.post_json("/database", &json!({"paused": true}));
+    assert_eq!(paused.status, 500, "{}", paused.text());
+    let record = json!({"name": "a", "age": 1, "occupation": "b"});
+    let written = client.post_json("/services/write-through/write", &record);
+    assert_eq!(written.status, 200, "{}", written.text());
+    locked.execute_batch("ROLLBACK").unwrap();
+    let paused = client.post_json("/database", &json!({"paused": true}));
+    assert_eq!(paused.status, 200, "{}", paused.text());
 }

@@ -1,6 +1,7 @@
 //! The tool as it serves the page.
 
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,6 +11,9 @@ use tempfile::TempDir;
 
 /// How long it may take to stop with everything that it has started.
 const STOP_MAX: Duration = Duration::from_secs(60);
+
+/// How long it may take to end at once, when a test has failed.
+const END_MAX: Duration = Duration::from_secs(20);
 
 /// A run of `compare --live` on a free port and embedded parts.
 pub(crate) struct Live {
@@ -59,6 +63,14 @@ impl Live {
         found.unwrap().1.as_str()
     }
 
+    /// The file. Only write-behind has a journal beside it.
+    pub(crate) fn database_of_write_behind(&self) -> PathBuf {
+        let folders = std::fs::read_dir(self.data.path()).unwrap();
+        let mut folders = folders.map(|folder| folder.unwrap().path());
+        let found = folders.find(|folder| folder.join("journal").exists());
+        found.unwrap().join("users.db")
+    }
+
     /// Ctrl-C, and what is left behind afterwards.
     pub(crate) fn stop(mut self) -> (ExitStatus, Vec<String>) {
         let status = self.interrupt().expect("it does not stop");
@@ -85,8 +97,15 @@ impl Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        // In order, so that the services end, too: they are in groups of their own.
-        if matches!(self.child.try_wait(), Ok(None)) && self.interrupt().is_none() {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            // Two of them: it ends at once, with what it has started.
+            for signal in [Signal::INT, Signal::TERM] {
+                let _ = kill_process(Pid::from_child(&self.child), signal);
+            }
+            let deadline = Instant::now() + END_MAX;
+            while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(20));
+            }
             let _ = self.child.kill();
             let _ = self.child.wait();
         }

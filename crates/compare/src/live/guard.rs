@@ -1,0 +1,72 @@
+//! Keeps pages of others from the page's buttons, and from what it shows.
+
+use actix_web::HttpResponse;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::{Error, InternalError};
+use actix_web::http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, ORIGIN};
+use actix_web::http::uri::Authority;
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use std::net::IpAddr;
+
+/// Lets pass what the page itself can have sent.
+///
+/// `421` for a host that is a name other than `localhost`: a name of somebody else's can be made
+/// to stand for this machine, and then a browser takes that somebody's page for this one. `403`
+/// for a `POST` from a page of another origin; `415` for one that is not JSON, which a page of
+/// another origin could send without the browser asking first.
+pub(super) async fn own_page_only(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    if let Some((status, why)) = refusal(request.method(), request.headers()) {
+        let response = HttpResponse::build(status).body(why);
+        return Err(InternalError::from_response(why, response).into());
+    }
+    next.call(request).await
+}
+
+fn refusal(method: &Method, headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
+    let Some(host) = only(headers, HOST).filter(|host| is_of_this_machine(host)) else {
+        let why = "ask for this page by an IP address or localhost";
+        return Some((StatusCode::MISDIRECTED_REQUEST, why));
+    };
+    if method.is_safe() {
+        return None;
+    }
+    let own = format!("http://{host}");
+    if headers.contains_key(ORIGIN)
+        && !only(headers, ORIGIN).is_some_and(|origin| origin.eq_ignore_ascii_case(&own))
+    {
+        return Some((StatusCode::FORBIDDEN, "only this page itself may do that"));
+    }
+    if !only(headers, CONTENT_TYPE).is_some_and(is_json) {
+        let why = "send application/json";
+        return Some((StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
+    }
+    None
+}
+
+/// The value of a field that is there once.
+fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    let mut values = headers.get_all(name);
+    let value = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(value)
+}
+
+/// Whether nobody else can have given it its meaning. The address that the page listens at is
+/// always one of these.
+fn is_of_this_machine(host: &str) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else {
+        return false;
+    };
+    let name = authority.host();
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok()
+}
+
+fn is_json(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default();
+    kind.trim().eq_ignore_ascii_case("application/json")
+}
