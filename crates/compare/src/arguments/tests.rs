@@ -138,16 +138,6 @@ fn bursts_are_those_of_the_preset_but_for_what_is_said() {
 }
 
 #[test]
-fn requests_are_asked_for_by_a_preset_a_rate_or_saturation_and_not_by_what_only_describes_them() {
-    let asked = |words| arguments(words).unwrap().workload.is_asked_for();
-    assert!(asked(&["--preset", "steady"]));
-    assert!(asked(&["--rate", "5"]));
-    assert!(asked(&["--saturate"]));
-    assert!(!asked(&[]));
-    assert!(!asked(&["--reads", "0.5", "--names", "5"]));
-}
-
-#[test]
 fn a_workload_that_was_changed_has_no_name() {
     let name = |words: &[&str]| workload(words).preset;
     assert_eq!(name(&[]), Some("steady"));
