@@ -33,6 +33,9 @@ pub struct Arguments {
         help_heading = "Report"
     )]
     pub output: PathBuf,
+    /// Also writes each picture of the report as a file of its own, NAME.svg.
+    #[arg(long, help_heading = "Report", conflicts_with = "live")]
+    pub pictures: bool,
     /// Does not measure first what the tool itself can drive.
     #[arg(long, conflicts_with = "live", help_heading = "Report")]
     pub no_ceiling: bool,

@@ -44,7 +44,7 @@ async fn compare(arguments: &Arguments) -> compare::error::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     // Before everything that takes long.
-    let output = Output::open(&arguments.output)?;
+    let output = Output::open(&arguments.output, arguments.pictures)?;
     let Comparison { report, problems } = run::compare(arguments, stop).await?;
     output.write(&report)?;
     Ok(

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
+use crate::report::pictures::{self, Picture};
 use crate::report::{Report, html, json, table};
 
 /// What every terminal has.
@@ -16,32 +17,40 @@ const COLUMNS: usize = 80;
 #[derive(Debug)]
 pub struct Output {
     folder: PathBuf,
+    pictures: bool,
 }
 
 impl Output {
-    /// Makes the folder where it is missing.
+    /// Makes the folder where it is missing. `pictures`: whether each is to be a file, too.
     ///
     /// # Errors
     /// When no file can be made in it.
-    pub fn open(folder: &Path) -> Result<Output> {
+    pub fn open(folder: &Path, pictures: bool) -> Result<Output> {
         let failed = |why| Error::failed(format_args!("writing into {}", folder.display()), why);
         fs::create_dir_all(folder).map_err(failed)?;
         NamedTempFile::new_in(folder).map_err(failed)?;
         Ok(Output {
             folder: folder.to_owned(),
+            pictures,
         })
     }
 
-    /// Writes both files, each in place of one that is there as a whole, and prints the table, what
+    /// Writes the files, each in place of one that is there as a whole, and prints the table, what
     /// it says and where the files are.
     ///
     /// # Errors
     /// When a file cannot be written; the table is printed all the same.
     pub fn write(&self, report: &Report) -> Result<()> {
-        let files = [
-            ("report.json", json::text(report)),
-            ("report.html", html::page(report)),
+        let mut files = vec![
+            ("report.json".to_owned(), json::text(report)),
+            ("report.html".to_owned(), html::page(report)),
         ];
+        if self.pictures {
+            files.extend(Picture::ALL.map(|picture| {
+                let name = format!("{}.svg", picture.file_stem());
+                (name, pictures::standalone(report, picture))
+            }));
+        }
         let written: Vec<Result<PathBuf>> = files
             .iter()
             .map(|(name, text)| self.write_file(name, text))
@@ -119,17 +128,17 @@ mod tests {
     fn a_folder_is_made_and_one_that_cannot_be_is_refused_before_anything_is_measured() {
         let folder = tempfile::tempdir().unwrap();
         let deeper = folder.path().join("a/b");
-        Output::open(&deeper).unwrap();
+        Output::open(&deeper, false).unwrap();
         assert_eq!(fs::read_dir(&deeper).unwrap().count(), 0);
         fs::write(folder.path().join("file"), "").unwrap();
-        let refused = Output::open(&folder.path().join("file/x")).unwrap_err();
+        let refused = Output::open(&folder.path().join("file/x"), false).unwrap_err();
         assert!(refused.to_string().contains("file/x"), "{refused}");
     }
 
     #[test]
     fn a_file_takes_the_place_of_the_one_before_and_leaves_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
-        let output = Output::open(folder.path()).unwrap();
+        let output = Output::open(folder.path(), false).unwrap();
         for text in ["first", "second"] {
             let path = output.write_file("report.json", text).unwrap();
             assert_eq!(fs::read_to_string(path).unwrap(), text);

@@ -101,6 +101,7 @@ fn the_report_is_written_though_nobody_reads_what_is_printed() {
         .args([
             "--no-build",
             "--no-ceiling",
+            "--pictures",
             "--duration",
             "1",
             "--rate",
@@ -117,7 +118,12 @@ fn the_report_is_written_though_nobody_reads_what_is_printed() {
         .unwrap();
     drop((child.stdout.take(), child.stderr.take()));
     assert!(child.wait().unwrap().success());
-    for name in ["report.json", "report.html"] {
+    for name in [
+        "report.json",
+        "report.html",
+        "throughput.svg",
+        "processes.svg",
+    ] {
         assert!(
             fs::metadata(folder.path().join(name)).unwrap().len() > 1000,
             "{name}"
