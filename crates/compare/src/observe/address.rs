@@ -38,10 +38,20 @@ fn has_name(pid: u32, names: &[&str]) -> bool {
     let file = file.strip_suffix(" (deleted)").unwrap_or(&file);
     let comm = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     let comm = comm.trim_end();
+    let command_line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     names.iter().any(|name| {
         let kept = name.get(..COMM_CHARS_MAX).unwrap_or(name);
-        *name == file || kept == comm
+        *name == file || kept == comm || is_loaded(file, &command_line, name)
     })
+}
+
+/// Whether the program is run through a dynamic loader that was named by itself, as programs of
+/// another release of the system are: then that is the process's file, and the program's is among
+/// its arguments.
+fn is_loaded(file: &str, command_line: &[u8], name: &str) -> bool {
+    let mut words = command_line.split(|byte| *byte == 0);
+    let is_it = |word: &[u8]| word.rsplit(|byte| *byte == b'/').next() == Some(name.as_bytes());
+    file.starts_with("ld-linux") && words.any(is_it)
 }
 
 /// The sockets' numbers.
@@ -110,6 +120,14 @@ mod tests {
     fn own_name() -> String {
         let file = std::env::current_exe().unwrap();
         file.file_name().unwrap().to_string_lossy().into_owned()
+    }
+
+    #[test]
+    fn a_program_that_is_run_through_a_loader_has_its_own_name() {
+        let line = b"/x/ld-linux-x86-64.so.2\0--library-path\0/x/lib\0/x/sbin/mysqld\0--port=1\0";
+        assert!(is_loaded("ld-linux-x86-64.so.2", line, "mysqld"));
+        assert!(!is_loaded("ld-linux-x86-64.so.2", line, "mariadbd"));
+        assert!(!is_loaded("ssh", b"ssh\0mysqld\0", "mysqld"));
     }
 
     #[test]
