@@ -8,6 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::error::{Error, Result};
+use crate::progress::say;
 use crate::started;
 
 /// Becomes true when what is being done is to be ended before its time.
@@ -37,7 +38,9 @@ pub fn on_signals() -> Result<Stop> {
             () = received(hang_up.as_mut()) => terminals.are_gone(),
         }
         told.send_replace(true);
-        say("\ncompare: ending; once more to end at once");
+        // A terminal shows what was typed at the begin of the line.
+        let _ = writeln!(io::stderr());
+        say("ending; once more to end at once");
         // A terminal that is closed says so more than once, which must not count as twice.
         loop {
             tokio::select! {
@@ -49,7 +52,7 @@ pub fn on_signals() -> Result<Stop> {
         started::end_at_once(EXIT_INTERRUPTED, |databases| {
             if !databases.is_empty() {
                 say(&format!(
-                    "compare: may be left, with what belongs to them in Redis: {}",
+                    "may be left, with what belongs to them in Redis: {}",
                     databases.join(", ")
                 ));
             }
@@ -92,11 +95,6 @@ fn is_ignored(kind: SignalKind) -> bool {
         .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     // The first signal has the lowest bit.
     mask.is_some_and(|mask| mask >> (kind.as_raw_value() - 1) & 1 == 1)
-}
-
-/// Says it to whoever can still hear it.
-fn say(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Which outputs are a terminal.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::drive::{Meter, Target, drive};
 use crate::error::Result;
 use crate::ledger::Ledger;
+use crate::progress::say;
 use crate::run::unique_prefix;
 use crate::site::RunningService;
 use crate::stop::Stop;
@@ -36,7 +37,7 @@ pub(super) async fn send_to_all(
         tokio::spawn(async move {
             let (ledger, meter) = (Arc::new(Ledger::new()), Arc::new(Meter::default()));
             if let Err(error) = drive(&target, &workload, &ledger, &meter, stop).await {
-                eprintln!("compare: {}: {error}", target.pattern().name());
+                say(&format!("{}: {error}", target.pattern().name()));
             }
         });
     }

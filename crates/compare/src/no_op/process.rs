@@ -7,6 +7,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::thread;
 
 use crate::error::{Error, Result};
+use crate::progress::say;
 use crate::started::StartedChild;
 
 /// The argument that makes of this tool such a process.
@@ -26,7 +27,7 @@ pub fn main() -> ExitCode {
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("compare: the service that does nothing: {error}");
+            say(&format!("the service that does nothing: {error}"));
             ExitCode::FAILURE
         }
     }

@@ -11,23 +11,6 @@ use test_support::wait::wait_until;
 
 use crate::tool::Tool;
 
-/// The processes that a process has started and that still run, by the names of their programs.
-fn children(parent: u32) -> Vec<(u32, String)> {
-    let tasks = fs::read_dir(format!("/proc/{parent}/task")).unwrap();
-    let ids = tasks.flat_map(|task| {
-        let children = fs::read_to_string(task.unwrap().path().join("children"));
-        let children = children.unwrap_or_default();
-        let ids = children.split_whitespace().map(|id| id.parse().unwrap());
-        ids.collect::<Vec<u32>>()
-    });
-    let named = ids.map(|id| {
-        let program = fs::read_link(format!("/proc/{id}/exe")).unwrap_or_default();
-        let name = program.file_name().unwrap_or_default();
-        (id, name.to_string_lossy().into_owned())
-    });
-    named.collect()
-}
-
 #[test]
 fn a_service_that_is_killed_leaves_what_was_measured_of_it_and_of_the_other() {
     let mut tool = Tool::start(&[
@@ -41,10 +24,10 @@ fn a_service_that_is_killed_leaves_what_was_measured_of_it_and_of_the_other() {
         "50",
     ]);
     tool.wait_for("write-behind: ");
-    let (service, _) = children(tool.id())
-        .into_iter()
-        .find(|(_, name)| name == "write-behind-svc")
-        .unwrap();
+    let children = tool.children();
+    let [service] = children[..] else {
+        panic!("not one service runs: {children:?}");
+    };
     kill_process(Pid::from_raw(service as i32).unwrap(), Signal::KILL).unwrap();
     let ended = tool.end();
     assert_eq!(ended.code, 1, "{}", ended.stderr);

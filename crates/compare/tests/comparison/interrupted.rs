@@ -148,7 +148,7 @@ fn ctrl_c_in_a_terminal_while_the_ceiling_is_measured_is_no_failure_of_it() {
     wait_until("the service that does nothing runs", || {
         !tool.children().is_empty()
     });
-    tool.send_to_group(Signal::INT);
+    tool.send(Signal::INT);
     let ended = tool.end();
     assert_eq!(ended.code, 130, "{}", ended.stderr);
     assert_eq!(ended.report["interrupted"], true, "{}", ended.stderr);

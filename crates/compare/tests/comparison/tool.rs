@@ -78,11 +78,6 @@ impl Tool {
         }
     }
 
-    /// Its process.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Where the services keep their data.
     pub(crate) fn data_folder(&self) -> PathBuf {
         self.folder.path().join("data")
@@ -116,12 +111,8 @@ impl Tool {
         children.collect()
     }
 
-    pub(crate) fn send(&self, signal: Signal) {
-        kill_process_group(Pid::from_child(&self.child), signal).unwrap();
-    }
-
     /// To its whole group, as a terminal does.
-    pub(crate) fn send_to_group(&self, signal: Signal) {
+    pub(crate) fn send(&self, signal: Signal) {
         kill_process_group(Pid::from_child(&self.child), signal).unwrap();
     }
 
