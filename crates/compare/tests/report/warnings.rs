@@ -89,3 +89,19 @@ fn a_rate_that_the_tool_can_hardly_drive_is_said_with_its_bursts() {
     let begin = "The workload asks for up to 800 requests a second";
     assert!(said(&report).starts_with(begin), "{}", said(&report));
 }
+
+#[test]
+fn programs_that_had_the_processors_beside_a_service_are_said() {
+    let mut report = report();
+    report.services[0].others_cpu_share = Some(0.15);
+    report.services[1].others_cpu_share = None;
+    assert_eq!(warnings(&report), [""; 0]);
+    report.services[1].others_cpu_share = Some(0.16);
+    assert_eq!(
+        warnings(&report),
+        [
+            "While write-behind was measured, programs that are no part of this used 16 % of the processors: \
+             end them and measure again."
+        ]
+    );
+}
