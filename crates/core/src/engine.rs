@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::error::Result;
 use crate::health::PartHealth;
 use crate::record::{Key, Record, Write};
+use crate::store::Page;
 use crate::version::Version;
 
 /// How safe an answered write is.
@@ -127,7 +128,7 @@ pub trait Engine: Debug + Send + Sync + 'static {
     async fn persisted(&self, key: &Key, version: Version, timeout: Duration) -> Result<()>;
 
     /// A page of live records as the database has them, in the order of keys.
-    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>>;
+    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page>;
 
     /// The state of every part.
     async fn health(&self) -> Health;

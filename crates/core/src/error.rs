@@ -66,6 +66,15 @@ pub enum Error {
         /// What and where.
         reason: Arc<str>,
     },
+    /// Another program has written a row that breaks a rule of the records, so that it
+    /// cannot be answered with.
+    #[error("a row of the database breaks a rule: {field} {rule}")]
+    BrokenRow {
+        /// Which field.
+        field: &'static str,
+        /// The rule, in words that complete the field.
+        rule: &'static str,
+    },
     /// The part takes the connection but not this record, and will not take it
     /// when it is repeated either. Nothing of the operation took place.
     #[error("the {part} refuses a record: {reason}")]
@@ -162,6 +171,7 @@ impl Error {
             Error::Unseeded(_) => "unseeded",
             Error::Fenced => "fenced",
             Error::Corrupt { .. } => "corrupt",
+            Error::BrokenRow { .. } => "broken row",
             Error::Refused { .. } => "refused",
             Error::Full { .. } => "full",
             Error::NotPersisted => "not persisted",
@@ -181,6 +191,7 @@ impl Error {
             | Error::Corrupt { part, .. }
             | Error::Refused { part, .. }
             | Error::Unseeded(part) => Some(*part),
+            Error::BrokenRow { .. } => Some(Part::Database),
             Error::Full { .. } => Some(Part::Journal),
             Error::Fenced
             | Error::NotPersisted

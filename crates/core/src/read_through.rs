@@ -10,7 +10,7 @@ use crate::engine::{Read, Source};
 use crate::error::{Error, Part, Result};
 use crate::fault;
 use crate::membership::Epoch;
-use crate::record::{Key, Record};
+use crate::record::{Condition, Key, Record};
 use crate::seeder::Seeder;
 use crate::single_flight::{Lead, SingleFlight, Turn};
 use crate::store::Store;
@@ -26,6 +26,17 @@ type Loaded = Result<(Record, bool)>;
 /// What is loaded, and in which epoch of the cache: what was current in one says
 /// nothing about the next.
 type Flight = (Key, Option<Epoch>);
+
+/// Whether a condition holds for a key's current record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// It does.
+    Yes,
+    /// It does not.
+    No,
+    /// It does, and the record is a row that breaks the rules.
+    OfBrokenRow,
+}
 
 /// The read path, which both patterns share.
 #[derive(Clone, Debug)]
@@ -71,6 +82,20 @@ impl ReadThrough {
         };
         telemetry::read(read.source);
         Ok(read)
+    }
+
+    /// Judges `condition` by the current record of `key`. A row that breaks the rules is a
+    /// value whose version no client has been told.
+    pub async fn holds(&self, condition: &Condition, key: &Key) -> Result<Holds> {
+        Ok(match self.read(key).await {
+            Ok(read) if condition.holds(&read.record) => Holds::Yes,
+            Ok(_) => Holds::No,
+            Err(Error::BrokenRow { .. }) => match condition {
+                Condition::Always | Condition::Exists | Condition::IsNot(_) => Holds::OfBrokenRow,
+                Condition::Absent | Condition::Is(_) => Holds::No,
+            },
+            Err(error) => return Err(error),
+        })
     }
 
     /// Whether to ask the cache; always, if there is nothing better to do.

@@ -3,14 +3,17 @@
 pub mod mysql;
 pub mod sqlite;
 
+mod broken;
 mod judge;
 mod members;
+mod page;
 mod queries;
 mod row;
 mod transaction;
 mod upsert;
 
 pub use judge::{Proposal, Verdict, judge};
+pub use page::{POSITION_BYTES_MAX, Page, ROWS_PASSED_MAX};
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -75,18 +78,23 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn transact(&self, proposals: &[Proposal], fence: Option<Epoch>) -> Result<Vec<Verdict>>;
 
     /// The record of `key`, a tombstone included; `None` if there never was one.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::BrokenRow`] for one that another program has written and
+    /// that breaks the rules.
     async fn load(&self, key: &Key) -> Result<Option<Record>>;
 
-    /// The records of `keys`, tombstones included, in no particular order.
-    /// Those that never were are left out, and so are, with a line in the log,
-    /// rows that no service can have written. [`Store::page`] does the same.
-    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Record>>;
+    /// The versions of `keys`, as far as there are rows of them: tombstones and rows
+    /// that break the rules included.
+    async fn versions(&self, keys: &[Key]) -> Result<HashMap<Key, Version>>;
 
     /// Live records in the order of their keys' bytes, from the first one
-    /// after `after` on, at most `limit`.
-    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>>;
+    /// after `after` on, at most `limit`; rows that break the rules are left out.
+    /// `after` is a position: any text will do.
+    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page>;
 
-    /// The newest version in the database, [`Version::ZERO`] in an empty one.
+    /// The newest version in the database that a service can have issued,
+    /// [`Version::ZERO`] in an empty one.
     async fn newest_version(&self) -> Result<Version>;
 
     /// A name for this database's data, made when its tables were made and the
@@ -105,7 +113,6 @@ impl StoredVersions for Arc<dyn Store> {
     }
 
     async fn of(&self, keys: &[Key]) -> Result<HashMap<Key, Version>> {
-        let records = self.load_many(keys).await?.into_iter();
-        Ok(records.map(|record| (record.key, record.version)).collect())
+        self.versions(keys).await
     }
 }

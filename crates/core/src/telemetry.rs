@@ -58,6 +58,9 @@ pub fn start_metrics(service: &'static str) -> Result<MetricsHandle, BuildError>
     describe();
     // Every series is there from the start, at 0, so that a rate can be taken.
     LazyLock::force(&READS);
+    for field in BROKEN_FIELDS {
+        counter!("broken_rows_total", "field" => field).increment(0);
+    }
     statements::started();
     let revision = revision::revision().unwrap_or("unknown");
     gauge!("build_info", "version" => revision::VERSION, "revision" => revision).set(1.0);
@@ -171,6 +174,10 @@ fn describe() {
     describe_counter!(
         "store_commits_total",
         "Transactions with such rows that the database has committed."
+    );
+    describe_counter!(
+        "broken_rows_total",
+        "How often a row was met that another program has written and that breaks a rule of users, by field."
     );
     describe_counter!(
         "errors_total",
@@ -306,6 +313,14 @@ pub fn lost(entries: u64) {
 /// So many writes were set aside.
 pub fn dead_letters(letters: u64) {
     DRAIN.dead_letters.increment(letters);
+}
+
+/// What of a row can break a rule.
+const BROKEN_FIELDS: [&str; 4] = ["name", "age", "occupation", "version"];
+
+/// A row was met whose `field` breaks a rule.
+pub(crate) fn broken_row(field: &'static str) {
+    counter!("broken_rows_total", "field" => field).increment(1);
 }
 
 /// An operation failed.

@@ -34,7 +34,7 @@ impl Version {
     }
 
     /// Microseconds since the Unix epoch.
-    pub fn get(self) -> u64 {
+    pub const fn get(self) -> u64 {
         self.0
     }
 

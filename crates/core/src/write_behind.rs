@@ -23,10 +23,10 @@ use crate::error::{Error, Part, Result};
 use crate::group_commit::{GroupCommit, GroupCommitBounds, Runs};
 use crate::journal::{Appended, Journal, ShardStats};
 use crate::lease::Leases;
-use crate::read_through::ReadThrough;
-use crate::record::{Key, Record, Write};
+use crate::read_through::{Holds, ReadThrough};
+use crate::record::{Condition, Key, Write};
 use crate::seeder::Seeder;
-use crate::store::{Origin, Store};
+use crate::store::{Origin, Page, Store};
 use crate::telemetry;
 use crate::version::Version;
 
@@ -242,7 +242,7 @@ impl Engine for WriteBehind {
         self.reader.read(key).await
     }
 
-    async fn write(&self, write: Write) -> Result<Outcome> {
+    async fn write(&self, mut write: Write) -> Result<Outcome> {
         self.backlog.admit()?;
         for attempt in 0..CONDITION_TRIES_MAX {
             match self.appends.submit(write.clone()).await? {
@@ -256,9 +256,11 @@ impl Engine for WriteBehind {
                 Appended::Unknown => {
                     // Fills the cache, where it may. A condition that does not
                     // hold for what is read did not hold at that moment.
-                    let current = self.reader.read(&write.key).await?.record;
-                    if !write.condition.holds(&current) {
-                        return Ok(Outcome::ConditionFailed);
+                    match self.reader.holds(&write.condition, &write.key).await? {
+                        Holds::Yes => {}
+                        Holds::No => return Ok(Outcome::ConditionFailed),
+                        // The cache never holds it, so nothing can judge it there.
+                        Holds::OfBrokenRow => write.condition = Condition::Always,
                     }
                     tokio::time::sleep((CONDITION_PAUSE * attempt).min(CONDITION_PAUSE_MAX)).await;
                 }
@@ -275,8 +277,8 @@ impl Engine for WriteBehind {
         }
         // IMPORTANT: that nothing waits any more is not enough: the journal may
         // have lost the entry, or the database may have refused it.
-        let stored = self.store.load_many(std::slice::from_ref(key)).await?;
-        if stored.iter().any(|stored| stored.version >= version) {
+        let stored = self.store.versions(std::slice::from_ref(key)).await?;
+        if stored.get(key).is_some_and(|stored| *stored >= version) {
             return Ok(());
         }
         match self.journal.dead_letter(key).await? {
@@ -288,7 +290,7 @@ impl Engine for WriteBehind {
         }
     }
 
-    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>> {
+    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page> {
         self.store.page(after, limit).await
     }
 

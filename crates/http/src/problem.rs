@@ -188,6 +188,12 @@ impl Problem {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "the database refuses the record; nothing was written",
             ),
+            Error::BrokenRow { field, rule } => Problem::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                format!(
+                    "another program has written this user to the database with a field that breaks a rule: {field} {rule}; writing or deleting the user replaces that"
+                ),
+            ),
             Error::Corrupt { .. }
             | Error::BadSetting { .. }
             | Error::NotPersisted

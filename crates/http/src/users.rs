@@ -6,8 +6,9 @@ use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use bytes::Bytes;
 use cache_core::engine::{Read, Source};
-use cache_core::record::{Key, Record, Write};
+use cache_core::record::{Key, Write};
 use cache_core::settings::Service;
+use cache_core::store::Page;
 use cache_core::user::User;
 use cache_core::version::Version;
 
@@ -145,30 +146,27 @@ async fn read_user(
 
 async fn list(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let mut query = Query::parse(request.query_string())?;
-    let after = query.name("after").map(Key::from);
+    let after = query.position("after").map(Key::from);
     let limit = query.number("limit", 1..=PAGE_MAX, PAGE_DEFAULT);
     query.finish()?;
-    let records = state
+    let page = state
         .engine
         .page(after.as_ref(), limit)
         .await
         .map_err(|error| Problem::of_read(&error))?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "application/json"))
-        .body(page(&records, limit)))
+        .body(listing(&page)))
 }
 
-/// `{"users": […], "next": …}`; `next` is the name to go on after, null at the end.
-fn page(records: &[Record], limit: u32) -> Vec<u8> {
-    let bodies: Vec<&[u8]> = records
+/// `{"users": […], "next": …}`; `next` is the position to go on after, null at the end.
+fn listing(page: &Page) -> Vec<u8> {
+    let bodies: Vec<&[u8]> = page
+        .records
         .iter()
         .filter_map(|record| record.body.as_deref())
         .collect();
-    let full = records.len() as u32 == limit;
-    let next = records
-        .last()
-        .filter(|_| full)
-        .map(|record| record.key.as_str());
+    let next = page.next.as_ref().map(Key::as_str);
     // An optional text into memory: this cannot fail.
     let next = serde_json::to_vec(&next).unwrap_or_default();
     [

@@ -3,6 +3,7 @@
 mod connector;
 mod refusal;
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -350,10 +351,10 @@ impl Store for MysqlStore {
                 Box::pin(async move { Ok(load(connection, key.as_str()).await?) })
             })
             .await?;
-        selected.map(row::to_record).transpose()
+        selected.map(row::read).transpose()
     }
 
-    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Record>> {
+    async fn versions(&self, keys: &[Key]) -> Result<HashMap<Key, Version>> {
         let keys: Arc<[Key]> = keys.into();
         let selected = self
             .run(move |connection| {
@@ -361,25 +362,23 @@ impl Store for MysqlStore {
                 Box::pin(async move { Ok(load_many(connection, &keys).await?) })
             })
             .await?;
-        Ok(row::readable(selected))
+        Ok(selected.iter().map(row::versioned).collect())
     }
 
-    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>> {
-        let after = after.cloned().unwrap_or_else(|| Key::from(""));
-        let selected = self
-            .run(move |connection| {
-                let after = after.clone();
-                Box::pin(async move { Ok(page(connection, after.as_str(), limit.into()).await?) })
-            })
-            .await?;
-        Ok(row::readable(selected))
+    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page> {
+        let after = after.cloned();
+        self.run(move |connection| {
+            let after = after.clone();
+            Box::pin(async move { Ok(page(connection, after.as_ref(), limit).await?) })
+        })
+        .await
     }
 
     async fn newest_version(&self) -> Result<Version> {
         let newest = self
             .run(|connection| Box::pin(async move { Ok(newest_version(connection).await?) }))
             .await?;
-        row::to_version(newest.unwrap_or_default())
+        Ok(Version::from_i64(newest.unwrap_or_default()).unwrap_or_default())
     }
 
     fn identity(&self) -> &str {

@@ -7,6 +7,7 @@ macro_rules! queries {
         use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, dsl};
         use diesel_async::RunQueryDsl;
 
+        use crate::store::page::{Page, Paging};
         use crate::store::row::{Row, Selected, users, users_identity};
         use crate::store::upsert::{Order, ROWS_MAX, Upsert};
         use crate::telemetry::statements;
@@ -15,6 +16,7 @@ macro_rules! queries {
         #[diesel::dsl::auto_type(no_type_alias)]
         fn selected() -> _ {
             (
+                users::id,
                 users::name,
                 users::age,
                 users::occupation,
@@ -53,18 +55,33 @@ macro_rules! queries {
 
         async fn page(
             connection: &mut $connection,
-            after: &str,
-            limit: i64,
+            after: Option<&Key>,
+            limit: u32,
+        ) -> QueryResult<Page> {
+            let mut paging = Paging::new(after, limit);
+            while let Some((after, rows)) = paging.wants() {
+                let rows = scan(connection, after, rows).await?;
+                paging.take(rows);
+            }
+            Ok(paging.finish())
+        }
+
+        /// Rows in the order of their names, tombstones included.
+        async fn scan(
+            connection: &mut $connection,
+            after: Option<&str>,
+            rows: i64,
         ) -> QueryResult<Vec<Selected>> {
             statements::read();
-            users::table
-                .filter(users::name.gt(after))
-                .filter(users::deleted_at.is_null())
+            let all = users::table
                 .order(users::name)
-                .limit(limit)
-                .select(selected())
-                .load(connection)
-                .await
+                .limit(rows)
+                .select(selected());
+            match after {
+                Some(after) => all.filter(users::name.gt(after)).load(connection).await,
+                // Another program's name may be empty, or sort before an empty one.
+                None => all.load(connection).await,
+            }
         }
 
         async fn newest_version(connection: &mut $connection) -> QueryResult<Option<i64>> {
@@ -75,6 +92,8 @@ macro_rules! queries {
         /// The same, where it says only whether the database answers.
         async fn newest_uncounted(connection: &mut $connection) -> QueryResult<Option<i64>> {
             users::table
+                // One that no service can have issued must not stop the clocks.
+                .filter(users::version.le(Version::MAX.to_i64()))
                 .select(dsl::max(users::version))
                 .first(connection)
                 .await

@@ -1,5 +1,6 @@
 //! SQLite: the embedded database, for one process.
 
+use std::collections::HashMap;
 use std::fs::{File, TryLockError};
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -223,27 +224,26 @@ impl Store for SqliteStore {
         let selected = load(&mut *self.connection().await?, key.as_str())
             .await
             .map_err(unavailable)?;
-        selected.map(row::to_record).transpose()
+        selected.map(row::read).transpose()
     }
 
-    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Record>> {
+    async fn versions(&self, keys: &[Key]) -> Result<HashMap<Key, Version>> {
         let selected = load_many(&mut *self.connection().await?, keys).await;
-        Ok(row::readable(selected.map_err(unavailable)?))
+        let selected = selected.map_err(unavailable)?;
+        Ok(selected.iter().map(row::versioned).collect())
     }
 
-    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>> {
-        let after = after.map_or("", Key::as_str);
-        let selected = page(&mut *self.connection().await?, after, limit.into())
+    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page> {
+        page(&mut *self.connection().await?, after, limit)
             .await
-            .map_err(unavailable)?;
-        Ok(row::readable(selected))
+            .map_err(unavailable)
     }
 
     async fn newest_version(&self) -> Result<Version> {
         let newest = newest_version(&mut *self.connection().await?)
             .await
             .map_err(unavailable)?;
-        row::to_version(newest.unwrap_or_default())
+        Ok(Version::from_i64(newest.unwrap_or_default()).unwrap_or_default())
     }
 
     fn identity(&self) -> &str {
@@ -253,7 +253,7 @@ impl Store for SqliteStore {
     async fn health(&self) -> PartHealth {
         let newest = async {
             let newest = newest_uncounted(&mut *self.connection().await?).await;
-            row::to_version(newest.map_err(unavailable)?.unwrap_or_default())
+            newest.map_err(unavailable)
         };
         let up = newest.await.is_ok();
         PartHealth {

@@ -143,7 +143,8 @@ macro_rules! transactions {
             keys.sort_unstable();
             keys.dedup();
             hold(connection, &keys).await?;
-            let rows = row::readable(load_many(connection, &keys).await?);
+            let rows = load_many(connection, &keys).await?;
+            let rows = rows.iter().map(row::judged).collect();
             let (verdicts, records) = judge(proposals, rows, Version::now());
             let rows = records.iter().map(Row::from_record);
             let rows: Vec<Row> = rows

@@ -1,7 +1,5 @@
 //! What a memory cache is filled with at start.
 
-use std::collections::HashMap;
-
 use crate::cache::Cache;
 use crate::error::Result;
 use crate::journal::Journal;
@@ -49,11 +47,7 @@ pub(super) async fn replay(
 async fn cache_newer(records: Vec<Record>, cache: &dyn Cache, store: &dyn Store) -> Result<()> {
     let waiting = newest_per_key(records);
     let keys: Vec<Key> = waiting.iter().map(|record| record.key.clone()).collect();
-    let stored = store.load_many(&keys).await?;
-    let stored: HashMap<Key, Version> = stored
-        .into_iter()
-        .map(|record| (record.key, record.version))
-        .collect();
+    let stored = store.versions(&keys).await?;
     let is_newer = |record: &Record| {
         stored
             .get(&record.key)

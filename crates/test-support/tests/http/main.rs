@@ -65,6 +65,8 @@ mod migrations;
 #[macro_use]
 mod names;
 #[macro_use]
+mod other_programs;
+#[macro_use]
 mod outages;
 #[macro_use]
 mod paging;
@@ -105,6 +107,9 @@ macro_rules! topics_of_service {
 macro_rules! topics_of_parts {
     (Embedded) => {};
     (RedisMariaDb) => {
+        mod other_programs {
+            other_programs!();
+        }
         mod outages {
             outages!();
         }
