@@ -85,7 +85,7 @@ fn describe() {
     );
     describe_counter!(
         "cache_reads_total",
-        "Reads by where they were answered from: hit, miss, bypass (a write was in flight, or the cache is away)."
+        "Reads by where they were answered from: hit, miss, bypass (a write was in flight, the cache is away, or the client asked for the database)."
     );
     describe_gauge!(
         "cache_bypassed",
@@ -238,7 +238,7 @@ pub fn read(source: Source) {
     match source {
         Source::Hit => READS.hit.increment(1),
         Source::Miss { .. } | Source::Collapsed => READS.miss.increment(1),
-        Source::InDoubt | Source::Bypass => READS.bypass.increment(1),
+        Source::Requested { .. } | Source::InDoubt | Source::Bypass => READS.bypass.increment(1),
     }
 }
 

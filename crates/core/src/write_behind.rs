@@ -242,6 +242,18 @@ impl Engine for WriteBehind {
         self.reader.read(key).await
     }
 
+    async fn reload(&self, key: &Key) -> Result<Read> {
+        self.reader.reload(key).await
+    }
+
+    async fn forget(&self, key: &Key) -> Result<()> {
+        self.reader.forget(key).await
+    }
+
+    async fn forget_all(&self) -> Result<()> {
+        self.reader.forget_all().await
+    }
+
     async fn write(&self, mut write: Write) -> Result<Outcome> {
         self.backlog.admit()?;
         for attempt in 0..CONDITION_TRIES_MAX {

@@ -104,6 +104,18 @@ impl Engine for WriteThrough {
         self.reader.read(key).await
     }
 
+    async fn reload(&self, key: &Key) -> Result<Read> {
+        self.reader.reload(key).await
+    }
+
+    async fn forget(&self, key: &Key) -> Result<()> {
+        self.reader.forget(key).await
+    }
+
+    async fn forget_all(&self) -> Result<()> {
+        self.reader.forget_all().await
+    }
+
     async fn write(&self, write: Write) -> Result<Outcome> {
         // Most conditions that fail do so here, before anything is in doubt.
         if write.condition != Condition::Always {

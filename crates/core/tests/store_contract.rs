@@ -37,7 +37,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cache_core::error::{Error, Part};
+use cache_core::error::Error;
 use cache_core::membership::Membership;
 use cache_core::record::{Record, newest_per_key};
 use cache_core::settings::{DatabaseUrl, Secret};
@@ -227,19 +227,18 @@ async fn page_through(store: &dyn Store, limit: u32) -> Vec<Record> {
     let mut all: Vec<Record> = Vec::new();
     let mut after = None;
     loop {
-        let page = store
-            .page(all.last().map(|record| &record.key), limit)
-            .await
-            .unwrap();
-        assert!(page.len() <= limit as usize);
-        if page.is_empty() {
-            return all;
-        }
-        all.extend(page);
+        let page = store.page(after.as_ref(), limit).await.unwrap();
+        assert!(page.records.len() <= limit as usize);
+        all.extend(page.records);
         assert!(
             all.is_sorted_by(|one, next| one.key < next.key),
             "it goes in circles"
         );
+        if page.next.is_none() {
+            return all;
+        }
+        assert_ne!(after, page.next, "it stands still");
+        after = page.next;
     }
 }
 

@@ -13,6 +13,7 @@ use cache_core::user::User;
 use cache_core::version::Version;
 
 use crate::body::JsonBody;
+use crate::cache_control::wants_reload;
 use crate::durability::Wanted;
 use crate::input::{parse_name, parse_user};
 use crate::path;
@@ -63,14 +64,19 @@ pub async fn write(
 ///
 /// # Errors
 /// As the engine's read; `404` if there is none; `4xx` for what is no name.
-pub async fn read(state: Data<State>, body: JsonBody) -> Result<HttpResponse, Problem> {
-    read_user(&state, Preconditions::default(), parse_name(&body.0)?).await
+pub async fn read(
+    state: Data<State>,
+    request: HttpRequest,
+    body: JsonBody,
+) -> Result<HttpResponse, Problem> {
+    let key = Key::from(parse_name(&body.0)?);
+    read_user(&state, &request, Preconditions::default(), key).await
 }
 
 async fn get_user(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let name = path::name(&request)?;
     let preconditions = Preconditions::of(&request)?;
-    read_user(&state, preconditions, name).await
+    read_user(&state, &request, preconditions, Key::from(name)).await
 }
 
 async fn put_user(
@@ -114,14 +120,15 @@ async fn write_user(
 
 async fn read_user(
     state: &State,
+    request: &HttpRequest,
     preconditions: Preconditions,
-    name: String,
+    key: Key,
 ) -> Result<HttpResponse, Problem> {
-    let read = state
-        .engine
-        .read(&Key::from(name))
-        .await
-        .map_err(|error| Problem::of_read(&error))?;
+    let read = match wants_reload(request) {
+        true => state.engine.reload(&key).await,
+        false => state.engine.read(&key).await,
+    };
+    let read = read.map_err(|error| Problem::of_read(&error))?;
     let status = cache_status(state.service, &read);
     let version = read.record.version;
     let mut response = match read.record.body {
@@ -194,6 +201,8 @@ fn cache_status(service: Service, read: &Read) -> &'static str {
                 Source::Miss { stored: true } => concat!($service, "; fwd=miss; stored"),
                 Source::Miss { stored: false } => concat!($service, "; fwd=miss"),
                 Source::Collapsed => concat!($service, "; fwd=miss; collapsed"),
+                Source::Requested { stored: true } => concat!($service, "; fwd=request; stored"),
+                Source::Requested { stored: false } => concat!($service, "; fwd=request"),
                 Source::InDoubt => concat!($service, "; fwd=bypass; detail=in-doubt"),
                 Source::Bypass => concat!($service, "; fwd=bypass; detail=bypass"),
             }

@@ -215,8 +215,9 @@ async fn an_impossible_version_is_older_than_every_write(implementation: Impleme
             database.execute("DELETE FROM users WHERE name = 'wild'");
         }
         database.insert_unchecked(&format!("'wild', 40, 'x', {number}"));
-        let replaces = store.transact(&[proposal("wild", Condition::Exists)], None);
-        assert!(matches!(replaces.await.unwrap()[..], [Verdict::Written(_)]));
+        let replace = [proposal("wild", Condition::Exists)];
+        let replaced = store.transact(&replace, None).await.unwrap();
+        assert!(matches!(replaced[..], [Verdict::Written(_)]));
         let replaced = load(&*store, "wild").await.unwrap();
         assert_eq!(replaced.body, user("wild", 1, 40, "mended").body);
         database.execute("DELETE FROM users WHERE name = 'wild'");
@@ -247,7 +248,7 @@ async fn a_page_looks_at_a_bounded_number_of_tombstones(implementation: Implemen
     store.apply(&users, Origin::Drained).await.unwrap();
     for limit in [1, 100] {
         let pages = page_over_tombstones(&*store, limit).await;
-        assert!((4..=5).contains(&pages.len()), "{} pages", pages.len());
+        assert!((3..=5).contains(&pages.len()), "{} pages", pages.len());
         let found: Vec<_> = pages.into_iter().flat_map(|page| page.records).collect();
         assert_eq!(found, users);
     }

@@ -9,6 +9,7 @@
     reason = "a test that fails says why"
 )]
 
+mod beside;
 mod conditions;
 mod guesses;
 mod parts;

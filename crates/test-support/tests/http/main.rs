@@ -43,6 +43,8 @@ mod backlog;
 #[macro_use]
 mod bodies;
 #[macro_use]
+mod cache;
+#[macro_use]
 mod dead_letters;
 #[macro_use]
 mod deletes;
@@ -140,6 +142,7 @@ macro_rules! combinations {
                 mod answers { answers!(); }
                 mod arbitrary { arbitrary!(); }
                 mod bodies { bodies!(); }
+                mod cache { cache!(); }
                 mod deletes { deletes!(); }
                 mod durability { durability!(); }
                 mod fields { fields!(); }
