@@ -77,7 +77,10 @@ impl SegmentHeader {
         fault::disk("journal.segment", folder)?;
         let path = segment::path(folder, self.number);
         let unnamed = path.with_added_extension("new");
-        let mut file = OpenOptions::new().append(true).create(true).open(&unnamed)?;
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&unnamed)?;
         file.set_len(0)?;
         file.write_all(&self.bytes())?;
         file.sync_all()?;

@@ -77,7 +77,9 @@ pub(super) fn create(folder: &Path) -> Result<Manifest> {
         newest_before: Version::ZERO,
     };
     let path = segment::path(folder, 0);
-    header.create(folder).map_err(|error| failed(&path, error))?;
+    header
+        .create(folder)
+        .map_err(|error| failed(&path, error))?;
     Manifest::create(folder, Contents::default())
 }
 

@@ -75,8 +75,9 @@ impl Log {
         let written = self.with_room(&mut writer, |writer| writer.append(&records));
         let mut tail = lock(&self.tail);
         tail.failing = written.is_err();
-        tail.bytes += written?;
+        // Also after a failure, which may have begun a segment.
         tail.end = writer.position();
+        tail.bytes += written?;
         tail.depth += records.len() as u64;
         tail.newest = records.last().map(|record| record.version);
         Ok(records.iter().map(|record| record.version).collect())

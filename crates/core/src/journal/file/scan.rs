@@ -84,12 +84,7 @@ fn end_before(folder: &Path, segment: &Segment, next: &Segment) -> Result<u64> {
     Ok(end)
 }
 
-fn open(
-    folder: &Path,
-    number: u64,
-    listed: &Contents,
-    acknowledged: Version,
-) -> Result<Segment> {
+fn open(folder: &Path, number: u64, listed: &Contents, acknowledged: Version) -> Result<Segment> {
     let path = segment::path(folder, number);
     let unreadable = |error: io::Error| failed(&path, error);
     let file = match File::open(&path) {
@@ -127,7 +122,9 @@ fn without(
     acknowledged: Version,
     what: &str,
 ) -> Error {
-    let before = number.checked_sub(1).filter(|before| *before >= listed.first);
+    let before = number
+        .checked_sub(1)
+        .filter(|before| *before >= listed.first);
     let before = before.and_then(|before| newest_in(folder, before, listed));
     let after = before.unwrap_or_default().max(acknowledged);
     let next = File::open(segment::path(folder, number + 1)).ok();
@@ -172,7 +169,8 @@ fn scan_segment(
         let found = frame_at(&segment.file, offset).map_err(unreadable)?;
         let whole = found.filter(|(header, _)| offset + header.frame_bytes() <= limit);
         let Some((header, records)) = whole else {
-            if end.is_some() || whole_frame_after(&segment.file, offset, limit).map_err(unreadable)?
+            if end.is_some()
+                || whole_frame_after(&segment.file, offset, limit).map_err(unreadable)?
             {
                 return Err(corrupt(
                     &path,

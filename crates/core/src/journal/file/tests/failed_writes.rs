@@ -186,7 +186,10 @@ async fn a_failed_acknowledgement_changes_nothing() {
     let (path, aside) = (segment_path(&folder, 1), folder.path().join("aside"));
     std::fs::rename(&path, &aside).unwrap();
     let failed = journal.acknowledge(SHARD, second[2].version, &[]).await;
-    assert!(matches!(failed, Err(Error::Unavailable { .. })), "{failed:?}");
+    assert!(
+        matches!(failed, Err(Error::Unavailable { .. })),
+        "{failed:?}"
+    );
     std::fs::rename(&aside, &path).unwrap();
     assert_eq!(waiting(&journal).await, [first, second.clone()].concat());
     acknowledge(&journal, &second[2]).await;
