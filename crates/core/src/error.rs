@@ -50,6 +50,15 @@ pub enum Error {
         /// any other loss of the part.
         lasting: bool,
     },
+    /// The part failed before it took anything: nothing of the operation took
+    /// place, and it may succeed when it is repeated.
+    #[error("the {part} is unavailable, and nothing was written: {reason}")]
+    NotWritten {
+        /// Which part.
+        part: Part,
+        /// What it said.
+        reason: Arc<str>,
+    },
     /// The part's version clock does not know the newest version in the
     /// database yet. The engine raises it and repeats the operation.
     #[error("the {0}'s version clock is not seeded")]
@@ -148,6 +157,14 @@ impl Error {
         }
     }
 
+    /// [`Error::NotWritten`] with what the part said.
+    pub fn not_written(part: Part, reason: impl fmt::Display) -> Error {
+        Error::NotWritten {
+            part,
+            reason: reason.to_string().into(),
+        }
+    }
+
     /// [`Error::Corrupt`] with what was found where.
     pub fn corrupt(part: Part, reason: impl fmt::Display) -> Error {
         Error::Corrupt {
@@ -168,6 +185,7 @@ impl Error {
     pub fn kind(&self) -> &'static str {
         match self {
             Error::Unavailable { .. } => "unavailable",
+            Error::NotWritten { .. } => "not written",
             Error::Unseeded(_) => "unseeded",
             Error::Fenced => "fenced",
             Error::Corrupt { .. } => "corrupt",
@@ -188,6 +206,7 @@ impl Error {
     pub fn part(&self) -> Option<Part> {
         match self {
             Error::Unavailable { part, .. }
+            | Error::NotWritten { part, .. }
             | Error::Corrupt { part, .. }
             | Error::Refused { part, .. }
             | Error::Unseeded(part) => Some(*part),

@@ -75,9 +75,9 @@ pub trait Journal: Debug + Send + Sync + 'static {
     /// A write that was answered [`Appended::At`] may be acknowledged.
     ///
     /// # Errors
-    /// By write. [`crate::error::Error::Unseeded`] before [`Journal::raise`] and
-    /// [`crate::error::Error::Full`]: it is not in the journal. After any other
-    /// it may be.
+    /// By write. [`crate::error::Error::Unseeded`] before [`Journal::raise`],
+    /// [`crate::error::Error::Full`] and [`crate::error::Error::NotWritten`]: it
+    /// is not in the journal. After any other it may be.
     async fn append(&self, writes: &[Write]) -> Vec<Result<Appended>>;
 
     /// Entries that wait in all shards, as last heard: what is appended and

@@ -166,6 +166,9 @@ impl Problem {
             Error::Unavailable { part, .. } | Error::Unseeded(part) => {
                 Problem::unavailable(format!("the {part} is unavailable"), 1)
             }
+            Error::NotWritten { part, .. } => {
+                Problem::unavailable(format!("the {part} is unavailable; nothing was written"), 1)
+            }
             Error::Full { retry_after, .. } => Problem::unavailable(
                 "the journal is full; nothing was written",
                 retry_after.as_secs().max(1),

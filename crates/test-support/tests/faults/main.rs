@@ -30,6 +30,8 @@ mod crashes;
 mod database;
 mod fault_points;
 mod full;
+mod full_disk;
+mod journal_files;
 mod late_reader;
 mod network;
 mod poison;
