@@ -139,6 +139,10 @@ impl Problem {
                 ),
                 1,
             ),
+            Error::NotAdmitted(reason) => Problem::unavailable(
+                format!("{reason}; nothing was written"),
+                NOT_ADMITTED_RETRY_AFTER_S,
+            ),
             other => Problem::of_read(other),
         }
     }
@@ -174,10 +178,9 @@ impl Problem {
                 "the journal is full; nothing was written",
                 retry_after.as_secs().max(1),
             ),
-            Error::NotAdmitted(reason) => Problem::unavailable(
-                format!("{reason}; nothing was written"),
-                NOT_ADMITTED_RETRY_AFTER_S,
-            ),
+            Error::NotAdmitted(reason) => {
+                Problem::unavailable(reason.to_string(), NOT_ADMITTED_RETRY_AFTER_S)
+            }
             Error::Fenced => Problem::unavailable(
                 "the cache is being left or used again; nothing was written",
                 1,

@@ -5,8 +5,9 @@
 -- of doubt, how many bytes of an entry's name come before its key, then the
 -- flushed version of each entry.
 -- Returns how many entries wait still.
-if redis.call('EXISTS', KEYS[1]) == 0 then
-  -- The server has come back: first what the journal holds must be cached.
+if redis.call('EXISTS', KEYS[1], KEYS[2]) < 2 then
+  -- The server has come back: first what the journal holds must be cached. Or the
+  -- journal is lost.
   return unseeded()
 end
 local trimmed = redis.call('XTRIM', KEYS[2], 'MINID', '=', ARGV[1])
