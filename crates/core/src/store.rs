@@ -3,6 +3,7 @@
 pub mod mysql;
 pub mod sqlite;
 
+mod durability;
 mod judge;
 mod members;
 mod queries;
