@@ -360,18 +360,16 @@ impl Journal for RedisStreamJournal {
     }
 
     async fn health(&self) -> PartHealth {
-        let configuration = self.watch.look_now().await;
-        let problem = match configuration {
-            Ok(_) => self.redis.admission().problem().map(Cow::from),
-            Err(_) => Some("it does not answer".into()),
+        let (durability, problem) = match self.watch.now().await {
+            Ok((now, problem)) => (Some(now.durability(self.wait_for)), problem.map(Cow::from)),
+            Err(_) => (None, Some("it does not answer".into())),
         };
-        let durability = configuration.map(|now| now.durability(self.wait_for));
         PartHealth {
             kind: "redis",
             at: self.redis.at(),
             up: problem.is_none(),
             problem,
-            durability: durability.ok(),
+            durability,
         }
     }
 }

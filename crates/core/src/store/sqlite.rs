@@ -260,7 +260,7 @@ impl Store for SqliteStore {
     async fn health(&self) -> PartHealth {
         let asked = async {
             let mut connection = self.connection().await?;
-            let newest = newest_uncounted(&mut *connection).await;
+            let newest = newest_uncounted(&mut connection).await;
             row::to_version(newest.map_err(unavailable)?.unwrap_or_default())?;
             Flushing::ask(&mut connection).await.map_err(unavailable)
         };

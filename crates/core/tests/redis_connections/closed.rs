@@ -42,7 +42,7 @@ async fn appends_and_reads_go_on_after_their_connections_are_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_command_goes_on_after_the_server_closes_idle_connections() {
+async fn commands_go_on_after_the_server_closes_idle_connections() {
     let (server, process) = start().await;
     command::<(), _>(server.url(), &["CONFIG", "SET", "timeout", "1"]).await;
     noticed(&process).await;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use test_support::http::{Client, user_path};
 use test_support::own_servers::{AppendFsync, OwnServer};
 use test_support::parts::Installation;
@@ -13,9 +13,10 @@ use test_support::servers::TestDatabase;
 use test_support::service::Service;
 use test_support::wait::wait_until;
 
-use crate::writers::record;
-
-const WRITES: usize = 400;
+/// Far more than the server lacks.
+const WRITES: usize = 1_000;
+const LACKING_BYTES: u64 = 100_000;
+const OCCUPATION_CHARS: usize = 250;
 
 fn set(admin: &mut RedisConnection, name: &str, value: &str) {
     let words = ["CONFIG", "SET", name, value];
@@ -32,7 +33,9 @@ fn used_bytes(admin: &mut RedisConnection) -> u64 {
 }
 
 fn put(client: &Client, name: &str, age: u8) -> (u16, Value) {
-    let answer = client.put_json(&user_path(name), &record(name, age.into()));
+    let occupation = "x".repeat(OCCUPATION_CHARS);
+    let record = json!({ "name": name, "age": age, "occupation": occupation });
+    let answer = client.put_json(&user_path(name), &record);
     (answer.status, answer.json())
 }
 
@@ -61,7 +64,7 @@ fn evictions_after_a_change_at_runtime_are_stopped_and_counted() {
     }
     assert_eq!(acknowledged.len(), WRITES);
     set(&mut admin, "maxmemory-policy", "allkeys-random");
-    let room = used_bytes(&mut admin) - 150_000;
+    let room = used_bytes(&mut admin) - LACKING_BYTES;
     set(&mut admin, "maxmemory", &room.to_string());
     let mut number = 0;
     wait_until("writes are refused", || {

@@ -104,11 +104,21 @@ impl Watch {
         self.redis.admission().check()
     }
 
-    /// Looks at the server that appends go to.
+    /// How the server is set up now, and what is wrong with that or was when it was
+    /// last looked at. Waits for no append.
     ///
     /// # Errors
     /// When it does not answer.
-    pub(super) async fn look_now(&self) -> Result<Configuration> {
+    pub(super) async fn now(&self) -> Result<(Configuration, Option<String>)> {
+        let mut link = self.redis.link(Part::Journal).await?;
+        let configuration = Configuration::ask(&mut link).await?;
+        let unsuited = Unsuited::judge(&configuration, self.wait_for);
+        let refused = self.redis.admission().problem();
+        let problem = refused.or(unsuited.map(|unsuited| unsuited.problem));
+        Ok((configuration, problem))
+    }
+
+    async fn look_now(&self) -> Result<Configuration> {
         let mut link = self.appends.link(Part::Journal).await?;
         let _one = self.looking.lock().await;
         self.look(&mut link).await
@@ -169,17 +179,19 @@ impl Watch {
         let evicted_before = same_run.map_or(0, |before| before.configuration.evicted_keys);
         let has_evicted = now.evicted_keys > evicted_before;
         let could_before = same_run.is_some_and(|before| before.configuration.may_evict_anything());
-        // One that evicts nothing now and has, could for a moment.
-        let could = now.may_evict_anything() || could_before || now.evicts_nothing();
+        // One that evicted nothing before, nor does now, and has, could in between.
+        let could_between = now.evicts_nothing()
+            && same_run.is_none_or(|before| before.configuration.evicts_nothing());
+        let could = now.may_evict_anything() || could_before || could_between;
         for shard in (0..self.redis.keyspace.shards()).map(Shard) {
             let stream = self.redis.keyspace.journal(shard);
             let is_over = could_before && !now.may_evict_anything();
-            let is_suspect = evictions.is_suspect(shard);
-            if !is_suspect && !(has_evicted && could) {
+            let may_miss = has_evicted && could;
+            if !may_miss && !evictions.is_suspect(shard) {
                 continue;
             }
             let state = Stream::ask(link, &stream).await?;
-            if (has_evicted && could) || is_over {
+            if may_miss || is_over {
                 let until = match now.may_evict_anything() {
                     true => Version::MAX,
                     false => state.newest,
