@@ -97,6 +97,8 @@ pub trait Journal: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`crate::error::Error::Corrupt`] when one of them cannot be understood;
     /// [`Journal::set_aside_undecodable`] gets it out of the way.
+    /// [`crate::error::Error::Unseeded`] when the shard's entries are lost:
+    /// [`Journal::raise`] brings back what the cache has of them yet.
     async fn read(&self, shard: Shard, after: Version, max: usize) -> Result<Vec<Record>>;
 
     /// After [`Journal::read`] of the shard, whose answer this is about:

@@ -4,6 +4,7 @@ pub mod mysql;
 pub mod sqlite;
 
 mod broken;
+mod durability;
 mod judge;
 mod members;
 mod page;

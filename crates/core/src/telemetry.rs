@@ -91,6 +91,10 @@ fn describe() {
         "cache_bypassed",
         "1 while this process reads and writes past its cache, since it or another process cannot reach it."
     );
+    describe_gauge!(
+        "writes_refused",
+        "1 while writes are refused, since a server is not as they need it; /readyz says why."
+    );
     describe_histogram!(
         "group_commit_batch_size",
         "Requests that went together in one batch, by queue."
@@ -308,6 +312,11 @@ pub fn leases(shards: usize) {
 /// The journal has lost so many acknowledged writes.
 pub fn lost(entries: u64) {
     DRAIN.lost.increment(entries);
+}
+
+/// Whether writes are refused, since a server is not as they need it.
+pub fn writes_refused(refused: bool) {
+    gauge!("writes_refused").set(f64::from(u8::from(refused)));
 }
 
 /// So many writes were set aside.

@@ -61,6 +61,7 @@ pub struct WriteBehindSettings {
 #[derive(Debug)]
 pub struct WriteBehind {
     reader: ReadThrough,
+    seeder: Arc<Seeder>,
     cache: Arc<dyn Cache>,
     journal: Arc<dyn Journal>,
     store: Arc<dyn Store>,
@@ -115,7 +116,13 @@ impl WriteBehind {
         let (appends, appender) =
             GroupCommit::start("journal", settings.group_commit, runs, appends);
         Ok(Arc::new(WriteBehind {
-            reader: ReadThrough::new(cache.clone(), store.clone(), seeder, Access::always()),
+            reader: ReadThrough::new(
+                cache.clone(),
+                store.clone(),
+                seeder.clone(),
+                Access::always(),
+            ),
+            seeder,
             barrier: Barrier::new(journal.clone(), drainer.clone()),
             cache,
             journal,
@@ -156,7 +163,14 @@ impl WriteBehind {
     pub async fn flush(&self, timeout: Duration) -> Result<bool> {
         let deadline = Instant::now() + timeout;
         let lost = self.journal.lost();
-        let stats = self.journal.stats().await?;
+        let seed = self.seeder.generation();
+        let mut stats = self.journal.stats().await?;
+        let is_unknown = |shard: &ShardStats| shard.newest.is_none() && shard.depth == 0;
+        if self.journal.holds_cache() && stats.iter().any(is_unknown) {
+            // It has come back, or lost a stream: that nothing waits says nothing.
+            self.seeder.seed(seed).await?;
+            stats = self.journal.stats().await?;
+        }
         let marks = stats
             .into_iter()
             .filter(|shard| shard.depth > 0)

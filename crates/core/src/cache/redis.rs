@@ -17,7 +17,7 @@ use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::membership::Epoch;
 use crate::record::{Key, Record};
-use crate::redis::{Call, Entry, Link, Over, Redis, encode_version, milliseconds};
+use crate::redis::{Call, Entry, Link, Over, Redis, dirty_value, encode_version, milliseconds};
 use crate::seed::StoredVersions;
 use crate::shard::Shard;
 use crate::version::Version;
@@ -168,8 +168,14 @@ impl Cache for RedisCache {
             let entry = link.keys.entry(key);
             link.command(cmd("GET").arg(entry)).await
         };
-        let value = self.reads.ask(Over::Local, Part::Cache, get).await;
-        Self::lookup(key, value?)
+        let value: Option<Bytes> = self.reads.ask(Over::Local, Part::Cache, get).await?;
+        let shard = self.redis.keyspace.shard_of(key);
+        if self.redis.evictions().is_suspect(shard)
+            && value.as_ref().and_then(dirty_value).is_none()
+        {
+            return Err(self.redis.evictions().refusal());
+        }
+        Self::lookup(key, value)
     }
 
     async fn begin_fill(&self, key: &Key) -> Result<FillStart> {
@@ -396,7 +402,7 @@ impl Cache for RedisCache {
             kind: "redis",
             at: self.redis.at(),
             up: answer.is_ok(),
-            problem: answer.is_err().then_some("it does not answer"),
+            problem: answer.is_err().then_some("it does not answer".into()),
             durability: Some(
                 "none: it is filled again from the journal and the database".to_owned(),
             ),

@@ -313,7 +313,7 @@ impl Journal for FileJournal {
             kind: "file",
             at: self.folder.display().to_string(),
             up,
-            problem: (!up).then_some("a write to it failed; it is tried again every second"),
+            problem: (!up).then(|| "a write to it failed; it is tried again every second".into()),
             durability: Some(durability.to_owned()),
         }
     }

@@ -1,6 +1,7 @@
 //! MySQL and MariaDB.
 
 mod connector;
+mod flushing;
 mod refusal;
 
 use std::collections::HashMap;
@@ -10,8 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Integer};
+use diesel::sql_types::Integer;
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
@@ -27,10 +27,12 @@ use crate::membership::Membership;
 use crate::record::{Key, Record};
 use crate::settings::{Address, Secret};
 use crate::startup;
+use crate::store::durability::Durability;
 use crate::store::{Origin, Store, row};
 use crate::version::Version;
 
 use connector::{Connector, NotConnected};
+use flushing::Flushing;
 
 super::queries::queries!(AsyncMysqlConnection);
 super::transaction::transactions!(AsyncMysqlConnection);
@@ -65,6 +67,7 @@ pub struct MysqlStore {
     timeout: Duration,
     identity: String,
     url: Secret,
+    durability: Durability,
 }
 
 impl std::fmt::Debug for MysqlStore {
@@ -130,6 +133,7 @@ impl MysqlStore {
             timeout,
             identity,
             url,
+            durability: Durability::default(),
         })
     }
 
@@ -387,17 +391,21 @@ impl Store for MysqlStore {
 
     async fn health(&self) -> PartHealth {
         let asked =
-            self.run(|connection| Box::pin(async move { Ok(flush_settings(connection).await?) }));
+            self.run(|connection| Box::pin(async move { Ok(Flushing::ask(connection).await?) }));
         // What is asked goes on by itself, so nothing is cut off.
-        let durability = tokio::time::timeout(HEALTH_PATIENCE, asked)
+        let flushing = tokio::time::timeout(HEALTH_PATIENCE, asked)
             .await
             .unwrap_or_else(|_| Err(unavailable("no answer in time")));
+        if let Ok(flushing) = &flushing {
+            self.durability
+                .is(flushing.survives(), &flushing.in_words());
+        }
         PartHealth {
             kind: "mysql",
             at: self.url.to_string(),
-            up: durability.is_ok(),
-            problem: durability.is_err().then_some("it does not answer"),
-            durability: durability.ok().map(durability_in_words),
+            up: flushing.is_ok(),
+            problem: flushing.is_err().then_some("it does not answer".into()),
+            durability: flushing.ok().map(Flushing::in_words),
         }
     }
 }
@@ -430,32 +438,4 @@ impl Membership for MysqlStore {
         })
         .await
     }
-}
-
-/// What the server is told to do at a commit.
-#[derive(Debug, QueryableByName)]
-struct FlushSettings {
-    #[diesel(sql_type = BigInt)]
-    flush_log: i64,
-    #[diesel(sql_type = BigInt)]
-    sync_binlog: i64,
-}
-
-async fn flush_settings(connection: &mut AsyncMysqlConnection) -> QueryResult<FlushSettings> {
-    let query = "SELECT CAST(@@innodb_flush_log_at_trx_commit AS SIGNED) AS flush_log, \
-                 CAST(@@sync_binlog AS SIGNED) AS sync_binlog";
-    diesel::sql_query(query).get_result(connection).await
-}
-
-fn durability_in_words(settings: FlushSettings) -> String {
-    let FlushSettings {
-        flush_log,
-        sync_binlog,
-    } = settings;
-    let survives = match flush_log {
-        1 => "survives a power loss",
-        2 => "survives a crash of the server; a power loss takes up to about the last second",
-        _ => "a crash of the server takes up to about the last second",
-    };
-    format!("{survives}: innodb_flush_log_at_trx_commit={flush_log}, sync_binlog={sync_binlog}")
 }

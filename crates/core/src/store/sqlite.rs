@@ -1,5 +1,7 @@
 //! SQLite: the embedded database, for one process.
 
+mod flushing;
+
 use std::collections::HashMap;
 use std::fs::{File, TryLockError};
 use std::future::Future;
@@ -25,8 +27,11 @@ use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::membership::Membership;
 use crate::record::{Key, Record};
+use crate::store::durability::Durability;
 use crate::store::{Origin, Store, row};
 use crate::version::Version;
+
+use flushing::Flushing;
 
 type Connection = SyncConnectionWrapper<SqliteConnection>;
 type Operation<'c, T> = Pin<Box<dyn Future<Output = Tried<T>> + Send + 'c>>;
@@ -58,6 +63,7 @@ pub struct SqliteStore {
     pool: Pool<Connection>,
     identity: String,
     path: PathBuf,
+    durability: Durability,
     _lock: Arc<File>,
 }
 
@@ -113,6 +119,7 @@ impl SqliteStore {
             pool,
             identity,
             path: path.to_owned(),
+            durability: Durability::default(),
             _lock: lock.into(),
         })
     }
@@ -251,17 +258,23 @@ impl Store for SqliteStore {
     }
 
     async fn health(&self) -> PartHealth {
-        let newest = async {
-            let newest = newest_uncounted(&mut *self.connection().await?).await;
-            newest.map_err(unavailable)
+        let asked = async {
+            let mut connection = self.connection().await?;
+            let newest = newest_uncounted(&mut connection).await;
+            newest.map_err(unavailable)?;
+            Flushing::ask(&mut connection).await.map_err(unavailable)
         };
-        let up = newest.await.is_ok();
+        let flushing: Result<Flushing> = asked.await;
+        if let Ok(flushing) = &flushing {
+            self.durability
+                .is(flushing.survives(), &flushing.in_words());
+        }
         PartHealth {
             kind: "sqlite",
             at: self.path.display().to_string(),
-            up,
-            problem: (!up).then_some("it does not answer"),
-            durability: Some("survives a power loss: synchronous=FULL".to_owned()),
+            up: flushing.is_ok(),
+            problem: flushing.is_err().then_some("it does not answer".into()),
+            durability: flushing.ok().map(|flushing| flushing.in_words()),
         }
     }
 }

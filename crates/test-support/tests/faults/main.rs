@@ -28,6 +28,7 @@ mod writers;
 mod backlog;
 mod crashes;
 mod database;
+mod eviction;
 mod fault_points;
 mod full;
 mod full_disk;
