@@ -2,6 +2,7 @@
 
 mod connector;
 mod refusal;
+mod session;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -42,10 +43,8 @@ const MIGRATION_LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 const BEGIN: &str = "START TRANSACTION";
 const SHARED: &str = <diesel::mysql::Mysql as super::upsert::Dialect>::SHARED;
 const EXCLUSIVE: &str = " FOR UPDATE";
-/// All who come after one who waits for an exclusive lock wait with it, so it does
-/// not wait for long.
-const BEFORE_EXCLUSIVE: &str = "SET SESSION innodb_lock_wait_timeout = 1";
-const AFTER_EXCLUSIVE: &str = "SET SESSION innodb_lock_wait_timeout = 10";
+const BEFORE_EXCLUSIVE: &str = session::SHORT_LOCK_WAIT;
+const AFTER_EXCLUSIVE: &str = session::USUAL_LOCK_WAIT;
 
 /// How often an operation is done again at most that stood in the way of another
 /// transaction, and how long it waits before that, at most each time.

@@ -11,6 +11,7 @@
 
 mod conditions;
 mod guesses;
+mod inherited_sessions;
 mod parts;
 mod racing;
 mod restarts;

@@ -28,6 +28,7 @@ mod writers;
 mod backlog;
 mod crashes;
 mod database;
+mod database_sessions;
 mod fault_points;
 mod full;
 mod late_reader;
