@@ -1,4 +1,5 @@
-//! The store's connections to MySQL and MariaDB: the state of their sessions. On real servers.
+//! The store's connections to MySQL and MariaDB: the state of their sessions, what happens
+//! when they end, and how many the server admits. On real servers.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,6 +11,8 @@
 
 mod hostile;
 mod inherited;
+mod limits;
+mod lost;
 mod records;
 mod refused;
 mod site;
