@@ -1,6 +1,7 @@
 //! SQLite: the embedded database, for one process.
 
 mod flushing;
+mod session;
 
 use std::collections::HashMap;
 use std::fs::{File, TryLockError};
@@ -42,11 +43,6 @@ super::members::members!(Connection);
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
 
-/// A committed transaction survives a power loss, and readers do not wait for
-/// the writer.
-const SESSION: &str =
-    "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
-
 /// A transaction that is going to write: nobody else does until its end.
 const BEGIN: &str = "BEGIN IMMEDIATE";
 /// So nothing it reads is changed by others.
@@ -86,22 +82,18 @@ impl SqliteStore {
             std::fs::create_dir_all(folder).map_err(|error| in_file(folder, error))?;
         }
         let lock = lock(path)?;
-        let mut config = ManagerConfig::<Connection>::default();
-        config.custom_setup = Box::new(|path| {
-            let path = path.to_owned();
-            Box::pin(async move {
-                let mut connection = Connection::establish(&path).await?;
-                connection
-                    .batch_execute(SESSION)
-                    .await
-                    .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
-                Ok(connection)
-            })
-        });
-        config.recycling_method = RecyclingMethod::Fast;
         let name = path
             .to_str()
             .ok_or_else(|| in_file(path, "the path is not UTF-8"))?;
+        // What cannot be had is told here; the pool only knows that there is no connection.
+        connect(name).await?;
+        let mut config = ManagerConfig::<Connection>::default();
+        config.custom_setup = Box::new(|name| {
+            let name = name.to_owned();
+            let failed = |error: Error| diesel::ConnectionError::BadConnection(error.to_string());
+            Box::pin(async move { connect(&name).await.map_err(failed) })
+        });
+        config.recycling_method = RecyclingMethod::Fast;
         let manager = AsyncDieselConnectionManager::new_with_config(name, config);
         let pool = Pool::builder(manager)
             .max_size(CONNECTIONS_MAX)
@@ -127,6 +119,16 @@ impl SqliteStore {
     async fn connection(&self) -> Result<Object<Connection>> {
         self.pool.get().await.map_err(unavailable)
     }
+}
+
+/// A connection that is ready for use.
+async fn connect(name: &str) -> Result<Connection> {
+    let path = Path::new(name);
+    let mut connection = Connection::establish(name)
+        .await
+        .map_err(|error| in_file(path, error))?;
+    session::begin(&mut connection, path).await?;
+    Ok(connection)
 }
 
 /// Keeps other processes out: they would not know what this one's cache holds.

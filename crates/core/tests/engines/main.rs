@@ -12,6 +12,7 @@
 mod beside;
 mod conditions;
 mod guesses;
+mod inherited_sessions;
 mod parts;
 mod racing;
 mod restarts;

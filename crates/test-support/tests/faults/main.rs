@@ -28,6 +28,7 @@ mod writers;
 mod backlog;
 mod crashes;
 mod database;
+mod database_sessions;
 mod eviction;
 mod fault_points;
 mod full;
