@@ -24,9 +24,10 @@ use crate::version::Version;
 const SOURCE: &str = "journal";
 /// How old the last look may be when something is appended.
 const FRESH: Duration = Duration::from_secs(2);
-/// How often to look while something is appended or wrong, and otherwise.
+/// How long to wait before looking again, and how much longer while nothing is
+/// appended or wrong: what was appended may wait, and be evicted, all the same.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-const IDLE_LOOK_INTERVAL: Duration = Duration::from_secs(10);
+const IDLE_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Watch {
