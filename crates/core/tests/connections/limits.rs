@@ -14,7 +14,7 @@ use crate::site::{POOL_MAX, Site};
 const EVENTUALLY: Duration = Duration::from_secs(60);
 
 /// What many callers can do often in a test of seconds.
-const LIGHT: [&str; 6] = ["load", "load many", "page", "apply", "transact", "hear"];
+const LIGHT: [&str; 6] = ["load", "versions", "page", "apply", "transact", "hear"];
 
 /// Callers at once, each several times.
 async fn all_are_answered(store: &Arc<MysqlStore>) {

@@ -57,7 +57,7 @@ pub(crate) fn says(process: &str, beats: u64) -> Statement {
 /// Every operation of a store.
 pub(crate) const OPERATIONS: [&str; 9] = [
     "load",
-    "load many",
+    "versions",
     "page",
     "newest version",
     "apply",
@@ -83,7 +83,7 @@ pub(crate) fn operate(
         let key = Key::from("a");
         match operation {
             "load" => store.load(&key).await.map(drop),
-            "load many" => store.load_many(&[key]).await.map(drop),
+            "versions" => store.versions(&[key]).await.map(drop),
             "page" => store.page(None, 10).await.map(drop),
             "newest version" => store.newest_version().await.map(drop),
             "apply" => store.apply(&[user("a", round)], Origin::Drained).await,
