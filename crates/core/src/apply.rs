@@ -1,10 +1,13 @@
-//! Applying a batch to the database although it may refuse some of it.
+//! Applying a batch to the database although it may refuse some of it, or another
+//! transaction may have locked some of it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::fault;
-use crate::record::{Record, newest_per_key};
+use crate::lock_search::{LockSearch, Split};
+use crate::record::{Key, Record, newest_per_key};
 use crate::store::{Origin, Store};
 
 /// What became of a batch.
@@ -14,6 +17,9 @@ pub(crate) struct Applied {
     pub(crate) rows: Vec<Record>,
     /// The writes that it refuses, and why.
     pub(crate) refused: Vec<(Record, Arc<str>)>,
+    /// The newest writes of the keys that another transaction has locked. They are not
+    /// in the database.
+    pub(crate) locked: Vec<Record>,
     /// Why some of the batch is neither among these, nor replaced by one that is.
     /// It may be in the database, unless the reason says otherwise.
     pub(crate) failed: Option<Error>,
@@ -21,7 +27,8 @@ pub(crate) struct Applied {
 
 /// Applies the newest of each key. A batch that is refused is split until the
 /// record that it is refused for stands alone; of that key, the newest older
-/// write in the batch that is not refused is applied.
+/// write in the batch that is not refused is applied. A batch that waits for a lock in
+/// vain is applied without the keys that are locked.
 pub(crate) async fn apply(store: &dyn Store, records: &[Record], origin: Origin) -> Applied {
     let mut applied = Applied::default();
     if let Err(error) = apply_into(&mut applied, store, records, origin).await {
@@ -36,10 +43,30 @@ async fn apply_into(
     records: &[Record],
     origin: Origin,
 ) -> Result<()> {
+    let mut search = LockSearch::new(store);
     let mut batches = vec![newest_per_key(records.iter().cloned())];
     while let Some(mut batch) = batches.pop() {
+        if search.is_over() {
+            applied.locked.extend(batch);
+            continue;
+        }
         match store.apply(&batch, origin).await {
             Ok(()) => applied.rows.extend(batch),
+            Err(Error::Locked) => {
+                let keys = batch.iter().map(|record| record.key.clone());
+                match search.split(keys).await? {
+                    Split::Again => batches.push(batch),
+                    Split::Locked(keys) => {
+                        let (locked, rest) = part(batch, &keys);
+                        applied.locked.extend(locked);
+                        batches.extend((!rest.is_empty()).then_some(rest));
+                    }
+                    Split::Apart(keys) => {
+                        let (apart, rest) = part(batch, &keys);
+                        batches.extend([apart, rest]);
+                    }
+                }
+            }
             Err(Error::Refused { .. }) if batch.len() > 1 => {
                 let rest = batch.split_off(batch.len() / 2);
                 batches.push(rest);
@@ -60,6 +87,13 @@ async fn apply_into(
         }
     }
     Ok(())
+}
+
+/// The records of `keys`, and the others.
+fn part(batch: Vec<Record>, keys: &HashSet<Key>) -> (Vec<Record>, Vec<Record>) {
+    batch
+        .into_iter()
+        .partition(|record| keys.contains(&record.key))
 }
 
 /// Whether the database has something newer of the key than what it refuses:

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::drainer::Drainer;
 use crate::error::Result;
 use crate::journal::Journal;
+use crate::record::Key;
 use crate::shard::Shard;
 use crate::version::Version;
 
@@ -41,11 +42,13 @@ impl Barrier {
         }
     }
 
-    /// Waits until each shard is drained through its mark. Returns whether it
-    /// is; `false` at `deadline`.
+    /// Waits until each shard is drained through its mark; with a `key`, without what is
+    /// of other keys and waits for rows that another transaction has locked, as far as
+    /// this process drains the shard. Returns whether it is; `false` at `deadline`.
     pub(crate) async fn wait(
         &self,
         mut marks: HashMap<Shard, Version>,
+        key: Option<&Key>,
         deadline: Instant,
     ) -> Result<bool> {
         let mut progress = self.drainer.progress();
@@ -59,7 +62,7 @@ impl Barrier {
         let mut in_vain = false;
         loop {
             progress.mark_unchanged();
-            marks.retain(|shard, mark| self.drainer.drained_through(*shard) < *mark);
+            marks.retain(|shard, mark| !self.drainer.has_drained(*shard, *mark, key));
             // Also what is drained here now may have been drained elsewhere before.
             if in_vain || !marks.keys().all(|shard| self.drainer.holds(*shard)) {
                 self.retain_waiting(&mut marks).await?;

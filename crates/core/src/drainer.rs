@@ -1,9 +1,11 @@
 //! The drainer: takes what waits in the journal to the database.
 
+mod attempt;
 mod drain;
 mod keeper;
 mod shard_loop;
 mod wake;
+mod window;
 
 pub use drain::{Drain, Drained};
 pub use wake::Wake;
@@ -19,6 +21,7 @@ use crate::cache::Cache;
 use crate::error::Result;
 use crate::journal::Journal;
 use crate::lease::Leases;
+use crate::record::Key;
 use crate::seeder::Seeder;
 use crate::shard::Shard;
 use crate::store::Store;
@@ -47,6 +50,7 @@ const RELEASE_GRACE: Duration = Duration::from_millis(250);
 pub struct Drainer {
     drain: Arc<Drain>,
     leases: Arc<dyn Leases>,
+    shards: u16,
     wake: Wake,
     progress: watch::Receiver<()>,
     stop: watch::Sender<bool>,
@@ -69,7 +73,7 @@ impl Drainer {
         let wake = Wake::new(shards);
         let (progressed, progress) = watch::channel(());
         let (stop, stopping) = watch::channel(false);
-        let drain = Arc::new(Drain::new(cache, journal, store, progressed));
+        let drain = Arc::new(Drain::new(cache, journal, store, wake.clone(), progressed));
         let turns = Arc::new(Semaphore::new(settings.parallel_max.max(1)));
         let mut loops = JoinSet::new();
         for shard in (0..shards).map(Shard) {
@@ -93,6 +97,7 @@ impl Drainer {
         Drainer {
             drain,
             leases,
+            shards,
             wake,
             progress,
             stop,
@@ -117,9 +122,10 @@ impl Drainer {
         self.progress.clone()
     }
 
-    /// Up to which version this process has drained `shard`.
-    pub fn drained_through(&self, shard: Shard) -> Version {
-        self.drain.through(shard)
+    /// Whether this process has drained `shard` through `version`. With a `key`, whether
+    /// what it has not drained is of other keys.
+    pub fn has_drained(&self, shard: Shard, version: Version, key: Option<&Key>) -> bool {
+        self.drain.has_reached(shard, version, key)
     }
 
     /// Whether this process drains `shard` now.
@@ -147,6 +153,9 @@ impl Drainer {
         // What is cut off here is in the journal, and applying it again at the
         // next start changes nothing. On return nobody uses the parts any more.
         loops.shutdown().await;
+        for shard in (0..self.shards).map(Shard) {
+            self.drain.forget(shard).await;
+        }
         let mut keeper = take(&self.keeper);
         if !keeper.is_empty() {
             keeper.shutdown().await;

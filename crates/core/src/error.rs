@@ -67,6 +67,10 @@ pub enum Error {
     /// Nothing of the operation took place.
     #[error("the epoch of the cache has ended")]
     Fenced,
+    /// Another transaction has locked rows of the database that the operation needs,
+    /// and did not release them in time. Nothing of the operation took place.
+    #[error("another transaction has locked a row of the database")]
+    Locked,
     /// The part holds something that cannot be understood.
     #[error("the {part} holds something unreadable: {reason}")]
     Corrupt {
@@ -192,6 +196,7 @@ impl Error {
             Error::NotWritten { .. } => "not written",
             Error::Unseeded(_) => "unseeded",
             Error::Fenced => "fenced",
+            Error::Locked => "locked",
             Error::Corrupt { .. } => "corrupt",
             Error::BrokenRow { .. } => "broken row",
             Error::Refused { .. } => "refused",
@@ -217,6 +222,7 @@ impl Error {
             | Error::Unseeded(part) => Some(*part),
             Error::BrokenRow { .. } => Some(Part::Database),
             Error::Full { .. } => Some(Part::Journal),
+            Error::Locked => Some(Part::Database),
             Error::Fenced
             | Error::NotAdmitted(_)
             | Error::NotPersisted

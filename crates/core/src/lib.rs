@@ -22,6 +22,7 @@ pub mod group_commit;
 pub mod health;
 pub mod journal;
 pub mod lease;
+mod lock_search;
 pub mod membership;
 pub mod parts;
 pub mod read_through;

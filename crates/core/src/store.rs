@@ -6,6 +6,7 @@ pub mod sqlite;
 mod broken;
 mod durability;
 mod judge;
+mod locks;
 mod members;
 mod page;
 mod queries;
@@ -14,6 +15,7 @@ mod transaction;
 mod upsert;
 
 pub use judge::{Proposal, Verdict, judge};
+pub use locks::Locks;
 pub use page::{POSITION_BYTES_MAX, Page, ROWS_PASSED_MAX};
 
 use std::collections::HashMap;
@@ -64,7 +66,10 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// see [`Origin::Issued`].
     /// [`crate::error::Error::Refused`] when the database would refuse one of
     /// the records whenever it is tried: nothing was committed, and without
-    /// that record the others may be. After any other error it is unknown
+    /// that record the others may be.
+    /// [`crate::error::Error::Locked`] when another transaction has locked a row and
+    /// does not release it within about a second: nothing was committed.
+    /// After any other error it is unknown
     /// whether the transaction was committed; applying the same records again
     /// is safe.
     async fn apply(&self, records: &[Record], origin: Origin) -> Result<()>;
@@ -77,6 +82,15 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// As [`Store::apply`]; but after an unknown outcome, doing it again may judge
     /// otherwise.
     async fn transact(&self, proposals: &[Proposal], fence: Option<Epoch>) -> Result<Vec<Verdict>>;
+
+    /// Which of `keys` [`Store::apply`] would wait for, after it has failed with
+    /// [`crate::error::Error::Locked`]. Waits for no row.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Locked`] when all of the table is locked.
+    async fn locks(&self, _keys: &[Key]) -> Result<Locks> {
+        Ok(Locks::default())
+    }
 
     /// The record of `key`, a tombstone included; `None` if there never was one.
     ///

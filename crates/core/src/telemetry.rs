@@ -19,6 +19,7 @@ use crate::error::{Error, Part};
 use crate::journal::ShardStats;
 use crate::revision;
 use crate::settings::{LogFormat, LogSettings};
+use crate::shard::Shard;
 use crate::version::Version;
 
 use buckets::{COMMIT_LAGS_S, DURATIONS_S, SIZES};
@@ -139,6 +140,10 @@ fn describe() {
         "drain_rate_entries_per_second",
         "Entries that all processes drained from the journal a second, lately."
     );
+    describe_gauge!(
+        "drain_locked_names",
+        "Names that this process cannot drain now, since another transaction has locked their rows in the database, by shard."
+    );
     describe_counter!(
         "journal_lost_entries_total",
         "Acknowledged writes that a journal which came back without its newest entries has lost, at most."
@@ -258,11 +263,11 @@ pub fn batch_committed(queue: &'static str, size: usize) {
 
 /// A batch reached the database.
 pub fn drained(drained: Drained, elapsed: Duration) {
-    DRAIN.entries.increment(drained.entries as u64);
+    DRAIN.entries.increment(drained.acknowledged as u64);
     DRAIN.rows.increment(drained.rows as u64);
     DRAIN.batches.increment(1);
     DRAIN.batch_duration_s.record(elapsed.as_secs_f64());
-    DRAIN.batch_size.record(drained.entries as f64);
+    DRAIN.batch_size.record(drained.acknowledged as f64);
 }
 
 /// The entries with these versions were `committed`, or made unnecessary, at that
@@ -307,6 +312,11 @@ pub fn drain_rate(entries_per_second: f64) {
 /// So many shards are leased to this process.
 pub fn leases(shards: usize) {
     DRAIN.leases.set(shards as f64);
+}
+
+/// Entries of so many names wait for rows that another transaction has locked.
+pub fn locked(shard: Shard, names: usize) {
+    gauge!("drain_locked_names", "shard" => shard.0.to_string()).set(names as f64);
 }
 
 /// The journal has lost so many acknowledged writes.

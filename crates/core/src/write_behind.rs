@@ -178,7 +178,7 @@ impl WriteBehind {
             // all that waits counts.
             .map(|shard| (shard.shard, shard.newest.unwrap_or(Version::MAX)))
             .collect();
-        let drained = self.barrier.wait(marks, deadline).await?;
+        let drained = self.barrier.wait(marks, None, deadline).await?;
         if self.journal.lost() > lost {
             let reason = "it came back without its newest entries";
             return Err(Error::unavailable(Part::Journal, reason));
@@ -298,7 +298,7 @@ impl Engine for WriteBehind {
     async fn persisted(&self, key: &Key, version: Version, timeout: Duration) -> Result<()> {
         let deadline = Instant::now() + timeout;
         let marks = HashMap::from([(self.journal.shard_of(key), version)]);
-        if !self.barrier.wait(marks, deadline).await? {
+        if !self.barrier.wait(marks, Some(key), deadline).await? {
             return Err(Error::NotPersisted);
         }
         // IMPORTANT: that nothing waits any more is not enough: the journal may

@@ -1,7 +1,10 @@
 //! Write-through: a write is answered when the database has committed it and
 //! the cache holds it.
 
+mod locked_names;
+mod transact;
 mod transactions;
+mod waiting_writes;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +25,9 @@ use crate::seeder::Seeder;
 use crate::store::{Page, Store};
 use crate::version::Version;
 
+use locked_names::LockedNames;
 use transactions::Transactions;
+use waiting_writes::WaitingWrites;
 
 /// How a write-through engine is set up.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +36,8 @@ pub struct WriteThroughSettings {
     pub group_commit: GroupCommitBounds,
     /// How many batches may be under way at the same time.
     pub lanes: usize,
+    /// How long a write waits for a row that another transaction has locked.
+    pub lock_timeout: Duration,
 }
 
 /// The write-through engine.
@@ -43,6 +50,9 @@ pub struct WriteThrough {
     // The writes of one name are always in the same one.
     lanes: Vec<GroupCommit<Transactions>>,
     hasher: RandomState,
+    locked: Arc<LockedNames>,
+    // Those of locked names, from all lanes.
+    waiting: WaitingWrites,
     writers: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -70,17 +80,21 @@ impl WriteThrough {
             waiting_max: settings.group_commit.waiting_max.div_ceil(lanes),
             ..settings.group_commit
         };
-        let (lanes, writers) = (0..lanes)
+        let locked = Arc::new(LockedNames::default());
+        let transactions = Arc::new(Transactions {
+            cache: cache.clone(),
+            store: store.clone(),
+            seeder: seeder.clone(),
+            access: access.clone(),
+            locked: locked.clone(),
+        });
+        let (lanes, mut writers): (_, Vec<_>) = (0..lanes)
             .map(|_| {
-                let transactions = Arc::new(Transactions {
-                    cache: cache.clone(),
-                    store: store.clone(),
-                    seeder: seeder.clone(),
-                    access: access.clone(),
-                });
-                GroupCommit::start("write-through", bounds, Runs::InTask, transactions)
+                GroupCommit::start("write-through", bounds, Runs::InTask, transactions.clone())
             })
             .unzip();
+        let (waiting, waiter) = WaitingWrites::start(transactions, settings);
+        writers.push(waiter);
         Ok(Arc::new(WriteThrough {
             reader: ReadThrough::new(cache.clone(), store.clone(), seeder, access.clone()),
             cache,
@@ -88,6 +102,8 @@ impl WriteThrough {
             access,
             lanes,
             hasher: RandomState::new(),
+            locked,
+            waiting,
             writers: Mutex::new(writers),
         }))
     }
@@ -124,7 +140,14 @@ impl Engine for WriteThrough {
                 return Ok(Outcome::ConditionFailed);
             }
         }
-        self.lane(&write.key)?.submit(write).await
+        if self.locked.contains(&write.key) {
+            return self.waiting.submit(write).await;
+        }
+        match self.lane(&write.key)?.submit(write.clone()).await {
+            // Nothing took place.
+            Err(Error::Locked) => self.waiting.submit(write).await,
+            outcome => outcome,
+        }
     }
 
     /// It was when it was answered.
@@ -158,6 +181,7 @@ impl Engine for WriteThrough {
         for lane in &self.lanes {
             lane.close();
         }
+        self.waiting.close();
         let writers =
             std::mem::take(&mut *self.writers.lock().unwrap_or_else(PoisonError::into_inner));
         for writer in writers {

@@ -188,6 +188,10 @@ impl Problem {
                 "the cache is being left or used again; nothing was written",
                 1,
             ),
+            Error::Locked => Problem::unavailable(
+                "another transaction has locked this user in the database; nothing was written",
+                1,
+            ),
             Error::Undecided => Problem::unavailable(
                 "another write of this name is in flight; nothing was written",
                 1,

@@ -55,6 +55,7 @@ async fn start(settings: Settings) -> cache_core::error::Result<Arc<WriteThrough
             waiting_max: settings.waiting_max,
         },
         lanes,
+        lock_timeout: settings.database_timeout,
     };
     WriteThrough::start(parts.cache, parts.store, access, write_through).await
 }

@@ -51,6 +51,8 @@ impl ShardLoop {
         loop {
             let stopping = *self.stop.borrow();
             if !self.leases.held().holds(self.shard) {
+                // Another process may drain it.
+                self.drain.forget(self.shard).await;
                 if stopping {
                     return;
                 }
@@ -60,18 +62,21 @@ impl ShardLoop {
             // Whoever hurries from here on finds the loop at work.
             hurried.mark_unchanged();
             match self.once(batch).await {
-                Ok(Drained { entries, .. }) => {
+                Ok(Drained {
+                    entries, locked, ..
+                }) => {
                     back_off = BACK_OFF_MIN;
                     let is_at_the_end = entries < batch;
                     batch = (batch * 2).min(self.batch_max);
                     if !is_at_the_end {
                         continue;
                     }
-                    if stopping {
+                    if stopping && locked == 0 {
                         return;
                     }
                     if entries == 0 {
-                        // A wake-up since the last look has left its permit.
+                        // A wake-up since the last look has left its permit. What is
+                        // locked wakes the loop, too.
                         self.idle().await;
                     } else if !self.linger.is_zero() {
                         // Only here, so that what comes alone is drained at once.

@@ -244,7 +244,15 @@ impl Journal for RedisStreamJournal {
             return Err(Error::Unseeded(Part::Journal));
         }
         if let Some(read_in) = self.read_in.get(usize::from(shard.0)) {
-            *lock(read_in) = Some(link.keys.clone());
+            let mut read_in = lock(read_in);
+            // IMPORTANT: an acknowledgement is about all that was read since the beginning.
+            if after > Version::ZERO
+                && let Some(before) = &*read_in
+                && before.run() != link.keys.run()
+            {
+                return Err(Error::Unseeded(Part::Journal));
+            }
+            *read_in = Some(link.keys.clone());
         }
         let records: Option<Vec<Record>> = entries.iter().map(parse_entry).collect();
         records.ok_or_else(|| corrupt("an entry of the stream has no known form"))

@@ -59,15 +59,8 @@ macro_rules! members {
                 Lock::Exclusive => EXCLUSIVE,
             };
             let query = format!("SELECT epoch, bypassed, run FROM cache_epoch WHERE id = 1{text}");
-            if lock == Lock::Exclusive {
-                connection.batch_execute(BEFORE_EXCLUSIVE).await?;
-            }
             let row = diesel::sql_query(query).get_result(connection).await;
-            // IMPORTANT: after a failure too, since the connection may be lent again.
-            if lock == Lock::Exclusive {
-                connection.batch_execute(AFTER_EXCLUSIVE).await?;
-            }
-            Ok(row?)
+            diagnosed(connection, row).await
         }
 
         async fn hear(connection: &mut $connection, statement: &Statement) -> Tried<View> {

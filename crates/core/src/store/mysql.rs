@@ -2,6 +2,7 @@
 
 mod connector;
 mod flushing;
+mod locks;
 mod pool;
 mod refusal;
 mod session;
@@ -26,7 +27,7 @@ use crate::record::{Key, Record};
 use crate::settings::{Address, Secret};
 use crate::startup;
 use crate::store::durability::Durability;
-use crate::store::{Origin, Store, row};
+use crate::store::{Locks, Origin, Store, row};
 use crate::version::Version;
 
 use connector::{Connector, NotConnected};
@@ -44,8 +45,6 @@ const MIGRATION_LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 const BEGIN: &str = "START TRANSACTION";
 const SHARED: &str = <diesel::mysql::Mysql as super::upsert::Dialect>::SHARED;
 const EXCLUSIVE: &str = " FOR UPDATE";
-const BEFORE_EXCLUSIVE: &str = session::SHORT_LOCK_WAIT;
-const AFTER_EXCLUSIVE: &str = session::USUAL_LOCK_WAIT;
 
 /// How often an operation is done again at most that stood in the way of another
 /// transaction, and how long it waits before that, at most each time.
@@ -158,7 +157,7 @@ async fn attempts<T>(
             }
             // The connection answered, so it is in step.
             //
-            // IMPORTANT: both mean that nothing took place, which is so only of
+            // IMPORTANT: all mean that nothing took place, which is so only of
             // this attempt.
             Err(Failed::Refused(reason)) if repeats == 0 => {
                 lent.give_back();
@@ -168,14 +167,18 @@ async fn attempts<T>(
                 lent.give_back();
                 return Err(Error::Fenced);
             }
-            Err(Failed::Refused(_) | Failed::Fenced) => {
-                lent.give_back();
-                return Err(unavailable("the connection ended in the attempt before"));
-            }
-            Err(Failed::Deadlocked(_)) if deadlocks < DEADLOCKS_MAX => {
+            Err(Failed::Deadlocked) if deadlocks < DEADLOCKS_MAX => {
                 lent.give_back();
                 deadlocks += 1;
                 tokio::time::sleep(DEADLOCK_PAUSE_MAX.mul_f64(fastrand::f64())).await;
+            }
+            Err(Failed::Locked | Failed::Deadlocked) if repeats == 0 => {
+                lent.give_back();
+                return Err(Error::Locked);
+            }
+            Err(Failed::Refused(_) | Failed::Fenced | Failed::Locked | Failed::Deadlocked) => {
+                lent.give_back();
+                return Err(unavailable("the connection ended in the attempt before"));
             }
             Err(Failed::Broken(reason)) if lent.was_used() && repeats < LOST_MAX => {
                 if !lent.answers().await {
@@ -186,9 +189,9 @@ async fn attempts<T>(
                 }
                 repeats += 1;
             }
-            Err(
-                Failed::Deadlocked(reason) | Failed::Broken(reason) | Failed::Uncertain(reason),
-            ) => return Err(unavailable(reason)),
+            Err(Failed::Broken(reason) | Failed::Uncertain(reason)) => {
+                return Err(unavailable(reason));
+            }
         }
     }
 }
@@ -245,6 +248,14 @@ async fn hold(connection: &mut AsyncMysqlConnection, keys: &[Key]) -> Tried<()> 
 
 fn unavailable(error: impl std::fmt::Display) -> Error {
     Error::unavailable(Part::Database, error)
+}
+
+/// What to call the lock of a row that all processes need: no other row is free then.
+fn outage(error: Error) -> Error {
+    match error {
+        Error::Locked => unavailable(error),
+        error => error,
+    }
 }
 
 /// A connection to the database, which is created where it is missing.
@@ -325,6 +336,15 @@ impl Store for MysqlStore {
         .await
     }
 
+    async fn locks(&self, keys: &[Key]) -> Result<Locks> {
+        let keys: Arc<[Key]> = keys.into();
+        self.run(move |connection| {
+            let keys = keys.clone();
+            Box::pin(async move { locks::find(connection, &keys).await })
+        })
+        .await
+    }
+
     async fn load(&self, key: &Key) -> Result<Option<Record>> {
         let key = key.clone();
         let selected = self
@@ -397,6 +417,7 @@ impl Membership for MysqlStore {
             Box::pin(async move { hear(connection, &statement).await })
         })
         .await
+        .map_err(outage)
     }
 
     async fn rely(&self, holder: &str, all_have_heard: bool) -> Result<View> {
@@ -406,6 +427,7 @@ impl Membership for MysqlStore {
             Box::pin(async move { rely(connection, &holder, all_have_heard).await })
         })
         .await
+        .map_err(outage)
     }
 
     async fn leave(&self, process: &str) -> Result<()> {

@@ -48,8 +48,6 @@ const BEGIN: &str = "BEGIN IMMEDIATE";
 /// So nothing it reads is changed by others.
 const SHARED: &str = "";
 const EXCLUSIVE: &str = "";
-const BEFORE_EXCLUSIVE: &str = "";
-const AFTER_EXCLUSIVE: &str = "";
 
 /// Readers beside the one writer that SQLite admits.
 const CONNECTIONS_MAX: usize = 4;
@@ -176,9 +174,8 @@ fn failed(failed: Failed) -> Error {
     match failed {
         Failed::Refused(reason) => Error::refused(Part::Database, reason),
         Failed::Fenced => Error::Fenced,
-        Failed::Deadlocked(reason) | Failed::Broken(reason) | Failed::Uncertain(reason) => {
-            unavailable(reason)
-        }
+        Failed::Locked | Failed::Deadlocked => Error::Locked,
+        Failed::Broken(reason) | Failed::Uncertain(reason) => unavailable(reason),
     }
 }
 

@@ -9,9 +9,11 @@ pub(super) enum Failed {
     Refused(String),
     /// The epoch that it was to take place in has ended. Nothing took place.
     Fenced,
+    /// Another transaction did not release its locks in time. Nothing took place.
+    Locked,
     /// It stood in the way of another transaction. Nothing took place, and it may
     /// succeed when it is done again.
-    Deadlocked(String),
+    Deadlocked,
     /// Something else; doing it again does no harm.
     Broken(String),
     /// It may have been committed, and doing it again may end otherwise.

@@ -17,9 +17,11 @@ use crate::group_commit::Commit;
 use crate::membership::Epoch;
 use crate::record::{Condition, Key, Record, Write, newest_per_key};
 use crate::seeder::Seeder;
-use crate::store::{Origin, Proposal, Store, Verdict};
+use crate::store::{Origin, Proposal, Store};
 use crate::telemetry;
 use crate::version::Version;
+use crate::write_through::locked_names::LockedNames;
+use crate::write_through::transact::transact;
 
 /// For how long a batch is begun again of which some was certainly not written:
 /// since the cache is being left or used again, or other writes of the same names
@@ -33,15 +35,18 @@ pub(super) struct Transactions {
     pub(super) store: Arc<dyn Store>,
     pub(super) seeder: Arc<Seeder>,
     pub(super) access: Arc<Access>,
+    pub(super) locked: Arc<LockedNames>,
 }
 
 /// What became of a write.
 #[derive(Clone, Debug)]
-enum Fate {
+pub(super) enum Fate {
     /// This is its answer.
     Decided(Result<Outcome>),
     /// It certainly did not take place, and may be begun again.
     Open,
+    /// The same; but another transaction has locked its row.
+    Locked,
 }
 
 /// How the writes of one attempt ended.
@@ -67,6 +72,24 @@ impl Commit for Transactions {
     type Answer = Outcome;
 
     async fn commit(&self, batch: Vec<Write>) -> Vec<Result<Outcome>> {
+        let locked = |write: &Write| self.locked.contains(&write.key);
+        // What gathered while the name was found to be locked.
+        let locked: Vec<bool> = batch.iter().map(locked).collect();
+        let writes = batch.into_iter().zip(&locked);
+        let free = writes.filter_map(|(write, locked)| (!locked).then_some(write));
+        let mut answers = self.take(free.collect()).await.into_iter();
+        let answer = |locked| match locked {
+            true => Err(Error::Locked),
+            false => answers.next().unwrap_or(Err(Error::Panicked)),
+        };
+        locked.into_iter().map(answer).collect()
+    }
+}
+
+impl Transactions {
+    /// Takes a batch through; one answer for each write, in the same order. Those that
+    /// meet the lock of another transaction are answered [`Error::Locked`].
+    pub(super) async fn take(&self, batch: Vec<Write>) -> Vec<Result<Outcome>> {
         let deadline = Instant::now() + PATIENCE;
         let mut answers: Vec<Option<Result<Outcome>>> = vec![None; batch.len()];
         // The writes that are open, and their places.
@@ -87,6 +110,10 @@ impl Commit for Transactions {
             for ((place, write), fate) in places.into_iter().zip(writes).zip(attempt.fates) {
                 let answer = match (fate, &problem) {
                     (Fate::Decided(answer), _) => answer,
+                    (Fate::Locked, _) => {
+                        self.locked.add(std::iter::once(write.key));
+                        Err(Error::Locked)
+                    }
                     (Fate::Open, Some(problem)) => Err(problem.clone()),
                     (Fate::Open, None) => {
                         open.0.push(place);
@@ -115,7 +142,8 @@ fn is_of_the_cache(error: &Error) -> bool {
 /// One line and one count for all that failed in a batch.
 fn report(answers: &[Option<Result<Outcome>>]) {
     let mut failed = answers.iter().filter_map(|answer| match answer {
-        Some(Err(error)) if !matches!(error, Error::Refused { .. }) => Some(error),
+        // Those that are locked wait.
+        Some(Err(error)) if !matches!(error, Error::Refused { .. } | Error::Locked) => Some(error),
         _ => None,
     });
     let writes = failed.clone().count();
@@ -196,7 +224,7 @@ impl Transactions {
         }
         let (applied, verdicts) = tokio::join!(
             apply(&*self.store, &records, Origin::Issued(fence)),
-            self.transact(&proposals, fence)
+            transact(&*self.store, &proposals, fence)
         );
         let mut verdicts = verdicts.into_iter();
         let applied = by_key(applied);
@@ -219,44 +247,13 @@ impl Transactions {
                 beside: None,
             })
             .collect();
-        let fates = self.transact(&proposals, Some(epoch)).await;
+        let fates = transact(&*self.store, &proposals, Some(epoch)).await;
         fault::point("bypass.applied").await;
         let problem = match fates.iter().any(|fate| matches!(fate, Fate::Open)) {
             true => self.access.writable(Some(epoch)).await.err(),
             false => None,
         };
         Attempt { fates, problem }
-    }
-
-    /// In one transaction, unless some of it is refused.
-    async fn transact(&self, proposals: &[Proposal], fence: Option<Epoch>) -> Vec<Fate> {
-        let mut fates = Vec::with_capacity(proposals.len());
-        // In order: the first is the last one.
-        let mut left = vec![proposals];
-        while let Some(proposals) = left.pop() {
-            if proposals.is_empty() {
-                continue;
-            }
-            match self.store.transact(proposals, fence).await {
-                Ok(verdicts) => fates.extend(verdicts.into_iter().map(|verdict| match verdict {
-                    Verdict::Written(version) => Fate::Decided(Ok(persisted(version))),
-                    Verdict::ConditionFailed => Fate::Decided(Ok(Outcome::ConditionFailed)),
-                    Verdict::Superseded => Fate::Open,
-                })),
-                Err(Error::Refused { .. }) if proposals.len() > 1 => {
-                    let (first, rest) = proposals.split_at(proposals.len() / 2);
-                    left.extend([rest, first]);
-                }
-                Err(Error::Fenced) => {
-                    fates.extend(std::iter::repeat_n(Fate::Open, proposals.len()));
-                }
-                Err(error) => {
-                    let fate = Fate::Decided(Err(error));
-                    fates.extend(std::iter::repeat_n(fate, proposals.len()));
-                }
-            }
-        }
-        fates
     }
 
     /// Ends the doubt about what certainly was not written.
@@ -266,6 +263,7 @@ impl Transactions {
             matches!(
                 fate,
                 Fate::Open
+                    | Fate::Locked
                     | Fate::Decided(Ok(Outcome::ConditionFailed) | Err(Error::Refused { .. }))
             )
         });
@@ -285,7 +283,7 @@ impl Transactions {
     }
 }
 
-fn persisted(version: Version) -> Outcome {
+pub(super) fn persisted(version: Version) -> Outcome {
     Outcome::Written {
         version,
         durability: Durability::Persisted,
@@ -305,6 +303,7 @@ fn written(writes: &[Write], fates: &[Fate]) -> Vec<Record> {
 struct AppliedByKey {
     rows: HashMap<Key, Version>,
     refused: HashMap<(Key, Version), Arc<str>>,
+    locked: HashSet<Key>,
     failed: Option<Error>,
 }
 
@@ -312,6 +311,7 @@ fn by_key(applied: Applied) -> AppliedByKey {
     let Applied {
         rows,
         refused,
+        locked,
         failed,
     } = applied;
     AppliedByKey {
@@ -320,6 +320,7 @@ fn by_key(applied: Applied) -> AppliedByKey {
             .into_iter()
             .map(|(record, reason)| ((record.key, record.version), reason))
             .collect(),
+        locked: locked.into_iter().map(|record| record.key).collect(),
         failed,
     }
 }
@@ -334,6 +335,7 @@ impl AppliedByKey {
         }
         match (self.rows.get(key), &self.failed) {
             (Some(row), _) if *row >= version => Fate::Decided(Ok(persisted(version))),
+            _ if self.locked.contains(key) => Fate::Locked,
             (_, Some(Error::Fenced)) => Fate::Open,
             (_, Some(error)) => Fate::Decided(Err(error.clone())),
             (_, None) => Fate::Decided(Err(Error::Panicked)),

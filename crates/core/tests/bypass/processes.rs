@@ -47,6 +47,7 @@ const SETTINGS: WriteThroughSettings = WriteThroughSettings {
         waiting_max: 1024,
     },
     lanes: 1,
+    lock_timeout: Duration::from_secs(10),
 };
 
 type Hook = Box<dyn FnOnce() + Send>;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use cache_core::error::{Error, Result};
-use cache_core::membership::Epoch;
+use cache_core::membership::{Epoch, Statement, View};
 use cache_core::record::{Condition, Write};
 use cache_core::store::{Origin, Proposal, Store, Verdict};
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::members::says;
 use crate::suite::{key, version};
-use crate::{Database, Implementation, apply, load, numbered};
+use crate::{Database, Implementation, StoreWithMembers, apply, load, numbered};
 
 /// The server brings its list of transactions up to date only for those who look
 /// when nobody has for a tenth of a second. So the tests take turns.
@@ -49,13 +49,21 @@ impl Holder<'_> {
 
     /// Waits until so many transactions of the database wait for a row.
     async fn is_waited_for_by(&self, count: usize) {
+        assert!(self.is_waited_for_before(count, || false).await);
+    }
+
+    /// The same; `false` if something has `ended` before.
+    async fn is_waited_for_before(&self, count: usize, ended: impl Fn() -> bool) -> bool {
         let deadline = Instant::now() + EVENTUALLY;
         loop {
+            if ended() {
+                return false;
+            }
             let _alone = LOOKING.lock().await;
             tokio::time::sleep(LOOK_AGAIN).await;
             let waiting = self.database.connections_that_wait().len();
             if waiting == count {
-                return;
+                return true;
             }
             assert!(Instant::now() < deadline, "{waiting} wait");
         }
@@ -99,28 +107,73 @@ async fn write(store: &dyn Store, way: usize, epoch: u64) -> Result<()> {
 
 const WAYS: std::ops::Range<usize> = 0..3;
 
+/// The same, for however long it has to wait.
+async fn write_after_all(store: &dyn Store, way: usize, epoch: u64) -> Result<()> {
+    loop {
+        match write(store, way, epoch).await {
+            Err(Error::Locked) => {}
+            written => return written,
+        }
+    }
+}
+
+/// What is said, after however many attempts.
+async fn hear_after_all(store: &dyn StoreWithMembers, statement: Statement) -> View {
+    let deadline = Instant::now() + EVENTUALLY;
+    loop {
+        match store.hear(&statement).await {
+            Ok(view) => return view,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+    }
+}
+
+/// How often a test begins again whose write has waited for the holder for too long.
+const TRIES_MAX: usize = 20;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_epoch_ends_after_the_writes_that_are_under_way_in_it() {
     for way in WAYS {
-        let database = Implementation::Mysql.new_database();
-        let store = database.open_with_members().await;
-        apply(&*store, &numbered("b", 5)).await;
-        let hold = "SELECT * FROM users WHERE name = 'b' FOR UPDATE";
-        let holder = Holder::begin(&database, hold).await;
-        let writer = store.clone();
-        let written = tokio::spawn(async move { write(&*writer, way, 0).await });
-        holder.is_waited_for_by(1).await;
-        let speaker = store.clone();
-        let heard = tokio::spawn(async move { speaker.hear(&says("a", 1, true)).await });
-        holder.is_waited_for_by(2).await;
-        assert!(!heard.is_finished() && !written.is_finished());
-        holder.end("COMMIT").await;
-        written.await.unwrap().unwrap();
-        assert_eq!(heard.await.unwrap().unwrap().epoch, Epoch::new(1));
-        assert_eq!(load(&*store, "b").await, Some(numbered("b", 9)));
-        let late = write(&*store, way, 0).await;
-        assert!(matches!(late, Err(Error::Fenced)), "{late:?}");
+        let mut tries = 0;
+        while !epoch_ends_after_a_write(way).await {
+            tries += 1;
+            assert!(tries < TRIES_MAX, "the write never waits for long enough");
+        }
     }
+}
+
+/// `false` if the write gave up before the end of the epoch was seen to wait for it.
+async fn epoch_ends_after_a_write(way: usize) -> bool {
+    let database = Implementation::Mysql.new_database();
+    let store = database.open_with_members().await;
+    apply(&*store, &numbered("b", 5)).await;
+    let hold = "SELECT * FROM users WHERE name = 'b' FOR UPDATE";
+    let holder = Holder::begin(&database, hold).await;
+    let writer = store.clone();
+    let written = tokio::spawn(async move { write(&*writer, way, 0).await });
+    let seen = async |count| {
+        let ended = || written.is_finished();
+        holder.is_waited_for_before(count, ended).await
+    };
+    if !seen(1).await {
+        return false;
+    }
+    let speaker = store.clone();
+    let heard = tokio::spawn(async move { hear_after_all(&*speaker, says("a", 1, true)).await });
+    let waits = seen(2).await;
+    let ended_early = heard.is_finished();
+    holder.end("COMMIT").await;
+    let heard = heard.await.unwrap();
+    match written.await.unwrap() {
+        Err(Error::Locked) => return false,
+        written => written.unwrap(),
+    }
+    assert!(!ended_early);
+    assert_eq!(heard.epoch, Epoch::new(1));
+    assert_eq!(load(&*store, "b").await, Some(numbered("b", 9)));
+    let late = write(&*store, way, 0).await;
+    assert!(matches!(late, Err(Error::Fenced)), "{late:?}");
+    waits
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,7 +186,8 @@ async fn a_write_waits_for_the_end_of_its_epoch_that_is_under_way() {
             let next = "UPDATE cache_epoch SET epoch = 1, bypassed = 1";
             let holder = Holder::begin(&database, next).await;
             let writer = store.clone();
-            let written: JoinHandle<_> = tokio::spawn(async move { write(&*writer, way, 0).await });
+            let written: JoinHandle<_> =
+                tokio::spawn(async move { write_after_all(&*writer, way, 0).await });
             holder.is_waited_for_by(1).await;
             holder.end(end).await;
             let written = written.await.unwrap();
@@ -174,10 +228,10 @@ async fn a_process_that_is_silent_no_longer_is_not_removed() {
     let mut statement = says("a", 1, false);
     statement.silent = vec![("was silent".to_owned(), 1)];
     let other = store.clone();
-    let heard = tokio::spawn(async move { other.hear(&statement).await });
+    let heard = tokio::spawn(async move { hear_after_all(&*other, statement).await });
     holder.is_waited_for_by(1).await;
     holder.end("COMMIT").await;
-    heard.await.unwrap().unwrap();
+    heard.await.unwrap();
     let view = store.hear(&says("a", 2, false)).await.unwrap();
     let member = view
         .members
@@ -198,7 +252,14 @@ async fn a_write_is_judged_upon_what_it_waited_for() {
     let delete = "UPDATE users SET deleted_at = NOW(), version = 6 WHERE name = 'b'";
     let holder = Holder::begin(&database, delete).await;
     let writer = store.clone();
-    let judged = tokio::spawn(async move { writer.transact(&[proposal("b", 9)], None).await });
+    let judged = tokio::spawn(async move {
+        loop {
+            match writer.transact(&[proposal("b", 9)], None).await {
+                Err(Error::Locked) => {}
+                judged => return judged,
+            }
+        }
+    });
     holder.is_waited_for_by(1).await;
     holder.end("COMMIT").await;
     assert_eq!(judged.await.unwrap().unwrap(), [Verdict::ConditionFailed]);

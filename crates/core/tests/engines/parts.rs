@@ -37,6 +37,7 @@ pub(crate) const BOUNDS: GroupCommitBounds = GroupCommitBounds {
 pub(crate) const WRITE_THROUGH: WriteThroughSettings = WriteThroughSettings {
     group_commit: BOUNDS,
     lanes: 2,
+    lock_timeout: Duration::from_secs(10),
 };
 pub(crate) const WRITE_BEHIND: WriteBehindSettings = WriteBehindSettings {
     group_commit: BOUNDS,

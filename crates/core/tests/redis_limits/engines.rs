@@ -150,6 +150,7 @@ async fn write_through_reads_and_takes_no_more() {
     let settings = WriteThroughSettings {
         group_commit: BOUNDS,
         lanes: 1,
+        lock_timeout: Duration::from_secs(10),
     };
     let engine = WriteThrough::start(cache, store.clone(), access, settings)
         .await

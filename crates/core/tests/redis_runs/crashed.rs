@@ -162,6 +162,30 @@ async fn what_was_read_before_the_crash_acknowledges_nothing_after_it() {
     assert_eq!(crashed.process.waiting(shard).await, []);
 }
 
+/// An acknowledgement is about all that was read since the beginning, so none of it may be
+/// of another run.
+#[tokio::test(flavor = "multi_thread")]
+async fn reading_goes_on_only_in_the_run_in_which_it_began() {
+    let mut crashed = Crashed::new().await;
+    let appended = crashed
+        .process
+        .append(&[put("a", "1"), put("a", "2")])
+        .await;
+    let shard = crashed.process.journal.shard_of(&appended[0].key);
+    assert_eq!(crashed.process.waiting(shard).await, appended);
+    crashed.crash().await;
+    crashed.process.journal.raise(&Version::ZERO).await.unwrap();
+    let journal = crashed.process.journal.clone();
+    let first = appended[0].version;
+    for _ in 0..2 {
+        let goes_on = journal.read(shard, first, 10).await;
+        assert!(matches!(goes_on, Err(Error::Unseeded(_))), "{goes_on:?}");
+    }
+    assert_eq!(crashed.process.waiting(shard).await, appended);
+    let goes_on = journal.read(shard, first, 10).await.unwrap();
+    assert_eq!(goes_on, appended[1..]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_database_has_the_same_or_newer_of_is_not_brought_back() {
     let mut crashed = Crashed::new().await;

@@ -56,6 +56,10 @@ fn is_unavailable(applied: &Result<()>) -> bool {
     matches!(applied, Err(Error::Unavailable { part: of, .. }) if *of == part)
 }
 
+fn is_locked(applied: &Result<()>) -> bool {
+    matches!(applied, Err(Error::Locked))
+}
+
 /// The record is refused, alone and among others, of which nothing is committed
 /// and which are taken without it, over a connection that is in step.
 async fn expect_refused(store: &dyn Store, bad: Record) {

@@ -259,6 +259,10 @@ impl Journal for ServerJournal {
         let read = || {
             let state = world.lock();
             let run = state.server.run;
+            let before = self.read_in.lock().unwrap().get(&shard).copied();
+            if after > Version::ZERO && before.is_some_and(|before| before != run) {
+                return Err(Error::Unseeded(Part::Journal));
+            }
             self.read_in.lock().unwrap().insert(shard, run);
             let newer = state.log.of(shard).filter(|record| record.version > after);
             Ok(newer.take(max).cloned().collect())

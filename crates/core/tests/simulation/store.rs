@@ -1,18 +1,22 @@
 //! The database.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use cache_core::error::{Error, Part, Result};
 use cache_core::health::PartHealth;
 use cache_core::membership::Epoch;
 use cache_core::record::{Key, Record};
-use cache_core::store::{Origin, Page, Proposal, Store, Verdict};
+use cache_core::store::{Locks, Origin, Page, Proposal, Store, Verdict};
 use cache_core::version::Version;
 
 use crate::door::{Door, Fate};
 use crate::oracle::{all_shown, is_toxic};
 use crate::world::World;
+
+/// How long a statement waits for a row.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
 
 /// How one process sees it.
 #[derive(Debug)]
@@ -42,6 +46,14 @@ impl Store for SimStore {
             world.fail(format!("{} applies after its stop", door.life.name));
         }
         let by = door.life.name.clone();
+        if records.iter().any(|record| world.is_locked(&record.key)) {
+            tokio::time::sleep(LOCK_WAIT).await;
+            if records.iter().any(|record| world.is_locked(&record.key)) {
+                world.note(|| format!("{by}: a row of {} is locked", all_shown(records)));
+                door.leave().await;
+                return Err(Error::Locked);
+            }
+        }
         let answer = if !world.is_away(Part::Database) && world.happens(plan.store_is_late) {
             let (world, records) = (world.clone(), records.to_vec());
             let by = format!("{by}, late");
@@ -66,6 +78,20 @@ impl Store for SimStore {
 
     async fn transact(&self, _: &[Proposal], _: Option<Epoch>) -> Result<Vec<Verdict>> {
         Err(self.0.fails("nobody writes through here"))
+    }
+
+    async fn locks(&self, keys: &[Key]) -> Result<Locks> {
+        let SimStore(door) = self;
+        let locks = || {
+            let locked = keys.iter().filter(|key| door.world.is_locked(key));
+            Ok(Locks {
+                locked: locked.cloned().collect(),
+                absent: HashSet::new(),
+            })
+        };
+        let names: Vec<&str> = keys.iter().map(Key::as_str).collect();
+        let what = format!("locks {names:?}");
+        door.pass(&what, door.world.plan.store_fails, locks).await
     }
 
     async fn load(&self, key: &Key) -> Result<Option<Record>> {

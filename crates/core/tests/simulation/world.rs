@@ -72,6 +72,8 @@ pub(crate) struct State {
     pub(crate) dice: Rng,
     pub(crate) database: BTreeMap<Key, Record>,
     pub(crate) database_away_until: Option<Instant>,
+    /// Names whose rows another transaction has locked, and until when.
+    pub(crate) locked_until: BTreeMap<Key, Instant>,
     pub(crate) log: Log,
     pub(crate) server: Server,
     pub(crate) disk: Disk,
@@ -102,6 +104,7 @@ impl World {
             state: Mutex::new(State {
                 database: BTreeMap::new(),
                 database_away_until: None,
+                locked_until: BTreeMap::new(),
                 log: Log::default(),
                 server: Server::new(plan.shards),
                 disk: Disk::default(),
@@ -208,6 +211,13 @@ impl World {
             (_, Shape::Disk) => None,
         };
         !state.is_calm && until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Whether another transaction has locked the row of `key`.
+    pub(crate) fn is_locked(&self, key: &Key) -> bool {
+        let state = self.lock();
+        let until = state.locked_until.get(key);
+        !state.is_calm && until.is_some_and(|until| Instant::now() < *until)
     }
 
     /// The time by the clock of whoever issues versions.

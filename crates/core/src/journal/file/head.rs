@@ -152,7 +152,10 @@ impl Head {
             if last == ends_frame || last.is_none() {
                 position.offset += bytes;
             }
-            if let Some(last) = last {
+            // A look at the oldest entry does not move the place where reading goes on.
+            if let Some(last) = last
+                && last >= self.resume.0
+            {
                 self.resume = (last, position);
             }
         }

@@ -25,6 +25,9 @@ const CANNOT_BE_NULL: i64 = 1048;
 /// The transaction was rolled back, since another one waited for it as it did for
 /// that.
 const DEADLOCK: i64 = 1213;
+/// Another transaction, or a statement that locks the table, did not release its lock
+/// in time.
+const LOCK_WAIT_TIMEOUT: i64 = 1205;
 
 /// How many conditions of a statement are looked at. Notes are switched off, so
 /// there are few beside the error: where a trigger raised it, and such; and one for
@@ -91,7 +94,8 @@ fn meaning(diagnosis: Diagnosis, error: &str) -> Option<Failed> {
     }
     let refused = CLASSES.iter().any(|class| state.starts_with(class)) || NUMBERS.contains(&number);
     match number {
-        DEADLOCK => Some(Failed::Deadlocked(message)),
+        DEADLOCK => Some(Failed::Deadlocked),
+        LOCK_WAIT_TIMEOUT => Some(Failed::Locked),
         // What `Upsert` does to a statement of another epoch. The name of a
         // column is the same in every language.
         CANNOT_BE_NULL if message.contains("'version'") => Some(Failed::Fenced),

@@ -50,14 +50,12 @@ const fn variable(name: &'static str, on: Servers, wanted: Wanted, why: &'static
     }
 }
 
-/// How long a statement waits for a row. A statement whose caller has given up must end long
-/// before the mark of doubt on its names does.
-const LOCK_WAIT_S: &str = "10";
-
-/// A pending exclusive lock blocks everything queued behind it, so its timeout is short.
-pub(super) const SHORT_LOCK_WAIT: &str = "SET SESSION innodb_lock_wait_timeout = 1";
-/// Ends what [`SHORT_LOCK_WAIT`] began.
-pub(super) const USUAL_LOCK_WAIT: &str = "SET SESSION innodb_lock_wait_timeout = 10";
+/// How long a statement waits for a row. One that another transaction has locked holds up
+/// all that is in one statement with it, so this is the shortest that MySQL has.
+const ROW_LOCK_WAIT_S: &str = "1";
+/// How long it waits for a table: well below DATABASE_TIMEOUT_MS, so that the outcome is
+/// known.
+const TABLE_LOCK_WAIT_S: &str = "2";
 
 /// Larger than the largest statement: `ROWS_MAX` rows with the longest texts are 2.2 MB.
 const PACKET_BYTES_MIN: u64 = 4 << 20;
@@ -88,8 +86,8 @@ const VARIABLES: &[Variable] = &[
     variable("foreign_key_checks", Both, Is("ON"), CONSTRAINTS),
     variable("check_constraint_checks", MariaDb, Is("ON"), CONSTRAINTS),
     variable("default_storage_engine", Both, Is("InnoDB"), "tables have transactions"),
-    variable("lock_wait_timeout", Both, Is(LOCK_WAIT_S), "a statement ends soon after its caller has given up"),
-    variable("innodb_lock_wait_timeout", Both, Is(LOCK_WAIT_S), "a statement ends soon after its caller has given up"),
+    variable("lock_wait_timeout", Both, Is(TABLE_LOCK_WAIT_S), "a statement ends soon after its caller has given up"),
+    variable("innodb_lock_wait_timeout", Both, Is(ROW_LOCK_WAIT_S), "a locked row holds up no other name"),
     // MySQL can only be told to end a connection that is silent, in a transaction or not.
     variable("idle_transaction_timeout", MariaDb, Is("15"), STOPPED),
     variable("idle_readonly_transaction_timeout", MariaDb, Is("15"), STOPPED),
@@ -260,12 +258,5 @@ mod tests {
             }
         }
         assert!(verify(Vec::new()).is_err());
-    }
-
-    #[test]
-    fn a_usual_lock_wait_is_the_one_of_the_table() {
-        let usual = format!("innodb_lock_wait_timeout = {LOCK_WAIT_S}");
-        assert!(USUAL_LOCK_WAIT.ends_with(&usual));
-        assert!(set().contains(&usual));
     }
 }
