@@ -142,3 +142,87 @@ fn text<'r>(bytes: Option<&'r [u8]>, column: &str) -> std::result::Result<&'r st
 pub(super) fn is_too_large(rows: u64, adoption: Adoption) -> bool {
     adoption.rows_max.is_some_and(|max| rows > max)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(id: i64, name: &str, age: i64) -> ClassicRow {
+        ClassicRow {
+            id,
+            name: Some(name.into()),
+            age: Some(age),
+            occupation: Some("x".into()),
+        }
+    }
+
+    fn survey(rows: &[ClassicRow]) -> Survey {
+        let mut surveyor = Surveyor::default();
+        for row in rows {
+            surveyor.look_at(row);
+        }
+        surveyor.into_survey()
+    }
+
+    #[test]
+    fn the_newest_row_of_a_name_that_keeps_the_rules_stays() {
+        let rows = [
+            row(1, "a", 1),
+            row(2, "b", 1),
+            row(3, "a", 2),
+            row(4, "a", 200),
+        ];
+        let found = survey(&rows);
+        assert_eq!(found.rows, 4);
+        assert_eq!(found.cannot_stay[OLDER], [1]);
+        assert_eq!(found.cannot_stay(), 2);
+        let said = found.in_words();
+        assert!(said.starts_with("2 of 4 rows cannot stay: "), "{said}");
+        assert!(
+            said.contains("1: age must be a whole number from 0 to 150 (id 4)"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn names_are_one_only_byte_for_byte() {
+        let names = ["a", "A", "ä", "a\u{308}", "ß", "ss"];
+        let rows: Vec<_> = (1..)
+            .zip(names)
+            .map(|(id, name)| row(id, name, 1))
+            .collect();
+        assert_eq!(survey(&rows).cannot_stay(), 0);
+    }
+
+    #[test]
+    fn what_is_no_text_or_number_cannot_stay() {
+        let broken = [
+            ClassicRow {
+                name: None,
+                ..row(1, "a", 1)
+            },
+            ClassicRow {
+                name: Some(vec![0xff]),
+                ..row(2, "b", 1)
+            },
+            ClassicRow {
+                age: None,
+                ..row(3, "c", 1)
+            },
+            ClassicRow {
+                occupation: None,
+                ..row(4, "d", 1)
+            },
+            row(0, "e", 1),
+            row(-1, "f", 1),
+        ];
+        assert_eq!(survey(&broken).cannot_stay(), broken.len());
+    }
+
+    #[test]
+    fn only_some_ids_are_shown() {
+        let rows: Vec<_> = (1..=20).map(|id| row(id, "", 1)).collect();
+        let said = survey(&rows).in_words();
+        assert!(said.ends_with("(id 1, 2, 3, 4, 5, …)"), "{said}");
+    }
+}
