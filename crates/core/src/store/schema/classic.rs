@@ -9,7 +9,7 @@
 //! an INSERT may leave out, and plain keys, stay as they are.
 
 use super::USERS;
-use super::expected::{Expected, ExpectedTable};
+use super::expected::{Expected, ExpectedTable, Kind};
 use super::shape::{Column, Key, Table};
 
 /// A table that can be adopted.
@@ -73,9 +73,9 @@ impl Classic {
         if let Some(oddity) = &found.oddity {
             return Err(vec![format!("it is {oddity}")]);
         }
-        let columns = match is_sqlite(expected) {
-            true => SQLITE_COLUMNS,
-            false => MYSQL_COLUMNS,
+        let columns = match expected.kind {
+            Kind::Sqlite => SQLITE_COLUMNS,
+            Kind::Mysql => MYSQL_COLUMNS,
         };
         let mut differences = Vec::new();
         for classic in columns {
@@ -163,10 +163,6 @@ fn users(expected: &Expected) -> Option<&ExpectedTable> {
     expected.tables.iter().find(|table| table.name == USERS)
 }
 
-fn is_sqlite(expected: &Expected) -> bool {
-    std::ptr::eq(expected, &super::SQLITE)
-}
-
 fn in_words(kind: &str, collation: Option<&str>, nullable: bool) -> String {
     let collation = collation.map(|collation| format!(" {collation}"));
     let not = if nullable { "" } else { " NOT NULL" };
@@ -202,7 +198,7 @@ fn extra_difference(column: &Column, expected: &Expected) -> Option<String> {
     {
         // Releases that did not look at the table added it to the classic one.
         let left_by_us = column.kind == ours.kind && ours.since.is_some() && !column.nullable;
-        return (!left_by_us || is_sqlite(expected))
+        return (!left_by_us || expected.kind == Kind::Sqlite)
             .then(|| format!("it has a column {name} of its own"));
     }
     if column.generated {

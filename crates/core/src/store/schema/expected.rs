@@ -1,9 +1,17 @@
 //! What the migrations make: the one list of it. A new table, column, key or CHECK
 //! goes into its migrations and in here, with the number of the migration.
 
+/// Whose SQL the tables are in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Kind {
+    Mysql,
+    Sqlite,
+}
+
 /// The tables of one database.
 #[derive(Debug)]
 pub(in crate::store) struct Expected {
+    pub(in crate::store) kind: Kind,
     pub(in crate::store) tables: &'static [ExpectedTable],
 }
 
@@ -112,6 +120,7 @@ use KeyKind::{Plain, Primary, Unique};
 
 /// What `migrations/mysql` makes.
 pub(in crate::store) const MYSQL: Expected = Expected {
+    kind: Kind::Mysql,
     tables: &[
         ExpectedTable {
             name: "users",
@@ -181,6 +190,7 @@ pub(in crate::store) const MYSQL: Expected = Expected {
 
 /// What `migrations/sqlite` makes. SQLite's CHECKs have no names here: they count.
 pub(in crate::store) const SQLITE: Expected = Expected {
+    kind: Kind::Sqlite,
     tables: &[
         ExpectedTable {
             name: "users",
