@@ -81,7 +81,7 @@ async fn of_mysql() {
             "ALTER TABLE users DROP CONSTRAINT users_live_is_whole",
             &["no CHECK constraint"],
         ),
-        ("ALTER TABLE users ENGINE = MyISAM", &["MyISAM"]),
+        ("ALTER TABLE cache_members ENGINE = MyISAM", &["MyISAM"]),
         (
             "ALTER TABLE cache_epoch MODIFY epoch INT NOT NULL",
             &["cache_epoch.epoch is int"],

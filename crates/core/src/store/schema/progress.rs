@@ -4,9 +4,9 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// How long the log says nothing at most.
-pub(in crate::store) const INTERVAL: Duration = Duration::from_secs(2);
+const INTERVAL: Duration = Duration::from_secs(2);
 
-/// What says how far it is, where somebody waits for it.
+/// Says how far an adoption is, if it was asked for by `migrate`.
 #[derive(Debug)]
 pub(in crate::store) struct Progress {
     speaks: bool,
@@ -31,6 +31,10 @@ impl Progress {
             speaks,
             said: Mutex::new(said),
         }
+    }
+
+    pub(in crate::store) fn speaks(&self) -> bool {
+        self.speaks
     }
 
     /// `done` of `all` rows: said at each tenth, and every [`INTERVAL`].

@@ -212,7 +212,7 @@ impl Tables for SqliteTables {
     }
 
     async fn adopt(&mut self, users: &Classic, progress: &Progress) -> Result<()> {
-        progress.step("the table is made anew");
+        progress.step("the table is rebuilt");
         // What refers to the table by its name goes on to do so.
         self.execute("PRAGMA legacy_alter_table = ON").await?;
         let set_aside = !self.found(&[SET_ASIDE]).await?.is_empty();

@@ -102,7 +102,10 @@ struct Work {
 /// Says how far the statement of a connection is, until it is dropped. MariaDB knows
 /// the share of its stage; MySQL shows only the time.
 pub(super) async fn watch(connector: Connector, id: i64, progress: &Progress) {
-    progress.step("the server makes the table anew");
+    if !progress.speaks() {
+        return;
+    }
+    progress.step("the server rebuilds the table");
     let Ok(mut connection) = connector.connect().await else {
         return;
     };
@@ -120,9 +123,10 @@ pub(super) async fn watch(connector: Connector, id: i64, progress: &Progress) {
             Ok(work) => {
                 let percent = work.percent.filter(|percent| *percent > 0);
                 let percent = percent.map(|percent| format!(", {percent} % of it"));
+                let state = work.state.filter(|state| !state.is_empty());
                 progress.step(&format!(
                     "{}{}, for {} s",
-                    work.state.unwrap_or_default(),
+                    state.as_deref().unwrap_or("the server is at work"),
                     percent.unwrap_or_default(),
                     work.seconds
                 ));
