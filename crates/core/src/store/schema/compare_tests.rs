@@ -68,7 +68,8 @@ fn later_columns_and_keys_count_when_all_migrations_have_run() {
 
 #[test]
 fn each_difference_is_said() {
-    let changes: [(fn(&mut Table), &str); 9] = [
+    type Change = (fn(&mut Table), &'static str);
+    let changes: [Change; 9] = [
         (
             |table| table.oddity = Some("a view".to_owned()),
             "users is a view",
