@@ -90,7 +90,8 @@ pub struct Lifetimes {
 impl Lifetimes {
     /// How long a clean `record` stays.
     pub fn of(&self, record: &Record) -> Duration {
-        if record.version == Version::ZERO {
+        // A row of an adopted table has this version too, and is there.
+        if record.version == Version::ZERO && record.body.is_none() {
             self.absent
         } else {
             self.clean
@@ -181,4 +182,26 @@ pub trait Cache: Debug + Send + Sync + 'static {
 
     /// Whether the cache answers. Reads only.
     async fn health(&self) -> PartHealth;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_absence_has_the_lifetime_of_absence() {
+        let lifetimes = Lifetimes {
+            clean: Duration::from_secs(1),
+            absent: Duration::from_secs(2),
+            in_doubt: Duration::from_secs(3),
+            fill: Duration::from_secs(4),
+        };
+        let absent = Record::absent(Key::from("a"));
+        let adopted = Record {
+            body: Some("x".into()),
+            ..absent.clone()
+        };
+        assert_eq!(lifetimes.of(&absent), lifetimes.absent);
+        assert_eq!(lifetimes.of(&adopted), lifetimes.clean);
+    }
 }

@@ -16,6 +16,9 @@
 //! | `write.applied` | a batch is in the database, and the cache is told |
 //! | `bypass.begun` | the database has heard that the cache is written past, and this process acts upon it |
 //! | `bypass.applied` | a batch is in the database, past the cache, and its writers are answered |
+//! | `adopt.batch_set_aside` | a batch of rows of a classic table is set aside, and the next one, or the table is altered |
+//! | `adopt.set_aside` | all that cannot stay is set aside, and the table is altered |
+//! | `adopt.adopted` | the table is altered, and the migrations are run and recorded |
 //! | `apply.refused` | the database has refused a record, and it is set aside |
 //!
 //! At the points of the file journal an operation of the disk may also fail:

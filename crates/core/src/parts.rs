@@ -16,11 +16,13 @@ use crate::lease::redis::RedisLeases;
 use crate::lease::{Leases, Sole};
 use crate::membership::Membership;
 use crate::redis::Redis;
-use crate::settings::{Address, CacheAway, CacheUrl, DatabaseUrl, JournalUrl, Service, Settings};
+use crate::settings::{
+    Address, Adopt, CacheAway, CacheUrl, DatabaseUrl, JournalUrl, MigrateOptions, Service, Settings,
+};
 use crate::startup;
-use crate::store::Store;
 use crate::store::mysql::MysqlStore;
 use crate::store::sqlite::SqliteStore;
+use crate::store::{Adoption, Store};
 use crate::tls;
 
 /// How long a name of whose write nobody knows the outcome is read from the
@@ -210,15 +212,33 @@ fn may_bypass(settings: &Settings) -> bool {
     settings.service == Service::WriteThrough && settings.cache_away == CacheAway::Bypass
 }
 
-/// Opens the database, creating it and its tables where they are missing.
+/// Creates the database and brings its tables up to date where that is missing. Returns
+/// what was done, or with a dry run what would be, in sentences.
 ///
 /// # Errors
-/// When it is still away at the end of `settings.startup_deadline`.
-pub async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>> {
-    open_database(settings).await.map(|(store, _)| store)
+/// When it is still away at the end of `settings.startup_deadline`; at once when its
+/// tables are not what they have to be.
+pub async fn migrate(settings: &Settings, options: MigrateOptions) -> Result<Vec<String>> {
+    tls::install_provider();
+    let keep_newest = options.adopt == Some(Adopt::Newest);
+    let adoption = Adoption::by_migrate(keep_newest, options.dry_run);
+    match &settings.database {
+        DatabaseUrl::Sqlite(path) => SqliteStore::migrate(path, adoption).await,
+        DatabaseUrl::Mysql(url) => {
+            let migrate = async |by| {
+                let address = Address {
+                    url: url.clone(),
+                    tls: settings.database_tls.clone(),
+                };
+                MysqlStore::migrate_by(by, address, settings.database_timeout, adoption).await
+            };
+            startup::within(settings.startup_deadline, migrate).await
+        }
+    }
 }
 
-/// Always the first part to be opened.
+/// Opens the database, creating it and its tables where they are missing. Always the
+/// first part to be opened.
 async fn open_database(settings: &Settings) -> Result<(Arc<dyn Store>, Arc<dyn Membership>)> {
     tls::install_provider();
     match &settings.database {

@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 
 use check::{check_type, has_level};
@@ -173,7 +173,7 @@ pub enum Command {
     /// Serve until told to stop.
     Serve(Box<Settings>),
     /// Bring the database up to date and exit.
-    Migrate(Box<Settings>),
+    Migrate(Box<Settings>, MigrateOptions),
     /// Ask the service that listens as the settings say how it is, and exit.
     Healthcheck {
         /// What `LISTEN` says.
@@ -183,6 +183,25 @@ pub enum Command {
     },
     /// Print this and exit with this code.
     Print(String, u8),
+}
+
+/// How `migrate` adopts a `users` table that another program has made.
+#[derive(Args, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MigrateOptions {
+    /// Which row of each name stays; the others, and those that break the rules, are
+    /// moved to the table users_set_aside. Without it, such rows end it with exit code 64.
+    #[arg(long, value_name = "ROWS")]
+    pub adopt: Option<Adopt>,
+    /// Say what would be done and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Which row of each name stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Adopt {
+    /// The one with the largest id.
+    Newest,
 }
 
 #[derive(Debug, Parser)]
@@ -196,8 +215,9 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Bring the database and its tables up to date, then exit.
-    Migrate,
+    /// Bring the database and its tables up to date, then exit. A `users` table of the
+    /// classic demos is adopted, however large.
+    Migrate(MigrateOptions),
     /// Ask the service that runs here whether it lives: exit code 0 if so, else 1. Needs
     /// no setting but LISTEN.
     Healthcheck {
@@ -356,7 +376,7 @@ pub fn read(
     let settings = || load(service, file, &environment).map(Box::new);
     Ok(match arguments.action {
         None => Command::Serve(settings()?),
-        Some(Action::Migrate) => Command::Migrate(settings()?),
+        Some(Action::Migrate(options)) => Command::Migrate(settings()?, options),
         Some(Action::Healthcheck { ready }) => Command::Healthcheck {
             listen: sources::listen(service, file, &environment)?,
             ready,

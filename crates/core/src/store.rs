@@ -11,12 +11,14 @@ mod members;
 mod page;
 mod queries;
 mod row;
+mod schema;
 mod transaction;
 mod upsert;
 
 pub use judge::{Proposal, Verdict, judge};
 pub use locks::Locks;
 pub use page::{POSITION_BYTES_MAX, Page, ROWS_PASSED_MAX};
+pub use schema::Adoption;
 
 use std::collections::HashMap;
 use std::fmt::Debug;

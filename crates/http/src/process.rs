@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use cache_core::error::Error;
-use cache_core::parts::open_store;
-use cache_core::settings::{self, Command, EXIT_BAD_SETTINGS, Service, Settings};
+use cache_core::parts;
+use cache_core::settings::{self, Command, EXIT_BAD_SETTINGS, MigrateOptions, Service, Settings};
 use cache_core::shutdown::Signals;
 use cache_core::telemetry;
 
@@ -69,9 +69,9 @@ where
             return ExitCode::from(code);
         }
         Ok(Command::Healthcheck { listen, ready }) => return healthcheck(service, listen, ready),
-        Ok(Command::Migrate(settings)) => {
+        Ok(Command::Migrate(settings, options)) => {
             telemetry::start_log(&settings.log);
-            migrate(*settings, signals).await
+            migrate(*settings, options, signals).await
         }
         Ok(Command::Serve(settings)) => {
             telemetry::start_log(&settings.log);
@@ -90,12 +90,22 @@ where
     }
 }
 
+/// Says on standard output what it has done, or with a dry run what it would do.
 async fn migrate(
     settings: Settings,
+    options: MigrateOptions,
     mut signals: Signals,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let migrated = signals.unless_stopped(async move { open_store(&settings).await.map(drop) });
-    Ok(migrated.await.unwrap_or(Ok(()))?)
+    let migrate = async move { parts::migrate(&settings, options).await };
+    let done = signals
+        .unless_stopped(migrate)
+        .await
+        .unwrap_or(Ok(vec![]))?;
+    let mut out = std::io::stdout();
+    for sentence in done {
+        let _ = writeln!(out, "{sentence}");
+    }
+    Ok(())
 }
 
 /// Exits with 0 when the service is well, else with 1.

@@ -3,9 +3,11 @@
 mod connector;
 mod flushing;
 mod locks;
+mod migration;
 mod pool;
 mod refusal;
 mod session;
+mod tables;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -14,9 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use diesel::sql_types::Integer;
-use diesel_async::{AsyncMigrationHarness, AsyncMysqlConnection, SimpleAsyncConnection};
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use diesel_async::{AsyncMysqlConnection, SimpleAsyncConnection};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
@@ -27,20 +27,17 @@ use crate::record::{Key, Record};
 use crate::settings::{Address, Secret};
 use crate::startup;
 use crate::store::durability::Durability;
-use crate::store::{Locks, Origin, Store, row};
+use crate::store::{Adoption, Locks, Origin, Store, row};
 use crate::version::Version;
 
 use connector::{Connector, NotConnected};
 use flushing::Flushing;
+use migration::{connect, migrate};
 use pool::{Opens, Pool};
 
 super::queries::queries!(AsyncMysqlConnection);
 super::transaction::transactions!(AsyncMysqlConnection);
 super::members::members!(AsyncMysqlConnection);
-
-const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/mysql");
-/// How long one replica waits for another that is running the migrations.
-const MIGRATION_LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
 const BEGIN: &str = "START TRANSACTION";
 const SHARED: &str = <diesel::mysql::Mysql as super::upsert::Dialect>::SHARED;
@@ -109,15 +106,53 @@ impl MysqlStore {
         // Nothing is lost where this is cut off. What the pool opens later is limited by
         // the timeout of who wants it.
         let connection = startup::until(deadline, Part::Database, connect(&connector)).await?;
-        let identity = migrate(connection, connector.database(), timeout).await?;
+        let migrated = migrate(connection, &connector, timeout, Adoption::AT_START).await?;
         Ok(MysqlStore {
             pool: Pool::new(connector, pool_max),
             runtime: Handle::current(),
             timeout,
-            identity,
+            identity: migrated.identity,
             url,
             durability: Durability::default(),
         })
+    }
+
+    /// Brings the tables up to date and does no more. Returns what was done, or with a
+    /// dry run what would be, in sentences.
+    ///
+    /// # Errors
+    /// As [`MysqlStore::open_by`].
+    pub async fn migrate_by(
+        deadline: Instant,
+        address: impl Into<Address>,
+        timeout: Duration,
+        adoption: Adoption,
+    ) -> Result<Vec<String>> {
+        let Address { url, tls } = address.into();
+        let connector = Connector::new(&url, tls)?;
+        let deadline = deadline.min(Instant::now() + timeout);
+        if adoption.is_dry_run() {
+            let connection = async {
+                match connector.connect().await {
+                    Ok(connection) => Ok(Some(connection)),
+                    Err(NotConnected::NoSuchDatabase) => Ok(None),
+                    Err(error) => Err(error.into()),
+                }
+            };
+            let Some(connection) = startup::until(deadline, Part::Database, connection).await?
+            else {
+                return Ok(vec![
+                    "the database and its tables would be created".to_owned(),
+                ]);
+            };
+            return Ok(migrate(connection, &connector, timeout, adoption)
+                .await?
+                .done);
+        }
+        let connection = startup::until(deadline, Part::Database, connect(&connector)).await?;
+        Ok(migrate(connection, &connector, timeout, adoption)
+            .await?
+            .done)
     }
 
     /// Runs `operation` in a task of its own, so that a caller that goes away
@@ -256,56 +291,6 @@ fn outage(error: Error) -> Error {
         Error::Locked => unavailable(error),
         error => error,
     }
-}
-
-/// A connection to the database, which is created where it is missing.
-async fn connect(connector: &Connector) -> Result<AsyncMysqlConnection> {
-    match connector.connect().await {
-        Ok(connection) => Ok(connection),
-        Err(NotConnected::NoSuchDatabase) => {
-            connector.create_database().await?;
-            Ok(connector.connect().await?)
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Creates the tables where they are missing; returns the database's identity.
-async fn migrate(
-    mut connection: AsyncMysqlConnection,
-    database: &str,
-    timeout: Duration,
-) -> Result<String> {
-    // The lock belongs to this connection and goes with it, whatever happens.
-    // Its name has at most 64 characters, a database's as well.
-    let lock = format!("migrate {:08x}", crc32fast::hash(database.as_bytes()));
-    let lock = get_lock(&lock, MIGRATION_LOCK_TIMEOUT.as_secs() as i32);
-    let lock = diesel::select(lock).first(&mut connection);
-    let lock = async { lock.await.map_err(unavailable) };
-    // The server ends this by itself, unless it has fallen silent.
-    let lock_by = Instant::now() + MIGRATION_LOCK_TIMEOUT + timeout;
-    let locked: Option<i32> = startup::until(lock_by, Part::Database, lock).await?;
-    if locked != Some(1) {
-        return Err(unavailable("another process holds the migration lock"));
-    }
-    // IMPORTANT: these may take long, and are never cut off in the middle.
-    let mut harness = AsyncMigrationHarness::new(connection);
-    let applied = harness
-        .run_pending_migrations(MIGRATIONS)
-        .map_err(unavailable)?
-        .len();
-    if applied > 0 {
-        tracing::info!(applied, "the database's tables are up to date");
-    }
-    identify(&mut harness.into_inner())
-        .await
-        .map_err(unavailable)
-}
-
-#[diesel::declare_sql_function]
-extern "SQL" {
-    /// 1 when the lock was taken, 0 after the timeout.
-    fn get_lock(name: diesel::sql_types::Text, timeout_s: Integer) -> Nullable<Integer>;
 }
 
 #[async_trait]

@@ -2,6 +2,7 @@
 
 mod flushing;
 mod session;
+mod tables;
 
 use std::collections::HashMap;
 use std::fs::{File, TryLockError};
@@ -21,18 +22,19 @@ use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
 };
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
-use diesel_async::{AsyncConnection as _, AsyncMigrationHarness, SimpleAsyncConnection};
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use diesel_async::{AsyncConnection as _, SimpleAsyncConnection};
 
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::membership::Membership;
 use crate::record::{Key, Record};
 use crate::store::durability::Durability;
-use crate::store::{Origin, Store, row};
+use crate::store::schema::prepare;
+use crate::store::{Adoption, Origin, Store, row};
 use crate::version::Version;
 
 use flushing::Flushing;
+use tables::SqliteTables;
 
 type Connection = SyncConnectionWrapper<SqliteConnection>;
 type Operation<'c, T> = Pin<Box<dyn Future<Output = Tried<T>> + Send + 'c>>;
@@ -41,7 +43,8 @@ super::queries::queries!(Connection);
 super::transaction::transactions!(Connection);
 super::members::members!(Connection);
 
-const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
+/// While the tables are looked at, nothing of the file may change that stays.
+const BEFORE_SESSION: &str = "PRAGMA busy_timeout = 10000; PRAGMA synchronous = FULL;";
 
 /// A transaction that is going to write: nobody else does until its end.
 const BEGIN: &str = "BEGIN IMMEDIATE";
@@ -80,9 +83,8 @@ impl SqliteStore {
             std::fs::create_dir_all(folder).map_err(|error| in_file(folder, error))?;
         }
         let lock = lock(path)?;
-        let name = path
-            .to_str()
-            .ok_or_else(|| in_file(path, "the path is not UTF-8"))?;
+        let name = name_of(path)?;
+        let identity = migrate(path, Adoption::AT_START).await?.identity;
         // What cannot be had is told here; the pool only knows that there is no connection.
         connect(name).await?;
         let mut config = ManagerConfig::<Connection>::default();
@@ -97,14 +99,8 @@ impl SqliteStore {
             .max_size(CONNECTIONS_MAX)
             .build()
             .map_err(|error| in_file(path, error))?;
-        let connection = pool.get().await.map_err(|error| in_file(path, error))?;
-        let mut harness = AsyncMigrationHarness::new(connection);
-        harness
-            .run_pending_migrations(MIGRATIONS)
-            .map_err(|error| in_file(path, error))?;
-        let identity = identify(&mut harness.into_inner())
-            .await
-            .map_err(|error| in_file(path, error))?;
+        // A file that cannot be opened so ends the start.
+        drop(pool.get().await.map_err(|error| in_file(path, error))?);
         Ok(SqliteStore {
             pool,
             identity,
@@ -112,6 +108,22 @@ impl SqliteStore {
             durability: Durability::default(),
             _lock: lock.into(),
         })
+    }
+
+    /// Brings the tables up to date and does no more. Returns what was done, or with a
+    /// dry run what would be, in sentences.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub async fn migrate(path: &Path, adoption: Adoption) -> Result<Vec<String>> {
+        if adoption.is_dry_run() && !path.exists() {
+            return Ok(vec!["the file and its tables would be created".to_owned()]);
+        }
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|error| in_file(folder, error))?;
+        }
+        let _lock = lock(path)?;
+        Ok(migrate(path, adoption).await?.done)
     }
 
     async fn connection(&self) -> Result<Object<Connection>> {
@@ -127,6 +139,47 @@ async fn connect(name: &str) -> Result<Connection> {
         .map_err(|error| in_file(path, error))?;
     session::begin(&mut connection, path).await?;
     Ok(connection)
+}
+
+/// What was done to the tables, and the database's identity.
+struct Migrated {
+    done: Vec<String>,
+    identity: String,
+}
+
+/// Creates the tables where they are missing, or adopts the one that is there. The
+/// caller holds the lock.
+async fn migrate(path: &Path, adoption: Adoption) -> Result<Migrated> {
+    let mut connection = Connection::establish(name_of(path)?)
+        .await
+        .map_err(|error| in_file(path, error))?;
+    connection
+        .batch_execute(BEFORE_SESSION)
+        .await
+        .map_err(|error| in_file(path, error))?;
+    let mut tables = SqliteTables::new(connection);
+    let done = prepare(&mut tables, adoption)
+        .await
+        .map_err(|error| match error {
+            Error::Unavailable { reason, .. } => in_file(path, reason),
+            other => other,
+        })?;
+    if adoption.is_dry_run() {
+        return Ok(Migrated {
+            done,
+            identity: String::new(),
+        });
+    }
+    let identity = identify(tables.connection()?).await;
+    Ok(Migrated {
+        done,
+        identity: identity.map_err(|error| in_file(path, error))?,
+    })
+}
+
+fn name_of(path: &Path) -> Result<&str> {
+    path.to_str()
+        .ok_or_else(|| in_file(path, "the path is not UTF-8"))
 }
 
 /// Keeps other processes out: they would not know what this one's cache holds.

@@ -35,6 +35,8 @@ mod problem;
 mod prometheus;
 
 #[macro_use]
+mod adoption;
+#[macro_use]
 mod answers;
 #[macro_use]
 mod arbitrary;
@@ -139,6 +141,7 @@ macro_rules! combinations {
                 pub(crate) static COMBINATION: Combination =
                     Combination::new(Service::$service, Parts::$parts);
 
+                mod adoption { adoption!(); }
                 mod answers { answers!(); }
                 mod arbitrary { arbitrary!(); }
                 mod bodies { bodies!(); }

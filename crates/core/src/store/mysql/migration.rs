@@ -1,0 +1,87 @@
+//! Bringing the tables up to date, one process at a time.
+
+use std::time::Duration;
+
+use diesel::sql_types::Integer;
+use diesel_async::{AsyncMysqlConnection, RunQueryDsl};
+use tokio::time::Instant;
+
+use super::connector::{Connector, NotConnected};
+use super::tables::MysqlTables;
+use super::{identify, unavailable};
+use crate::error::{Part, Result};
+use crate::startup;
+use crate::store::schema::{Adoption, prepare};
+
+/// How long one replica waits for another that is running the migrations.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What was done to the tables, and the database's identity.
+pub(super) struct Migrated {
+    pub(super) done: Vec<String>,
+    pub(super) identity: String,
+}
+
+/// A connection to the database, which is created where it is missing.
+pub(super) async fn connect(connector: &Connector) -> Result<AsyncMysqlConnection> {
+    match connector.connect().await {
+        Ok(connection) => Ok(connection),
+        Err(NotConnected::NoSuchDatabase) => {
+            connector.create_database().await?;
+            Ok(connector.connect().await?)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Creates the tables where they are missing, or adopts the one that is there.
+///
+/// # Errors
+/// As [`prepare`].
+pub(super) async fn migrate(
+    mut connection: AsyncMysqlConnection,
+    connector: &Connector,
+    timeout: Duration,
+    adoption: Adoption,
+) -> Result<Migrated> {
+    lock(&mut connection, connector.database(), timeout).await?;
+    let mut tables = MysqlTables::new(connection, connector.clone());
+    let done = prepare(&mut tables, adoption).await?;
+    if adoption.is_dry_run() {
+        return Ok(Migrated {
+            done,
+            identity: String::new(),
+        });
+    }
+    let identity = identify(tables.connection()?).await;
+    Ok(Migrated {
+        done,
+        identity: identity.map_err(unavailable)?,
+    })
+}
+
+/// Takes the lock, which belongs to the connection and goes with it, whatever happens.
+async fn lock(
+    connection: &mut AsyncMysqlConnection,
+    database: &str,
+    timeout: Duration,
+) -> Result<()> {
+    // Its name has at most 64 characters, a database's as well.
+    let lock = format!("migrate {:08x}", crc32fast::hash(database.as_bytes()));
+    let lock = get_lock(&lock, LOCK_TIMEOUT.as_secs() as i32);
+    let lock = diesel::select(lock).first(connection);
+    let lock = async { lock.await.map_err(unavailable) };
+    // The server ends this by itself, unless it has fallen silent.
+    let lock_by = Instant::now() + LOCK_TIMEOUT + timeout;
+    let locked: Option<i32> = startup::until(lock_by, Part::Database, lock).await?;
+    match locked {
+        Some(1) => Ok(()),
+        _ => Err(unavailable("another process holds the migration lock")),
+    }
+}
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// 1 when the lock was taken, 0 after the timeout.
+    fn get_lock(name: diesel::sql_types::Text, timeout_s: Integer) -> Nullable<Integer>;
+}

@@ -1,0 +1,97 @@
+//! Migrations whose record does not agree with the tables.
+
+use crate::classic::CLASSIC;
+use crate::mysql::Mysql;
+use crate::{Database, all, expect_usable, expect_users, on_both, refusal, user};
+
+const RECORD: &str = "CREATE TABLE __diesel_schema_migrations (version VARCHAR(50) PRIMARY KEY NOT NULL, \
+    run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)";
+
+on_both!(
+    records_without_tables_are_not_believed,
+    a_classic_table_is_adopted_whatever_is_recorded,
+    a_classic_table_in_place_of_ours_is_adopted,
+    columns_that_are_missing_are_made,
+    columns_that_are_not_recorded_are_recorded,
+    tables_that_others_rely_on_are_not_made_again,
+);
+
+fn record(database: &impl Database, migrations: impl IntoIterator<Item = u32>) {
+    database.execute(RECORD);
+    for migration in migrations {
+        database.execute(&format!(
+            "INSERT INTO __diesel_schema_migrations (version) VALUES ('{migration:014}')"
+        ));
+    }
+}
+
+async fn records_without_tables_are_not_believed(database: impl Database) {
+    record(&database, 1..=5);
+    let store = database.start().await.unwrap();
+    expect_users(&all(&*store).await, &[]);
+}
+
+async fn a_classic_table_is_adopted_whatever_is_recorded(database: impl Database) {
+    database.execute(CLASSIC);
+    database.execute("INSERT INTO users (name, age, occupation) VALUES ('Ann', 20, 'A')");
+    record(&database, [1, 2, 6]);
+    let store = database.start().await.unwrap();
+    expect_users(&all(&*store).await, &[user("Ann", 20, "A")]);
+    expect_usable(&*store, "Ann").await;
+}
+
+async fn a_classic_table_in_place_of_ours_is_adopted(database: impl Database) {
+    let identity = database.start().await.unwrap().identity().to_owned();
+    database.execute("DROP TABLE users");
+    database.execute(CLASSIC);
+    database.execute("INSERT INTO users (name, age, occupation) VALUES ('Ann', 20, 'A')");
+    let store = database.start().await.unwrap();
+    assert_eq!(store.identity(), identity);
+    expect_users(&all(&*store).await, &[user("Ann", 20, "A")]);
+    expect_usable(&*store, "Ann").await;
+}
+
+async fn columns_that_are_missing_are_made(database: impl Database) {
+    drop(database.start().await.unwrap());
+    database.execute("ALTER TABLE users DROP COLUMN judged");
+    drop(database.start().await.unwrap());
+    database.rows("SELECT judged FROM users");
+}
+
+async fn columns_that_are_not_recorded_are_recorded(database: impl Database) {
+    drop(database.start().await.unwrap());
+    database.execute("DELETE FROM __diesel_schema_migrations");
+    drop(database.start().await.unwrap());
+    database.execute("DROP TABLE __diesel_schema_migrations");
+    drop(database.start().await.unwrap());
+}
+
+async fn tables_that_others_rely_on_are_not_made_again(database: impl Database) {
+    for (lose, what) in [
+        ("DELETE FROM cache_epoch", "cache_epoch is empty"),
+        ("DROP TABLE cache_epoch", "cache_epoch is not there"),
+        ("DROP TABLE users", "users is not there"),
+    ] {
+        drop(database.start().await.unwrap());
+        database.execute(lose);
+        let said = refusal(database.start().await);
+        assert!(said.contains(what), "{lose}: {said}");
+        // What the sentence says.
+        database.execute("DROP TABLE users_identity");
+    }
+    let store = database.start().await.unwrap();
+    expect_users(&all(&*store).await, &[]);
+}
+
+/// The state that releases have left which did not look at the table.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_classic_table_that_an_older_release_has_altered() {
+    let mysql = Mysql::new();
+    drop(mysql.start().await.unwrap());
+    mysql.execute("DROP TABLE users");
+    mysql.execute(CLASSIC);
+    mysql.execute("ALTER TABLE users ADD COLUMN judged TINYINT NOT NULL DEFAULT 0");
+    mysql.execute("INSERT INTO users (name, age, occupation) VALUES ('Ann', 20, 'A')");
+    let store = mysql.start().await.unwrap();
+    expect_usable(&*store, "Ann").await;
+}
