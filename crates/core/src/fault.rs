@@ -16,6 +16,7 @@
 //! | `write.applied` | a batch is in the database, and the cache is told |
 //! | `bypass.begun` | the database has heard that the cache is written past, and this process acts upon it |
 //! | `bypass.applied` | a batch is in the database, past the cache, and its writers are answered |
+//! | `purge.removed` | tombstones are removed, and the floor is raised and all that committed |
 //! | `apply.refused` | the database has refused a record, and it is set aside |
 
 #[cfg(debug_assertions)]

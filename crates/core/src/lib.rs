@@ -23,6 +23,7 @@ pub mod journal;
 pub mod lease;
 pub mod membership;
 pub mod parts;
+pub mod purge;
 pub mod read_through;
 pub mod record;
 pub mod redis;

@@ -15,7 +15,9 @@ use crate::journal::redis_stream::{EntryLifetimes, RedisStreamJournal, WaitFor};
 use crate::lease::redis::RedisLeases;
 use crate::lease::{Leases, Sole};
 use crate::membership::Membership;
+use crate::purge::Purger;
 use crate::redis::Redis;
+use crate::seeder::Seeder;
 use crate::settings::{Address, CacheAway, CacheUrl, DatabaseUrl, JournalUrl, Service, Settings};
 use crate::startup;
 use crate::store::Store;
@@ -36,7 +38,7 @@ const REDIS_START_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a reader that can do without Redis waits for it.
 const READ_PATIENCE: Duration = Duration::from_millis(250);
 
-/// Who relies on the cache for good, as rows in the database: an operator may
+/// Who relies on the cache for good, or has a journal that the database may not have, as rows in the database: an operator may
 /// remove them when none of these services runs any more.
 const WRITE_BEHIND: &str = "every write-behind-svc";
 const REFUSING: &str = "every write-through-svc with CACHE_AWAY=refuse";
@@ -105,16 +107,14 @@ impl Parts {
                 (Arc::new(cache), Some(redis))
             }
         };
-        if settings.service == Service::WriteBehind
-            && let Some(redis) = &redis
-        {
-            // IMPORTANT: before anything is acknowledged that only Redis has.
+        if settings.service == Service::WriteBehind {
+            // IMPORTANT: before anything is acknowledged that only the journal has.
             // Each question has a timeout; it may wait for others to have heard for longer.
             let rely = async |_| access::rely(&*membership, WRITE_BEHIND).await;
-            redis.enter(
-                startup::within(settings.startup_deadline, rely).await?,
-                None,
-            );
+            let epoch = startup::within(settings.startup_deadline, rely).await?;
+            if let Some(redis) = &redis {
+                redis.enter(epoch, None);
+            }
         }
         Ok(Parts {
             store,
@@ -142,6 +142,22 @@ impl Parts {
             lease: settings.cache_lease,
         };
         Access::join(self.membership.clone(), self.cache.clone(), access).await
+    }
+
+    /// What removes old tombstones, if they are to be removed; `journal` is that of
+    /// write-behind.
+    pub fn purger(&self, settings: &Settings, journal: Option<Arc<dyn Journal>>) -> Option<Purger> {
+        let unless_relied_on_by = match settings.service {
+            Service::WriteThrough => Some(WRITE_BEHIND),
+            Service::WriteBehind => None,
+        };
+        settings.tombstone_retention.map(|retention| Purger {
+            store: self.store.clone(),
+            seeder: Seeder::new(self.cache.clone(), journal.clone(), self.store.clone()),
+            journal,
+            retention,
+            unless_relied_on_by,
+        })
     }
 
     /// Opens the journal that goes with them, and the leases on its shards.

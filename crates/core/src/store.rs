@@ -7,10 +7,12 @@ mod judge;
 mod members;
 mod queries;
 mod row;
+mod tombstones;
 mod transaction;
 mod upsert;
 
 pub use judge::{Proposal, Verdict, judge};
+pub use tombstones::{Purge, Purged};
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -32,8 +34,8 @@ pub enum Origin {
     /// one that is older than its row came before it.
     Drained,
     /// They were issued versions by a cache in an epoch, if there are epochs: in
-    /// another one they are fenced off. So they are when one of them is older than
-    /// its row and that was judged by [`Store::transact`], without it: then it must
+    /// another one they are fenced off, and so they are when one of them is as old as
+    /// what may have been purged, or is older than its row and that was judged by [`Store::transact`], without it: then it must
     /// come after the row, at a newer version.
     Issued(Option<Epoch>),
 }
@@ -74,7 +76,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// otherwise.
     async fn transact(&self, proposals: &[Proposal], fence: Option<Epoch>) -> Result<Vec<Verdict>>;
 
-    /// The record of `key`, a tombstone included; `None` if there never was one.
+    /// The record of `key`, a tombstone included; `None` if there never was one, or its
+    /// tombstone was purged.
     async fn load(&self, key: &Key) -> Result<Option<Record>>;
 
     /// The records of `keys`, tombstones included, in no particular order.
@@ -86,8 +89,21 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// after `after` on, at most `limit`.
     async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>>;
 
-    /// The newest version in the database, [`Version::ZERO`] in an empty one.
+    /// The newest version that the database has or has had, [`Version::ZERO`] if there
+    /// never was one.
     async fn newest_version(&self) -> Result<Version>;
+
+    /// The floor: tombstones of versions up to this one may have been purged. No write
+    /// that is as old takes place where there is no row of its key: one that was
+    /// issued is fenced off, one that is drained counts as applied.
+    async fn purged_through(&self) -> Result<Version>;
+
+    /// Removes the oldest tombstones above the floor, in one short transaction that
+    /// raises it.
+    ///
+    /// # Errors
+    /// When the database is unavailable, or others hold the rows. Doing it again is safe.
+    async fn purge(&self, purge: Purge) -> Result<Purged>;
 
     /// A name for this database's data, made when its tables were made and the
     /// same for everybody who opens it: what a cache holds of one database must
@@ -98,6 +114,25 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn health(&self) -> PartHealth;
 }
 
+/// The versions that `store` has of `keys`. A key that it has no row of counts as one
+/// that was deleted as late as a tombstone may have been purged.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn versions_of(store: &dyn Store, keys: &[Key]) -> Result<HashMap<Key, Version>> {
+    let records = store.load_many(keys).await?.into_iter();
+    let mut versions: HashMap<Key, Version> =
+        records.map(|record| (record.key, record.version)).collect();
+    if keys.iter().any(|key| !versions.contains_key(key)) {
+        // IMPORTANT: afterwards, so that it covers what had been purged when it was not found.
+        let floor = store.purged_through().await?;
+        for key in keys.iter().filter(|_| floor > Version::ZERO) {
+            versions.entry(key.clone()).or_insert(floor);
+        }
+    }
+    Ok(versions)
+}
+
 #[async_trait]
 impl StoredVersions for Arc<dyn Store> {
     async fn newest(&self) -> Result<Version> {
@@ -105,7 +140,6 @@ impl StoredVersions for Arc<dyn Store> {
     }
 
     async fn of(&self, keys: &[Key]) -> Result<HashMap<Key, Version>> {
-        let records = self.load_many(keys).await?.into_iter();
-        Ok(records.map(|record| (record.key, record.version)).collect())
+        versions_of(&**self, keys).await
     }
 }

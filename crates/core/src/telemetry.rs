@@ -173,6 +173,10 @@ fn describe() {
         "Transactions with such rows that the database has committed."
     );
     describe_counter!(
+        "tombstones_purged_total",
+        "Tombstones of deleted users that this process has removed from the database."
+    );
+    describe_counter!(
         "errors_total",
         "Failed operations, by operation, part and kind."
     );
@@ -306,6 +310,11 @@ pub fn lost(entries: u64) {
 /// So many writes were set aside.
 pub fn dead_letters(letters: u64) {
     DRAIN.dead_letters.increment(letters);
+}
+
+/// So many tombstones were removed.
+pub fn purged(tombstones: usize) {
+    counter!("tombstones_purged_total").increment(tombstones as u64);
 }
 
 /// An operation failed.

@@ -26,7 +26,7 @@ use crate::lease::Leases;
 use crate::read_through::ReadThrough;
 use crate::record::{Key, Record, Write};
 use crate::seeder::Seeder;
-use crate::store::{Origin, Store};
+use crate::store::{Origin, Store, versions_of};
 use crate::telemetry;
 use crate::version::Version;
 
@@ -275,8 +275,8 @@ impl Engine for WriteBehind {
         }
         // IMPORTANT: that nothing waits any more is not enough: the journal may
         // have lost the entry, or the database may have refused it.
-        let stored = self.store.load_many(std::slice::from_ref(key)).await?;
-        if stored.iter().any(|stored| stored.version >= version) {
+        let stored = versions_of(&*self.store, std::slice::from_ref(key)).await?;
+        if stored.values().any(|stored| *stored >= version) {
             return Ok(());
         }
         match self.journal.dead_letter(key).await? {

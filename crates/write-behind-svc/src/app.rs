@@ -8,6 +8,7 @@ use cache_core::backlog::BacklogLimits;
 use cache_core::drainer::DrainerSettings;
 use cache_core::group_commit::GroupCommitBounds;
 use cache_core::parts::Parts;
+use cache_core::purge::{Purger, Purging};
 use cache_core::settings::Settings;
 use cache_core::shutdown::Signals;
 use cache_core::telemetry;
@@ -25,7 +26,8 @@ pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<()
     let Some(engine) = signals.unless_stopped(start(settings.clone())).await else {
         return Ok(());
     };
-    let engine = engine?;
+    // IMPORTANT: kept until the end, with which it ends.
+    let (engine, _purging) = engine?;
     let engine_of_routes = Data::from(engine.clone());
     let routes = move |config: &mut ServiceConfig| {
         routes::configure(config, engine_of_routes.clone());
@@ -35,9 +37,12 @@ pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<()
     Ok(())
 }
 
-async fn start(settings: Settings) -> cache_core::error::Result<Arc<WriteBehind>> {
+async fn start(
+    settings: Settings,
+) -> cache_core::error::Result<(Arc<WriteBehind>, Option<Purging>)> {
     let parts = Parts::open(&settings).await?;
     let (journal, leases) = parts.open_journal(&settings).await?;
+    let purger = parts.purger(&settings, Some(journal.clone()));
     let settings = WriteBehindSettings {
         group_commit: GroupCommitBounds {
             batch_max: settings.batch_max,
@@ -54,5 +59,6 @@ async fn start(settings: Settings) -> cache_core::error::Result<Arc<WriteBehind>
             age: settings.journal_age_max,
         },
     };
-    WriteBehind::start(parts.cache, journal, parts.store, leases, settings).await
+    let engine = WriteBehind::start(parts.cache, journal, parts.store, leases, settings).await?;
+    Ok((engine, purger.map(Purger::start)))
 }

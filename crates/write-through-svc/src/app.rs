@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cache_core::group_commit::GroupCommitBounds;
 use cache_core::parts::Parts;
+use cache_core::purge::{Purger, Purging};
 use cache_core::settings::{DatabaseUrl, Settings};
 use cache_core::shutdown::Signals;
 use cache_core::telemetry;
@@ -27,7 +28,8 @@ pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<()
     let Some(engine) = signals.unless_stopped(start(settings.clone())).await else {
         return Ok(());
     };
-    let engine = engine?;
+    // IMPORTANT: kept until the end, with which it ends.
+    let (engine, _purging) = engine?;
     let version = env!("CARGO_PKG_VERSION");
     server::run(
         &settings,
@@ -41,7 +43,9 @@ pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<()
     Ok(())
 }
 
-async fn start(settings: Settings) -> cache_core::error::Result<Arc<WriteThrough>> {
+async fn start(
+    settings: Settings,
+) -> cache_core::error::Result<(Arc<WriteThrough>, Option<Purging>)> {
     let parts = Parts::open(&settings).await?;
     let access = parts.access(&settings).await?;
     let lanes = match (settings.commit_lanes, &settings.database) {
@@ -56,5 +60,7 @@ async fn start(settings: Settings) -> cache_core::error::Result<Arc<WriteThrough
         },
         lanes,
     };
-    WriteThrough::start(parts.cache, parts.store, access, write_through).await
+    let purger = parts.purger(&settings, None);
+    let engine = WriteThrough::start(parts.cache, parts.store, access, write_through).await?;
+    Ok((engine, purger.map(Purger::start)))
 }

@@ -45,7 +45,7 @@ pub struct FileJournal {
     folder: PathBuf,
     sync: JournalSync,
     clock: Arc<Clock>,
-    writer: Mutex<Writer>,
+    writer: Arc<Mutex<Writer>>,
     head: Arc<Mutex<Head>>,
     tail: Arc<Mutex<Tail>>,
     dead: Arc<Mutex<DeadLetters>>,
@@ -122,7 +122,7 @@ impl FileJournal {
             folder: folder.to_owned(),
             sync,
             clock,
-            writer: Mutex::new(writer),
+            writer: Arc::new(Mutex::new(writer)),
             head: Arc::new(Mutex::new(head)),
             tail: Arc::new(Mutex::new(tail)),
             dead: Arc::new(Mutex::new(DeadLetters::open(folder)?)),
@@ -274,7 +274,14 @@ impl Journal for FileJournal {
         let floor = stored.newest().await?;
         let newest = lock(&self.tail).newest.unwrap_or_default();
         self.clock.raise(floor.max(newest));
-        Ok(())
+        // IMPORTANT: an append that was issued older versions than that ends first, so
+        // that what waits is seen to wait.
+        let writer = self.writer.clone();
+        Self::blocking(move || {
+            drop(lock(&writer));
+            Ok(())
+        })
+        .await
     }
 
     async fn stats(&self) -> Result<Vec<ShardStats>> {

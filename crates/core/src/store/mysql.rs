@@ -34,6 +34,7 @@ use connector::{Connector, NotConnected};
 super::queries::queries!(AsyncMysqlConnection);
 super::transaction::transactions!(AsyncMysqlConnection);
 super::members::members!(AsyncMysqlConnection);
+super::tombstones::tombstones!(AsyncMysqlConnection);
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/mysql");
 /// How long one replica waits for another that is running the migrations.
@@ -260,6 +261,18 @@ async fn hold(connection: &mut AsyncMysqlConnection, keys: &[Key]) -> Tried<()> 
     Ok(())
 }
 
+/// Removes those of the rows that were made to hold `keys`, and are not written.
+async fn release(connection: &mut AsyncMysqlConnection, keys: &[Key]) -> Tried<()> {
+    for keys in keys.chunks(ROWS_MAX) {
+        let names = keys.iter().map(Key::as_str);
+        let made = users::table.filter(users::name.eq_any(names).and(users::version.eq(0)));
+        diesel::delete(made.filter(users::deleted_at.is_not_null()))
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
+}
+
 fn unavailable(error: impl std::fmt::Display) -> Error {
     Error::unavailable(Part::Database, error)
 }
@@ -324,11 +337,10 @@ impl Store for MysqlStore {
             .iter()
             .map(Row::from_record)
             .collect::<Result<Vec<Row>>>()?;
-        let (fence, order) = (origin.fence(), Order::of(origin));
         let rows: Arc<[Row]> = rows.into();
         self.run(move |connection| {
             let rows = rows.clone();
-            Box::pin(async move { apply(connection, &rows, fence, order).await })
+            Box::pin(async move { apply(connection, &rows, origin).await })
         })
         .await
     }
@@ -380,6 +392,18 @@ impl Store for MysqlStore {
             .run(|connection| Box::pin(async move { Ok(newest_version(connection).await?) }))
             .await?;
         row::to_version(newest.unwrap_or_default())
+    }
+
+    async fn purged_through(&self) -> Result<Version> {
+        let floor = self
+            .run(|connection| Box::pin(async move { Ok(purged_through(connection).await?) }))
+            .await?;
+        row::to_version(floor)
+    }
+
+    async fn purge(&self, what: Purge) -> Result<Purged> {
+        self.run(move |connection| Box::pin(purge(connection, what)))
+            .await
     }
 
     fn identity(&self) -> &str {

@@ -1,13 +1,11 @@
 //! What a memory cache is filled with at start.
 
-use std::collections::HashMap;
-
 use crate::cache::Cache;
 use crate::error::Result;
 use crate::journal::Journal;
 use crate::record::{Key, Record, newest_per_key};
 use crate::shard::Shard;
-use crate::store::Store;
+use crate::store::{Store, versions_of};
 use crate::version::Version;
 
 /// Entries that are read from the journal at once when the cache is filled
@@ -49,11 +47,7 @@ pub(super) async fn replay(
 async fn cache_newer(records: Vec<Record>, cache: &dyn Cache, store: &dyn Store) -> Result<()> {
     let waiting = newest_per_key(records);
     let keys: Vec<Key> = waiting.iter().map(|record| record.key.clone()).collect();
-    let stored = store.load_many(&keys).await?;
-    let stored: HashMap<Key, Version> = stored
-        .into_iter()
-        .map(|record| (record.key, record.version))
-        .collect();
+    let stored = versions_of(store, &keys).await?;
     let is_newer = |record: &Record| {
         stored
             .get(&record.key)

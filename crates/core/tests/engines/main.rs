@@ -12,6 +12,7 @@
 mod conditions;
 mod guesses;
 mod parts;
+mod purging;
 mod racing;
 mod restarts;
 mod switched_store;

@@ -66,7 +66,7 @@ fn is_good(fact: &Fact) -> bool {
 /// newest that is not lost.
 fn check_database(world: &World, key: &Key) -> Checked {
     let state = world.lock();
-    let stored = state.database.get(key).cloned();
+    let stored = state.held(key);
     let newest = state.oracle.newest(key, is_good);
     let is_right = if world.plan.is_lossy {
         let is_known = |stored: &Record| {
@@ -131,7 +131,7 @@ async fn check_read(world: &World, one: &Running, key: &Key) -> Checked {
     state.oracle.read(floor, &read.record)?;
     let newest = state.oracle.newest(key, |_| true);
     let newest = newest.unwrap_or_else(|| Record::absent(key.clone()));
-    if world.plan.is_lossy || read.record == newest {
+    if world.plan.is_lossy || state.oracle.known(&read.record) == newest {
         return Ok(());
     }
     Err(format!(
@@ -217,13 +217,14 @@ async fn end_dead_letters(world: &World, running: &[Running]) -> Checked {
         let stored = {
             let mut state = world.lock();
             state.forget_what_is_nowhere();
-            state.database.get(&key).cloned()
+            state.held(&key)
         };
         let stored = stored.unwrap_or_else(|| Record::absent(key.clone()));
         for one in running {
             let read = one.engine.read(&key).await;
             let read = read.map_err(|error| error.to_string())?;
-            if read.record != stored && !world.plan.is_lossy {
+            let record = world.lock().oracle.known(&read.record);
+            if record != stored && !world.plan.is_lossy {
                 return Err(format!("read {} after a delete", shown(&read.record)));
             }
         }

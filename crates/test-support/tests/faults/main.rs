@@ -33,6 +33,7 @@ mod full;
 mod late_reader;
 mod network;
 mod poison;
+mod purged;
 mod read_only;
 mod redis;
 mod replicas;

@@ -1,0 +1,43 @@
+//! Removing old tombstones, at random moments, in any process.
+
+use std::sync::Arc;
+
+use cache_core::error::Result;
+use cache_core::purge::Purger;
+use cache_core::store::Store;
+use cache_core::version::Version;
+
+use crate::clients::on_behalf_of;
+use crate::process::Process;
+use crate::world::World;
+
+/// Longer than a step takes that nothing holds up: the next one may be in its way.
+const PAUSE_MAX_MS: u64 = 200;
+
+/// Tries as often as the plan says.
+pub(crate) async fn purges(world: Arc<World>, processes: Vec<Arc<Process>>) {
+    for number in 0..world.plan.purges {
+        tokio::time::sleep(world.draw_ms(1..PAUSE_MAX_MS)).await;
+        let process = &processes[world.draw(0..processes.len() as u64) as usize];
+        let Some(running) = process.running() else {
+            continue;
+        };
+        let (world, number) = (world.clone(), world.plan.clients + number);
+        tokio::spawn(on_behalf_of(number, async move {
+            tokio::select! {
+                biased;
+                () = running.life.crashed() => {}
+                purged = purge(&world, &running.purger) => {
+                    world.note(|| format!("{} has purged: {purged:?}", running.life.name));
+                }
+            }
+        }));
+    }
+}
+
+async fn purge(world: &World, purger: &Purger) -> Result<()> {
+    let floor = purger.store.purged_through().await?;
+    let now = Version::new(world.clock_us()).unwrap_or_default();
+    let through = purger.through(now).await?;
+    purger.once(floor, through).await.map(drop)
+}
