@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::fault;
 use crate::record::{Record, newest_per_key};
-use crate::store::{Origin, Store, versions_of};
+use crate::store::{Origin, Store};
 
 /// What became of a batch.
 #[derive(Debug, Default)]
@@ -66,8 +66,8 @@ async fn apply_into(
 /// another process may have drained a newer entry, or another service written.
 async fn is_superseded(store: &dyn Store, refused: &Record) -> Result<bool> {
     // Not `load`: a row that cannot be read must not hold up the journal.
-    let stored = versions_of(store, std::slice::from_ref(&refused.key)).await?;
-    Ok(stored.values().any(|stored| *stored >= refused.version))
+    let stored = store.load_many(std::slice::from_ref(&refused.key)).await?;
+    Ok(stored.iter().any(|row| row.version >= refused.version))
 }
 
 /// The write of the same key that `record` replaced.

@@ -12,6 +12,7 @@ use crate::clients::names;
 use crate::oracle::{Fact, shown};
 use crate::plan::Shape;
 use crate::process::{Process, Running};
+use crate::purges::purge_in_peace;
 use crate::server::Entry;
 use crate::world::World;
 
@@ -34,6 +35,10 @@ pub(crate) async fn end(world: &Arc<World>, processes: &[Arc<Process>]) -> Check
     }
     // What is flushed may have to be marked clean yet.
     tokio::time::sleep(SETTLED).await;
+    if let Some(one) = running.first() {
+        let purged = purge_in_peace(world, one).await;
+        purged.map_err(|error| format!("a purge fails in the end: {error}"))?;
+    }
     world.lock().all_is_durable()?;
     for key in names(world) {
         check_database(world, &key)?;
@@ -109,6 +114,8 @@ fn check_dead_letter(world: &World, key: &Key) -> Checked {
                 || world.plan.processes > 1
                 || world.plan.is_lossy
         }
+        // It was replaced in the database by one that a server has lost.
+        (None, Some(expected)) if state.stored(key) > Some(expected.version) => world.plan.is_lossy,
         (dead, expected) => dead == expected,
     };
     if is_right {
