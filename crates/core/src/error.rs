@@ -84,6 +84,10 @@ pub enum Error {
         /// When there will be room, by the rate at which the journal drains.
         retry_after: Duration,
     },
+    /// Writes are refused for as long as something about a server is wrong; nothing
+    /// was written. See [`crate::admission`].
+    #[error("writes are refused: {0}")]
+    NotAdmitted(Arc<str>),
     /// The write is in the journal, and did not reach the database in the time
     /// that its caller allowed.
     #[error("the write is in the journal but not yet in the database")]
@@ -165,6 +169,7 @@ impl Error {
             Error::Corrupt { .. } => "corrupt",
             Error::Refused { .. } => "refused",
             Error::Full { .. } => "full",
+            Error::NotAdmitted(_) => "not admitted",
             Error::NotPersisted => "not persisted",
             Error::DeadLetter => "dead letter",
             Error::BadSetting { .. } => "bad setting",
@@ -184,6 +189,7 @@ impl Error {
             | Error::Unseeded(part) => Some(*part),
             Error::Full { .. } => Some(Part::Journal),
             Error::Fenced
+            | Error::NotAdmitted(_)
             | Error::NotPersisted
             | Error::DeadLetter
             | Error::BadSetting { .. }

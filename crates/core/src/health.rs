@@ -1,5 +1,7 @@
 //! What a part says of itself when it is asked whether it works.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 /// One part's state, as `/readyz` shows it.
@@ -13,7 +15,7 @@ pub struct PartHealth {
     pub up: bool,
     /// What is wrong, when it is not up. Names no server and no statement.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem: Option<&'static str>,
+    pub problem: Option<Cow<'static, str>>,
     /// What an answer from this part survives, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub durability: Option<String>,

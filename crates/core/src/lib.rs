@@ -6,6 +6,7 @@
 //! and never a concrete server; [`parts`] picks those.
 
 pub mod access;
+pub mod admission;
 mod apply;
 mod attempts;
 pub mod backlog;

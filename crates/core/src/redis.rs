@@ -31,6 +31,7 @@ use deadpool_redis::redis::{AsyncConnectionConfig, Client, RedisError, RedisResu
 use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime};
 use tokio::runtime::Handle;
 
+use crate::admission::Admission;
 use crate::error::{Error, Part, Result};
 use crate::membership::Epoch;
 use crate::settings::Address;
@@ -69,6 +70,7 @@ struct Place {
     // have become a replica, by any link to it, and when another epoch begins.
     moved: AtomicU64,
     used: RwLock<Used>,
+    admission: Admission,
 }
 
 /// What the names of the keys are for.
@@ -220,6 +222,11 @@ impl Redis {
             number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
             place,
         }))
+    }
+
+    /// Whether writes that only this server keeps are accepted now, over any link.
+    pub fn admission(&self) -> &Admission {
+        &self.place.admission
     }
 
     /// Where the server is, without credentials.

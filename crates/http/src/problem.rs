@@ -22,6 +22,10 @@ struct FieldError {
 /// Characters of a field's name that an answer repeats: clients choose it.
 const FIELD_ECHO_MAX_CHARS: usize = 64;
 
+/// When to come back while something about a server is wrong that an operator has
+/// to put right.
+const NOT_ADMITTED_RETRY_AFTER_S: u64 = 5;
+
 /// What is wrong with a request, field by field.
 #[derive(Clone, Debug, Default)]
 pub struct FieldErrors(Vec<FieldError>);
@@ -169,6 +173,10 @@ impl Problem {
             Error::Full { retry_after, .. } => Problem::unavailable(
                 "the journal is full; nothing was written",
                 retry_after.as_secs().max(1),
+            ),
+            Error::NotAdmitted(reason) => Problem::unavailable(
+                format!("{reason}; nothing was written"),
+                NOT_ADMITTED_RETRY_AFTER_S,
             ),
             Error::Fenced => Problem::unavailable(
                 "the cache is being left or used again; nothing was written",

@@ -364,7 +364,7 @@ impl Cache for RedisCache {
             kind: "redis",
             at: self.redis.at(),
             up: answer.is_ok(),
-            problem: answer.is_err().then_some("it does not answer"),
+            problem: answer.is_err().then_some("it does not answer".into()),
             durability: Some(
                 "none: it is filled again from the journal and the database".to_owned(),
             ),

@@ -317,8 +317,9 @@ impl Journal for FileJournal {
             kind: "file",
             at: self.folder.display().to_string(),
             up,
-            problem: (!up)
-                .then_some("a write to it failed; it takes no more until the service is restarted"),
+            problem: (!up).then_some(
+                "a write to it failed; it takes no more until the service is restarted".into(),
+            ),
             durability: Some(durability.to_owned()),
         }
     }

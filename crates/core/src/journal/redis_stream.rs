@@ -8,6 +8,7 @@ mod server;
 
 pub use server::WaitFor;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -143,6 +144,9 @@ impl Journal for RedisStreamJournal {
     }
 
     async fn append(&self, writes: &[Write]) -> Vec<Result<Appended>> {
+        if let Err(refused) = self.redis.admission().check() {
+            return vec![Err(refused); writes.len()];
+        }
         let mut link = match self.appends.link(Part::Journal).await {
             Ok(link) => link,
             Err(error) => return vec![Err(error); writes.len()],
@@ -337,11 +341,15 @@ impl Journal for RedisStreamJournal {
 
     async fn health(&self) -> PartHealth {
         let durability = server::durability(&self.redis, self.wait_for).await;
+        let problem = match durability {
+            Ok(_) => self.redis.admission().problem().map(Cow::from),
+            Err(_) => Some("it does not answer".into()),
+        };
         PartHealth {
             kind: "redis",
             at: self.redis.at(),
-            up: durability.is_ok(),
-            problem: durability.is_err().then_some("it does not answer"),
+            up: problem.is_none(),
+            problem,
             durability: durability.ok(),
         }
     }

@@ -421,7 +421,7 @@ impl Store for MysqlStore {
             kind: "mysql",
             at: self.url.to_string(),
             up: durability.is_ok(),
-            problem: durability.is_err().then_some("it does not answer"),
+            problem: durability.is_err().then_some("it does not answer".into()),
             durability: durability.ok().map(durability_in_words),
         }
     }

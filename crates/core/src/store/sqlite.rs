@@ -272,7 +272,7 @@ impl Store for SqliteStore {
             kind: "sqlite",
             at: self.path.display().to_string(),
             up,
-            problem: (!up).then_some("it does not answer"),
+            problem: (!up).then_some("it does not answer".into()),
             durability: Some("survives a power loss: synchronous=FULL".to_owned()),
         }
     }
