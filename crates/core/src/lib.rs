@@ -13,6 +13,7 @@ pub mod backlog;
 mod barrier;
 mod breaker;
 pub mod cache;
+pub mod claim;
 pub mod dead_letter;
 pub mod drainer;
 pub mod engine;

@@ -8,6 +8,7 @@ use crate::access::{self, Access, AccessSettings};
 use crate::cache::memory::MemoryCache;
 use crate::cache::redis::RedisCache;
 use crate::cache::{Cache, Lifetimes};
+use crate::claim::{Claimed, Usage};
 use crate::error::{Error, Part, Result};
 use crate::journal::Journal;
 use crate::journal::file::FileJournal;
@@ -21,7 +22,7 @@ use crate::seeder::Seeder;
 use crate::settings::{Address, CacheAway, CacheUrl, DatabaseUrl, JournalUrl, Service, Settings};
 use crate::startup;
 use crate::store::Store;
-use crate::store::mysql::MysqlStore;
+use crate::store::mysql::{MysqlClaim, MysqlStore};
 use crate::store::sqlite::SqliteStore;
 use crate::tls;
 
@@ -51,6 +52,7 @@ pub struct Parts {
     /// The cache.
     pub cache: Arc<dyn Cache>,
     membership: Arc<dyn Membership>,
+    claimed: Option<Claimed>,
     redis: Option<Arc<Redis>>,
     lifetimes: Lifetimes,
 }
@@ -64,6 +66,7 @@ impl Parts {
     /// no secure connection to one of them.
     pub async fn open(settings: &Settings) -> Result<Parts> {
         let (store, membership) = open_database(settings).await?;
+        let claimed = claim(settings).await?;
         let lifetimes = Lifetimes {
             clean: settings.cache_ttl,
             absent: settings.cache_absent_ttl,
@@ -120,9 +123,16 @@ impl Parts {
             store,
             cache,
             membership,
+            claimed,
             redis,
             lifetimes,
         })
+    }
+
+    /// What holds the right to use the database, where several processes could; to be kept
+    /// until the engine has stopped.
+    pub fn claimed(&mut self) -> Option<Claimed> {
+        self.claimed.take()
     }
 
     /// Joins those who may do without the cache, where it can be away.
@@ -219,6 +229,28 @@ fn name_of_this_process() -> String {
         host => host,
     };
     format!("{host}:{}:{:08x}", std::process::id(), fastrand::u32(..))
+}
+
+/// Sees to it that no process uses a memory cache beside others. (A SQLite file is locked.)
+async fn claim(settings: &Settings) -> Result<Option<Claimed>> {
+    let DatabaseUrl::Mysql(url) = &settings.database else {
+        return Ok(None);
+    };
+    let usage = match &settings.cache {
+        CacheUrl::Memory => Usage::Alone,
+        CacheUrl::Redis(_) => Usage::Together,
+    };
+    let take = async |_| {
+        let address = Address {
+            url: url.clone(),
+            tls: settings.database_tls.clone(),
+        };
+        let claim = MysqlClaim::new(address, usage, settings.database_timeout)?;
+        Claimed::take(claim, usage).await
+    };
+    startup::within(settings.startup_deadline, take)
+        .await
+        .map(Some)
 }
 
 /// Whether the service goes on without its cache.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use actix_web::web::{Data, ServiceConfig};
 use cache_core::backlog::BacklogLimits;
+use cache_core::claim::Claimed;
 use cache_core::drainer::DrainerSettings;
+use cache_core::engine::Engine;
 use cache_core::group_commit::GroupCommitBounds;
 use cache_core::parts::Parts;
 use cache_core::purge::{Purger, Purging};
@@ -26,21 +28,35 @@ pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<()
     let Some(engine) = signals.unless_stopped(start(settings.clone())).await else {
         return Ok(());
     };
-    // IMPORTANT: kept until the end, with which it ends.
-    let (engine, _purging) = engine?;
+    // IMPORTANT: the others are kept until the engine has stopped, and end then.
+    let Started {
+        engine,
+        claimed,
+        _purging,
+    } = engine?;
     let engine_of_routes = Data::from(engine.clone());
     let routes = move |config: &mut ServiceConfig| {
         routes::configure(config, engine_of_routes.clone());
+    };
+    let engine: Arc<dyn Engine> = match &claimed {
+        Some(claimed) => claimed.admits(engine),
+        None => engine,
     };
     let version = env!("CARGO_PKG_VERSION");
     server::run(&settings, version, engine, signals, metrics, routes).await?;
     Ok(())
 }
 
-async fn start(
-    settings: Settings,
-) -> cache_core::error::Result<(Arc<WriteBehind>, Option<Purging>)> {
-    let parts = Parts::open(&settings).await?;
+/// The engine, and what works beside it.
+struct Started {
+    engine: Arc<WriteBehind>,
+    claimed: Option<Claimed>,
+    _purging: Option<Purging>,
+}
+
+async fn start(settings: Settings) -> cache_core::error::Result<Started> {
+    let mut parts = Parts::open(&settings).await?;
+    let claimed = parts.claimed();
     let (journal, leases) = parts.open_journal(&settings).await?;
     let purger = parts.purger(&settings, Some(journal.clone()));
     let settings = WriteBehindSettings {
@@ -60,5 +76,9 @@ async fn start(
         },
     };
     let engine = WriteBehind::start(parts.cache, journal, parts.store, leases, settings).await?;
-    Ok((engine, purger.map(Purger::start)))
+    Ok(Started {
+        engine,
+        claimed,
+        _purging: purger.map(Purger::start),
+    })
 }

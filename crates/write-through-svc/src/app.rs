@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use cache_core::claim::Claimed;
+use cache_core::engine::Engine;
 use cache_core::group_commit::GroupCommitBounds;
 use cache_core::parts::Parts;
 use cache_core::purge::{Purger, Purging};
@@ -28,8 +30,16 @@ pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<()
     let Some(engine) = signals.unless_stopped(start(settings.clone())).await else {
         return Ok(());
     };
-    // IMPORTANT: kept until the end, with which it ends.
-    let (engine, _purging) = engine?;
+    // IMPORTANT: the others are kept until the engine has stopped, and end then.
+    let Started {
+        engine,
+        claimed,
+        _purging,
+    } = engine?;
+    let engine: Arc<dyn Engine> = match &claimed {
+        Some(claimed) => claimed.admits(engine),
+        None => engine,
+    };
     let version = env!("CARGO_PKG_VERSION");
     server::run(
         &settings,
@@ -43,10 +53,16 @@ pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<()
     Ok(())
 }
 
-async fn start(
-    settings: Settings,
-) -> cache_core::error::Result<(Arc<WriteThrough>, Option<Purging>)> {
-    let parts = Parts::open(&settings).await?;
+/// The engine, and what works beside it.
+struct Started {
+    engine: Arc<WriteThrough>,
+    claimed: Option<Claimed>,
+    _purging: Option<Purging>,
+}
+
+async fn start(settings: Settings) -> cache_core::error::Result<Started> {
+    let mut parts = Parts::open(&settings).await?;
+    let claimed = parts.claimed();
     let access = parts.access(&settings).await?;
     let lanes = match (settings.commit_lanes, &settings.database) {
         (0, DatabaseUrl::Sqlite(_)) => LANES_SQLITE,
@@ -62,5 +78,9 @@ async fn start(
     };
     let purger = parts.purger(&settings, None);
     let engine = WriteThrough::start(parts.cache, parts.store, access, write_through).await?;
-    Ok((engine, purger.map(Purger::start)))
+    Ok(Started {
+        engine,
+        claimed,
+        _purging: purger.map(Purger::start),
+    })
 }

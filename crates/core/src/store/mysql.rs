@@ -1,5 +1,6 @@
 //! MySQL and MariaDB.
 
+mod claim;
 mod connector;
 mod refusal;
 
@@ -29,6 +30,7 @@ use crate::startup;
 use crate::store::{Origin, Store, row};
 use crate::version::Version;
 
+pub use claim::MysqlClaim;
 use connector::{Connector, NotConnected};
 
 super::queries::queries!(AsyncMysqlConnection);

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use cache_core::error::Result;
 use cache_core::purge::Purger;
-use cache_core::store::Store;
 use cache_core::version::Version;
 
 use crate::clients::on_behalf_of;

@@ -25,6 +25,7 @@ mod stored;
 mod workload;
 mod writers;
 
+mod alone;
 mod backlog;
 mod crashes;
 mod database;
