@@ -41,7 +41,7 @@ pub struct Purger {
     pub journal: Option<Arc<dyn Journal>>,
     /// How long a tombstone stays.
     pub retention: Duration,
-    /// Who has such writes where this process knows nothing of them, as
+    /// A holder that has such writes where this process knows nothing of them: see
     /// [`Purge::unless_relied_on_by`].
     pub unless_relied_on_by: Option<&'static str>,
 }

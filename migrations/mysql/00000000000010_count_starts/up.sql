@@ -1,6 +1,6 @@
--- How often processes have started that have their cache in their memory, and others: who
--- lost its lock for a moment knows by it whether one of them was there meanwhile. (In a form
--- that may run twice: MySQL has no ADD COLUMN IF NOT EXISTS.)
+-- How many processes with a memory cache have started, and how many others. A process that
+-- lost its lock for a moment learns from it whether one of them was there meanwhile. (In a
+-- form that may run twice: MySQL has no ADD COLUMN IF NOT EXISTS.)
 SET @add_starts = IF(
   EXISTS (
     SELECT 1 FROM information_schema.columns

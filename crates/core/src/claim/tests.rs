@@ -18,7 +18,7 @@ impl Claim for Answers {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_waits_a_moment_for_who_is_about_to_end() {
+async fn a_start_waits_for_a_process_that_is_stopping() {
     let ends = Answers(vec![Some(Held::No), Some(Held::No), Some(Held::Yes)]);
     let claimed = Claimed::take(ends, Usage::Alone).await.unwrap();
     assert!(claimed.admission.check().is_ok());
@@ -38,7 +38,7 @@ async fn a_database_that_is_away_for_a_while_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_was_not_alone_serves_no_more() {
+async fn a_process_that_was_not_alone_stops_serving() {
     for found in [Held::No, Held::Lapsed] {
         let answers = Answers(vec![Some(Held::Yes), None, Some(found), Some(Held::Yes)]);
         let claimed = Claimed::take(answers, Usage::Alone).await.unwrap();

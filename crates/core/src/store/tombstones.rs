@@ -2,7 +2,7 @@
 //!
 //! `cache_epoch.purged_through` is the floor: each tombstone of a version up to it may
 //! have been removed. It is raised by the transaction that removes them, which holds
-//! that row for itself; whoever writes holds it shared, and has looked at it.
+//! that row exclusively. Every write holds it shared and has read it.
 
 use crate::version::Version;
 
@@ -15,7 +15,7 @@ pub struct Purge {
     pub through: Version,
     /// How many rows to look at, the oldest first.
     pub rows_max: usize,
-    /// Who must not be among those who rely on the cache for good.
+    /// A holder that must not rely on the cache for good, by its name in `cache_members`.
     pub unless_relied_on_by: Option<&'static str>,
 }
 

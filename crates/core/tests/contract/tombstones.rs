@@ -94,7 +94,7 @@ async fn purging_goes_on_in_steps_of_old_rows(implementation: Implementation) {
     assert_eq!(database.ids().len(), 2);
 }
 
-async fn a_step_is_left_to_who_has_raised_the_floor(implementation: Implementation) {
+async fn a_step_from_an_outdated_floor_does_nothing(implementation: Implementation) {
     let database = implementation.new_database();
     let store = purged(&database).await;
     apply(&*store, &tombstone(&key("other"), version(25))).await;
@@ -106,7 +106,7 @@ async fn a_step_is_left_to_who_has_raised_the_floor(implementation: Implementati
     assert_eq!(store.purged_through().await.unwrap(), version(20));
 }
 
-async fn a_step_is_left_to_those_with_a_journal(implementation: Implementation) {
+async fn a_step_beside_a_journal_does_nothing(implementation: Implementation) {
     let database = implementation.new_database();
     let store = database.open_with_members().await;
     apply(&*store, &tombstone(&key("a"), version(5))).await;
@@ -247,7 +247,7 @@ async fn what_was_purged_counts_as_the_newest(implementation: Implementation) {
     assert_eq!(store.newest_version().await.unwrap(), version(30));
 }
 
-async fn two_who_purge_at_once_remove_each_once(implementation: Implementation) {
+async fn two_purgers_at_once_remove_each_row_once(implementation: Implementation) {
     let database = implementation.new_database();
     let store = database.open().await;
     let tombstones: Vec<Record> = (1..=100)
@@ -329,15 +329,15 @@ contract!(
     [
         only_old_tombstones_are_purged,
         purging_goes_on_in_steps_of_old_rows,
-        a_step_is_left_to_who_has_raised_the_floor,
-        a_step_is_left_to_those_with_a_journal,
+        a_step_from_an_outdated_floor_does_nothing,
+        a_step_beside_a_journal_does_nothing,
         a_late_drained_record_stays_deleted,
         a_large_late_batch_is_applied_in_part,
         a_late_issued_record_is_refused,
         a_late_condition_is_not_judged,
         a_condition_that_fails_leaves_no_row,
         what_was_purged_counts_as_the_newest,
-        two_who_purge_at_once_remove_each_once,
+        two_purgers_at_once_remove_each_row_once,
         writes_and_purges_at_once_lose_nothing,
     ]
 );

@@ -158,7 +158,7 @@ async fn what_is_written_after_a_purge_is_newer(place: Place) {
     engine.stop(PATIENCE).await;
 }
 
-async fn a_batch_that_comes_again_brings_nobody_back(place: Place) {
+async fn a_redelivered_batch_restores_no_deleted_user(place: Place) {
     let parts = place.open().await;
     let engine = parts.write_behind().await;
     let key = Key::from("gone");
@@ -203,6 +203,6 @@ in_each_place! {
     nothing_is_purged_that_is_as_new_as_what_waits
     nothing_is_purged_that_is_as_new_as_a_dead_letter
     what_is_written_after_a_purge_is_newer
-    a_batch_that_comes_again_brings_nobody_back
+    a_redelivered_batch_restores_no_deleted_user
     a_write_that_was_purged_counts_as_persisted
 }

@@ -24,7 +24,7 @@ pub(crate) async fn purges(world: Arc<World>, processes: Vec<Arc<Process>>) {
     };
     for number in 0..purges {
         tokio::time::sleep(world.draw_ms(1..PAUSE_MAX_MS)).await;
-        world.turns.take("who purges".to_owned()).await;
+        world.turns.take("the purger".to_owned()).await;
         let process = &processes[world.draw(0..processes.len() as u64) as usize];
         let Some(running) = process.running() else {
             continue;

@@ -42,7 +42,7 @@ impl Site {
         run_to_end(&mut command)
     }
 
-    /// The connection that holds the lock of who is alone.
+    /// The connection that holds the lock of a memory cache.
     fn holder(&self) -> Option<String> {
         let database = self.installation.database().unwrap();
         let asked = "SELECT IS_USED_LOCK(CONCAT('memory cache ', LPAD(LOWER(HEX(CRC32(DATABASE()))), 8, '0')))";
@@ -119,7 +119,7 @@ fn a_lost_lock_is_taken_again() {
 }
 
 #[test]
-fn who_was_not_alone_serves_no_more() {
+fn a_process_that_was_not_alone_stops_serving() {
     for other_stays in [true, false] {
         let service = Service::WriteThrough;
         let site = Site::new(service);

@@ -103,8 +103,8 @@ impl MysqlClaim {
         let places: Vec<String> = (0..TOGETHER_MAX)
             .map(|place| self.together(place))
             .collect();
-        // IMPORTANT: first it is shown that this process is there, then it is looked who is
-        // there beside it. So of two that do this at once, at least one sees the other.
+        // IMPORTANT: it takes its lock first and looks at the others' afterwards. So of two
+        // processes that start at once, at least one sees the other.
         let (lock, others) = match self.usage {
             Usage::Alone => (take(connection, &[self.alone()]).await?, places),
             Usage::Together if is_used(connection, &[self.alone()]).await? => {
@@ -167,7 +167,7 @@ async fn take(
     Ok(None)
 }
 
-/// Whether anybody has one of these locks.
+/// Whether one of these locks is taken.
 async fn is_used(connection: &mut AsyncMysqlConnection, locks: &[String]) -> QueryResult<bool> {
     let used = locks.iter().map(|lock| format!("IS_USED_LOCK('{lock}')"));
     let used = used.collect::<Vec<_>>().join(", ");
