@@ -268,6 +268,7 @@ async fn release(connection: &mut AsyncMysqlConnection, keys: &[Key]) -> Tried<(
     for keys in keys.chunks(ROWS_MAX) {
         let names = keys.iter().map(Key::as_str);
         let made = users::table.filter(users::name.eq_any(names).and(users::version.eq(0)));
+        statements::hold();
         diesel::delete(made.filter(users::deleted_at.is_not_null()))
             .execute(connection)
             .await?;

@@ -162,6 +162,11 @@ macro_rules! transactions {
             keys.dedup();
             hold(connection, &keys).await?;
             let rows = row::readable(load_many(connection, &keys).await?);
+            let made = rows.iter().filter(|row| row.version == Version::ZERO);
+            let mut made: Vec<Key> = made
+                .filter(|row| row.body.is_none())
+                .map(|row| row.key.clone())
+                .collect();
             let (verdicts, records) = judge(proposals, rows, now);
             let rows = records.iter().map(Row::from_record);
             let rows: Vec<Row> = rows
@@ -171,8 +176,8 @@ macro_rules! transactions {
                 upsert(connection, rows.len(), Upsert::held(rows, Order::Judged)).await?;
             }
             let written: HashSet<&str> = rows.iter().map(|row| &*row.name).collect();
-            keys.retain(|key| !written.contains(key.as_str()));
-            release(connection, &keys).await?;
+            made.retain(|key| !written.contains(key.as_str()));
+            release(connection, &made).await?;
             Ok(verdicts)
         }
     };
