@@ -60,6 +60,8 @@ impl Drop for Purging {
 impl Purger {
     /// Removes what there is from time to time, until the answer is dropped.
     pub fn start(self) -> Purging {
+        // There from the start, so that a rate can be taken.
+        telemetry::purged(0);
         Purging(tokio::spawn(self.run()))
     }
 
