@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
+use crate::telemetry;
 
 /// Why writes are refused now, by watcher. [`Admission::check`] costs one load.
 #[derive(Debug, Default)]
@@ -23,6 +24,7 @@ impl Admission {
         let mut reasons = self.reasons();
         let before = reasons.insert(source, reason.clone());
         self.refuses.store(true, Ordering::Release);
+        telemetry::writes_refused(true);
         before != Some(reason)
     }
 
@@ -31,6 +33,7 @@ impl Admission {
         let mut reasons = self.reasons();
         let was_refused = reasons.remove(source).is_some();
         self.refuses.store(!reasons.is_empty(), Ordering::Release);
+        telemetry::writes_refused(!reasons.is_empty());
         was_refused
     }
 

@@ -66,8 +66,9 @@ async fn apply_into(
 /// another process may have drained a newer entry, or another service written.
 async fn is_superseded(store: &dyn Store, refused: &Record) -> Result<bool> {
     // Not `load`: a row that cannot be read must not hold up the journal.
-    let stored = store.load_many(std::slice::from_ref(&refused.key)).await?;
-    Ok(stored.iter().any(|row| row.version >= refused.version))
+    let stored = store.versions(std::slice::from_ref(&refused.key)).await?;
+    let stored = stored.get(&refused.key);
+    Ok(stored.is_some_and(|stored| *stored >= refused.version))
 }
 
 /// The write of the same key that `record` replaced.

@@ -43,6 +43,15 @@ pub enum FillStart {
     Found(Lookup),
 }
 
+/// The answer to [`Cache::refill`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refill {
+    /// The record is held.
+    Stored,
+    /// It is not; this is.
+    Kept(Lookup),
+}
+
 /// A write that has begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Begun {
@@ -111,6 +120,18 @@ pub trait Cache: Debug + Send + Sync + 'static {
 
     /// Gives a ticket back unused.
     async fn abandon_fill(&self, key: &Key, ticket: FillTicket) -> Result<()>;
+
+    /// Holds `record`, read from the database, in place of `held`, if that is still held
+    /// and clean. A record that is older may only be one that another program has put
+    /// there: then `held` must have been clean before the database was read.
+    async fn refill(&self, held: &Record, record: &Record) -> Result<Refill>;
+
+    /// Forgets what is held clean of `key`, and voids a ticket to fill it. What is dirty or
+    /// in doubt stays.
+    async fn forget(&self, key: &Key) -> Result<()>;
+
+    /// As [`Cache::forget`] of every key. After an error, of some.
+    async fn forget_all(&self) -> Result<()>;
 
     /// Holds records that only the journal has, unless something newer is held.
     async fn put_dirty(&self, records: &[Record]) -> Result<()>;

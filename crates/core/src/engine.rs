@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::error::Result;
 use crate::health::PartHealth;
 use crate::record::{Key, Record, Write};
+use crate::store::Page;
 use crate::version::Version;
 
 /// How safe an answered write is.
@@ -58,6 +59,11 @@ pub enum Source {
     },
     /// The database, once for several who asked at the same time.
     Collapsed,
+    /// The database, since the reader asked for that although the cache may hold the record.
+    Requested {
+        /// Whether the cache holds it now.
+        stored: bool,
+    },
     /// The database, since a write of the key was in flight.
     InDoubt,
     /// The database, since the cache is away.
@@ -117,6 +123,16 @@ pub trait Engine: Debug + Send + Sync + 'static {
     /// The current record of a key.
     async fn read(&self, key: &Key) -> Result<Read>;
 
+    /// The same, not on the word of a clean value that is cached: another program may have
+    /// changed the row. The cache is filled again.
+    async fn reload(&self, key: &Key) -> Result<Read>;
+
+    /// Forgets the clean value that is cached of a key; one that is dirty or in doubt stays.
+    async fn forget(&self, key: &Key) -> Result<()>;
+
+    /// Forgets all clean values that are cached.
+    async fn forget_all(&self) -> Result<()>;
+
     /// Writes, and returns when the write is as safe as the pattern promises.
     async fn write(&self, write: Write) -> Result<Outcome>;
 
@@ -129,7 +145,7 @@ pub trait Engine: Debug + Send + Sync + 'static {
     async fn persisted(&self, key: &Key, version: Version, timeout: Duration) -> Result<()>;
 
     /// A page of live records as the database has them, in the order of keys.
-    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>>;
+    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page>;
 
     /// The state of every part.
     async fn health(&self) -> Health;

@@ -50,6 +50,15 @@ pub enum Error {
         /// any other loss of the part.
         lasting: bool,
     },
+    /// The part failed before it took anything: nothing of the operation took
+    /// place, and it may succeed when it is repeated.
+    #[error("the {part} is unavailable, and nothing was written: {reason}")]
+    NotWritten {
+        /// Which part.
+        part: Part,
+        /// What it said.
+        reason: Arc<str>,
+    },
     /// The part's version clock does not know the newest version in the
     /// database yet. The engine raises it and repeats the operation.
     #[error("the {0}'s version clock is not seeded")]
@@ -66,6 +75,15 @@ pub enum Error {
         part: Part,
         /// What and where.
         reason: Arc<str>,
+    },
+    /// Another program has written a row that breaks a rule of the records, so that it
+    /// cannot be answered with.
+    #[error("a row of the database breaks a rule: {field} {rule}")]
+    BrokenRow {
+        /// Which field.
+        field: &'static str,
+        /// The rule, in words that complete the field.
+        rule: &'static str,
     },
     /// The part takes the connection but not this record, and will not take it
     /// when it is repeated either. Nothing of the operation took place.
@@ -144,6 +162,14 @@ impl Error {
         }
     }
 
+    /// [`Error::NotWritten`] with what the part said.
+    pub fn not_written(part: Part, reason: impl fmt::Display) -> Error {
+        Error::NotWritten {
+            part,
+            reason: reason.to_string().into(),
+        }
+    }
+
     /// [`Error::Corrupt`] with what was found where.
     pub fn corrupt(part: Part, reason: impl fmt::Display) -> Error {
         Error::Corrupt {
@@ -164,9 +190,11 @@ impl Error {
     pub fn kind(&self) -> &'static str {
         match self {
             Error::Unavailable { .. } => "unavailable",
+            Error::NotWritten { .. } => "not written",
             Error::Unseeded(_) => "unseeded",
             Error::Fenced => "fenced",
             Error::Corrupt { .. } => "corrupt",
+            Error::BrokenRow { .. } => "broken row",
             Error::Refused { .. } => "refused",
             Error::Full { .. } => "full",
             Error::NotAdmitted(_) => "not admitted",
@@ -184,9 +212,11 @@ impl Error {
     pub fn part(&self) -> Option<Part> {
         match self {
             Error::Unavailable { part, .. }
+            | Error::NotWritten { part, .. }
             | Error::Corrupt { part, .. }
             | Error::Refused { part, .. }
             | Error::Unseeded(part) => Some(*part),
+            Error::BrokenRow { .. } => Some(Part::Database),
             Error::Full { .. } => Some(Part::Journal),
             Error::Fenced
             | Error::NotAdmitted(_)

@@ -18,16 +18,44 @@
 //! | `bypass.applied` | a batch is in the database, past the cache, and its writers are answered |
 //! | `purge.removed` | tombstones are removed, and the floor is raised and all that committed |
 //! | `apply.refused` | the database has refused a record, and it is set aside |
+//!
+//! At the points of the file journal an operation of the disk may also fail:
+//! `FAULT_POINTS=journal.sync=fail:5@2` lets the second sync fail with `EIO`.
+//!
+//! | point | before |
+//! |---|---|
+//! | `journal.write` | the bytes of a batch are written |
+//! | `journal.cut` | what a failed write left is cut off |
+//! | `journal.sync` | a segment is synced |
+//! | `journal.segment` | a segment is created |
+//! | `journal.manifest` | the manifest is written; a new segment is complete |
+//! | `journal.begun` | a new segment that the manifest lists takes its first batch |
+//! | `journal.delete` | drained segments that the manifest no longer lists are deleted |
+//! | `journal.letter` | a dead letter is written |
 
+#[cfg(all(test, debug_assertions))]
+pub(crate) use armed::arm;
 #[cfg(debug_assertions)]
-pub use armed::point;
+pub use armed::{disk, point};
 
 /// Passes a point.
 #[cfg(not(debug_assertions))]
 pub async fn point(_: &'static str) {}
 
+/// Passes a point before something is done with a file in `_folder`.
+///
+/// # Errors
+/// None in a release build.
+#[cfg(not(debug_assertions))]
+#[inline]
+pub fn disk(_: &'static str, _folder: &std::path::Path) -> std::io::Result<()> {
+    Ok(())
+}
+
 #[cfg(debug_assertions)]
 mod armed {
+    use std::io;
+    use std::path::Path;
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::Duration;
@@ -48,20 +76,103 @@ mod armed {
     enum Action {
         Crash,
         Wait(Duration),
+        /// With this error number, where the point is one of the disk.
+        Fail(i32),
+    }
+
+    impl Armed {
+        /// What to do when `name` is passed.
+        fn passed(&self, name: &str) -> Option<Action> {
+            if self.point != name {
+                return None;
+            }
+            let passed = self.passed.fetch_add(1, Ordering::Relaxed) + 1;
+            self.nth
+                .is_none_or(|nth| nth == passed)
+                .then_some(self.action)
+        }
     }
 
     /// Passes a point: dies or waits there if it is armed.
     pub async fn point(name: &'static str) {
-        for armed in ARMED.iter().filter(|armed| armed.point == name) {
-            let passed = armed.passed.fetch_add(1, Ordering::Relaxed) + 1;
-            if armed.nth.is_some_and(|nth| nth != passed) {
-                continue;
-            }
-            match armed.action {
+        for action in ARMED.iter().filter_map(|armed| armed.passed(name)) {
+            match action {
                 // No destructor runs and nothing is flushed, as at a SIGKILL.
                 Action::Crash => std::process::abort(),
                 Action::Wait(time) => tokio::time::sleep(time).await,
+                Action::Fail(_) => {}
             }
+        }
+    }
+
+    /// Passes a point before something is done with a file in `folder`: dies,
+    /// waits or fails there if it is armed.
+    ///
+    /// # Errors
+    /// The one that it is armed with.
+    pub fn disk(name: &'static str, folder: &Path) -> io::Result<()> {
+        #[cfg(test)]
+        in_test::passed(name, folder)?;
+        let _ = folder;
+        for action in ARMED.iter().filter_map(|armed| armed.passed(name)) {
+            act(action)?;
+        }
+        Ok(())
+    }
+
+    fn act(action: Action) -> io::Result<()> {
+        match action {
+            Action::Crash => std::process::abort(),
+            Action::Wait(time) => std::thread::sleep(time),
+            Action::Fail(error) => return Err(io::Error::from_raw_os_error(error)),
+        }
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(crate) use in_test::arm;
+
+    /// Points that a unit test arms for the files of one folder.
+    #[cfg(test)]
+    mod in_test {
+        use std::path::PathBuf;
+        use std::sync::{Mutex, MutexGuard, PoisonError};
+
+        use super::*;
+
+        static ARMED_IN: Mutex<Vec<(PathBuf, Armed)>> = Mutex::new(Vec::new());
+
+        fn armed_in() -> MutexGuard<'static, Vec<(PathBuf, Armed)>> {
+            ARMED_IN.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+
+        /// Disarms the points of its folder when it is dropped.
+        #[must_use]
+        pub(crate) struct ArmedIn(PathBuf);
+
+        /// Arms points for what is done with the files in `folder`.
+        pub(crate) fn arm(folder: &Path, points: &str) -> ArmedIn {
+            let armed = parse(points);
+            assert!(!armed.is_empty(), "{points}");
+            armed_in().extend(armed.into_iter().map(|armed| (folder.to_owned(), armed)));
+            ArmedIn(folder.to_owned())
+        }
+
+        impl Drop for ArmedIn {
+            fn drop(&mut self) {
+                armed_in().retain(|(folder, _)| *folder != self.0);
+            }
+        }
+
+        pub(super) fn passed(name: &str, folder: &Path) -> io::Result<()> {
+            for (of, armed) in armed_in().iter() {
+                if of == folder
+                    && let Some(action) = armed.passed(name)
+                {
+                    act(action)?;
+                }
+            }
+            Ok(())
         }
     }
 
@@ -76,6 +187,7 @@ mod armed {
             let action = match action.split_once(':') {
                 None if action == "crash" => Action::Crash,
                 Some(("wait", ms)) => Action::Wait(Duration::from_millis(ms.parse().ok()?)),
+                Some(("fail", error)) => Action::Fail(error.parse().ok()?),
                 _ => return None,
             };
             Some(Armed {
@@ -94,13 +206,21 @@ mod armed {
 
         #[test]
         fn points_are_armed_by_name_action_and_time() {
-            let armed = parse("a.b=crash@3,c=wait:20,,d=explode,e=crash@x");
+            let armed = parse("a.b=crash@3,c=wait:20,,d=explode,e=crash@x,f=fail:5");
             let seen: Vec<_> = armed
                 .iter()
                 .map(|armed| (armed.point.as_str(), armed.action, armed.nth))
                 .collect();
             let wait = Action::Wait(Duration::from_millis(20));
-            assert_eq!(seen, [("a.b", Action::Crash, Some(3)), ("c", wait, None)]);
+            let fail = Action::Fail(5);
+            assert_eq!(
+                seen,
+                [
+                    ("a.b", Action::Crash, Some(3)),
+                    ("c", wait, None),
+                    ("f", fail, None)
+                ]
+            );
         }
     }
 }

@@ -75,9 +75,9 @@ pub trait Journal: Debug + Send + Sync + 'static {
     /// A write that was answered [`Appended::At`] may be acknowledged.
     ///
     /// # Errors
-    /// By write. [`crate::error::Error::Unseeded`] before [`Journal::raise`] and
-    /// [`crate::error::Error::Full`]: it is not in the journal. After any other
-    /// it may be.
+    /// By write. [`crate::error::Error::Unseeded`] before [`Journal::raise`],
+    /// [`crate::error::Error::Full`] and [`crate::error::Error::NotWritten`]: it
+    /// is not in the journal. After any other it may be.
     async fn append(&self, writes: &[Write]) -> Vec<Result<Appended>>;
 
     /// Entries that wait in all shards, as last heard: what is appended and
@@ -97,6 +97,8 @@ pub trait Journal: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`crate::error::Error::Corrupt`] when one of them cannot be understood;
     /// [`Journal::set_aside_undecodable`] gets it out of the way.
+    /// [`crate::error::Error::Unseeded`] when the shard's entries are lost:
+    /// [`Journal::raise`] brings back what the cache has of them yet.
     async fn read(&self, shard: Shard, after: Version, max: usize) -> Result<Vec<Record>>;
 
     /// After [`Journal::read`] of the shard, whose answer this is about:

@@ -1,5 +1,7 @@
 //! Reading: from the cache, else from the database, filling the cache.
 
+mod reload;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use crate::engine::{Read, Source};
 use crate::error::{Error, Part, Result};
 use crate::fault;
 use crate::membership::Epoch;
-use crate::record::{Key, Record};
+use crate::record::{Condition, Key, Record};
 use crate::seeder::Seeder;
 use crate::single_flight::{Lead, SingleFlight, Turn};
 use crate::store::Store;
@@ -26,6 +28,26 @@ type Loaded = Result<(Record, bool)>;
 /// What is loaded, and in which epoch of the cache: what was current in one says
 /// nothing about the next.
 type Flight = (Key, Option<Epoch>);
+
+/// Whether a condition holds for a key's current record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// It does.
+    Yes,
+    /// It does not.
+    No,
+    /// It does, and the record is a row that breaks the rules.
+    OfBrokenRow,
+}
+
+/// What a reader wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Demand {
+    /// The current record, wherever it is.
+    Current,
+    /// The same, but not on the word of a clean value that is cached.
+    Reload,
+}
 
 /// The read path, which both patterns share.
 #[derive(Clone, Debug)]
@@ -59,8 +81,12 @@ impl ReadThrough {
 
     /// The current record of `key`.
     pub async fn read(&self, key: &Key) -> Result<Read> {
+        self.answer(key, Demand::Current).await
+    }
+
+    async fn answer(&self, key: &Key, demand: Demand) -> Result<Read> {
         let read = match self.access.permit() {
-            Some(permit) if self.may_try() => match self.read_by_cache(key, permit).await {
+            Some(permit) if self.may_try() => match self.read_by_cache(key, permit, demand).await {
                 // IMPORTANT: asked afterwards. Since the permit holds still, it
                 // held when the cache answered.
                 Ok(read) if self.access.holds(permit) => read,
@@ -71,6 +97,53 @@ impl ReadThrough {
         };
         telemetry::read(read.source);
         Ok(read)
+    }
+
+    /// Forgets the clean value that is cached of `key`.
+    ///
+    /// # Errors
+    /// When the cache is away, or was left meanwhile.
+    pub async fn forget(&self, key: &Key) -> Result<()> {
+        let permit = self.permit_to_forget()?;
+        self.cache.forget(key).await?;
+        self.forgotten(permit)
+    }
+
+    /// Forgets all clean values that are cached.
+    ///
+    /// # Errors
+    /// As [`ReadThrough::forget`].
+    pub async fn forget_all(&self) -> Result<()> {
+        let permit = self.permit_to_forget()?;
+        self.cache.forget_all().await?;
+        self.forgotten(permit)
+    }
+
+    fn permit_to_forget(&self) -> Result<Permit> {
+        let away = || Error::unavailable(Part::Cache, "it is not in use");
+        self.access.permit().ok_or_else(away)
+    }
+
+    /// Other processes may use it in a later epoch already, unless the permit holds.
+    fn forgotten(&self, permit: Permit) -> Result<()> {
+        match self.access.holds(permit) {
+            true => Ok(()),
+            false => self.permit_to_forget().and(Err(Error::Fenced)),
+        }
+    }
+
+    /// Judges `condition` by the current record of `key`. A row that breaks the rules is a
+    /// value whose version no client has been told.
+    pub async fn holds(&self, condition: &Condition, key: &Key) -> Result<Holds> {
+        Ok(match self.read(key).await {
+            Ok(read) if condition.holds(&read.record) => Holds::Yes,
+            Ok(_) => Holds::No,
+            Err(Error::BrokenRow { .. }) => match condition {
+                Condition::Always | Condition::Exists | Condition::IsNot(_) => Holds::OfBrokenRow,
+                Condition::Absent | Condition::Is(_) => Holds::No,
+            },
+            Err(error) => return Err(error),
+        })
     }
 
     /// Whether to ask the cache; always, if there is nothing better to do.
@@ -91,20 +164,20 @@ impl ReadThrough {
         })
     }
 
-    async fn read_by_cache(&self, key: &Key, permit: Permit) -> Result<Read> {
+    async fn read_by_cache(&self, key: &Key, permit: Permit, demand: Demand) -> Result<Read> {
         let seed = self.seeder.generation();
-        match self.look(key, permit).await {
+        match self.look(key, permit, demand).await {
             // What is not held may be waiting in the journal of a server that
             // has come back.
             Err(Error::Unseeded(_)) => {
                 self.seeder.seed(seed).await?;
-                self.look(key, permit).await
+                self.look(key, permit, demand).await
             }
             read => read,
         }
     }
 
-    async fn look(&self, key: &Key, permit: Permit) -> Result<Read> {
+    async fn look(&self, key: &Key, permit: Permit, demand: Demand) -> Result<Read> {
         let found = self.cache.get(key).await;
         match &found {
             Ok(_) => self.breaker.succeeded(),
@@ -116,6 +189,7 @@ impl ReadThrough {
             }
         }
         match found? {
+            found if demand == Demand::Reload => self.reload_found(key, found).await,
             Lookup::Miss => self.load_once((key.clone(), permit.fence)).await,
             found => self.found(key, found).await,
         }
@@ -192,15 +266,18 @@ impl ReadThrough {
         // IMPORTANT: the ticket is taken before the database is read. A write
         // in between voids it, so an old value never overwrites a new one, even
         // one that was evicted meanwhile.
-        let start = match self.cache.begin_fill(key).await {
-            // No room for a ticket, nor for what it is for.
-            Err(Error::Full { .. }) => FillStart::Busy,
-            start => start?,
-        };
-        match start {
-            FillStart::Granted(ticket) => self.fill_by(key, ticket, lead).await,
+        match self.begin_fill(key).await? {
+            FillStart::Granted(ticket) => self.fill_by(key, ticket, Some(lead)).await,
             FillStart::Busy => self.found(key, Lookup::Miss).await,
             FillStart::Found(lookup) => self.found(key, lookup).await,
+        }
+    }
+
+    async fn begin_fill(&self, key: &Key) -> Result<FillStart> {
+        match self.cache.begin_fill(key).await {
+            // No room for a ticket, nor for what it is for.
+            Err(Error::Full { .. }) => Ok(FillStart::Busy),
+            start => start,
         }
     }
 
@@ -208,7 +285,7 @@ impl ReadThrough {
         &self,
         key: &Key,
         ticket: FillTicket,
-        lead: &Lead<Flight, Loaded>,
+        lead: Option<&Lead<Flight, Loaded>>,
     ) -> Result<Read> {
         let record = match self.load(key).await {
             Ok(record) => record,
@@ -220,7 +297,9 @@ impl ReadThrough {
         };
         fault::point("fill.loaded").await;
         // IMPORTANT: who comes after the cache has taken the record must ask it.
-        lead.close();
+        if let Some(lead) = lead {
+            lead.close();
+        }
         let stored = match self.cache.fill(ticket, &record).await {
             Ok(stored) => stored,
             // The record is good all the same.

@@ -3,8 +3,11 @@
 pub mod mysql;
 pub mod sqlite;
 
+mod broken;
+mod durability;
 mod judge;
 mod members;
+mod page;
 mod queries;
 mod row;
 mod tombstones;
@@ -12,6 +15,7 @@ mod transaction;
 mod upsert;
 
 pub use judge::{Proposal, Verdict, judge};
+pub use page::{POSITION_BYTES_MAX, Page, ROWS_PASSED_MAX};
 pub use tombstones::{Purge, Purged};
 
 use std::collections::HashMap;
@@ -78,16 +82,20 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// The record of `key`, a tombstone included; `None` if there never was one, or its
     /// tombstone was purged.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::BrokenRow`] for one that another program has written and
+    /// that breaks the rules.
     async fn load(&self, key: &Key) -> Result<Option<Record>>;
 
-    /// The records of `keys`, tombstones included, in no particular order.
-    /// Those that never were are left out, and so are, with a line in the log,
-    /// rows that no service can have written. [`Store::page`] does the same.
-    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Record>>;
+    /// The versions of `keys`, as far as there are rows of them: tombstones and rows
+    /// that break the rules included.
+    async fn versions(&self, keys: &[Key]) -> Result<HashMap<Key, Version>>;
 
     /// Live records in the order of their keys' bytes, from the first one
-    /// after `after` on, at most `limit`.
-    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>>;
+    /// after `after` on, at most `limit`; rows that break the rules are left out.
+    /// `after` is a position: any text will do.
+    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page>;
 
     /// The newest version that the database has or has had, [`Version::ZERO`] if there
     /// never was one.
@@ -120,9 +128,7 @@ pub trait Store: Debug + Send + Sync + 'static {
 /// # Errors
 /// When the database is unavailable.
 pub async fn versions_of(store: &dyn Store, keys: &[Key]) -> Result<HashMap<Key, Version>> {
-    let records = store.load_many(keys).await?.into_iter();
-    let mut versions: HashMap<Key, Version> =
-        records.map(|record| (record.key, record.version)).collect();
+    let mut versions = store.versions(keys).await?;
     if keys.iter().any(|key| !versions.contains_key(key)) {
         // IMPORTANT: afterwards, so that it covers what had been purged when it was not found.
         let floor = store.purged_through().await?;

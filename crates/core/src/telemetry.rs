@@ -58,6 +58,9 @@ pub fn start_metrics(service: &'static str) -> Result<MetricsHandle, BuildError>
     describe();
     // Every series is there from the start, at 0, so that a rate can be taken.
     LazyLock::force(&READS);
+    for field in BROKEN_FIELDS {
+        counter!("broken_rows_total", "field" => field).increment(0);
+    }
     statements::started();
     let revision = revision::revision().unwrap_or("unknown");
     gauge!("build_info", "version" => revision::VERSION, "revision" => revision).set(1.0);
@@ -82,11 +85,15 @@ fn describe() {
     );
     describe_counter!(
         "cache_reads_total",
-        "Reads by where they were answered from: hit, miss, bypass (a write was in flight, or the cache is away)."
+        "Reads by where they were answered from: hit, miss, bypass (a write was in flight, the cache is away, or the client asked for the database)."
     );
     describe_gauge!(
         "cache_bypassed",
         "1 while this process reads and writes past its cache, since it or another process cannot reach it."
+    );
+    describe_gauge!(
+        "writes_refused",
+        "1 while writes are refused, since a server is not as they need it; /readyz says why."
     );
     describe_histogram!(
         "group_commit_batch_size",
@@ -173,6 +180,10 @@ fn describe() {
         "Transactions with such rows that the database has committed."
     );
     describe_counter!(
+        "broken_rows_total",
+        "How often a row was met that another program has written and that breaks a rule of users, by field."
+    );
+    describe_counter!(
         "tombstones_purged_total",
         "Tombstones of deleted users that this process has removed from the database."
     );
@@ -235,7 +246,7 @@ pub fn read(source: Source) {
     match source {
         Source::Hit => READS.hit.increment(1),
         Source::Miss { .. } | Source::Collapsed => READS.miss.increment(1),
-        Source::InDoubt | Source::Bypass => READS.bypass.increment(1),
+        Source::Requested { .. } | Source::InDoubt | Source::Bypass => READS.bypass.increment(1),
     }
 }
 
@@ -307,9 +318,22 @@ pub fn lost(entries: u64) {
     DRAIN.lost.increment(entries);
 }
 
+/// Whether writes are refused, since a server is not as they need it.
+pub fn writes_refused(refused: bool) {
+    gauge!("writes_refused").set(f64::from(u8::from(refused)));
+}
+
 /// So many writes were set aside.
 pub fn dead_letters(letters: u64) {
     DRAIN.dead_letters.increment(letters);
+}
+
+/// What of a row can break a rule.
+const BROKEN_FIELDS: [&str; 4] = ["name", "age", "occupation", "version"];
+
+/// A row was met whose `field` breaks a rule.
+pub(crate) fn broken_row(field: &'static str) {
+    counter!("broken_rows_total", "field" => field).increment(1);
 }
 
 /// So many tombstones were removed.

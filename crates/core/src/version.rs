@@ -33,8 +33,13 @@ impl Version {
         Version::new(self.0 + 1)
     }
 
+    /// The version before this one; [`Version::ZERO`] has none before it.
+    pub fn just_before(self) -> Version {
+        Version(self.0.saturating_sub(1))
+    }
+
     /// Microseconds since the Unix epoch.
-    pub fn get(self) -> u64 {
+    pub const fn get(self) -> u64 {
         self.0
     }
 

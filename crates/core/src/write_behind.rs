@@ -23,10 +23,10 @@ use crate::error::{Error, Part, Result};
 use crate::group_commit::{GroupCommit, GroupCommitBounds, Runs};
 use crate::journal::{Appended, Journal, ShardStats};
 use crate::lease::Leases;
-use crate::read_through::ReadThrough;
-use crate::record::{Key, Record, Write};
+use crate::read_through::{Holds, ReadThrough};
+use crate::record::{Condition, Key, Write};
 use crate::seeder::Seeder;
-use crate::store::{Origin, Store, versions_of};
+use crate::store::{Origin, Page, Store, versions_of};
 use crate::telemetry;
 use crate::version::Version;
 
@@ -61,6 +61,7 @@ pub struct WriteBehindSettings {
 #[derive(Debug)]
 pub struct WriteBehind {
     reader: ReadThrough,
+    seeder: Arc<Seeder>,
     cache: Arc<dyn Cache>,
     journal: Arc<dyn Journal>,
     store: Arc<dyn Store>,
@@ -115,7 +116,13 @@ impl WriteBehind {
         let (appends, appender) =
             GroupCommit::start("journal", settings.group_commit, runs, appends);
         Ok(Arc::new(WriteBehind {
-            reader: ReadThrough::new(cache.clone(), store.clone(), seeder, Access::always()),
+            reader: ReadThrough::new(
+                cache.clone(),
+                store.clone(),
+                seeder.clone(),
+                Access::always(),
+            ),
+            seeder,
             barrier: Barrier::new(journal.clone(), drainer.clone()),
             cache,
             journal,
@@ -156,7 +163,14 @@ impl WriteBehind {
     pub async fn flush(&self, timeout: Duration) -> Result<bool> {
         let deadline = Instant::now() + timeout;
         let lost = self.journal.lost();
-        let stats = self.journal.stats().await?;
+        let seed = self.seeder.generation();
+        let mut stats = self.journal.stats().await?;
+        let is_unknown = |shard: &ShardStats| shard.newest.is_none() && shard.depth == 0;
+        if self.journal.holds_cache() && stats.iter().any(is_unknown) {
+            // It has come back, or lost a stream: that nothing waits says nothing.
+            self.seeder.seed(seed).await?;
+            stats = self.journal.stats().await?;
+        }
         let marks = stats
             .into_iter()
             .filter(|shard| shard.depth > 0)
@@ -242,7 +256,19 @@ impl Engine for WriteBehind {
         self.reader.read(key).await
     }
 
-    async fn write(&self, write: Write) -> Result<Outcome> {
+    async fn reload(&self, key: &Key) -> Result<Read> {
+        self.reader.reload(key).await
+    }
+
+    async fn forget(&self, key: &Key) -> Result<()> {
+        self.reader.forget(key).await
+    }
+
+    async fn forget_all(&self) -> Result<()> {
+        self.reader.forget_all().await
+    }
+
+    async fn write(&self, mut write: Write) -> Result<Outcome> {
         self.backlog.admit()?;
         for attempt in 0..CONDITION_TRIES_MAX {
             match self.appends.submit(write.clone()).await? {
@@ -256,9 +282,11 @@ impl Engine for WriteBehind {
                 Appended::Unknown => {
                     // Fills the cache, where it may. A condition that does not
                     // hold for what is read did not hold at that moment.
-                    let current = self.reader.read(&write.key).await?.record;
-                    if !write.condition.holds(&current) {
-                        return Ok(Outcome::ConditionFailed);
+                    match self.reader.holds(&write.condition, &write.key).await? {
+                        Holds::Yes => {}
+                        Holds::No => return Ok(Outcome::ConditionFailed),
+                        // The cache never holds it, so nothing can judge it there.
+                        Holds::OfBrokenRow => write.condition = Condition::Always,
                     }
                     tokio::time::sleep((CONDITION_PAUSE * attempt).min(CONDITION_PAUSE_MAX)).await;
                 }
@@ -288,7 +316,7 @@ impl Engine for WriteBehind {
         }
     }
 
-    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>> {
+    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page> {
         self.store.page(after, limit).await
     }
 

@@ -16,10 +16,10 @@ use crate::cache::Cache;
 use crate::engine::{Bypass, Engine, Health, Outcome, Read};
 use crate::error::{Error, Part, Result};
 use crate::group_commit::{GroupCommit, GroupCommitBounds, Runs};
-use crate::read_through::ReadThrough;
-use crate::record::{Condition, Key, Record, Write};
+use crate::read_through::{Holds, ReadThrough};
+use crate::record::{Condition, Key, Write};
 use crate::seeder::Seeder;
-use crate::store::Store;
+use crate::store::{Page, Store};
 use crate::version::Version;
 
 use transactions::Transactions;
@@ -104,11 +104,23 @@ impl Engine for WriteThrough {
         self.reader.read(key).await
     }
 
+    async fn reload(&self, key: &Key) -> Result<Read> {
+        self.reader.reload(key).await
+    }
+
+    async fn forget(&self, key: &Key) -> Result<()> {
+        self.reader.forget(key).await
+    }
+
+    async fn forget_all(&self) -> Result<()> {
+        self.reader.forget_all().await
+    }
+
     async fn write(&self, write: Write) -> Result<Outcome> {
         // Most conditions that fail do so here, before anything is in doubt.
         if write.condition != Condition::Always {
-            let current = self.reader.read(&write.key).await?.record;
-            if !write.condition.holds(&current) {
+            let holds = self.reader.holds(&write.condition, &write.key).await?;
+            if holds == Holds::No {
                 return Ok(Outcome::ConditionFailed);
             }
         }
@@ -120,7 +132,7 @@ impl Engine for WriteThrough {
         Ok(())
     }
 
-    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>> {
+    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page> {
         self.store.page(after, limit).await
     }
 

@@ -22,6 +22,9 @@ mod discards;
 #[path = "contract/epochs.rs"]
 mod epochs;
 
+#[path = "contract/forgetting.rs"]
+mod forgetting;
+
 #[path = "contract/withdrawals.rs"]
 mod withdrawals;
 

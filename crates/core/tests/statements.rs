@@ -161,9 +161,9 @@ async fn reads_are_counted_by_statement(store: &dyn StoreWithMembers) {
     let reads = |reads| Counts { reads, ..NOTHING };
 
     assert_eq!(count_of(store.load(&Key::from("none"))).await, reads(1));
-    assert_eq!(count_of(store.load_many(three)).await, reads(1));
-    assert_eq!(count_of(store.load_many(&keys)).await, reads(2));
-    assert_eq!(count_of(store.load_many(&[])).await, NOTHING);
+    assert_eq!(count_of(store.versions(three)).await, reads(1));
+    assert_eq!(count_of(store.versions(&keys)).await, reads(2));
+    assert_eq!(count_of(store.versions(&[])).await, NOTHING);
     assert_eq!(count_of(store.page(None, 10)).await, reads(1));
     assert_eq!(count_of(store.newest_version()).await, reads(1));
 

@@ -3,6 +3,8 @@
 //! and the server under them.
 
 pub mod body;
+pub mod cache;
+pub mod cache_control;
 pub mod dashboard;
 pub mod durability;
 pub mod figures;

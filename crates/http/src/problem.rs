@@ -139,6 +139,10 @@ impl Problem {
                 ),
                 1,
             ),
+            Error::NotAdmitted(reason) => Problem::unavailable(
+                format!("{reason}; nothing was written"),
+                NOT_ADMITTED_RETRY_AFTER_S,
+            ),
             other => Problem::of_read(other),
         }
     }
@@ -170,14 +174,16 @@ impl Problem {
             Error::Unavailable { part, .. } | Error::Unseeded(part) => {
                 Problem::unavailable(format!("the {part} is unavailable"), 1)
             }
+            Error::NotWritten { part, .. } => {
+                Problem::unavailable(format!("the {part} is unavailable; nothing was written"), 1)
+            }
             Error::Full { retry_after, .. } => Problem::unavailable(
                 "the journal is full; nothing was written",
                 retry_after.as_secs().max(1),
             ),
-            Error::NotAdmitted(reason) => Problem::unavailable(
-                format!("{reason}; nothing was written"),
-                NOT_ADMITTED_RETRY_AFTER_S,
-            ),
+            Error::NotAdmitted(reason) => {
+                Problem::unavailable(reason.to_string(), NOT_ADMITTED_RETRY_AFTER_S)
+            }
             Error::Fenced => Problem::unavailable(
                 "the cache is being left or used again; nothing was written",
                 1,
@@ -195,6 +201,12 @@ impl Problem {
             Error::Refused { .. } => Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "the database refuses the record; nothing was written",
+            ),
+            Error::BrokenRow { field, rule } => Problem::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                format!(
+                    "another program has written this user to the database with a field that breaks a rule: {field} {rule}; writing or deleting the user replaces that"
+                ),
             ),
             Error::Corrupt { .. }
             | Error::BadSetting { .. }

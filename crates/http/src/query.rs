@@ -1,6 +1,6 @@
 //! Query strings.
 
-use cache_core::user::check_name;
+use cache_core::store::POSITION_BYTES_MAX;
 
 use crate::path::decode;
 use crate::problem::{FieldErrors, Problem};
@@ -82,13 +82,14 @@ impl Query {
         }
     }
 
-    /// A user's name.
-    pub fn name(&mut self, field: &'static str) -> Option<String> {
-        let name = self.take(field)?;
-        if let Err(detail) = check_name(&name) {
+    /// A position among names, which is not always a name that a user may have.
+    pub fn position(&mut self, field: &'static str) -> Option<String> {
+        let position = self.take(field)?;
+        if position.len() > POSITION_BYTES_MAX {
+            let detail = format!("must have at most {POSITION_BYTES_MAX} bytes");
             self.errors.add(field, detail);
         }
-        Some(name)
+        Some(position)
     }
 
     /// Ends the reading.
@@ -124,7 +125,10 @@ mod tests {
 
     fn page(text: &str) -> Result<(Option<String>, u32), Problem> {
         let mut query = Query::parse(text)?;
-        let asked = (query.name("after"), query.number("limit", 1..=1000, 100));
+        let asked = (
+            query.position("after"),
+            query.number("limit", 1..=1000, 100),
+        );
         query.finish().map(|()| asked)
     }
 
@@ -135,14 +139,21 @@ mod tests {
             page("limit=7&after=a%26b+c").unwrap(),
             (Some("a&b c".to_owned()), 7)
         );
+        for after in ["", " a", "a\0", "a\n"] {
+            let escaped =
+                percent_encoding::utf8_percent_encode(after, percent_encoding::NON_ALPHANUMERIC);
+            let asked = page(&format!("after={escaped}"));
+            assert_eq!(asked.unwrap().0.as_deref(), Some(after));
+        }
+        let longest = "a".repeat(POSITION_BYTES_MAX);
+        assert!(page(&format!("after={longest}")).is_ok());
+        assert!(page(&format!("after={longest}a")).is_err());
         for wrong in [
             "limit=0",
             "limit=1001",
             "limit=x",
             "limit=%2B1",
             "limit=",
-            "after=",
-            "after=%20a",
             "limit=1&limit=2",
             "lmit=1",
             "after=%F",

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::dashboard::{self, Viewers};
 use crate::state::State;
-use crate::{health, unknown, users};
+use crate::{cache, health, unknown, users};
 
 /// Listens, says where, serves until SIGTERM or SIGINT, and stops cleanly: takes
 /// no more connections, finishes what is in flight, then stops the engine, all
@@ -80,6 +80,7 @@ pub async fn serve(
             .app_data(state.clone())
             .configure(own_routes.clone())
             .configure(users::configure)
+            .configure(cache::configure)
             .configure(health::configure)
             .configure(dashboard::configure)
             .configure(unknown::configure)

@@ -6,12 +6,14 @@ use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use bytes::Bytes;
 use cache_core::engine::{Read, Source};
-use cache_core::record::{Key, Record, Write};
+use cache_core::record::{Key, Write};
 use cache_core::settings::Service;
+use cache_core::store::Page;
 use cache_core::user::User;
 use cache_core::version::Version;
 
 use crate::body::JsonBody;
+use crate::cache_control::wants_reload;
 use crate::durability::Wanted;
 use crate::input::{parse_name, parse_user};
 use crate::path;
@@ -62,14 +64,19 @@ pub async fn write(
 ///
 /// # Errors
 /// As the engine's read; `404` if there is none; `4xx` for what is no name.
-pub async fn read(state: Data<State>, body: JsonBody) -> Result<HttpResponse, Problem> {
-    read_user(&state, Preconditions::default(), parse_name(&body.0)?).await
+pub async fn read(
+    state: Data<State>,
+    request: HttpRequest,
+    body: JsonBody,
+) -> Result<HttpResponse, Problem> {
+    let key = Key::from(parse_name(&body.0)?);
+    read_user(&state, &request, Preconditions::default(), key).await
 }
 
 async fn get_user(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let name = path::name(&request)?;
     let preconditions = Preconditions::of(&request)?;
-    read_user(&state, preconditions, name).await
+    read_user(&state, &request, preconditions, Key::from(name)).await
 }
 
 async fn put_user(
@@ -113,14 +120,15 @@ async fn write_user(
 
 async fn read_user(
     state: &State,
+    request: &HttpRequest,
     preconditions: Preconditions,
-    name: String,
+    key: Key,
 ) -> Result<HttpResponse, Problem> {
-    let read = state
-        .engine
-        .read(&Key::from(name))
-        .await
-        .map_err(|error| Problem::of_read(&error))?;
+    let read = match wants_reload(request) {
+        true => state.engine.reload(&key).await,
+        false => state.engine.read(&key).await,
+    };
+    let read = read.map_err(|error| Problem::of_read(&error))?;
     let status = cache_status(state.service, &read);
     let version = read.record.version;
     let mut response = match read.record.body {
@@ -145,30 +153,27 @@ async fn read_user(
 
 async fn list(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let mut query = Query::parse(request.query_string())?;
-    let after = query.name("after").map(Key::from);
+    let after = query.position("after").map(Key::from);
     let limit = query.number("limit", 1..=PAGE_MAX, PAGE_DEFAULT);
     query.finish()?;
-    let records = state
+    let page = state
         .engine
         .page(after.as_ref(), limit)
         .await
         .map_err(|error| Problem::of_read(&error))?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "application/json"))
-        .body(page(&records, limit)))
+        .body(listing(&page)))
 }
 
-/// `{"users": […], "next": …}`; `next` is the name to go on after, null at the end.
-fn page(records: &[Record], limit: u32) -> Vec<u8> {
-    let bodies: Vec<&[u8]> = records
+/// `{"users": […], "next": …}`; `next` is the position to go on after, null at the end.
+fn listing(page: &Page) -> Vec<u8> {
+    let bodies: Vec<&[u8]> = page
+        .records
         .iter()
         .filter_map(|record| record.body.as_deref())
         .collect();
-    let full = records.len() as u32 == limit;
-    let next = records
-        .last()
-        .filter(|_| full)
-        .map(|record| record.key.as_str());
+    let next = page.next.as_ref().map(Key::as_str);
     // An optional text into memory: this cannot fail.
     let next = serde_json::to_vec(&next).unwrap_or_default();
     [
@@ -196,6 +201,8 @@ fn cache_status(service: Service, read: &Read) -> &'static str {
                 Source::Miss { stored: true } => concat!($service, "; fwd=miss; stored"),
                 Source::Miss { stored: false } => concat!($service, "; fwd=miss"),
                 Source::Collapsed => concat!($service, "; fwd=miss; collapsed"),
+                Source::Requested { stored: true } => concat!($service, "; fwd=request; stored"),
+                Source::Requested { stored: false } => concat!($service, "; fwd=request"),
                 Source::InDoubt => concat!($service, "; fwd=bypass; detail=in-doubt"),
                 Source::Bypass => concat!($service, "; fwd=bypass; detail=bypass"),
             }

@@ -20,5 +20,6 @@ pub mod records;
 pub mod resp;
 pub mod servers;
 pub mod service;
+pub mod small_disk;
 pub mod wait;
 pub mod wire;

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
@@ -30,6 +31,8 @@ struct State {
     // How many pieces wait to be released.
     held: usize,
     streams: Vec<TcpStream>,
+    // Of each connection: whether it was forgotten.
+    forgotten: Vec<Arc<AtomicBool>>,
 }
 
 impl ChaosProxy {
@@ -85,6 +88,14 @@ impl ChaosProxy {
         self.shared.state.lock().unwrap().holds = true;
     }
 
+    /// Forgets all connections, as a firewall does after a pause: both ends keep them and hear no more of
+    /// each other. New ones pass.
+    pub fn forget(&self) {
+        for forgotten in self.shared.state.lock().unwrap().forgotten.drain(..) {
+            forgotten.store(true, Ordering::Release);
+        }
+    }
+
     /// Whether something is being kept back.
     pub fn is_holding(&self) -> bool {
         self.shared.state.lock().unwrap().held > 0
@@ -117,21 +128,32 @@ fn connect(client: TcpStream, server: SocketAddr, shared: &Arc<Shared>) -> io::R
     let (from_client, to_client) = (client.try_clone()?, client.try_clone()?);
     let (from_server, to_server) = (server.try_clone()?, server.try_clone()?);
     let before_server = shared.clone();
+    let forgotten = Arc::new(AtomicBool::new(false));
+    state.forgotten.push(forgotten.clone());
+    let forgets = forgotten.clone();
     thread::spawn(move || {
-        pass_on(from_client, to_server, || {
+        pass_on(from_client, to_server, &forgets, || {
             before_server.wait_until_released()
         });
     });
-    thread::spawn(move || pass_on(from_server, to_client, || {}));
+    thread::spawn(move || pass_on(from_server, to_client, &forgotten, || {}));
     state.streams.extend([client, server]);
     Ok(())
 }
 
-/// Passes on until either side ends, each piece after `before_piece`.
-fn pass_on(mut from: TcpStream, mut to: TcpStream, before_piece: impl Fn()) {
+/// Passes on until either side ends, each piece after `before_piece`, and nothing once it is forgotten.
+fn pass_on(
+    mut from: TcpStream,
+    mut to: TcpStream,
+    forgotten: &AtomicBool,
+    before_piece: impl Fn(),
+) {
     let mut piece = [0; PIECE_BYTES_MAX];
     while let Ok(length @ 1..) = from.read(&mut piece) {
         before_piece();
+        if forgotten.load(Ordering::Acquire) {
+            continue;
+        }
         if to.write_all(&piece[..length]).is_err() {
             break;
         }

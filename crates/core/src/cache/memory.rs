@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use moka::Expiry;
 
-use crate::cache::{Begun, Cache, FillStart, FillTicket, Lifetimes, Lookup, Withdrawn};
+use crate::cache::{Begun, Cache, FillStart, FillTicket, Lifetimes, Lookup, Refill, Withdrawn};
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::record::{Key, Record};
@@ -217,6 +217,36 @@ impl Cache for MemoryCache {
         if matches!(self.clean.get(key), Some(Evictable::Filling(held, _)) if held == ticket) {
             self.clean.invalidate(key);
         }
+        Ok(())
+    }
+
+    async fn refill(&self, held: &Record, record: &Record) -> Result<Refill> {
+        let mut pinned = self.lock(&record.key);
+        let is_held = !pinned.contains_key(&record.key)
+            && matches!(self.clean.get(&record.key), Some(Evictable::Clean(clean, _)) if clean == *held);
+        if !is_held {
+            return Ok(Refill::Kept(self.lookup(&mut pinned, &record.key)));
+        }
+        self.clock.raise(record.version);
+        self.hold_clean(record.clone());
+        Ok(Refill::Stored)
+    }
+
+    async fn forget(&self, key: &Key) -> Result<()> {
+        let _pinned = self.lock(key);
+        self.clean.invalidate(key);
+        Ok(())
+    }
+
+    async fn forget_all(&self) -> Result<()> {
+        // IMPORTANT: under all locks. A reader that found its ticket valid must not put what
+        // it has read after this. No other code holds two of these locks.
+        let _pinned: Vec<_> = self
+            .stripes
+            .iter()
+            .map(|stripe| stripe.lock().unwrap_or_else(PoisonError::into_inner))
+            .collect();
+        self.clean.invalidate_all();
         Ok(())
     }
 

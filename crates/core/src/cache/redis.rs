@@ -3,6 +3,7 @@
 //! `crate::redis`.
 
 mod begun;
+mod forget;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -11,12 +12,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use deadpool_redis::redis::{Script, Value, cmd};
 
-use crate::cache::{Begun, Cache, FillStart, FillTicket, Lifetimes, Lookup, Withdrawn};
+use crate::cache::{Begun, Cache, FillStart, FillTicket, Lifetimes, Lookup, Refill, Withdrawn};
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::membership::Epoch;
 use crate::record::{Key, Record};
-use crate::redis::{Call, Entry, Link, Over, Redis, encode_version, milliseconds};
+use crate::redis::{Call, Entry, Link, Over, Redis, dirty_value, encode_version, milliseconds};
 use crate::seed::StoredVersions;
 use crate::shard::Shard;
 use crate::version::Version;
@@ -35,6 +36,12 @@ static BEGIN_FILL: LazyLock<Script> = LazyLock::new(|| {
     ))
 });
 static FILL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/fill.lua")));
+static REFILL: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("../redis/unseeded.lua"),
+        include_str!("redis/refill.lua")
+    ))
+});
 static ABANDON_FILL: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("redis/abandon_fill.lua")));
 static PUT_DIRTY: LazyLock<Script> =
@@ -161,8 +168,14 @@ impl Cache for RedisCache {
             let entry = link.keys.entry(key);
             link.command(cmd("GET").arg(entry)).await
         };
-        let value = self.reads.ask(Over::Local, Part::Cache, get).await;
-        Self::lookup(key, value?)
+        let value: Option<Bytes> = self.reads.ask(Over::Local, Part::Cache, get).await?;
+        let shard = self.redis.keyspace.shard_of(key);
+        if self.redis.evictions().is_suspect(shard)
+            && value.as_ref().and_then(dirty_value).is_none()
+        {
+            return Err(self.redis.evictions().refusal());
+        }
+        Self::lookup(key, value)
     }
 
     async fn begin_fill(&self, key: &Key) -> Result<FillStart> {
@@ -199,6 +212,31 @@ impl Cache for RedisCache {
         let mut call = Call::new(&ABANDON_FILL, vec![link.keys.entry(key)]);
         call.arg(ticket.0);
         link.script(call).await
+    }
+
+    async fn refill(&self, held: &Record, record: &Record) -> Result<Refill> {
+        let mut link = self.reads.local_link(Part::Cache).await?;
+        let shard = self.redis.keyspace.shard_of(&record.key);
+        let names = vec![link.keys.clock(shard), link.keys.entry(&record.key)];
+        let clean = [encode_version(held.version).as_bytes(), b"C", body(held)].concat();
+        let mut call = Call::new(&REFILL, names);
+        call.arg(clean)
+            .arg(encode_version(record.version))
+            .arg(milliseconds(self.lifetimes.of(record)))
+            .arg(body(record));
+        let (is_stored, instead): (bool, Option<Bytes>) = link.script(call).await?;
+        Ok(match is_stored {
+            true => Refill::Stored,
+            false => Refill::Kept(Self::lookup(&record.key, instead)?),
+        })
+    }
+
+    async fn forget(&self, key: &Key) -> Result<()> {
+        self.forget_clean(key).await
+    }
+
+    async fn forget_all(&self) -> Result<()> {
+        self.forget_all_clean().await
     }
 
     async fn put_dirty(&self, records: &[Record]) -> Result<()> {

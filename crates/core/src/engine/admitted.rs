@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use crate::admission::Admission;
 use crate::engine::{Engine, Health, Outcome, Read};
 use crate::error::Result;
-use crate::record::{Key, Record, Write};
+use crate::record::{Key, Write};
+use crate::store::Page;
 use crate::version::Version;
 
 /// Refuses reads and writes for a reason; what is acknowledged goes on to the database.
@@ -32,6 +33,19 @@ impl Engine for Admitted {
         self.engine.read(key).await
     }
 
+    async fn reload(&self, key: &Key) -> Result<Read> {
+        self.admission.check()?;
+        self.engine.reload(key).await
+    }
+
+    async fn forget(&self, key: &Key) -> Result<()> {
+        self.engine.forget(key).await
+    }
+
+    async fn forget_all(&self) -> Result<()> {
+        self.engine.forget_all().await
+    }
+
     async fn write(&self, write: Write) -> Result<Outcome> {
         self.admission.check()?;
         self.engine.write(write).await
@@ -41,7 +55,7 @@ impl Engine for Admitted {
         self.engine.persisted(key, version, timeout).await
     }
 
-    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>> {
+    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page> {
         self.admission.check()?;
         self.engine.page(after, limit).await
     }

@@ -1,19 +1,27 @@
 //! The journal on this machine's disk, for one process.
 //!
-//! A folder of segments, each a run of frames; a frame is one appended batch
-//! with a checksum, written with one `write` and, at [`JournalSync::Fsync`],
-//! one `fdatasync`. All of it is one shard.
+//! A folder of segments, each a header and a run of frames; a frame is one
+//! appended batch with a checksum, written with one `write` and, at
+//! [`JournalSync::Fsync`], one `fdatasync`. All of it is one shard. A manifest
+//! says which segments there have to be. docs/design/file-journal.md has the
+//! reasons.
 //!
 //! * A batch that a crash cut short at the very end was never acknowledged and
 //!   is dropped when the journal is opened.
 //! * A frame that does not verify and has a whole one after it was damaged
-//!   later: opening is refused with the file and the offset.
-//! * After a failed write or sync nobody knows what the disk holds, so the
-//!   writer is poisoned: it takes nothing more until the journal is reopened.
+//!   later, and a file that the manifest lists and that is not there was lost:
+//!   opening is refused with the file and the offset.
+//! * A failed write is cut off again; a segment whose sync failed takes nothing
+//!   more, and the journal goes on in a new one. Nothing needs a restart.
 
 mod dead_letters;
 mod frame;
 mod head;
+mod header;
+mod layout;
+mod log;
+mod manifest;
+mod scan;
 mod segment;
 mod writer;
 
@@ -35,6 +43,9 @@ use crate::version::{Clock, Version};
 
 use dead_letters::DeadLetters;
 use head::Head;
+use layout::Layout;
+use log::{Log, Tail};
+use manifest::Manifest;
 use writer::Writer;
 
 const SHARD: Shard = Shard(0);
@@ -44,27 +55,9 @@ const SHARD: Shard = Shard(0);
 pub struct FileJournal {
     folder: PathBuf,
     sync: JournalSync,
-    clock: Arc<Clock>,
-    writer: Arc<Mutex<Writer>>,
-    head: Arc<Mutex<Head>>,
-    tail: Arc<Mutex<Tail>>,
+    clock: Clock,
+    log: Arc<Log>,
     dead: Arc<Mutex<DeadLetters>>,
-    _lock: File,
-}
-
-/// What is known of the written part without touching the disk.
-#[derive(Clone, Copy, Debug, Default)]
-struct Tail {
-    /// Where the next frame goes; all before it may be read.
-    end: segment::Position,
-    /// Entries that are not acknowledged.
-    depth: u64,
-    /// Bytes of the frames that hold them.
-    bytes: u64,
-    newest: Option<Version>,
-    /// Entries acknowledged since the journal was opened.
-    drained: u64,
-    poisoned: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -85,78 +78,83 @@ impl FileJournal {
     /// the folder cannot be used or another process has the journal open.
     pub fn open(folder: &Path, sync: JournalSync, segment_bytes: u64) -> Result<FileJournal> {
         std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
-        let lock_path = folder.join("LOCK");
-        let lock_file = File::create(&lock_path).map_err(|error| failed(&lock_path, error))?;
-        match lock_file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(failed(folder, "another process has the journal open"));
+        let lock_file = lock_folder(folder)?;
+        FileJournal::open_locked(folder, lock_file, sync, segment_bytes).map_err(|error| {
+            match error {
+                Error::Corrupt { part, reason } => Error::corrupt(
+                    part,
+                    format!(
+                        "{reason}. Put the folder back as it was, from a copy if need be; or move it away \
+                         to start without the writes that are only in it"
+                    ),
+                ),
+                error => error,
             }
-            Err(TryLockError::Error(error)) => return Err(failed(&lock_path, error)),
-        }
+        })
+    }
+
+    fn open_locked(
+        folder: &Path,
+        lock_file: File,
+        sync: JournalSync,
+        segment_bytes: u64,
+    ) -> Result<FileJournal> {
         let acknowledged = head::read_acknowledged(folder);
-        let scanned = segment::scan(folder, acknowledged)?;
+        let (manifest, listed) = match layout::recognise(folder)? {
+            Layout::New => {
+                let manifest = layout::create(folder)?;
+                let listed = manifest.contents();
+                (Some(manifest), listed)
+            }
+            Layout::Listed(manifest, listed) => (Some(manifest), listed),
+            Layout::Adopted(listed) => (None, listed),
+        };
+        let scanned = scan::scan(folder, &listed, acknowledged)?;
         if let Some(torn) = scanned.torn_bytes {
             tracing::warn!(
                 bytes = torn,
                 "the journal ended in a batch that a crash cut short; it was never acknowledged and is dropped"
             );
         }
-        let writer = Writer::open(folder, sync, segment_bytes, scanned.end)?;
-        let clock = Arc::new(Clock::default());
+        // IMPORTANT: only what was verified is listed.
+        let mut manifest = match manifest {
+            Some(manifest) => manifest,
+            None => Manifest::create(folder, listed)?,
+        };
+        // What was read may not be on the disk, if the last sync of it failed.
+        manifest.change(|contents| *contents = listed)?;
+        let manifest = Arc::new(Mutex::new(manifest));
+        let dead = DeadLetters::open(folder, manifest.clone())?;
+        let newest = scanned.newest.unwrap_or_default().max(acknowledged);
+        let mut writer = Writer::open(
+            folder,
+            sync,
+            segment_bytes,
+            manifest.clone(),
+            scanned.end,
+            newest,
+        )?;
+        if !writer.has_header() {
+            writer.begin_segment()?;
+        }
         let tail = Tail {
             end: writer.position(),
             depth: scanned.depth,
             bytes: scanned.bytes,
             // IMPORTANT: versions go on above what was acknowledged as well: an
             // entry below it would count as drained.
-            newest: scanned
-                .newest
-                .max((acknowledged > Version::ZERO).then_some(acknowledged)),
-            drained: 0,
-            poisoned: false,
+            newest: (newest > Version::ZERO).then_some(newest),
+            ..Tail::default()
         };
-        let head = Head::new(folder, scanned.head.unwrap_or(tail.end), acknowledged);
-        head.delete_acknowledged_segments()?;
+        let first = scanned.head.unwrap_or(tail.end);
+        let head = Head::new(folder, manifest, first, tail.end, acknowledged)?;
         Ok(FileJournal {
             folder: folder.to_owned(),
             sync,
-            clock,
-            writer: Arc::new(Mutex::new(writer)),
-            head: Arc::new(Mutex::new(head)),
-            tail: Arc::new(Mutex::new(tail)),
-            dead: Arc::new(Mutex::new(DeadLetters::open(folder)?)),
-            _lock: lock_file,
+            clock: Clock::default(),
+            log: Arc::new(Log::new(writer, head, tail, lock_file)),
+            dead: Arc::new(Mutex::new(dead)),
         })
-    }
-
-    fn append_all(&self, writes: &[Write]) -> Result<Vec<Appended>> {
-        if writes.is_empty() {
-            return Ok(Vec::new());
-        }
-        // IMPORTANT: versions are issued under the writer's lock, so that they
-        // grow along the file.
-        let mut writer = lock(&self.writer);
-        let records: Vec<Record> = writes
-            .iter()
-            .map(|write| {
-                self.clock
-                    .issue()
-                    .map(|version| write.at(version))
-                    .ok_or(Error::Unseeded(Part::Journal))
-            })
-            .collect::<Result<_>>()?;
-        let written = writer.append(&records);
-        let mut tail = lock(&self.tail);
-        tail.poisoned = writer.poisoned();
-        tail.bytes += written?;
-        tail.end = writer.position();
-        tail.depth += records.len() as u64;
-        tail.newest = records.last().map(|record| record.version);
-        Ok(records
-            .iter()
-            .map(|record| Appended::At(record.version))
-            .collect())
     }
 
     /// Does something with the dead letters.
@@ -175,6 +173,19 @@ impl FileJournal {
         tokio::task::spawn_blocking(work)
             .await
             .unwrap_or(Err(Error::Panicked))
+    }
+}
+
+/// Keeps other processes out of the folder.
+fn lock_folder(folder: &Path) -> Result<File> {
+    let path = folder.join("LOCK");
+    let file = File::create(&path).map_err(|error| failed(&path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(failed(folder, "another process has the journal open"))
+        }
+        Err(TryLockError::Error(error)) => Err(failed(&path, error)),
     }
 }
 
@@ -197,23 +208,28 @@ impl Journal for FileJournal {
     }
 
     async fn append(&self, writes: &[Write]) -> Vec<Result<Appended>> {
-        match self.append_all(writes) {
-            Ok(appended) => appended.into_iter().map(Ok).collect(),
-            Err(error) => vec![Err(error); writes.len()],
+        if writes.is_empty() {
+            return Vec::new();
+        }
+        match self.log.append(&self.clock, writes) {
+            Ok(versions) => versions
+                .into_iter()
+                .map(|version| Ok(Appended::At(version)))
+                .collect(),
+            Err(error) => {
+                self.log.probe_while_failing();
+                vec![Err(error); writes.len()]
+            }
         }
     }
 
     fn depth(&self) -> u64 {
-        lock(&self.tail).depth
+        self.log.tail().depth
     }
 
     async fn read(&self, _: Shard, after: Version, max: usize) -> Result<Vec<Record>> {
-        let (head, tail) = (self.head.clone(), self.tail.clone());
-        Self::blocking(move || {
-            let end = lock(&tail).end;
-            lock(&head).read(after, max, end)
-        })
-        .await
+        let log = self.log.clone();
+        Self::blocking(move || log.read(after, max)).await
     }
 
     async fn acknowledge(
@@ -222,7 +238,7 @@ impl Journal for FileJournal {
         through: Version,
         flushed: &[(Key, Version)],
     ) -> Result<()> {
-        let (head, tail, dead) = (self.head.clone(), self.tail.clone(), self.dead.clone());
+        let (log, dead) = (self.log.clone(), self.dead.clone());
         // None at all, nearly always.
         let superseded = match lock(&dead).count() {
             0 => Vec::new(),
@@ -232,15 +248,7 @@ impl Journal for FileJournal {
             for (key, flushed) in &superseded {
                 lock(&dead).forget(key, |version| version <= *flushed)?;
             }
-            // The head stays locked until the tail agrees with it.
-            let mut head = lock(&head);
-            let end = lock(&tail).end;
-            let passed = head.acknowledge(through, end)?;
-            let mut tail = lock(&tail);
-            tail.depth = tail.depth.saturating_sub(passed.entries);
-            tail.bytes = tail.bytes.saturating_sub(passed.bytes);
-            tail.drained += passed.entries;
-            Ok(())
+            log.acknowledge(through)
         })
         .await
     }
@@ -272,27 +280,22 @@ impl Journal for FileJournal {
 
     async fn raise(&self, stored: &dyn StoredVersions) -> Result<()> {
         let floor = stored.newest().await?;
-        let newest = lock(&self.tail).newest.unwrap_or_default();
+        let newest = self.log.tail().newest.unwrap_or_default();
         self.clock.raise(floor.max(newest));
         // IMPORTANT: an append that was issued older versions than that ends first, so
         // that what waits is seen to wait.
-        let writer = self.writer.clone();
+        let log = self.log.clone();
         Self::blocking(move || {
-            drop(lock(&writer));
+            log.wait_for_append();
             Ok(())
         })
         .await
     }
 
     async fn stats(&self) -> Result<Vec<ShardStats>> {
-        let (head, tail) = (self.head.clone(), self.tail.clone());
-        let (oldest, tail) = Self::blocking(move || {
-            let mut head = lock(&head);
-            let tail = *lock(&tail);
-            Ok((head.read(Version::ZERO, 1, tail.end)?, tail))
-        })
-        .await?;
-        let oldest = oldest.first().map(|record| record.version);
+        let log = self.log.clone();
+        let (oldest, tail) = Self::blocking(move || log.oldest()).await?;
+        let oldest = oldest.map(|record| record.version);
         Ok(vec![ShardStats {
             shard: SHARD,
             depth: tail.depth,
@@ -306,7 +309,7 @@ impl Journal for FileJournal {
     }
 
     async fn health(&self) -> PartHealth {
-        let up = !lock(&self.tail).poisoned;
+        let up = !self.log.tail().failing;
         let durability = match self.sync {
             JournalSync::Fsync => "survives a power loss: JOURNAL_SYNC=fsync",
             JournalSync::Os => {
@@ -317,9 +320,7 @@ impl Journal for FileJournal {
             kind: "file",
             at: self.folder.display().to_string(),
             up,
-            problem: (!up).then_some(
-                "a write to it failed; it takes no more until the service is restarted".into(),
-            ),
+            problem: (!up).then(|| "a write to it failed; it is tried again every second".into()),
             durability: Some(durability.to_owned()),
         }
     }

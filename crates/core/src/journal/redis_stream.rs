@@ -3,36 +3,41 @@
 
 mod condition;
 mod dead_letters;
+mod loss;
+mod pending;
 mod seen;
 mod server;
+mod stream;
+mod watch;
 
 pub use server::WaitFor;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use deadpool_redis::redis::{Script, Value, cmd, from_redis_value};
+use deadpool_redis::redis::{Script, cmd};
 
 use crate::dead_letter::DeadLetter;
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::journal::{Appended, Journal, ShardStats};
 use crate::lease::Held;
-use crate::record::{Key, Record, Write};
+use crate::record::{Condition, Key, Record, Write};
 use crate::redis::{
-    Call, Link, Over, Redis, RunKeys, Walk, encode_version, milliseconds, parse_entry, parse_id,
-    parse_version, range,
+    Call, Link, Over, Redis, RunKeys, encode_version, milliseconds, parse_entry, parse_version,
+    range,
 };
 use crate::seed::{AtLeast, StoredVersions};
 use crate::shard::Shard;
-use crate::telemetry;
 use crate::version::Version;
 
-use seen::{Found, Seen};
+use seen::Seen;
+use server::Durable as _;
+use watch::{Watch, Watching};
 
 static APPEND: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
@@ -72,6 +77,8 @@ pub struct RedisStreamJournal {
     lifetimes: EntryLifetimes,
     held: Arc<Held>,
     seen: Seen,
+    watch: Arc<Watch>,
+    _watching: Watching,
     // By shard: the run of the server in which it was last read.
     read_in: Box<[Mutex<Option<Arc<RunKeys>>>]>,
 }
@@ -96,6 +103,7 @@ impl RedisStreamJournal {
         held: Arc<Held>,
     ) -> Result<RedisStreamJournal> {
         server::check(&redis, wait_for).await?;
+        let watch = Arc::new(Watch::new(redis.clone(), appends.clone(), wait_for));
         let seen = Seen::new(redis.keyspace.shards());
         let read_in = (0..redis.keyspace.shards()).map(|_| Mutex::default());
         Ok(RedisStreamJournal {
@@ -105,6 +113,8 @@ impl RedisStreamJournal {
             lifetimes,
             held,
             seen,
+            _watching: watch.start(),
+            watch,
             read_in: read_in.collect(),
         })
     }
@@ -118,6 +128,9 @@ impl RedisStreamJournal {
         (0..self.redis.keyspace.shards()).map(Shard)
     }
 }
+
+/// What the script of a shard's state answers.
+type Said = (u64, u64, Bytes, Bytes, u64, u64, u64, Bytes);
 
 /// The first id that comes after the entry of a version. It is none of ours:
 /// Redis gives it to an entry that somebody adds without an id.
@@ -151,14 +164,22 @@ impl Journal for RedisStreamJournal {
             Ok(link) => link,
             Err(error) => return vec![Err(error); writes.len()],
         };
+        if let Err(refused) = self.watch.admits(&mut link).await {
+            return vec![Err(refused); writes.len()];
+        }
         let keyspace = &self.redis.keyspace;
         let channel = keyspace.wake_channel();
         let mut shards: BTreeMap<Shard, Vec<usize>> = BTreeMap::new();
-        for (place, write) in writes.iter().enumerate() {
-            shards
-                .entry(keyspace.shard_of(&write.key))
-                .or_default()
-                .push(place);
+        let mut appended =
+            vec![Err(corrupt("the append script answered too little")); writes.len()];
+        for ((place, write), appended) in writes.iter().enumerate().zip(&mut appended) {
+            let shard = keyspace.shard_of(&write.key);
+            // It would be judged by what the cache holds.
+            if write.condition != Condition::Always && self.redis.evictions().is_suspect(shard) {
+                *appended = Err(self.redis.evictions().refusal());
+                continue;
+            }
+            shards.entry(shard).or_default().push(place);
         }
         let mut name = String::new();
         let calls = shards.iter().map(|(shard, places)| {
@@ -188,8 +209,6 @@ impl Journal for RedisStreamJournal {
         let wait = self.wait_for.command();
         let (answers, waited) = link.each_script::<(Bytes, Bytes, u64)>(calls, wait).await;
         let too_few = waited.and_then(|waited| self.wait_for.is_met(waited).err());
-        let mut appended =
-            vec![Err(corrupt("the append script answered too little")); writes.len()];
         for ((shard, places), answer) in shards.iter().zip(answers) {
             let answers = match answer {
                 Err(error) => vec![Err(error); places.len()],
@@ -223,6 +242,10 @@ impl Journal for RedisStreamJournal {
         let stream = self.redis.keyspace.journal(shard);
         let mut link = self.redis.link(Part::Journal).await?;
         let entries = range(&mut link, &stream, &first_id_after(after), max).await?;
+        if entries.is_empty() && !link.command::<bool>(cmd("EXISTS").arg(&stream)).await? {
+            // Not drained, which leaves it there, but lost.
+            return Err(Error::Unseeded(Part::Journal));
+        }
         if let Some(read_in) = self.read_in.get(usize::from(shard.0)) {
             *lock(read_in) = Some(link.keys.clone());
         }
@@ -285,22 +308,15 @@ impl Journal for RedisStreamJournal {
     }
 
     async fn raise(&self, stored: &dyn StoredVersions) -> Result<()> {
-        // It may be another run of the server, set up in another way.
-        server::check(&self.redis, self.wait_for).await?;
         // Also above what was appended from here: a drainer may be carrying what
         // neither the server nor the database has.
         let appended = self.seen.newest_appended().into_iter().max();
         let stored = AtLeast(stored, appended.unwrap_or_default());
         self.seen.comes_back();
         self.redis.raise(Part::Journal, &stored).await?;
-        let lost = self.count_lost().await?;
-        if lost > 0 {
-            telemetry::lost(lost);
-            tracing::error!(
-                entries_at_most = lost,
-                "the journal came back without its newest entries: these acknowledged writes are lost"
-            );
-        }
+        self.count_lost(self.all_shards()).await?;
+        let link = self.redis.link(Part::Journal).await?;
+        self.seen.came_back(link.keys.run());
         Ok(())
     }
 
@@ -311,17 +327,24 @@ impl Journal for RedisStreamJournal {
             let answers = link.scripts(self.ask_stats(&keys)).await?;
             Ok((keys, answers))
         };
-        let (keys, answers): (_, Vec<(u64, u64, Bytes, Bytes, u64, u64, u64)>) =
+        let (keys, answers): (_, Vec<Said>) =
             self.redis.ask(Over::Shared, Part::Journal, ask).await?;
+        let remade = self.all_shards().zip(&answers);
+        let remade = remade.filter(|(shard, said)| self.seen.was_remade(*shard, &said.7));
+        // What had been appended to another stream than this one is not drained.
+        let remade: Vec<Shard> = remade.map(|(shard, _)| shard).collect();
+        if !remade.is_empty() {
+            self.count_lost(remade.iter().copied()).await?;
+        }
         let stats =
             self.all_shards()
                 .zip(answers)
                 .zip(appended)
                 .map(|((shard, answer), appended)| {
-                    let (depth, bytes, oldest, newest, oldest_age_us, drained, dead) = answer;
+                    let (depth, bytes, oldest, newest, oldest_age_us, drained, dead, _) = answer;
                     // Without a clock the server has just come back, or was emptied:
                     // that nothing waits says nothing then.
-                    if !newest.is_empty() {
+                    if !newest.is_empty() && !remade.contains(&shard) {
                         self.seen
                             .waits(keys.run(), shard, appended, parse_version(&oldest), depth);
                     }
@@ -340,17 +363,16 @@ impl Journal for RedisStreamJournal {
     }
 
     async fn health(&self) -> PartHealth {
-        let durability = server::durability(&self.redis, self.wait_for).await;
-        let problem = match durability {
-            Ok(_) => self.redis.admission().problem().map(Cow::from),
-            Err(_) => Some("it does not answer".into()),
+        let (durability, problem) = match self.watch.now().await {
+            Ok((now, problem)) => (Some(now.durability(self.wait_for)), problem.map(Cow::from)),
+            Err(_) => (None, Some("it does not answer".into())),
         };
         PartHealth {
             kind: "redis",
             at: self.redis.at(),
             up: problem.is_none(),
             problem,
-            durability: durability.ok(),
+            durability,
         }
     }
 }
@@ -368,55 +390,6 @@ impl RedisStreamJournal {
             Call::new(&STATS, names)
         };
         self.all_shards().map(call).collect()
-    }
-
-    /// Compares what is known of each shard's stream with what it is now.
-    async fn count_lost(&self) -> Result<u64> {
-        let mut link = self.redis.link(Part::Journal).await?;
-        let mut found = Vec::new();
-        for shard in self.all_shards() {
-            let stream = self.redis.keyspace.journal(shard);
-            let depth: u64 = link.command(cmd("XLEN").arg(&stream)).await?;
-            let newest = newest_ever(&mut link, &stream).await?;
-            let still = match self.seen.misses(shard, newest) {
-                Some(acknowledged) if acknowledged < newest => {
-                    count_after(&mut link, &stream, acknowledged).await?
-                }
-                _ => 0,
-            };
-            found.push(Found {
-                newest,
-                depth,
-                still,
-            });
-        }
-        Ok(self.seen.came_back(link.keys.run(), &found))
-    }
-}
-
-/// The newest version that a stream has ever had.
-async fn newest_ever(link: &mut Link, stream: &str) -> Result<Version> {
-    let has_stream: bool = link.command(cmd("EXISTS").arg(stream)).await?;
-    if !has_stream {
-        return Ok(Version::ZERO);
-    }
-    let information: HashMap<String, Value> =
-        link.command(cmd("XINFO").arg("STREAM").arg(stream)).await?;
-    let id = information.get("last-generated-id").cloned();
-    let id: Option<Bytes> = id.and_then(|id| from_redis_value(id).ok());
-    let newest = id.and_then(|id| parse_id(&id));
-    Ok(newest.map_or(Version::ZERO, |(version, _)| version))
-}
-
-/// How many entries of a stream are newer than `after`.
-async fn count_after(link: &mut Link, stream: &str, after: Version) -> Result<u64> {
-    let mut count = 0;
-    let mut walk = Walk::new(stream.to_owned(), first_id_after(after));
-    loop {
-        match walk.next(link).await?.len() as u64 {
-            0 => return Ok(count),
-            more => count += more,
-        }
     }
 }
 

@@ -24,7 +24,8 @@ static RAISE: LazyLock<Script> = LazyLock::new(|| {
 impl Redis {
     /// Seeds the clock of every shard, above all that `stored` has and above the
     /// shard's journal. Where there is no clock yet in this run of the server,
-    /// what the journal holds is brought into the cache first.
+    /// what the journal holds is brought into the cache first; for the journal's part,
+    /// where a stream is lost, what the cache holds of it yet is brought back.
     pub(crate) async fn raise(&self, part: Part, stored: &dyn StoredVersions) -> Result<()> {
         let mut link = self.link(part).await?;
         let keys = link.keys.clone();
@@ -50,6 +51,18 @@ impl Redis {
                 self.forget_if_left(&mut link, shard).await?;
                 self.recover(&mut link, shard, &old, stored).await?;
             }
+            let has_journal: bool = match part {
+                Part::Journal => {
+                    link.command(cmd("EXISTS").arg(self.keyspace.journal(shard)))
+                        .await?
+                }
+                // Who uses the cache only needs none.
+                _ => true,
+            };
+            let rescued = match has_journal {
+                true => Vec::new(),
+                false => self.dirty(&mut link, shard).await?,
+            };
             let before = old.first().unwrap_or(&keys);
             let mut call = Call::new(
                 &RAISE,
@@ -66,7 +79,11 @@ impl Redis {
             );
             call.arg(encode_version(floor))
                 .arg(keys.run())
-                .arg(milliseconds(LEFT_LIFETIME));
+                .arg(milliseconds(LEFT_LIFETIME))
+                .arg(u8::from(!has_journal));
+            for dirty in &rescued {
+                dirty.write(&mut call);
+            }
             calls.push(call);
         }
         link.scripts::<()>(calls).await.map(drop)

@@ -4,9 +4,11 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
+use deadpool_redis::redis::io::tcp::TcpSettings;
+use deadpool_redis::redis::io::tcp::socket2::TcpKeepalive;
 use deadpool_redis::redis::{
-    Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisResult,
-    TlsCertificates,
+    Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion,
+    RedisResult, TlsCertificates,
 };
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -18,6 +20,13 @@ use crate::tls::{CACHE_KEYS, Peer, Tls};
 
 /// How long a server may take to answer to what anybody may ask.
 const PLAIN_ANSWER_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// After how long without a word the system asks whether the other end is still
+/// there, how often it asks again, and how many times: less than the shortest time
+/// after which firewalls and load balancers forget a connection (AWS: 350 s).
+const KEEPALIVE_TIME: Duration = Duration::from_secs(30);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_PROBES_MAX: u32 = 3;
 
 /// A Redis server.
 #[derive(Clone)]
@@ -32,6 +41,11 @@ impl Endpoint {
     /// When the driver does not take the URL.
     pub(super) fn new(address: Address) -> Result<Endpoint> {
         let Address { url, tls } = address;
+        let keepalive = TcpKeepalive::new()
+            .with_time(KEEPALIVE_TIME)
+            .with_interval(KEEPALIVE_INTERVAL)
+            .with_retries(KEEPALIVE_PROBES_MAX);
+        let tcp = TcpSettings::default().set_keepalive(keepalive);
         let info = connection_info(&url, &tls).map_err(|error| {
             let reason = error.detail().unwrap_or("is not one that the driver takes");
             Error::BadSetting {
@@ -39,6 +53,7 @@ impl Endpoint {
                 reason: reason.into(),
             }
         })?;
+        let info = info.set_tcp_settings(tcp);
         Ok(Endpoint { url, tls, info })
     }
 
@@ -50,6 +65,14 @@ impl Endpoint {
     /// What every connection to it is opened with.
     pub(super) fn info(&self) -> ConnectionInfo {
         self.info.clone()
+    }
+
+    /// The same for a connection over which the driver says that it has ended, which
+    /// it only does in the newer protocol.
+    pub(super) fn info_for_pushes(&self) -> ConnectionInfo {
+        let settings = self.info.redis_settings().clone();
+        let settings = settings.set_protocol(ProtocolVersion::RESP3);
+        self.info.clone().set_redis_settings(settings)
     }
 
     /// What it means that opening a connection failed.

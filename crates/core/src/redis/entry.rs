@@ -48,6 +48,17 @@ impl Entry {
     }
 }
 
+/// Version and body of an entry that only the journal has besides the cache, also
+/// where another write is under way; a tombstone's body is empty.
+pub(crate) fn dirty_value(bytes: &Bytes) -> Option<(Version, Bytes)> {
+    let version = parse_version(bytes.get(..DIGITS)?)?;
+    match bytes.get(DIGITS)? {
+        b'D' => Some((version, bytes.slice(DIGITS + 1..))),
+        b'E' if bytes.len() > 2 * DIGITS => Some((version, bytes.slice(2 * DIGITS + 1..))),
+        _ => None,
+    }
+}
+
 /// A version as entries and scripts write it.
 pub(crate) fn encode_version(version: Version) -> String {
     format!("{:016}", version.get())
@@ -68,6 +79,23 @@ mod tests {
 
     fn parse(text: &str) -> Option<Entry> {
         Entry::parse(&Bytes::copy_from_slice(text.as_bytes()))
+    }
+
+    #[test]
+    fn only_dirty_entries_have_a_dirty_value() {
+        let dirty = |text: &str| dirty_value(&Bytes::copy_from_slice(text.as_bytes()));
+        let version = Version::new(7).unwrap();
+        assert_eq!(dirty("0000000000000007D{}"), Some((version, "{}".into())));
+        let doubted = dirty("0000000000000007E0000000000000009{}");
+        assert_eq!(doubted, Some((version, "{}".into())));
+        for other in [
+            "0000000000000007C{}",
+            "0000000000000007?",
+            "0000000000000000F1",
+            "",
+        ] {
+            assert_eq!(dirty(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub(crate) struct RunKeys {
     run: String,
     // By shard: "wc:{<identity>:<shard>}:<run>:".
     prefixes: Vec<String>,
+    // "wc:{<identity>:??}:<run>:user:*"
+    entry_pattern: String,
 }
 
 impl Keyspace {
@@ -68,7 +70,9 @@ impl Keyspace {
     /// The names of a run, with its epoch.
     pub(crate) fn in_run(&self, run: &str) -> RunKeys {
         let in_run = |prefix: &String| format!("{prefix}{run}:");
+        let of_database = self.prefix.trim_end_matches("}:");
         RunKeys {
+            entry_pattern: format!("{of_database}:??}}:{run}:user:*"),
             run: run.to_owned(),
             prefixes: self.prefixes.iter().map(in_run).collect(),
         }
@@ -144,6 +148,11 @@ impl RunKeys {
     /// What the names of the shard's entries begin with.
     pub(crate) fn entry_prefix(&self, shard: Shard) -> String {
         format!("{}user:", of_shard(&self.prefixes, shard))
+    }
+
+    /// What the names of all shards' entries look like, as `SCAN` takes it.
+    pub(crate) fn entry_pattern(&self) -> &str {
+        &self.entry_pattern
     }
 
     pub(crate) fn entry(&self, key: &Key) -> String {

@@ -2,7 +2,6 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use deadpool_redis::redis::{
     self, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisResult, Script, ServerErrorKind, Value,
@@ -10,7 +9,8 @@ use deadpool_redis::redis::{
 };
 
 use crate::error::{Error, Part, Result};
-use crate::redis::{RunKeys, Shared};
+use crate::redis::RunKeys;
+use crate::redis::connection::{Shared, State};
 
 /// The connection as one part uses it for one operation. What is named by
 /// `keys` is in the run of the server that the connection goes to.
@@ -34,10 +34,14 @@ impl Link {
         &self.shared.server_run
     }
 
-    /// Becomes true when the connection turns out to have ended: the server was
-    /// started anew, or the network was cut. A new one may be better at once.
-    pub(super) fn ended(&self) -> Arc<AtomicBool> {
-        self.shared.ended.clone()
+    /// Tells the connection from all others.
+    pub(crate) fn connection(&self) -> u64 {
+        self.shared.number
+    }
+
+    /// What becomes of the connection meanwhile.
+    pub(super) fn connection_state(&self) -> Arc<State> {
+        self.shared.state()
     }
 
     /// Runs one command.

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::attempts::Attempts;
-use crate::redis::Shared;
+use crate::redis::connection::Shared;
 
 thread_local! {
     /// By the number of the [`crate::redis::Redis`] that they belong to.

@@ -8,4 +8,6 @@ local function mark_clean(entry, version, clean_ms, doubt_ms)
   elseif head == version .. 'E' then
     redis.call('SET', entry, string.sub(held, 18, 33) .. '?', 'PX', doubt_ms)
   end
+  return head
 end
+

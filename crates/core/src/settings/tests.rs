@@ -74,6 +74,7 @@ fn bad_values_are_refused_by_the_key_and_without_the_value() {
         ("LISTEN", "sesame"),
         ("DATABASE_URL", "postgres://me:sesame@host/users"),
         ("DATABASE_URL", "mysql://me:sesame@host"),
+        ("DATABASE_URL", "sqlite:file:sesame.db?vfs=unix-none"),
         ("DATABASE_URL", "mysql://me:sesame@host/us`ers"),
         ("CACHE_URL", "memcached://sesame"),
         ("JOURNAL_URL", "redis://:sesame@host"),

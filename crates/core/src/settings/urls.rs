@@ -80,7 +80,8 @@ impl DatabaseUrl {
         const WANTED: &str = "must be sqlite://PATH or mysql://USER:PASSWORD@HOST:PORT/DATABASE";
         if let Some(path) = text.strip_prefix("sqlite:") {
             let path = path.strip_prefix("//").unwrap_or(path);
-            return if path.is_empty() || path == ":memory:" {
+            // SQLite would take the last one for a URI: another file, with other options.
+            return if path.is_empty() || path == ":memory:" || path.starts_with("file:") {
                 Err(WANTED)
             } else {
                 Ok(DatabaseUrl::Sqlite(path.into()))

@@ -68,11 +68,12 @@ macro_rules! members {
             if lock == Lock::Exclusive {
                 connection.batch_execute(BEFORE_EXCLUSIVE).await?;
             }
-            let row = diesel::sql_query(query).get_result(connection).await?;
+            let row = diesel::sql_query(query).get_result(connection).await;
+            // IMPORTANT: after a failure too, since the connection may be lent again.
             if lock == Lock::Exclusive {
                 connection.batch_execute(AFTER_EXCLUSIVE).await?;
             }
-            Ok(row)
+            Ok(row?)
         }
 
         async fn hear(connection: &mut $connection, statement: &Statement) -> Tried<View> {

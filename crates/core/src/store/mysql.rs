@@ -2,20 +2,19 @@
 
 mod claim;
 mod connector;
+mod flushing;
+mod pool;
 mod refusal;
+mod session;
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Integer};
-use diesel_async::pooled_connection::deadpool::{Object, Pool};
-use diesel_async::pooled_connection::{
-    AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
-};
+use diesel::sql_types::Integer;
 use diesel_async::{AsyncMigrationHarness, AsyncMysqlConnection, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tokio::runtime::Handle;
@@ -27,11 +26,14 @@ use crate::membership::Membership;
 use crate::record::{Key, Record};
 use crate::settings::{Address, Secret};
 use crate::startup;
+use crate::store::durability::Durability;
 use crate::store::{Origin, Store, row};
 use crate::version::Version;
 
 pub use claim::MysqlClaim;
 use connector::{Connector, NotConnected};
+use flushing::Flushing;
+use pool::{Opens, Pool};
 
 super::queries::queries!(AsyncMysqlConnection);
 super::transaction::transactions!(AsyncMysqlConnection);
@@ -45,15 +47,17 @@ const MIGRATION_LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 const BEGIN: &str = "START TRANSACTION";
 const SHARED: &str = <diesel::mysql::Mysql as super::upsert::Dialect>::SHARED;
 const EXCLUSIVE: &str = " FOR UPDATE";
-/// All who come after one who waits for an exclusive lock wait with it, so it does
-/// not wait for long.
-const BEFORE_EXCLUSIVE: &str = "SET SESSION innodb_lock_wait_timeout = 1";
-const AFTER_EXCLUSIVE: &str = "SET SESSION innodb_lock_wait_timeout = 10";
+const BEFORE_EXCLUSIVE: &str = session::SHORT_LOCK_WAIT;
+const AFTER_EXCLUSIVE: &str = session::USUAL_LOCK_WAIT;
 
 /// How often an operation is done again at most that stood in the way of another
 /// transaction, and how long it waits before that, at most each time.
 const DEADLOCKS_MAX: u32 = 8;
 const DEADLOCK_PAUSE_MAX: Duration = Duration::from_millis(10);
+
+/// How often an operation is repeated at most whose connection is lost, each time because
+/// another one ended while it lay in the pool.
+const LOST_MAX: u32 = 3;
 
 /// Who asks whether the service is ready does not wait as long as a statement may.
 const HEALTH_PATIENCE: Duration = Duration::from_secs(3);
@@ -62,11 +66,12 @@ type Operation<'c, T> = Pin<Box<dyn Future<Output = Tried<T>> + Send + 'c>>;
 
 /// A MySQL or MariaDB database.
 pub struct MysqlStore {
-    pool: Pool<AsyncMysqlConnection>,
+    pool: Pool<Connector>,
     runtime: Handle,
     timeout: Duration,
     identity: String,
     url: Secret,
+    durability: Durability,
 }
 
 impl std::fmt::Debug for MysqlStore {
@@ -109,29 +114,13 @@ impl MysqlStore {
         // the timeout of who wants it.
         let connection = startup::until(deadline, Part::Database, connect(&connector)).await?;
         let identity = migrate(connection, connector.database(), timeout).await?;
-        let mut config = ManagerConfig::<AsyncMysqlConnection>::default();
-        config.custom_setup = Box::new(move |_| {
-            let connector = connector.clone();
-            let failed = |error| diesel::ConnectionError::BadConnection(error);
-            Box::pin(async move {
-                let connected = connector.connect().await;
-                connected.map_err(|error| failed(error.to_string()))
-            })
-        });
-        // Only a connection on which everything succeeded goes back to the pool,
-        // so there is nothing to verify.
-        config.recycling_method = RecyclingMethod::Fast;
-        let manager = AsyncDieselConnectionManager::new_with_config(url.expose(), config);
-        let pool = Pool::builder(manager)
-            .max_size(pool_max)
-            .build()
-            .map_err(unavailable)?;
         Ok(MysqlStore {
-            pool,
+            pool: Pool::new(connector, pool_max),
             runtime: Handle::current(),
             timeout,
             identity,
             url,
+            durability: Durability::default(),
         })
     }
 
@@ -154,40 +143,18 @@ impl MysqlStore {
     }
 }
 
-/// A connection that goes back to its pool only when it is given back. One that
-/// is dropped in the middle of a query is out of step with its server, and the
-/// next user of it would be given this one's answer; so it is closed.
-struct Lent(Option<Object<AsyncMysqlConnection>>);
-
-impl Lent {
-    fn give_back(&mut self) {
-        drop(self.0.take());
-    }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        drop(self.0.take().map(Object::take));
-    }
-}
-
-/// Runs `operation`, once more if it failed on a connection that had been used
-/// before: the server may have closed what lay in the pool, as it does when it
-/// restarts.
+/// Runs `operation`, and again where its connection had been used before and is lost: the
+/// server may have closed what lay in the pool, as it does when it restarts. Once more, too,
+/// where such a connection still answers.
 async fn attempts<T>(
-    pool: &Pool<AsyncMysqlConnection>,
+    pool: &Pool<Connector>,
     operation: &impl for<'c> Fn(&'c mut AsyncMysqlConnection) -> Operation<'c, T>,
 ) -> Result<T> {
-    let mut may_repeat = true;
+    let mut repeats = 0;
     let mut deadlocks = 0;
     loop {
-        let connection = pool.get().await.map_err(unavailable)?;
-        let reused = Object::metrics(&connection).recycle_count > 0;
-        let mut lent = Lent(Some(connection));
-        let Some(connection) = lent.0.as_mut() else {
-            return Err(Error::Panicked);
-        };
-        match operation(connection).await {
+        let mut lent = pool.lend().await?;
+        match operation(lent.connection()?).await {
             Ok(answer) => {
                 lent.give_back();
                 return Ok(answer);
@@ -196,11 +163,11 @@ async fn attempts<T>(
             //
             // IMPORTANT: both mean that nothing took place, which is so only of
             // this attempt.
-            Err(Failed::Refused(reason)) if may_repeat => {
+            Err(Failed::Refused(reason)) if repeats == 0 => {
                 lent.give_back();
                 return Err(Error::refused(Part::Database, reason));
             }
-            Err(Failed::Fenced) if may_repeat => {
+            Err(Failed::Fenced) if repeats == 0 => {
                 lent.give_back();
                 return Err(Error::Fenced);
             }
@@ -213,15 +180,31 @@ async fn attempts<T>(
                 deadlocks += 1;
                 tokio::time::sleep(DEADLOCK_PAUSE_MAX.mul_f64(fastrand::f64())).await;
             }
-            Err(Failed::Broken(_)) if reused && may_repeat => {
-                may_repeat = false;
-                // None of the others is better.
-                pool.retain(|_, _| false);
+            Err(Failed::Broken(reason)) if lent.was_used() && repeats < LOST_MAX => {
+                if !lent.answers().await {
+                    // None of the others is better.
+                    pool.discard_idle();
+                } else if repeats > 0 {
+                    return Err(unavailable(reason));
+                }
+                repeats += 1;
             }
             Err(
                 Failed::Deadlocked(reason) | Failed::Broken(reason) | Failed::Uncertain(reason),
             ) => return Err(unavailable(reason)),
         }
+    }
+}
+
+impl Opens for Connector {
+    type Connection = AsyncMysqlConnection;
+
+    async fn open(&self) -> std::result::Result<AsyncMysqlConnection, NotConnected> {
+        self.connect().await
+    }
+
+    async fn answers(connection: &mut AsyncMysqlConnection) -> bool {
+        connection.batch_execute("SELECT 1").await.is_ok()
     }
 }
 
@@ -365,10 +348,10 @@ impl Store for MysqlStore {
                 Box::pin(async move { Ok(load(connection, key.as_str()).await?) })
             })
             .await?;
-        selected.map(row::to_record).transpose()
+        selected.map(row::read).transpose()
     }
 
-    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Record>> {
+    async fn versions(&self, keys: &[Key]) -> Result<HashMap<Key, Version>> {
         let keys: Arc<[Key]> = keys.into();
         let selected = self
             .run(move |connection| {
@@ -376,32 +359,30 @@ impl Store for MysqlStore {
                 Box::pin(async move { Ok(load_many(connection, &keys).await?) })
             })
             .await?;
-        Ok(row::readable(selected))
+        Ok(selected.iter().map(row::versioned).collect())
     }
 
-    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>> {
-        let after = after.cloned().unwrap_or_else(|| Key::from(""));
-        let selected = self
-            .run(move |connection| {
-                let after = after.clone();
-                Box::pin(async move { Ok(page(connection, after.as_str(), limit.into()).await?) })
-            })
-            .await?;
-        Ok(row::readable(selected))
+    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page> {
+        let after = after.cloned();
+        self.run(move |connection| {
+            let after = after.clone();
+            Box::pin(async move { Ok(page(connection, after.as_ref(), limit).await?) })
+        })
+        .await
     }
 
     async fn newest_version(&self) -> Result<Version> {
         let newest = self
             .run(|connection| Box::pin(async move { Ok(newest_version(connection).await?) }))
             .await?;
-        row::to_version(newest.unwrap_or_default())
+        Ok(Version::from_i64(newest.unwrap_or_default()).unwrap_or_default())
     }
 
     async fn purged_through(&self) -> Result<Version> {
         let floor = self
             .run(|connection| Box::pin(async move { Ok(purged_through(connection).await?) }))
             .await?;
-        row::to_version(floor)
+        to_floor(floor)
     }
 
     async fn purge(&self, what: Purge) -> Result<Purged> {
@@ -415,17 +396,21 @@ impl Store for MysqlStore {
 
     async fn health(&self) -> PartHealth {
         let asked =
-            self.run(|connection| Box::pin(async move { Ok(flush_settings(connection).await?) }));
+            self.run(|connection| Box::pin(async move { Ok(Flushing::ask(connection).await?) }));
         // What is asked goes on by itself, so nothing is cut off.
-        let durability = tokio::time::timeout(HEALTH_PATIENCE, asked)
+        let flushing = tokio::time::timeout(HEALTH_PATIENCE, asked)
             .await
             .unwrap_or_else(|_| Err(unavailable("no answer in time")));
+        if let Ok(flushing) = &flushing {
+            self.durability
+                .is(flushing.survives(), &flushing.in_words());
+        }
         PartHealth {
             kind: "mysql",
             at: self.url.to_string(),
-            up: durability.is_ok(),
-            problem: durability.is_err().then_some("it does not answer".into()),
-            durability: durability.ok().map(durability_in_words),
+            up: flushing.is_ok(),
+            problem: flushing.is_err().then_some("it does not answer".into()),
+            durability: flushing.ok().map(Flushing::in_words),
         }
     }
 }
@@ -458,32 +443,4 @@ impl Membership for MysqlStore {
         })
         .await
     }
-}
-
-/// What the server is told to do at a commit.
-#[derive(Debug, QueryableByName)]
-struct FlushSettings {
-    #[diesel(sql_type = BigInt)]
-    flush_log: i64,
-    #[diesel(sql_type = BigInt)]
-    sync_binlog: i64,
-}
-
-async fn flush_settings(connection: &mut AsyncMysqlConnection) -> QueryResult<FlushSettings> {
-    let query = "SELECT CAST(@@innodb_flush_log_at_trx_commit AS SIGNED) AS flush_log, \
-                 CAST(@@sync_binlog AS SIGNED) AS sync_binlog";
-    diesel::sql_query(query).get_result(connection).await
-}
-
-fn durability_in_words(settings: FlushSettings) -> String {
-    let FlushSettings {
-        flush_log,
-        sync_binlog,
-    } = settings;
-    let survives = match flush_log {
-        1 => "survives a power loss",
-        2 => "survives a crash of the server; a power loss takes up to about the last second",
-        _ => "a crash of the server takes up to about the last second",
-    };
-    format!("{survives}: innodb_flush_log_at_trx_commit={flush_log}, sync_binlog={sync_binlog}")
 }

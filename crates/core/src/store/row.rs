@@ -1,10 +1,17 @@
 //! A record as a row of the `users` table.
+//!
+//! Other programs write rows too, so nothing about one that is read is taken for
+//! granted. A live row that breaks a rule of users is *broken*: it cannot be answered
+//! with, but it is there, and writes and deletes of its name replace it.
 
+use bytes::Bytes;
 use chrono::{DateTime, NaiveDateTime};
+use diesel::Queryable;
 
 use crate::error::{Error, Part, Result};
 use crate::record::{Key, Record};
-use crate::user::{User, check_age};
+use crate::store::broken::{self, BrokenRow};
+use crate::user::{User, check_age, check_name, check_occupation};
 use crate::version::Version;
 
 diesel::table! {
@@ -59,53 +66,151 @@ impl Row {
     }
 }
 
-/// The columns that a read selects: name, age, occupation, version, whether it
-/// is a tombstone.
-pub(super) type Selected = (String, Option<i32>, Option<String>, i64, bool);
+/// The columns that a read selects.
+#[derive(Clone, Debug, Queryable)]
+pub(super) struct Selected {
+    id: i64,
+    pub(super) name: String,
+    age: Option<i32>,
+    occupation: Option<String>,
+    version: i64,
+    deleted: bool,
+}
 
-pub(super) fn to_record((name, age, occupation, version, deleted): Selected) -> Result<Record> {
-    let version = to_version(version)?;
-    let key = Key::from(name.as_str());
-    if deleted {
-        return Ok(Record {
-            key,
-            version,
-            body: None,
+/// The row's record. One that breaks a rule is reported.
+///
+/// # Errors
+/// [`Error::BrokenRow`] for one that cannot be answered with.
+pub(super) fn read(row: Selected) -> Result<Record> {
+    let key = Key::from(row.name.as_str());
+    let version = version_of(&row);
+    if Version::from_i64(row.version).is_none() {
+        broken::report(BrokenRow {
+            id: row.id,
+            field: "version",
+            rule: "must be from 0 to 9007199254740991; it counts as 0",
         });
     }
-    let age = age.ok_or_else(|| unreadable("no age"))?;
-    let age = check_age(age.into()).map_err(|_| unreadable("an age out of range"))?;
-    let occupation = occupation.ok_or_else(|| unreadable("no occupation"))?;
-    let user = User {
-        name,
-        age,
-        occupation,
+    let id = row.id;
+    let body = match row.deleted {
+        true => None,
+        false => Some(user_of(row).map_err(|(field, rule)| {
+            broken::report(BrokenRow { id, field, rule });
+            Error::BrokenRow { field, rule }
+        })?),
     };
     Ok(Record {
         key,
         version,
-        body: Some(user.to_body()),
+        body: body.map(|user| user.to_body()),
     })
 }
 
-/// The records of those rows that can be read: one bad row, which no service
-/// has written, must not hide all the others.
-pub(super) fn readable(rows: Vec<Selected>) -> Vec<Record> {
-    let records = rows.into_iter().map(to_record);
-    records
-        .filter_map(|record| {
-            record
-                .inspect_err(|error| tracing::error!(%error, "a row is left out"))
-                .ok()
-        })
-        .collect()
+fn user_of(row: Selected) -> std::result::Result<User, (&'static str, &'static str)> {
+    let of = |field: &'static str| move |rule: &'static str| (field, rule);
+    check_name(&row.name).map_err(of("name"))?;
+    let age = row.age.ok_or(("age", "must not be NULL"))?;
+    let age = check_age(age.into()).map_err(of("age"))?;
+    let occupation = row.occupation.ok_or(("occupation", "must not be NULL"))?;
+    check_occupation(&occupation).map_err(of("occupation"))?;
+    Ok(User {
+        name: row.name,
+        age,
+        occupation,
+    })
 }
 
-pub(super) fn to_version(number: i64) -> Result<Version> {
-    Version::from_i64(number).ok_or_else(|| unreadable("a version out of range"))
+/// What a condition on the row's key is judged by: a broken row is a value, too.
+pub(super) fn judged(row: &Selected) -> Record {
+    Record {
+        key: key_of(row),
+        version: version_of(row),
+        body: (!row.deleted).then(Bytes::new),
+    }
 }
 
-/// Rows can be written past the services, so nothing about them is taken for granted.
-fn unreadable(what: &str) -> Error {
-    Error::corrupt(Part::Database, format!("a row of users has {what}"))
+/// Where the row stands among the writes of its key.
+pub(super) fn versioned(row: &Selected) -> (Key, Version) {
+    (key_of(row), version_of(row))
+}
+
+/// The key that the row was found by. MySQL finds a name that another program has
+/// padded by the name without its padding.
+fn key_of(row: &Selected) -> Key {
+    Key::from(row.name.trim_end_matches(' '))
+}
+
+/// A version that no service can have issued counts as that of a row that none has
+/// written: every write is newer. `Upsert` sees it in the same way.
+fn version_of(row: &Selected) -> Version {
+    Version::from_i64(row.version).unwrap_or(Version::ZERO)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in crate::store) fn selected(
+        id: i64,
+        name: &str,
+        age: Option<i32>,
+        occupation: Option<&str>,
+        deleted: bool,
+    ) -> Selected {
+        Selected {
+            id,
+            name: name.to_owned(),
+            age,
+            occupation: occupation.map(str::to_owned),
+            version: 7,
+            deleted,
+        }
+    }
+
+    fn broken_field(row: Selected) -> &'static str {
+        match read(row) {
+            Err(Error::BrokenRow { field, .. }) => field,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_rule_of_a_user_is_one_of_its_row() {
+        let row = |name: &str, age, occupation| selected(1, name, age, occupation, false);
+        assert!(read(row("a", Some(150), Some("x"))).is_ok());
+        for name in ["", " a", "a ", "a\n", &"a".repeat(256)] {
+            assert_eq!(broken_field(row(name, Some(30), Some("x"))), "name");
+        }
+        for age in [None, Some(-1), Some(151), Some(i32::MAX)] {
+            assert_eq!(broken_field(row("a", age, Some("x"))), "age");
+        }
+        for occupation in [None, Some(""), Some("x".repeat(256).as_str())] {
+            assert_eq!(broken_field(row("a", Some(30), occupation)), "occupation");
+        }
+    }
+
+    #[test]
+    fn a_tombstone_has_no_fields_to_break() {
+        let row = selected(1, " ", None, None, true);
+        assert_eq!(read(row).unwrap().body, None);
+    }
+
+    #[test]
+    fn an_impossible_version_counts_as_none() {
+        for version in [-1, i64::MIN, 1 << 53, i64::MAX] {
+            let row = Selected {
+                version,
+                ..selected(1, "a", Some(30), Some("x"), false)
+            };
+            assert_eq!(versioned(&row), (Key::from("a"), Version::ZERO));
+            assert_eq!(judged(&row).version, Version::ZERO);
+            assert_eq!(read(row).unwrap().version, Version::ZERO);
+        }
+    }
+
+    #[test]
+    fn a_broken_row_is_judged_as_a_value() {
+        assert!(judged(&selected(1, "a", None, None, false)).body.is_some());
+        assert!(judged(&selected(1, "a", None, None, true)).body.is_none());
+    }
 }

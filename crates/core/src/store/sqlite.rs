@@ -1,5 +1,9 @@
 //! SQLite: the embedded database, for one process.
 
+mod flushing;
+mod session;
+
+use std::collections::HashMap;
 use std::fs::{File, TryLockError};
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -24,8 +28,11 @@ use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::membership::Membership;
 use crate::record::{Key, Record};
+use crate::store::durability::Durability;
 use crate::store::{Origin, Store, row};
 use crate::version::Version;
+
+use flushing::Flushing;
 
 type Connection = SyncConnectionWrapper<SqliteConnection>;
 type Operation<'c, T> = Pin<Box<dyn Future<Output = Tried<T>> + Send + 'c>>;
@@ -36,11 +43,6 @@ super::members::members!(Connection);
 super::tombstones::tombstones!(Connection);
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
-
-/// A committed transaction survives a power loss, and readers do not wait for
-/// the writer.
-const SESSION: &str =
-    "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
 
 /// A transaction that is going to write: nobody else does until its end.
 const BEGIN: &str = "BEGIN IMMEDIATE";
@@ -58,6 +60,7 @@ pub struct SqliteStore {
     pool: Pool<Connection>,
     identity: String,
     path: PathBuf,
+    durability: Durability,
     _lock: Arc<File>,
 }
 
@@ -80,22 +83,18 @@ impl SqliteStore {
             std::fs::create_dir_all(folder).map_err(|error| in_file(folder, error))?;
         }
         let lock = lock(path)?;
-        let mut config = ManagerConfig::<Connection>::default();
-        config.custom_setup = Box::new(|path| {
-            let path = path.to_owned();
-            Box::pin(async move {
-                let mut connection = Connection::establish(&path).await?;
-                connection
-                    .batch_execute(SESSION)
-                    .await
-                    .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
-                Ok(connection)
-            })
-        });
-        config.recycling_method = RecyclingMethod::Fast;
         let name = path
             .to_str()
             .ok_or_else(|| in_file(path, "the path is not UTF-8"))?;
+        // What cannot be had is told here; the pool only knows that there is no connection.
+        connect(name).await?;
+        let mut config = ManagerConfig::<Connection>::default();
+        config.custom_setup = Box::new(|name| {
+            let name = name.to_owned();
+            let failed = |error: Error| diesel::ConnectionError::BadConnection(error.to_string());
+            Box::pin(async move { connect(&name).await.map_err(failed) })
+        });
+        config.recycling_method = RecyclingMethod::Fast;
         let manager = AsyncDieselConnectionManager::new_with_config(name, config);
         let pool = Pool::builder(manager)
             .max_size(CONNECTIONS_MAX)
@@ -113,6 +112,7 @@ impl SqliteStore {
             pool,
             identity,
             path: path.to_owned(),
+            durability: Durability::default(),
             _lock: lock.into(),
         })
     }
@@ -120,6 +120,16 @@ impl SqliteStore {
     async fn connection(&self) -> Result<Object<Connection>> {
         self.pool.get().await.map_err(unavailable)
     }
+}
+
+/// A connection that is ready for use.
+async fn connect(name: &str) -> Result<Connection> {
+    let path = Path::new(name);
+    let mut connection = Connection::establish(name)
+        .await
+        .map_err(|error| in_file(path, error))?;
+    session::begin(&mut connection, path).await?;
+    Ok(connection)
 }
 
 /// Keeps other processes out: they would not know what this one's cache holds.
@@ -225,32 +235,31 @@ impl Store for SqliteStore {
         let selected = load(&mut *self.connection().await?, key.as_str())
             .await
             .map_err(unavailable)?;
-        selected.map(row::to_record).transpose()
+        selected.map(row::read).transpose()
     }
 
-    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Record>> {
+    async fn versions(&self, keys: &[Key]) -> Result<HashMap<Key, Version>> {
         let selected = load_many(&mut *self.connection().await?, keys).await;
-        Ok(row::readable(selected.map_err(unavailable)?))
+        let selected = selected.map_err(unavailable)?;
+        Ok(selected.iter().map(row::versioned).collect())
     }
 
-    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>> {
-        let after = after.map_or("", Key::as_str);
-        let selected = page(&mut *self.connection().await?, after, limit.into())
+    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page> {
+        page(&mut *self.connection().await?, after, limit)
             .await
-            .map_err(unavailable)?;
-        Ok(row::readable(selected))
+            .map_err(unavailable)
     }
 
     async fn newest_version(&self) -> Result<Version> {
         let newest = newest_version(&mut *self.connection().await?)
             .await
             .map_err(unavailable)?;
-        row::to_version(newest.unwrap_or_default())
+        Ok(Version::from_i64(newest.unwrap_or_default()).unwrap_or_default())
     }
 
     async fn purged_through(&self) -> Result<Version> {
         let floor = purged_through(&mut *self.connection().await?).await;
-        row::to_version(floor.map_err(unavailable)?)
+        to_floor(floor.map_err(unavailable)?)
     }
 
     async fn purge(&self, what: Purge) -> Result<Purged> {
@@ -263,17 +272,23 @@ impl Store for SqliteStore {
     }
 
     async fn health(&self) -> PartHealth {
-        let newest = async {
-            let newest = newest_uncounted(&mut *self.connection().await?).await;
-            row::to_version(newest.map_err(unavailable)?.unwrap_or_default())
+        let asked = async {
+            let mut connection = self.connection().await?;
+            let newest = newest_uncounted(&mut connection).await;
+            newest.map_err(unavailable)?;
+            Flushing::ask(&mut connection).await.map_err(unavailable)
         };
-        let up = newest.await.is_ok();
+        let flushing: Result<Flushing> = asked.await;
+        if let Ok(flushing) = &flushing {
+            self.durability
+                .is(flushing.survives(), &flushing.in_words());
+        }
         PartHealth {
             kind: "sqlite",
             at: self.path.display().to_string(),
-            up,
-            problem: (!up).then_some("it does not answer".into()),
-            durability: Some("survives a power loss: synchronous=FULL".to_owned()),
+            up: flushing.is_ok(),
+            problem: flushing.is_err().then_some("it does not answer".into()),
+            durability: flushing.ok().map(|flushing| flushing.in_words()),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! have been removed. It is raised by the transaction that removes them, which holds
 //! that row exclusively. Every write holds it shared and has read it.
 
+use crate::error::{Error, Part, Result};
 use crate::version::Version;
 
 /// Which tombstones to remove.
@@ -35,13 +36,19 @@ pub enum Purged {
     Elsewhere,
 }
 
+/// The floor as the database has it.
+pub(super) fn to_floor(number: i64) -> Result<Version> {
+    let out_of_range = || Error::corrupt(Part::Database, "cache_epoch has a floor out of range");
+    Version::from_i64(number).ok_or_else(out_of_range)
+}
+
 /// Defines the module-private transactions for one connection type.
 macro_rules! tombstones {
     ($connection:ty) => {
         use diesel::BoolExpressionMethods;
 
         use crate::fault;
-        use crate::store::tombstones::{Purge, Purged};
+        use crate::store::tombstones::{Purge, Purged, to_floor};
 
         async fn purged_through(connection: &mut $connection) -> QueryResult<i64> {
             cache_epoch::table
@@ -76,7 +83,7 @@ macro_rules! tombstones {
                 return Ok(Purged::Elsewhere);
             };
             Ok(Purged::Through {
-                floor: row::to_version(*last).map_err(Failed::broken)?,
+                floor: to_floor(*last).map_err(Failed::broken)?,
                 removed,
                 is_all: looked_at.len() < purge.rows_max,
             })
@@ -129,7 +136,7 @@ macro_rules! tombstones {
             let late = rows.iter().filter(|row| row.version <= floor);
             let names: Vec<Key> = late.map(|row| Key::from(row.name.as_str())).collect();
             let known = load_many(connection, &names).await?;
-            let known: HashSet<String> = known.into_iter().map(|(name, ..)| name).collect();
+            let known: HashSet<String> = known.into_iter().map(|row| row.name).collect();
             let rows = rows.iter();
             let rows = rows.filter(|row| row.version > floor || known.contains(&row.name));
             let rows: Vec<Row> = rows.cloned().collect();

@@ -144,7 +144,7 @@ macro_rules! transactions {
             statements::read();
             // IMPORTANT: held until the end, so that nothing is purged meanwhile.
             let epoch = epoch(connection, Lock::Shared).await?;
-            let floor = row::to_version(epoch.purged_through).map_err(Failed::broken)?;
+            let floor = to_floor(epoch.purged_through).map_err(Failed::broken)?;
             let is_late =
                 |proposal: &Proposal| proposal.version.is_some_and(|version| version <= floor);
             if fence.is_some_and(|fence| epoch.number() != fence) || proposals.iter().any(is_late) {
@@ -161,7 +161,8 @@ macro_rules! transactions {
             keys.sort_unstable();
             keys.dedup();
             hold(connection, &keys).await?;
-            let rows = row::readable(load_many(connection, &keys).await?);
+            let rows = load_many(connection, &keys).await?;
+            let rows: Vec<Record> = rows.iter().map(row::judged).collect();
             let made = rows.iter().filter(|row| row.version == Version::ZERO);
             let mut made: Vec<Key> = made
                 .filter(|row| row.body.is_none())

@@ -9,6 +9,7 @@ use diesel::sql_types::{BigInt, HasSqlType, Integer, Nullable, Text, Timestamp};
 
 use super::row::Row;
 use crate::store::Origin;
+use crate::version::Version;
 
 /// Most rows in one statement: five placeholders each, of which SQLite takes
 /// 32,766 and MySQL 65,535.
@@ -17,7 +18,8 @@ pub(super) const ROWS_MAX: usize = 1024;
 /// Where the databases' SQL differs.
 pub(super) trait Dialect: Backend {
     /// What to do with a row whose name is there already: take it over if its
-    /// version is newer, else leave everything as it is.
+    /// version is newer, else leave everything as it is. A version above
+    /// [`Version::MAX`] is another program's, and older than every write.
     const ON_CONFLICT: &'static str;
     /// The same, but refuse the statement where an older version meets a row that
     /// was judged, and let the row say whether it was.
@@ -27,6 +29,16 @@ pub(super) trait Dialect: Backend {
     const SHARED: &'static str;
 }
 
+/// Whether the row that is to be written is newer. A version above [`Version::MAX`] is
+/// another program's, and older than every write.
+macro_rules! mysql_newer {
+    () => {
+        "VALUES(version) > version OR version > 9007199254740991"
+    };
+}
+
+const _: () = assert!(Version::MAX.get() == 9_007_199_254_740_991);
+
 impl Dialect for diesel::mysql::Mysql {
     // IMPORTANT: `version` is assigned last, since each assignment sees the ones
     // before it. VALUES() is deprecated in MySQL but there up to 9.x, and the
@@ -34,20 +46,47 @@ impl Dialect for diesel::mysql::Mysql {
     //
     // IMPORTANT: `name` comes first. The clause is for a conflict in any unique
     // index, and one that an operator has added would change the row of another
-    // name. No name can be NULL, so that is an error.
-    const ON_CONFLICT: &'static str = " ON DUPLICATE KEY UPDATE \
-        name = IF(VALUES(name) = name, name, NULL), \
-        age = IF(VALUES(version) > version, VALUES(age), age), \
-        occupation = IF(VALUES(version) > version, VALUES(occupation), occupation), \
-        deleted_at = IF(VALUES(version) > version, VALUES(deleted_at), deleted_at), \
-        version = IF(VALUES(version) > version, VALUES(version), version)";
-    const ON_CONFLICT_STRICT: &'static str = " ON DUPLICATE KEY UPDATE \
-        name = IF(VALUES(name) = name, name, NULL), \
-        age = IF(VALUES(version) > version, VALUES(age), age), \
-        occupation = IF(VALUES(version) > version, VALUES(occupation), occupation), \
-        deleted_at = IF(VALUES(version) > version, VALUES(deleted_at), deleted_at), \
-        judged = IF(VALUES(version) > version, VALUES(judged), judged), \
-        version = IF(VALUES(version) < version AND judged = 1, NULL, GREATEST(VALUES(version), version))";
+    // name. No name can be NULL, so that is an error. A name that another program has
+    // padded is the same name to MySQL, and loses its padding.
+    const ON_CONFLICT: &'static str = concat!(
+        " ON DUPLICATE KEY UPDATE \
+        name = IF(VALUES(name) = name, IF(",
+        mysql_newer!(),
+        ", VALUES(name), name), NULL), \
+        age = IF(",
+        mysql_newer!(),
+        ", VALUES(age), age), \
+        occupation = IF(",
+        mysql_newer!(),
+        ", VALUES(occupation), occupation), \
+        deleted_at = IF(",
+        mysql_newer!(),
+        ", VALUES(deleted_at), deleted_at), \
+        version = IF(",
+        mysql_newer!(),
+        ", VALUES(version), version)"
+    );
+    const ON_CONFLICT_STRICT: &'static str = concat!(
+        " ON DUPLICATE KEY UPDATE \
+        name = IF(VALUES(name) = name, IF(",
+        mysql_newer!(),
+        ", VALUES(name), name), NULL), \
+        age = IF(",
+        mysql_newer!(),
+        ", VALUES(age), age), \
+        occupation = IF(",
+        mysql_newer!(),
+        ", VALUES(occupation), occupation), \
+        deleted_at = IF(",
+        mysql_newer!(),
+        ", VALUES(deleted_at), deleted_at), \
+        judged = IF(",
+        mysql_newer!(),
+        ", VALUES(judged), judged), \
+        version = IF(",
+        mysql_newer!(),
+        ", VALUES(version), IF(VALUES(version) < version AND judged = 1, NULL, GREATEST(VALUES(version), version)))"
+    );
     // MariaDB does not know FOR SHARE.
     const SHARED: &'static str = " LOCK IN SHARE MODE";
 }
@@ -56,12 +95,13 @@ impl Dialect for diesel::sqlite::Sqlite {
     const ON_CONFLICT: &'static str = " ON CONFLICT (name) DO UPDATE SET \
         age = excluded.age, occupation = excluded.occupation, \
         deleted_at = excluded.deleted_at, version = excluded.version \
-        WHERE excluded.version > users.version";
+        WHERE excluded.version > users.version OR users.version > 9007199254740991";
     const ON_CONFLICT_STRICT: &'static str = " ON CONFLICT (name) DO UPDATE SET \
         age = excluded.age, occupation = excluded.occupation, \
         deleted_at = excluded.deleted_at, judged = excluded.judged, \
-        version = IIF(excluded.version > users.version, excluded.version, NULL) \
-        WHERE excluded.version > users.version \
+        version = IIF(excluded.version > users.version OR users.version > 9007199254740991, \
+        excluded.version, NULL) \
+        WHERE excluded.version > users.version OR users.version > 9007199254740991 \
         OR (excluded.version < users.version AND users.judged = 1)";
     // There is one writer at a time.
     const SHARED: &'static str = "";

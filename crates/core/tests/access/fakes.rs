@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cache_core::cache::{Begun, Cache, FillStart, FillTicket, Lookup, Withdrawn};
+use cache_core::cache::{Begun, Cache, FillStart, FillTicket, Lookup, Refill, Withdrawn};
 use cache_core::error::{Error, Part, Result};
 use cache_core::health::PartHealth;
 use cache_core::membership::{Epoch, Member, Membership, Statement, View};
@@ -211,6 +211,18 @@ impl Cache for FakeCache {
     }
 
     async fn abandon_fill(&self, _: &Key, _: FillTicket) -> Result<()> {
+        self.reached()
+    }
+
+    async fn refill(&self, _: &Record, _: &Record) -> Result<Refill> {
+        self.reached().map(|()| Refill::Kept(Lookup::Miss))
+    }
+
+    async fn forget(&self, _: &Key) -> Result<()> {
+        self.reached()
+    }
+
+    async fn forget_all(&self) -> Result<()> {
         self.reached()
     }
 

@@ -1,6 +1,6 @@
 //! Readers who come while others are under way to the database.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -14,7 +14,7 @@ use cache_core::membership::Epoch;
 use cache_core::read_through::ReadThrough;
 use cache_core::record::{Key, Record};
 use cache_core::seeder::Seeder;
-use cache_core::store::{Origin, Proposal, Purge, Purged, Store, Verdict};
+use cache_core::store::{Origin, Page, Proposal, Purge, Purged, Store, Verdict};
 use cache_core::version::Version;
 use tokio::sync::oneshot;
 
@@ -68,11 +68,11 @@ impl Store for HeldStore {
         }
     }
 
-    async fn load_many(&self, _: &[Key]) -> Result<Vec<Record>> {
+    async fn versions(&self, _: &[Key]) -> Result<HashMap<Key, Version>> {
         nobody_asks()
     }
 
-    async fn page(&self, _: Option<&Key>, _: u32) -> Result<Vec<Record>> {
+    async fn page(&self, _: Option<&Key>, _: u32) -> Result<Page> {
         nobody_asks()
     }
 

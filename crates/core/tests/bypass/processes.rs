@@ -1,5 +1,6 @@
 //! Processes on one database and one Redis, each by a proxy of its own.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use cache_core::record::{Key, Record, Write};
 use cache_core::redis::Redis;
 use cache_core::settings::{CacheUrl, DatabaseUrl, Secret};
 use cache_core::store::mysql::MysqlStore;
-use cache_core::store::{Origin, Proposal, Purge, Purged, Store, Verdict};
+use cache_core::store::{Origin, Page, Proposal, Purge, Purged, Store, Verdict};
 use cache_core::user::User;
 use cache_core::version::Version;
 use cache_core::write_through::{WriteThrough, WriteThroughSettings};
@@ -144,11 +145,11 @@ impl Store for HookedStore {
         self.inner.load(key).await
     }
 
-    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Record>> {
-        self.inner.load_many(keys).await
+    async fn versions(&self, keys: &[Key]) -> Result<HashMap<Key, Version>> {
+        self.inner.versions(keys).await
     }
 
-    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>> {
+    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page> {
         self.inner.page(after, limit).await
     }
 

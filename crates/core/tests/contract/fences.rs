@@ -51,8 +51,10 @@ fn batches() -> [Vec<Record>; 4] {
 }
 
 async fn rows(store: &dyn Store, records: &[Record]) -> Vec<Record> {
-    let keys: Vec<_> = records.iter().map(|record| record.key.clone()).collect();
-    let mut rows = store.load_many(&keys).await.unwrap();
+    let mut rows = Vec::new();
+    for record in records {
+        rows.extend(store.load(&record.key).await.unwrap());
+    }
     rows.sort_by(|one, other| one.key.cmp(&other.key));
     rows
 }

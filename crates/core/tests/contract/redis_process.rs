@@ -83,10 +83,11 @@ impl Process {
     }
 
     pub(crate) async fn waiting(&self, shard: Shard) -> Vec<Record> {
-        self.journal
-            .read(shard, Version::ZERO, 100_000)
-            .await
-            .unwrap()
+        match self.journal.read(shard, Version::ZERO, 100_000).await {
+            // There is no stream.
+            Err(Error::Unseeded(_)) => Vec::new(),
+            waiting => waiting.unwrap(),
+        }
     }
 
     pub(crate) async fn all_waiting(&self) -> Vec<Record> {

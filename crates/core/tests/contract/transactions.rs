@@ -324,7 +324,7 @@ async fn many_are_judged_together(implementation: Implementation) {
         };
         assert_eq!(*verdict, expected, "{place}");
     }
-    let live = store.page(None, 10_000).await.unwrap();
+    let live = store.page(None, 10_000).await.unwrap().records;
     assert_eq!(live.len(), held.len());
     assert!(live.iter().all(|record| record.version == version(9)));
 }
@@ -443,7 +443,7 @@ async fn transactions_that_hold_each_others_names_all_take_place(implementation:
     while let Some(ended) = writers.join_next().await {
         ended.unwrap();
     }
-    let live = stores[0].page(None, 10_000).await.unwrap();
+    let live = stores[0].page(None, 10_000).await.unwrap().records;
     assert_eq!(live.len(), NAMES * ROUNDS / 2);
 }
 

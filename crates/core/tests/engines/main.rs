@@ -9,8 +9,10 @@
     reason = "a test that fails says why"
 )]
 
+mod beside;
 mod conditions;
 mod guesses;
+mod inherited_sessions;
 mod parts;
 mod purging;
 mod racing;

@@ -46,8 +46,15 @@ async fn race(engines: Vec<Arc<dyn Engine>>) {
                 let write = match choice / NAMES % 5 {
                     0 | 1 => put(&name, (step % 150) as u8),
                     2 => Write::delete(key.clone()),
-                    _ => {
-                        let read = engine.read(&key).await.unwrap();
+                    other => {
+                        // As when other programs write, too.
+                        if other == 3 && step % 3 == 0 {
+                            engine.forget(&key).await.unwrap();
+                        }
+                        let read = match other == 3 && step % 3 == 1 {
+                            true => engine.reload(&key).await.unwrap(),
+                            false => engine.read(&key).await.unwrap(),
+                        };
                         let found = read.record.version;
                         assert!(
                             found >= floor,

@@ -1,6 +1,7 @@
 //! A store that can be switched off, as a database that goes away. (A real one
 //! cannot be taken away between two given steps of an engine.)
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,7 +10,7 @@ use cache_core::error::{Error, Part, Result};
 use cache_core::health::PartHealth;
 use cache_core::membership::Epoch;
 use cache_core::record::{Key, Record};
-use cache_core::store::{Origin, Proposal, Purge, Purged, Store, Verdict};
+use cache_core::store::{Origin, Page, Proposal, Purge, Purged, Store, Verdict};
 use cache_core::version::Version;
 
 #[derive(Debug)]
@@ -55,11 +56,11 @@ impl Store for SwitchedStore {
         self.inner.load(key).await
     }
 
-    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Record>> {
-        self.inner.load_many(keys).await
+    async fn versions(&self, keys: &[Key]) -> Result<HashMap<Key, Version>> {
+        self.inner.versions(keys).await
     }
 
-    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Vec<Record>> {
+    async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page> {
         self.inner.page(after, limit).await
     }
 

@@ -18,4 +18,5 @@ mod engines;
 mod eviction;
 mod failback;
 mod out_of_memory;
+mod policy_changes;
 mod waiting;

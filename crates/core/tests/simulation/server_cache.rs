@@ -1,7 +1,7 @@
 //! The cache beside the journal of a server.
 
 use async_trait::async_trait;
-use cache_core::cache::{Begun, Cache, FillStart, FillTicket, Lookup, Withdrawn};
+use cache_core::cache::{Begun, Cache, FillStart, FillTicket, Lookup, Refill, Withdrawn};
 use cache_core::error::{Error, Part, Result};
 use cache_core::health::PartHealth;
 use cache_core::record::{Key, Record};
@@ -98,6 +98,18 @@ impl Cache for ServerCache {
             Ok(())
         };
         self.call("abandon", abandon).await
+    }
+
+    async fn refill(&self, _: &Record, _: &Record) -> Result<Refill> {
+        Err(self.0.fails("no other program writes here"))
+    }
+
+    async fn forget(&self, _: &Key) -> Result<()> {
+        Err(self.0.fails("no other program writes here"))
+    }
+
+    async fn forget_all(&self) -> Result<()> {
+        Err(self.0.fails("no other program writes here"))
     }
 
     async fn put_dirty(&self, records: &[Record]) -> Result<()> {

@@ -1,11 +1,13 @@
 //! The database.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use cache_core::error::{Error, Part, Result};
 use cache_core::health::PartHealth;
 use cache_core::membership::Epoch;
 use cache_core::record::{Key, Record};
-use cache_core::store::{Origin, Proposal, Purge, Purged, Store, Verdict};
+use cache_core::store::{Origin, Page, Proposal, Purge, Purged, Store, Verdict};
 use cache_core::version::Version;
 
 use crate::door::{Door, Fate};
@@ -73,18 +75,20 @@ impl Store for SimStore {
             .await
     }
 
-    async fn load_many(&self, keys: &[Key]) -> Result<Vec<Record>> {
+    async fn versions(&self, keys: &[Key]) -> Result<HashMap<Key, Version>> {
         let SimStore(door) = self;
         let load = || {
             let database = &door.world.lock().database;
             let found = keys.iter().filter_map(|key| database.get(key));
-            Ok(found.cloned().collect())
+            Ok(found
+                .map(|record| (record.key.clone(), record.version))
+                .collect())
         };
-        door.pass("load many", door.world.plan.store_fails, load)
+        door.pass("versions", door.world.plan.store_fails, load)
             .await
     }
 
-    async fn page(&self, _: Option<&Key>, _: u32) -> Result<Vec<Record>> {
+    async fn page(&self, _: Option<&Key>, _: u32) -> Result<Page> {
         Err(self.0.fails("nobody pages here"))
     }
 

@@ -156,6 +156,7 @@ pub(crate) fn shown(answer: &Response) -> String {
 pub(crate) enum CacheStatus {
     Hit,
     Miss { stored: bool },
+    Requested { stored: bool },
     Bypass,
 }
 
@@ -179,6 +180,7 @@ pub(crate) fn cache_status(answer: &Response) -> CacheStatus {
     match (hit, forwarded) {
         (true, None) if !stored => CacheStatus::Hit,
         (false, Some("miss" | "uri-miss")) => CacheStatus::Miss { stored },
+        (false, Some("request")) => CacheStatus::Requested { stored },
         (false, Some("bypass")) if !stored => CacheStatus::Bypass,
         _ => panic!("neither a hit nor a miss nor a bypass: {field}"),
     }

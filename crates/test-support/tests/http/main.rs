@@ -43,6 +43,8 @@ mod backlog;
 #[macro_use]
 mod bodies;
 #[macro_use]
+mod cache;
+#[macro_use]
 mod dead_letters;
 #[macro_use]
 mod deletes;
@@ -64,6 +66,8 @@ mod metrics;
 mod migrations;
 #[macro_use]
 mod names;
+#[macro_use]
+mod other_programs;
 #[macro_use]
 mod outages;
 #[macro_use]
@@ -105,6 +109,9 @@ macro_rules! topics_of_service {
 macro_rules! topics_of_parts {
     (Embedded) => {};
     (RedisMariaDb) => {
+        mod other_programs {
+            other_programs!();
+        }
         mod outages {
             outages!();
         }
@@ -135,6 +142,7 @@ macro_rules! combinations {
                 mod answers { answers!(); }
                 mod arbitrary { arbitrary!(); }
                 mod bodies { bodies!(); }
+                mod cache { cache!(); }
                 mod deletes { deletes!(); }
                 mod durability { durability!(); }
                 mod fields { fields!(); }

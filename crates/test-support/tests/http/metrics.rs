@@ -46,6 +46,7 @@ pub(crate) fn the_answer_is_prometheus_text_and_has_every_documented_metric(turn
         ("store_statements_total", "counter"),
         ("store_rows_total", "counter"),
         ("store_commits_total", "counter"),
+        ("broken_rows_total", "counter"),
         ("build_info", "gauge"),
     ];
     if turn.is_write_behind() {

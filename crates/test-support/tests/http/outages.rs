@@ -25,6 +25,7 @@ checks!(outages:
     what_is_acknowledged_while_the_cache_comes_and_goes_is_kept,
     without_the_cache_write_through_goes_on_and_write_behind_acknowledges_nothing,
     told_to_refuse_write_through_does_nothing_without_its_cache,
+    forgetting_needs_the_cache,
 );
 
 /// How long a probe waits, as the manifests for Kubernetes have it; less than a statement may take.
@@ -149,6 +150,9 @@ pub(crate) fn what_does_not_need_the_database_goes_on(turn: &Turn) {
     api.settle();
 
     site.database.cut();
+    // It asks for the database, and takes nothing from those who do not.
+    let no_cache = [("Cache-Control", "no-cache")];
+    expect_unavailable(&api.wire("GET", "/users/there", &no_cache, None));
     let read = api.get("there");
     assert_eq!(read.json(), record("there", 30, "Engineer"));
     assert_eq!(version(&read), first);
@@ -358,4 +362,21 @@ pub(crate) fn told_to_refuse_write_through_does_nothing_without_its_cache(turn: 
     });
     assert!(version(&api.get("there")) > newest);
     assert_eq!(api.must_get("there"), record("there", 20, "Engineer"));
+}
+
+pub(crate) fn forgetting_needs_the_cache(turn: &Turn) {
+    let site = Site::start(turn);
+    let api = &site.api;
+    site.cache.cut();
+    for path in ["/cache", "/cache/users/there"] {
+        expect_unavailable(&api.client().delete(path));
+    }
+    site.cache.restore();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    for path in ["/cache", "/cache/users/there"] {
+        while api.client().delete(path).status != 204 {
+            assert!(Instant::now() < deadline, "{path}");
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
 }

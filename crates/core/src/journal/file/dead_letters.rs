@@ -1,52 +1,93 @@
 //! Dead letters beside the segments, a file each.
 //!
 //! `dead-letters/<version>.letter` is one frame of two entries: the write, and
-//! one whose key is the reason and whose version is when it was set aside.
+//! one whose key is the reason and whose version is when it was set aside. The
+//! manifest has their number, so that the loss of one is noticed.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use crate::dead_letter::DeadLetter;
 use crate::error::Result;
-use crate::journal::file::{failed, frame, segment};
+use crate::fault;
+use crate::journal::file::manifest::Manifest;
+use crate::journal::file::{failed, frame, lock, segment};
 use crate::record::{Key, Record};
 use crate::version::Version;
 
 const FOLDER: &str = "dead-letters";
 const SUFFIX: &str = ".letter";
+const UNFINISHED: &str = "tmp";
+
+/// How many files of dead letters a journal has.
+pub(super) fn count(journal: &Path) -> Result<u64> {
+    Ok(files(&journal.join(FOLDER))?.len() as u64)
+}
 
 #[derive(Debug)]
 pub(super) struct DeadLetters {
+    journal: PathBuf,
     folder: PathBuf,
+    manifest: Arc<Mutex<Manifest>>,
     letters: BTreeMap<Key, DeadLetter>,
 }
 
 impl DeadLetters {
     /// Reads what is there.
-    pub(super) fn open(journal: &Path) -> Result<DeadLetters> {
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Corrupt`] when there are fewer than there have to
+    /// be, or one is damaged.
+    pub(super) fn open(journal: &Path, manifest: Arc<Mutex<Manifest>>) -> Result<DeadLetters> {
         let folder = journal.join(FOLDER);
+        let files = files(&folder)?;
+        let listed = lock(&manifest).contents().letters;
+        if (files.len() as u64) < listed {
+            let what = format!("{} of {listed} dead letters are there", files.len());
+            return Err(segment::corrupt(&folder, 0, &what));
+        }
         // The folder's name must survive as well as what is in it.
         fs::create_dir_all(&folder)
             .and_then(|()| File::open(journal)?.sync_all())
             .map_err(|error| failed(&folder, error))?;
         let mut dead = DeadLetters {
-            letters: BTreeMap::new(),
+            journal: journal.to_owned(),
             folder,
+            manifest,
+            letters: BTreeMap::new(),
         };
-        for entry in fs::read_dir(&dead.folder).map_err(|error| failed(&dead.folder, error))? {
-            let path = entry.map_err(|error| failed(&dead.folder, error))?.path();
-            let name = path.file_name().and_then(|name| name.to_str());
-            if name.is_some_and(|name| name.ends_with(SUFFIX)) {
-                let letter = read(&path)?;
-                dead.remember(letter)?;
-            } else {
-                // One whose writing was cut short; its entry is in the journal.
-                let _ = fs::remove_file(&path);
-            }
+        for path in files {
+            let letter = read(&path)?;
+            dead.remember(letter)?;
         }
+        dead.list_in_manifest(dead.count())?;
+        dead.remove_unfinished();
         Ok(dead)
+    }
+
+    /// Removes those whose writing was cut short; their entries are in the
+    /// journal.
+    fn remove_unfinished(&self) {
+        let Ok(entries) = fs::read_dir(&self.folder) else {
+            return;
+        };
+        let paths = entries.flatten().map(|entry| entry.path());
+        for path in paths.filter(|path| path.extension().is_some_and(|of| of == UNFINISHED)) {
+            let _ = fs::remove_file(path);
+        }
+    }
+
+    /// Lets the manifest list so many. IMPORTANT: never more than there are
+    /// files, durably, so more only after one was made, and fewer before.
+    fn list_in_manifest(&self, letters: u64) -> Result<()> {
+        let mut manifest = lock(&self.manifest);
+        match manifest.contents().letters == letters {
+            true => Ok(()),
+            false => manifest.change(|listed| listed.letters = letters),
+        }
     }
 
     pub(super) fn count(&self) -> u64 {
@@ -68,16 +109,26 @@ impl DeadLetters {
             return Ok(());
         }
         let path = self.path(letter.record.version);
-        let cut_short = path.with_extension("tmp");
+        let unfinished = path.with_extension(UNFINISHED);
         let mut bytes = Vec::new();
         frame::encode(&[letter.record.clone(), reason(letter)], &mut bytes);
-        let written = File::create(&cut_short).and_then(|mut file| {
-            file.write_all(&bytes)?;
-            file.sync_all()?;
-            fs::rename(&cut_short, &path)?;
-            File::open(&self.folder)?.sync_all()
-        });
-        written.map_err(|error| failed(&path, error))?;
+        let replaces = held.is_some();
+        let written = fault::disk("journal.letter", &self.journal)
+            .and_then(|()| File::create(&unfinished))
+            .and_then(|mut file| {
+                file.write_all(&bytes)?;
+                file.sync_all()?;
+                fs::rename(&unfinished, &path)?;
+                File::open(&self.folder)?.sync_all()
+            });
+        if let Err(error) = written {
+            // It would hold room on a full disk.
+            let _ = fs::remove_file(&unfinished);
+            return Err(failed(&path, error));
+        }
+        if !replaces {
+            self.list_in_manifest(self.count() + 1)?;
+        }
         self.remember(letter.clone())
     }
 
@@ -88,6 +139,7 @@ impl DeadLetters {
         let Some(version) = held.filter(|version| ended(*version)) else {
             return Ok(false);
         };
+        self.list_in_manifest(self.count() - 1)?;
         self.remove_file(version)?;
         self.letters.remove(key);
         Ok(true)
@@ -121,6 +173,24 @@ impl DeadLetters {
     }
 }
 
+/// The files of the letters in `folder`, which may not be there. Other files are
+/// left alone.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|error| failed(folder, error))?,
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| failed(folder, error))?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        if name.is_some_and(|name| name.ends_with(SUFFIX)) {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
 fn reason(letter: &DeadLetter) -> Record {
     Record {
         key: Key::from(&*letter.reason),
@@ -150,6 +220,14 @@ mod tests {
     use super::*;
     use bytes::Bytes;
 
+    fn open(journal: &Path) -> Result<DeadLetters> {
+        let manifest = match Manifest::read(journal)? {
+            Some(manifest) => manifest,
+            None => Manifest::create(journal, Default::default())?,
+        };
+        DeadLetters::open(journal, Arc::new(Mutex::new(manifest)))
+    }
+
     fn letter(name: &str, version: u64) -> DeadLetter {
         DeadLetter {
             record: Record {
@@ -165,7 +243,7 @@ mod tests {
     #[test]
     fn the_newest_of_each_key_is_kept_over_a_restart() {
         let folder = tempfile::tempdir().unwrap();
-        let mut dead = DeadLetters::open(folder.path()).unwrap();
+        let mut dead = open(folder.path()).unwrap();
         for (name, version) in [("a", 5), ("b", 6), ("a", 4), ("a", 7), ("b", 6)] {
             dead.keep(&letter(name, version)).unwrap();
         }
@@ -173,7 +251,7 @@ mod tests {
             assert_eq!(dead.list(9), [letter("a", 7), letter("b", 6)]);
             assert_eq!(dead.list(1), [letter("a", 7)]);
             assert_eq!(dead.find(&Key::from("b")), Some(&letter("b", 6)));
-            dead = DeadLetters::open(folder.path()).unwrap();
+            dead = open(folder.path()).unwrap();
         }
         let files = fs::read_dir(folder.path().join(FOLDER)).unwrap().count();
         assert_eq!(files, 2);
@@ -187,7 +265,7 @@ mod tests {
                 .unwrap()
         );
         assert!(!dead.forget(&Key::from("c"), |_| true).unwrap());
-        let mut dead = DeadLetters::open(folder.path()).unwrap();
+        let mut dead = open(folder.path()).unwrap();
         assert_eq!(dead.count(), 1);
         // Whoever removed the file wanted the letter to end.
         fs::remove_file(dead.path(Version::new(6).unwrap())).unwrap();
@@ -198,16 +276,16 @@ mod tests {
     #[test]
     fn one_cut_short_is_dropped_and_a_damaged_one_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let mut dead = DeadLetters::open(folder.path()).unwrap();
+        let mut dead = open(folder.path()).unwrap();
         dead.keep(&letter("a", 5)).unwrap();
         let path = dead.path(Version::new(5).unwrap());
         fs::copy(&path, path.with_extension("tmp")).unwrap();
-        assert_eq!(DeadLetters::open(folder.path()).unwrap().count(), 1);
+        assert_eq!(open(folder.path()).unwrap().count(), 1);
         assert!(!path.with_extension("tmp").exists());
         let mut bytes = fs::read(&path).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
         fs::write(&path, bytes).unwrap();
-        let refused = DeadLetters::open(folder.path()).unwrap_err();
+        let refused = open(folder.path()).unwrap_err();
         assert!(refused.to_string().contains(path.to_str().unwrap()));
     }
 }

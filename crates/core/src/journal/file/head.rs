@@ -3,10 +3,14 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use crate::error::Result;
-use crate::journal::file::failed;
+use crate::fault;
+use crate::journal::file::header::SegmentHeader;
+use crate::journal::file::manifest::Manifest;
 use crate::journal::file::segment::{self, Position};
+use crate::journal::file::{failed, lock};
 use crate::record::Record;
 use crate::version::Version;
 
@@ -25,6 +29,11 @@ pub(super) fn read_acknowledged(folder: &Path) -> Version {
     Version::new(u64::from_le_bytes(*version)).unwrap_or_default()
 }
 
+/// Whether there is a note, so that a journal was here.
+pub(super) fn has_note(folder: &Path) -> bool {
+    folder.join(ACKNOWLEDGED).exists()
+}
+
 /// What an acknowledgement passed over.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Passed {
@@ -32,35 +41,84 @@ pub(super) struct Passed {
     pub(super) bytes: u64,
 }
 
-#[derive(Debug)]
-pub(super) struct Head {
-    folder: PathBuf,
+/// Where reading and acknowledging stand.
+#[derive(Clone, Copy, Debug)]
+struct Front {
     acknowledged: Version,
     /// The first frame that is not wholly acknowledged.
     position: Position,
     /// Entries of that frame that are.
     skipped: u64,
-    /// Where reading after a version may go on, besides at `position`.
+}
+
+/// A segment that is being read.
+#[derive(Debug)]
+struct Open {
+    number: u64,
+    file: File,
+    /// Where it ends, once there is one after it.
+    end: Option<u64>,
+}
+
+#[derive(Debug)]
+pub(super) struct Head {
+    folder: PathBuf,
+    manifest: Arc<Mutex<Manifest>>,
+    /// From which segment on they have headers.
+    headed: u64,
+    front: Front,
+    /// Where reading after a version may go on, besides at the front.
     resume: (Version, Position),
-    open: Option<(u64, File)>,
+    open: Option<Open>,
     note: Option<File>,
+    /// There are no segments before this one any more, unless a crash left some.
+    deleted_before: u64,
 }
 
 impl Head {
-    pub(super) fn new(folder: &Path, position: Position, acknowledged: Version) -> Head {
+    /// The head at `position`; frames before it, and of its own the entries
+    /// that are acknowledged, are counted out already.
+    pub(super) fn new(
+        folder: &Path,
+        manifest: Arc<Mutex<Manifest>>,
+        position: Position,
+        end: Position,
+        acknowledged: Version,
+    ) -> Result<Head> {
+        let headed = lock(&manifest).contents().headed;
         let mut head = Head {
             folder: folder.to_owned(),
-            acknowledged,
-            position,
-            skipped: 0,
+            manifest,
+            headed,
+            front: Front {
+                acknowledged,
+                position,
+                skipped: 0,
+            },
             resume: (Version::ZERO, position),
             open: None,
             note: None,
+            deleted_before: 0,
         };
-        // Frames before the head, and of the head's own those acknowledged, are
-        // counted out by the scan already.
-        head.skipped = head.acknowledged_in_frame().unwrap_or(0);
-        head
+        let front = head.front;
+        head.front.skipped = head.acknowledged_in_frame(&front, end)?;
+        // The note is made now, so that it needs no room when the disk is full.
+        head.settle();
+        Ok(head)
+    }
+
+    /// The first frame that is not wholly acknowledged.
+    pub(super) fn position(&self) -> Position {
+        self.front.position
+    }
+
+    /// The last segment, in which all was acknowledged, was emptied and ends at
+    /// `end`.
+    pub(super) fn emptied(&mut self, end: Position) {
+        self.front.position = end;
+        self.front.skipped = 0;
+        self.resume = (Version::ZERO, end);
+        self.open = None;
     }
 
     /// Records after `after` that are not acknowledged, at most `max`, up to `end`.
@@ -70,20 +128,17 @@ impl Head {
         max: usize,
         end: Position,
     ) -> Result<Vec<Record>> {
-        let after = after.max(self.acknowledged);
+        let after = after.max(self.front.acknowledged);
         let (resume_after, resume) = self.resume;
         let mut position = if after >= resume_after {
-            resume.max(self.position)
+            resume.max(self.front.position)
         } else {
-            self.position
+            self.front.position
         };
         let mut records = Vec::new();
         while position < end && records.len() < max {
-            let Some((bytes, frame)) = self.frame(position)? else {
-                position = Position {
-                    segment: position.segment + 1,
-                    offset: 0,
-                };
+            let Some((bytes, frame)) = self.frame(position, end)? else {
+                position = self.start_of(position.segment + 1);
                 continue;
             };
             let ends_frame = frame.last().map(|record| record.version);
@@ -106,21 +161,46 @@ impl Head {
 
     /// Moves the head past everything up to and including `through`, notes
     /// that, and deletes the segments that lie behind it.
+    ///
+    /// # Errors
+    /// When the journal cannot be read; nothing has changed then.
     pub(super) fn acknowledge(&mut self, through: Version, end: Position) -> Result<Passed> {
-        self.acknowledged = self.acknowledged.max(through);
+        let (front, passed) = self.passed(through, end)?;
+        self.front = front;
+        self.settle();
+        Ok(passed)
+    }
+
+    /// Notes what is acknowledged and deletes the segments behind the head.
+    /// Neither is worth failing for: what was passed is passed, a segment that
+    /// could not be deleted is tried again, and an old note costs a second
+    /// draining, which changes nothing.
+    fn settle(&mut self) {
+        if let Err(error) = self.delete_acknowledged_segments() {
+            tracing::warn!(%error, "cannot delete what was drained from the journal");
+        }
+        if let Err(error) = self.write_acknowledged() {
+            self.note = None;
+            tracing::warn!(%error, "cannot note what was drained from the journal");
+        }
+    }
+
+    /// Where the head is after everything up to and including `through`.
+    fn passed(&mut self, through: Version, end: Position) -> Result<(Front, Passed)> {
+        let mut front = self.front;
+        front.acknowledged = front.acknowledged.max(through);
         let mut passed = Passed::default();
-        let first_segment = self.position.segment;
-        while self.position < end {
-            let (number, offset) = (self.position.segment, self.position.offset);
-            if self.at_segment_end(self.position)? {
-                self.position = Position {
-                    segment: number + 1,
-                    offset: 0,
-                };
+        while front.position < end {
+            let Position {
+                segment: number,
+                offset,
+            } = front.position;
+            if self.at_segment_end(front.position, end)? {
+                front.position = self.start_of(number + 1);
                 continue;
             }
             let path = segment::path(&self.folder, number);
-            let header = segment::header_at(self.file(number)?, offset)
+            let header = segment::header_at(&self.open(number)?.file, offset)
                 .map_err(|error| failed(&path, error))?;
             match header {
                 None => {
@@ -130,64 +210,73 @@ impl Head {
                         "no entry begins there any more",
                     ));
                 }
-                Some(header) if header.last_version <= self.acknowledged => {
-                    passed.entries += u64::from(header.entries) - self.skipped;
+                Some(header) if header.last_version <= front.acknowledged => {
+                    passed.entries += u64::from(header.entries) - front.skipped;
                     passed.bytes += header.frame_bytes();
-                    self.position.offset += header.frame_bytes();
-                    self.skipped = 0;
+                    front.position.offset += header.frame_bytes();
+                    front.skipped = 0;
                 }
                 Some(_) => {
-                    let skipped = self.acknowledged_in_frame()?;
-                    passed.entries += skipped - self.skipped;
-                    self.skipped = skipped;
+                    let skipped = self.acknowledged_in_frame(&front, end)?;
+                    passed.entries += skipped - front.skipped;
+                    front.skipped = skipped;
                     break;
                 }
             }
         }
-        // Neither is worth failing for: what was passed is passed, a segment that
-        // could not be deleted is at the next start, and an old note costs a
-        // second draining, which changes nothing.
-        if self.position.segment > first_segment
-            && let Err(error) = self.delete_acknowledged_segments()
-        {
-            tracing::warn!(%error, "cannot delete what was drained from the journal");
-        }
-        if let Err(error) = self.write_acknowledged() {
-            tracing::warn!(%error, "cannot note what was drained from the journal");
-        }
-        Ok(passed)
+        Ok((front, passed))
     }
 
-    /// Deletes the segments that lie wholly behind the head.
-    pub(super) fn delete_acknowledged_segments(&self) -> Result<()> {
-        for number in segment::list(&self.folder)?
-            .into_iter()
-            .filter(|number| *number < self.position.segment)
-        {
-            let path = segment::path(&self.folder, number);
-            std::fs::remove_file(&path).map_err(|error| failed(&path, error))?;
+    /// Deletes the segments that lie wholly behind the head, also those that a
+    /// crash has left.
+    fn delete_acknowledged_segments(&mut self) -> Result<()> {
+        let first = self.front.position.segment;
+        if self.deleted_before >= first {
+            return Ok(());
         }
+        let mut manifest = lock(&self.manifest);
+        if manifest.contents().first < first {
+            // IMPORTANT: before they are deleted, so that none that it lists is
+            // ever missing.
+            manifest.change(|listed| listed.first = first)?;
+            fault::disk("journal.delete", &self.folder)
+                .map_err(|error| failed(&self.folder, error))?;
+        }
+        drop(manifest);
+        for number in segment::list(&self.folder)? {
+            let path = segment::path(&self.folder, number);
+            if number < first {
+                std::fs::remove_file(&path).map_err(|error| failed(&path, error))?;
+            }
+        }
+        self.deleted_before = first;
         Ok(())
     }
 
-    fn acknowledged_in_frame(&mut self) -> Result<u64> {
-        let acknowledged = self.acknowledged;
-        let frame = self.frame(self.position)?;
+    fn start_of(&self, number: u64) -> Position {
+        Position::start_of(number, self.headed)
+    }
+
+    fn acknowledged_in_frame(&mut self, front: &Front, end: Position) -> Result<u64> {
+        if front.position >= end {
+            return Ok(0);
+        }
+        let frame = self.frame(front.position, end)?;
         Ok(frame.map_or(0, |(_, records)| {
             records
                 .iter()
-                .filter(|record| record.version <= acknowledged)
+                .filter(|record| record.version <= front.acknowledged)
                 .count() as u64
         }))
     }
 
     /// The frame at `position` and its bytes; `None` at the end of its segment.
-    fn frame(&mut self, position: Position) -> Result<Option<(u64, Vec<Record>)>> {
-        if self.at_segment_end(position)? {
+    fn frame(&mut self, position: Position, end: Position) -> Result<Option<(u64, Vec<Record>)>> {
+        if self.at_segment_end(position, end)? {
             return Ok(None);
         }
         let path = segment::path(&self.folder, position.segment);
-        match segment::frame_at(self.file(position.segment)?, position.offset)
+        match segment::frame_at(&self.open(position.segment)?.file, position.offset)
             .map_err(|error| failed(&path, error))?
         {
             Some((header, records)) => Ok(Some((header.frame_bytes(), records))),
@@ -199,34 +288,58 @@ impl Head {
         }
     }
 
-    fn at_segment_end(&mut self, position: Position) -> Result<bool> {
-        let path = segment::path(&self.folder, position.segment);
-        let length = self
-            .file(position.segment)?
-            .metadata()
-            .map_err(|error| failed(&path, error))?
-            .len();
-        Ok(position.offset >= length)
+    /// Whether no frame of its segment begins at `position`, where the journal
+    /// ends at `end`.
+    fn at_segment_end(&mut self, position: Position, end: Position) -> Result<bool> {
+        if position.segment >= end.segment {
+            return Ok(position >= end);
+        }
+        let segment_end = match self.open(position.segment)?.end {
+            Some(segment_end) => segment_end,
+            None => self.end_of(position.segment)?,
+        };
+        self.open(position.segment)?.end = Some(segment_end);
+        Ok(position.offset >= segment_end)
     }
 
-    fn file(&mut self, number: u64) -> Result<&File> {
+    /// Where a segment ends that has another one after it. Bytes behind that
+    /// are of a batch whose sync failed.
+    fn end_of(&mut self, number: u64) -> Result<u64> {
+        let next = number + 1;
+        if next < self.headed {
+            let path = segment::path(&self.folder, number);
+            let metadata = self.open(number)?.file.metadata();
+            return Ok(metadata.map_err(|error| failed(&path, error))?.len());
+        }
+        let path = segment::path(&self.folder, next);
+        let header = File::open(&path)
+            .and_then(|file| SegmentHeader::read(&file))
+            .map_err(|error| failed(&path, error))?;
+        let verified = header.filter(|header| header.number == next);
+        let what = "the header of the segment does not verify any more";
+        let header = verified.ok_or_else(|| segment::corrupt(&path, 0, what))?;
+        Ok(header.previous_end)
+    }
+
+    fn open(&mut self, number: u64) -> Result<&mut Open> {
         let open = match self.open.take() {
-            Some((held, file)) if held == number => (held, file),
+            Some(open) if open.number == number => open,
             _ => {
                 let path = segment::path(&self.folder, number);
-                (
+                Open {
                     number,
-                    File::open(&path).map_err(|error| failed(&path, error))?,
-                )
+                    file: File::open(&path).map_err(|error| failed(&path, error))?,
+                    end: None,
+                }
             }
         };
-        Ok(&self.open.insert(open).1)
+        Ok(self.open.insert(open))
     }
 
     /// Not synced, as the note may be an old one.
     fn write_acknowledged(&mut self) -> Result<()> {
         let path = self.folder.join(ACKNOWLEDGED);
-        let version = self.acknowledged.get().to_le_bytes();
+        let version = self.front.acknowledged.get().to_le_bytes();
         let mut note = [0; 12];
         let bytes = version
             .into_iter()

@@ -1,4 +1,4 @@
-//! Segments: the journal's files, and how they are verified when it is opened.
+//! Segments: the journal's files, a header and a run of frames each.
 
 use std::fs::File;
 use std::io;
@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Part, Result};
 use crate::journal::file::failed;
 use crate::journal::file::frame::{self, HEADER_BYTES, Header};
+use crate::journal::file::header;
 use crate::record::Record;
-use crate::version::Version;
 
 const SUFFIX: &str = ".segment";
 
@@ -18,6 +18,21 @@ const SUFFIX: &str = ".segment";
 pub(super) struct Position {
     pub(super) segment: u64,
     pub(super) offset: u64,
+}
+
+impl Position {
+    /// Where the first frame of segment `number` is, if segments have a header
+    /// from `headed` on.
+    pub(super) fn start_of(number: u64, headed: u64) -> Position {
+        Position {
+            segment: number,
+            offset: if number < headed {
+                0
+            } else {
+                header::HEADER_BYTES
+            },
+        }
+    }
 }
 
 /// The file of segment `number`.
@@ -62,113 +77,6 @@ pub(super) fn frame_at(file: &File, offset: u64) -> io::Result<Option<(Header, V
         return Ok(None);
     }
     Ok(frame::decode(payload, header.entries).map(|records| (header, records)))
-}
-
-/// What a scan of all segments found.
-#[derive(Debug, Default)]
-pub(super) struct Scanned {
-    /// The first frame that is not wholly acknowledged.
-    pub(super) head: Option<Position>,
-    /// The end of the last whole frame.
-    pub(super) end: Option<Position>,
-    /// Entries that are not acknowledged, and the bytes of their frames.
-    pub(super) depth: u64,
-    pub(super) bytes: u64,
-    pub(super) newest: Option<Version>,
-    /// Bytes after the end: a batch that a crash cut short.
-    pub(super) torn_bytes: Option<u64>,
-}
-
-/// Verifies every frame of every segment.
-pub(super) fn scan(folder: &Path, acknowledged: Version) -> Result<Scanned> {
-    let segments = list(folder)?;
-    let mut scanned = Scanned::default();
-    for (index, number) in segments.iter().enumerate() {
-        if index > 0
-            && segments
-                .get(index - 1)
-                .is_some_and(|before| before + 1 != *number)
-        {
-            return Err(corrupt(
-                &path(folder, number - 1),
-                0,
-                "the segment is missing",
-            ));
-        }
-        let is_last = index + 1 == segments.len();
-        scan_segment(folder, *number, is_last, acknowledged, &mut scanned)?;
-    }
-    Ok(scanned)
-}
-
-fn scan_segment(
-    folder: &Path,
-    number: u64,
-    is_last: bool,
-    acknowledged: Version,
-    scanned: &mut Scanned,
-) -> Result<()> {
-    let path = path(folder, number);
-    let unreadable = |error: io::Error| failed(&path, error);
-    let file = File::open(&path).map_err(unreadable)?;
-    let length = file.metadata().map_err(unreadable)?.len();
-    let mut offset = 0;
-    while offset < length {
-        let Some((header, records)) = frame_at(&file, offset).map_err(unreadable)? else {
-            if !is_last || whole_frame_after(&file, offset, length).map_err(unreadable)? {
-                return Err(corrupt(
-                    &path,
-                    offset,
-                    "the entry does not verify, and there are whole ones after it",
-                ));
-            }
-            scanned.torn_bytes = Some(length - offset);
-            break;
-        };
-        if scanned
-            .newest
-            .is_some_and(|newest| newest >= header.last_version)
-        {
-            return Err(corrupt(&path, offset, "the versions do not grow"));
-        }
-        scanned.newest = Some(header.last_version);
-        if header.last_version > acknowledged {
-            scanned.head.get_or_insert(Position {
-                segment: number,
-                offset,
-            });
-            scanned.depth += records
-                .iter()
-                .filter(|record| record.version > acknowledged)
-                .count() as u64;
-            scanned.bytes += header.frame_bytes();
-        }
-        offset += header.frame_bytes();
-    }
-    scanned.end = Some(Position {
-        segment: number,
-        offset,
-    });
-    Ok(())
-}
-
-/// Whether a whole frame begins anywhere after `offset`. A batch is written
-/// after the one before it was complete, so if there is one, what stands at
-/// `offset` was complete once.
-fn whole_frame_after(file: &File, offset: u64, length: u64) -> io::Result<bool> {
-    let mut rest = vec![0; (length - offset) as usize];
-    file.read_exact_at(&mut rest, offset)?;
-    let starts = rest
-        .windows(frame::MAGIC.len())
-        .enumerate()
-        .skip(1)
-        .filter(|(_, bytes)| *bytes == frame::MAGIC);
-    for (start, _) in starts {
-        if frame_at(file, offset + start as u64)?.is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 pub(super) fn corrupt(path: &Path, offset: u64, what: &str) -> Error {

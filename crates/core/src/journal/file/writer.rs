@@ -2,63 +2,98 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use crate::error::{Error, Part, Result};
+use crate::fault;
+use crate::journal::file::header::{HEADER_BYTES, SegmentHeader};
+use crate::journal::file::manifest::Manifest;
 use crate::journal::file::segment::{self, Position};
-use crate::journal::file::{failed, frame};
+use crate::journal::file::{failed, frame, lock};
 use crate::record::Record;
 use crate::settings::JournalSync;
+use crate::version::Version;
+
+/// What a probe writes at least: a block of most file systems.
+const PROBE_BYTES_MIN: usize = 4_096;
+
+/// What is known of the file of the last segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// It ends at the writer's position.
+    Whole,
+    /// A write failed: bytes of it may stand behind the position. They are cut
+    /// off before anything else is written.
+    Ragged,
+    /// A sync failed: the kernel may have dropped the pages and report success
+    /// the next time, so nothing more is written to this file. (Rebello et al.,
+    /// "Can Applications Recover from fsync Failures?", 2020)
+    Distrusted,
+}
+
+/// Why a batch was not made durable.
+enum Failure {
+    Write(io::Error),
+    Sync(io::Error),
+}
 
 #[derive(Debug)]
 pub(super) struct Writer {
     folder: PathBuf,
     sync: JournalSync,
     segment_bytes: u64,
+    manifest: Arc<Mutex<Manifest>>,
     file: File,
+    /// The end of what was appended successfully.
     position: Position,
+    /// Of the last segment; `None` if it has none.
+    header: Option<SegmentHeader>,
+    /// The newest version that was appended successfully.
+    newest: Version,
+    standing: Standing,
     buffer: Vec<u8>,
-    poisoned: bool,
 }
 
 impl Writer {
-    /// Continues at `end`, cutting off what stands behind it, or begins the
-    /// first segment.
+    /// Continues at `end`, cutting off what stands behind it. `newest` is the
+    /// newest version before it.
     pub(super) fn open(
         folder: &Path,
         sync: JournalSync,
         segment_bytes: u64,
-        end: Option<Position>,
+        manifest: Arc<Mutex<Manifest>>,
+        end: Position,
+        newest: Version,
     ) -> Result<Writer> {
-        let (file, position) = match end {
-            None => (
-                create(folder, 0)?,
-                Position {
-                    segment: 0,
-                    offset: 0,
-                },
-            ),
-            Some(end) => {
-                let path = segment::path(folder, end.segment);
-                let truncated = OpenOptions::new()
-                    .append(true)
-                    .open(&path)
-                    .and_then(|file| {
-                        file.set_len(end.offset)?;
-                        file.sync_all()?;
-                        Ok(file)
-                    });
-                (truncated.map_err(|error| failed(&path, error))?, end)
-            }
-        };
+        let path = segment::path(folder, end.segment);
+        let headed = end.segment >= lock(&manifest).contents().headed;
+        let opened = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .open(&path)
+            .and_then(|file| {
+                file.set_len(end.offset)?;
+                file.sync_all()?;
+                let header = match headed {
+                    true => SegmentHeader::read(&file)?,
+                    false => None,
+                };
+                Ok((file, header))
+            });
+        let (file, header) = opened.map_err(|error| failed(&path, error))?;
         Ok(Writer {
             folder: folder.to_owned(),
             sync,
             segment_bytes,
+            manifest,
             file,
-            position,
+            position: end,
+            header,
+            newest,
+            standing: Standing::Whole,
             buffer: Vec::new(),
-            poisoned: false,
         })
     }
 
@@ -67,76 +102,216 @@ impl Writer {
         self.position
     }
 
-    pub(super) fn poisoned(&self) -> bool {
-        self.poisoned
+    /// Whether the last segment has a header.
+    pub(super) fn has_header(&self) -> bool {
+        self.header.is_some()
     }
 
     /// Writes the records as one frame; on return they survive what the sync
     /// level says. Returns the frame's bytes.
+    ///
+    /// # Errors
+    /// [`Error::NotWritten`] when the frame certainly is not in the journal;
+    /// after [`Error::Unavailable`] the next start may find it. Either way the
+    /// next append or probe first mends what this one has left.
     pub(super) fn append(&mut self, records: &[Record]) -> Result<u64> {
-        if self.poisoned {
-            return Err(Error::unavailable(
-                Part::Journal,
-                "an earlier append failed; restart the service",
-            ));
-        }
-        // Until it is known to have succeeded, whatever happens.
-        self.poisoned = true;
-        if self.position.offset >= self.segment_bytes {
-            self.begin_segment()?;
-        }
         frame::encode(records, &mut self.buffer);
-        // IMPORTANT: never try again. After a failed fdatasync the kernel may have
-        // dropped the pages and report success the next time.
-        // (Rebello et al., "Can Applications Recover from fsync Failures?", 2020)
-        self.write()
-            .map_err(|error| failed(&segment::path(&self.folder, self.position.segment), error))?;
+        let buffer = std::mem::take(&mut self.buffer);
+        let appended = self.append_bytes(&buffer);
+        self.buffer = buffer;
+        appended?;
         let written = self.buffer.len() as u64;
         self.position.offset += written;
-        self.poisoned = false;
+        self.newest = records
+            .last()
+            .map_or(self.newest, |record| record.version.max(self.newest));
         Ok(written)
     }
 
-    fn write(&mut self) -> io::Result<()> {
-        self.file.write_all(&self.buffer)?;
+    /// Tries whether an append as large as the last one would succeed, and
+    /// leaves the journal as it was.
+    pub(super) fn probe(&mut self) -> Result<()> {
+        // No frame begins with zeros: what a crash leaves of them is dropped.
+        let zeros = vec![0; self.buffer.len().max(PROBE_BYTES_MIN)];
+        self.append_bytes(&zeros)?;
+        self.standing = Standing::Ragged;
+        self.cut_back().map_err(|error| self.not_written(error))
+    }
+
+    /// Begins the next segment, or the last one again if it holds no batch.
+    pub(super) fn begin_segment(&mut self) -> Result<()> {
+        let (header, is_new) = match self.header {
+            Some(header) if self.position.offset == HEADER_BYTES => (header, false),
+            _ => {
+                let header = SegmentHeader {
+                    number: self.position.segment + 1,
+                    previous_end: self.position.offset,
+                    newest_before: self.newest,
+                };
+                (header, true)
+            }
+        };
+        let path = segment::path(&self.folder, header.number);
+        let file = header
+            .create(&self.folder)
+            .map_err(|error| Error::not_written(Part::Journal, in_file(&path, error)))?;
+        if is_new {
+            // IMPORTANT: before it takes a batch, so that its loss is noticed.
+            lock(&self.manifest)
+                .change(|listed| listed.last = header.number)
+                .map_err(|error| Error::not_written(Part::Journal, error))?;
+        }
+        self.file = file;
+        self.header = Some(header);
+        self.position = Position {
+            segment: header.number,
+            offset: HEADER_BYTES,
+        };
+        self.standing = Standing::Whole;
+        fault::disk("journal.begun", &self.folder).map_err(|error| self.not_written(error))
+    }
+
+    /// Cuts off all batches of the last segment, which frees their room. Only
+    /// where each of them is acknowledged. Returns whether it did.
+    pub(super) fn empty_segment(&mut self) -> bool {
+        if self.header.is_none()
+            || self.position.offset == HEADER_BYTES
+            || self.standing == Standing::Distrusted
+        {
+            return false;
+        }
+        let end = std::mem::replace(&mut self.position.offset, HEADER_BYTES);
+        self.standing = Standing::Ragged;
+        match self.cut_back() {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::debug!(%error, "cannot give back the room of a drained segment");
+                self.position.offset = end;
+                false
+            }
+        }
+    }
+
+    fn append_bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        let mut in_doubt = false;
+        loop {
+            if let Err(error) = self.mend() {
+                return Err(match error {
+                    // The segment whose sync failed is the last one still.
+                    Error::NotWritten { reason, .. } if in_doubt => {
+                        Error::unavailable(Part::Journal, reason)
+                    }
+                    error => error,
+                });
+            }
+            match self.write(bytes) {
+                Ok(()) => return Ok(()),
+                Err(Failure::Write(error)) => {
+                    self.standing = Standing::Ragged;
+                    return Err(match self.cut_back() {
+                        Ok(()) => self.not_written(error),
+                        Err(_) => failed(&self.path(), error),
+                    });
+                }
+                Err(Failure::Sync(error)) => {
+                    self.standing = Standing::Distrusted;
+                    let error = failed(&self.path(), error);
+                    if in_doubt {
+                        return Err(error);
+                    }
+                    tracing::error!(%error, "a sync of the journal failed; it goes on in a new segment");
+                    in_doubt = true;
+                }
+            }
+        }
+    }
+
+    /// Makes the file ready for the next frame.
+    fn mend(&mut self) -> Result<()> {
+        match self.standing {
+            Standing::Ragged => self.cut_back().map_err(|error| self.not_written(error))?,
+            Standing::Distrusted => return self.begin_segment(),
+            Standing::Whole => {}
+        }
+        // What is written to a file without a name is lost at the next start.
+        let metadata = self.file.metadata();
+        if metadata.map_err(|error| self.not_written(error))?.nlink() == 0 {
+            return Err(self.not_written("the segment has been removed"));
+        }
+        let start = self.header.map_or(0, |_| HEADER_BYTES);
+        let batch_bytes = self.position.offset - start;
+        if batch_bytes > 0 && batch_bytes >= self.segment_bytes {
+            self.sync_at_end();
+            return self.begin_segment();
+        }
+        Ok(())
+    }
+
+    /// Syncs a segment that takes no more, where its batches were not. A failure
+    /// costs no more than the level allows: a power loss may take what this
+    /// process may not.
+    fn sync_at_end(&mut self) {
+        if self.sync == JournalSync::Os
+            && let Err(error) = self.sync_file()
+        {
+            let error = failed(&self.path(), error);
+            tracing::error!(%error, "a sync of the journal failed; it goes on in a new segment");
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> std::result::Result<(), Failure> {
+        fault::disk("journal.write", &self.folder)
+            .and_then(|()| self.file.write_all(bytes))
+            .map_err(Failure::Write)?;
         match self.sync {
-            JournalSync::Fsync => self.file.sync_data(),
+            JournalSync::Fsync => self.sync_file().map_err(Failure::Sync),
             JournalSync::Os => Ok(()),
         }
     }
 
-    fn begin_segment(&mut self) -> Result<()> {
-        let path = segment::path(&self.folder, self.position.segment);
-        // At JournalSync::Os too: a torn tail may be in the last segment only.
-        self.file
-            .sync_data()
-            .map_err(|error| failed(&path, error))?;
-        let next = self.position.segment + 1;
-        self.file = create(&self.folder, next)?;
-        self.position = Position {
-            segment: next,
-            offset: 0,
-        };
+    fn sync_file(&self) -> io::Result<()> {
+        fault::disk("journal.sync", &self.folder)?;
+        self.file.sync_data()
+    }
+
+    /// Ends the file at the position.
+    fn cut_back(&mut self) -> io::Result<()> {
+        let end = self.position.offset;
+        fault::disk("journal.cut", &self.folder)?;
+        if cut(&self.file, end).is_err() {
+            // As after a remount, which leaves the old handle without a file.
+            let file = OpenOptions::new()
+                .read(true)
+                .append(true)
+                .open(self.path())?;
+            cut(&file, end)?;
+            self.file = file;
+        }
+        self.standing = Standing::Whole;
         Ok(())
     }
 
-    /// Makes every further write fail.
-    #[cfg(test)]
-    pub(super) fn break_file(&mut self) {
-        self.file = File::open(segment::path(&self.folder, self.position.segment)).unwrap();
+    fn path(&self) -> PathBuf {
+        segment::path(&self.folder, self.position.segment)
+    }
+
+    fn not_written(&self, error: impl std::fmt::Display) -> Error {
+        Error::not_written(Part::Journal, in_file(&self.path(), error))
     }
 }
 
-fn create(folder: &Path, number: u64) -> Result<File> {
-    let path = segment::path(folder, number);
-    let created = OpenOptions::new()
-        .append(true)
-        .create_new(true)
-        .open(&path)
-        .and_then(|file| {
-            // The name must survive as well as what is written under it.
-            File::open(folder)?.sync_all()?;
-            Ok(file)
-        });
-    created.map_err(|error| failed(&path, error))
+fn in_file(path: &Path, error: impl std::fmt::Display) -> String {
+    format!("{}: {error}", path.display())
+}
+
+/// Ends `file` at `end`, which it must have reached before.
+fn cut(file: &File, end: u64) -> io::Result<()> {
+    if file.metadata()?.len() < end {
+        return Err(io::Error::other("the segment is shorter than it was"));
+    }
+    file.set_len(end)?;
+    match file.metadata()?.len() == end {
+        true => Ok(()),
+        false => Err(io::Error::other("the segment could not be cut back")),
+    }
 }

@@ -5,8 +5,9 @@
 -- of doubt, how many bytes of an entry's name come before its key, then the
 -- flushed version of each entry.
 -- Returns how many entries wait still.
-if redis.call('EXISTS', KEYS[1]) == 0 then
-  -- The server has come back: first what the journal holds must be cached.
+if redis.call('EXISTS', KEYS[1], KEYS[2]) < 2 then
+  -- The server has come back: first what the journal holds must be cached. Or the
+  -- journal is lost.
   return unseeded()
 end
 local trimmed = redis.call('XTRIM', KEYS[2], 'MINID', '=', ARGV[1])
@@ -20,7 +21,13 @@ for i = 6, #KEYS do
     -- something newer that the journal has lost: only the database can tell.
     discard(KEYS[i], version, ARGV[3])
   else
-    mark_clean(KEYS[i], version, ARGV[2], ARGV[3])
+    local head = mark_clean(KEYS[i], version, ARGV[2], ARGV[3]) or ''
+    local state = string.sub(head, 17)
+    if state == 'F' or (state == 'C' and string.sub(head, 1, 16) < version) then
+      -- The dirty entry was evicted, and a reader has filled its place, or is about
+      -- to, with something older from the database.
+      redis.call('DEL', KEYS[i])
+    end
   end
   if has_dead then
     local key = string.sub(KEYS[i], ARGV[4] + 1)

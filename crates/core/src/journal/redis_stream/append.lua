@@ -24,7 +24,8 @@ local function holds(condition, held)
 end
 
 local last = redis.call('GET', KEYS[1])
-if not last then
+if not last or redis.call('EXISTS', KEYS[2]) == 0 then
+  -- It has come back, or what the journal held is lost.
   return unseeded()
 end
 local version = next_version(last, now())

@@ -1,12 +1,14 @@
 //! What this process has heard of each shard, by which it knows how much waits
-//! without asking, and notices that a journal came back without its newest
-//! entries.
+//! without asking, and notices that a journal has lost entries (`loss.rs`).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
+
 use crate::error::Result;
 use crate::journal::Appended;
+use crate::journal::redis_stream::pending::Pending;
 use crate::shard::Shard;
 use crate::version::Version;
 
@@ -19,8 +21,8 @@ pub(super) struct Seen {
     run: Mutex<String>,
 }
 
-/// What a shard's stream is found to be after the server has come back.
-#[derive(Clone, Copy, Debug)]
+/// What a shard's stream is found to be when it may have lost entries.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Found {
     /// The newest version that it has ever had.
     pub(super) newest: Version,
@@ -28,6 +30,12 @@ pub(super) struct Found {
     pub(super) depth: u64,
     /// How many of them are newer than what is known to be in the database.
     pub(super) still: u64,
+    /// What was pending of this process before it was looked at.
+    pub(super) before: Pending,
+    /// What of that is still there, where that was looked for.
+    pub(super) kept: Option<Pending>,
+    /// By which the stream is told from one that was made in its place.
+    pub(super) made: Bytes,
 }
 
 #[derive(Debug, Default)]
@@ -37,6 +45,10 @@ struct OfShard {
     appended: AtomicU64,
     /// The newest that is known to be in the database.
     acknowledged: AtomicU64,
+    /// Those that were appended from here and are not known to be there.
+    pending: Mutex<Pending>,
+    /// By which the stream is known; none before it was looked at.
+    made: Mutex<Option<Bytes>>,
 }
 
 impl Seen {
@@ -77,9 +89,10 @@ impl Seen {
         seen.depth.store(depth, Ordering::Release);
         // In another run they may just as well be lost.
         if *self.run() == run {
-            let before = oldest.map_or(u64::MAX, |oldest| oldest.get().saturating_sub(1));
-            seen.acknowledged
-                .fetch_max(appended.get().min(before), Ordering::AcqRel);
+            let before = oldest.map_or(appended, Version::just_before);
+            let drained = appended.min(before);
+            seen.acknowledged.fetch_max(drained.get(), Ordering::AcqRel);
+            lock(&seen.pending).drained(drained);
         }
     }
 
@@ -100,19 +113,37 @@ impl Seen {
 
     pub(super) fn appended(&self, shard: Shard, answers: &[Result<Appended>], depth: u64) {
         let Some(seen) = self.of(shard) else { return };
-        let newest = answers.iter().filter_map(|answer| match answer {
-            Ok(Appended::At(version)) => Some(version.get()),
-            _ => None,
-        });
-        seen.appended
-            .fetch_max(newest.max().unwrap_or_default(), Ordering::AcqRel);
+        let mut pending = lock(&seen.pending);
+        for answer in answers {
+            if let Ok(Appended::At(version)) = answer {
+                pending.push(*version);
+                seen.appended.fetch_max(version.get(), Ordering::AcqRel);
+            }
+        }
+        drop(pending);
         seen.depth.store(depth, Ordering::Release);
     }
 
     pub(super) fn acknowledged(&self, shard: Shard, through: Version, depth: u64) {
         let Some(seen) = self.of(shard) else { return };
         seen.acknowledged.fetch_max(through.get(), Ordering::AcqRel);
+        lock(&seen.pending).drained(through);
         seen.depth.store(depth, Ordering::Release);
+    }
+
+    /// What was appended from here and is not known to be in the database.
+    pub(super) fn pending(&self, shard: Shard) -> Pending {
+        let pending = self.of(shard).map(|seen| lock(&seen.pending).clone());
+        pending.unwrap_or_default()
+    }
+
+    /// Whether another stream has taken the place of the one that was known, which
+    /// was lost with all its entries. The first that is looked at is the known one.
+    pub(super) fn was_remade(&self, shard: Shard, made: &Bytes) -> bool {
+        let Some(seen) = self.of(shard) else {
+            return false;
+        };
+        lock(&seen.made).get_or_insert_with(|| made.clone()) != made
     }
 
     pub(super) fn depth(&self) -> u64 {
@@ -124,25 +155,42 @@ impl Seen {
         self.lost.load(Ordering::Acquire)
     }
 
-    /// Compares with what each shard's stream is in this run of the server, which
-    /// may have come back with old data. Returns how many entries are newly known
-    /// to be lost, at most.
-    pub(super) fn came_back(&self, run: &str, found: &[Found]) -> u64 {
+    /// Compares with what the shard's stream is now. Returns how many entries are
+    /// newly known to be lost, at most.
+    pub(super) fn count_lost(&self, shard: Shard, found: Found) -> u64 {
+        let Some(seen) = self.of(shard) else { return 0 };
+        let before = seen.depth.swap(found.depth, Ordering::AcqRel);
         let mut lost = 0;
-        for (place, (seen, found)) in self.shards.iter().zip(found).enumerate() {
-            let before = seen.depth.swap(found.depth, Ordering::AcqRel);
-            if self.misses(Shard(place as u16), found.newest).is_some() {
-                // At least the one whose version is missing. What waits again
-                // although the database has it makes up for nothing.
-                lost += before.saturating_sub(found.still).max(1);
-                let appended = seen.appended.load(Ordering::Acquire);
-                seen.acknowledged.store(appended, Ordering::Release);
-            }
+        if self.misses(shard, found.newest).is_some() {
+            // At least the one whose version is missing. What waits again
+            // although the database has it makes up for nothing.
+            lost = before.saturating_sub(found.still).max(1);
+            let appended = seen.appended.load(Ordering::Acquire);
+            seen.acknowledged.store(appended, Ordering::Release);
         }
+        if let Some(kept) = found.kept {
+            // Exact for what this process has appended; the depth is of all, but only
+            // as last heard.
+            lost = lost.max(found.before.count() - kept.count().min(found.before.count()));
+            let mut pending = lock(&seen.pending);
+            if let Some(newest) = found.before.newest() {
+                pending.drained(newest);
+            }
+            pending.put_back(kept);
+        }
+        *lock(&seen.made) = Some(found.made);
         self.lost.fetch_add(lost, Ordering::AcqRel);
-        run.clone_into(&mut self.run());
         lost
     }
+
+    /// What was lost has been counted in this run of the server.
+    pub(super) fn came_back(&self, run: &str) {
+        run.clone_into(&mut self.run());
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn version(number: &AtomicU64) -> Version {
@@ -162,6 +210,12 @@ mod tests {
         seen.appended(Shard(shard), &[answer], depth);
     }
 
+    fn count_lost(seen: &Seen, found: &[Found]) -> u64 {
+        let lost = found.iter().cloned().enumerate();
+        lost.map(|(shard, found)| seen.count_lost(Shard(shard as u16), found))
+            .sum()
+    }
+
     #[test]
     fn what_was_appended_and_is_in_neither_journal_nor_database_is_lost() {
         let seen = Seen::new(3);
@@ -174,29 +228,26 @@ mod tests {
             newest: version(newest),
             depth,
             still,
+            ..Found::default()
         };
         let after = [found(7, 1, 1), found(0, 0, 0), found(12, 5, 5)];
-        assert_eq!(seen.came_back("b", &after), 3);
+        assert_eq!(count_lost(&seen, &after), 3);
         assert_eq!((seen.lost(), seen.depth()), (3, 6));
         // Reported once.
-        assert_eq!(seen.came_back("b", &after), 0);
+        assert_eq!(count_lost(&seen, &after), 0);
         appended(&seen, 0, 20, 2);
-        assert_eq!(seen.came_back("c", &[found(7, 2, 2)]), 1);
+        assert_eq!(count_lost(&seen, &[found(7, 2, 2)]), 1);
         assert_eq!(seen.lost(), 4);
         // As many again, but others.
         appended(&seen, 0, 30, 5);
-        assert_eq!(seen.came_back("d", &[found(29, 5, 0)]), 5);
+        assert_eq!(count_lost(&seen, &[found(29, 5, 0)]), 5);
     }
 
     #[test]
     fn what_others_have_drained_is_known_by_what_waits_in_the_same_run() {
         let seen = Seen::new(1);
-        let nothing = [Found {
-            newest: Version::ZERO,
-            depth: 0,
-            still: 0,
-        }];
-        seen.came_back("a", &nothing);
+        let nothing = [Found::default()];
+        seen.came_back("a");
         let waits = |run, oldest: Option<u64>| {
             let before = seen.newest_appended()[0];
             seen.waits(run, Shard(0), before, oldest.map(version), 1);
@@ -211,12 +262,44 @@ mod tests {
         appended(&seen, 0, 12, 1);
         waits("a", None);
         assert_eq!(seen.misses(Shard(0), version(8)), None);
-        assert_eq!(seen.came_back("b", &nothing), 0);
+        assert_eq!(count_lost(&seen, &nothing), 0);
         // Emptied in the same run, and somebody looks before it is counted.
         appended(&seen, 0, 14, 1);
         seen.comes_back();
         seen.waits("b", Shard(0), seen.newest_appended()[0], None, 0);
         assert_eq!(seen.misses(Shard(0), version(13)), Some(version(12)));
-        assert_eq!(seen.came_back("b", &nothing), 1);
+        assert_eq!(count_lost(&seen, &nothing), 1);
+    }
+
+    /// However small the depth was when it was last heard.
+    #[test]
+    fn what_this_process_has_pending_is_counted_exactly() {
+        let seen = Seen::new(1);
+        let made = |made: &'static str, kept: &[u64], seen: &Seen| {
+            let mut still = Pending::default();
+            for number in kept {
+                still.push(version(*number));
+            }
+            Found {
+                newest: version(40),
+                depth: kept.len() as u64,
+                before: seen.pending(Shard(0)),
+                kept: Some(still),
+                made: Bytes::from_static(made.as_bytes()),
+                ..Found::default()
+            }
+        };
+        assert_eq!(seen.count_lost(Shard(0), made("a", &[], &seen)), 0);
+        for number in 1..=9 {
+            appended(&seen, 0, number, 0);
+        }
+        seen.acknowledged(Shard(0), version(2), 0);
+        assert!(!seen.was_remade(Shard(0), &Bytes::from_static(b"a")));
+        assert!(seen.was_remade(Shard(0), &Bytes::from_static(b"b")));
+        assert_eq!(seen.count_lost(Shard(0), made("b", &[5, 9], &seen)), 5);
+        assert!(!seen.was_remade(Shard(0), &Bytes::from_static(b"b")));
+        assert_eq!(seen.pending(Shard(0)).count(), 2);
+        assert_eq!(seen.count_lost(Shard(0), made("c", &[9], &seen)), 1);
+        assert_eq!(seen.lost(), 6);
     }
 }

@@ -4,7 +4,7 @@
 use deadpool_redis::redis::{Cmd, Value, cmd, from_redis_value};
 
 use crate::error::{Error, Part, Result};
-use crate::redis::{Link, Redis, info};
+use crate::redis::{Configuration, Redis};
 
 /// What an append waits for besides the server's own answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,89 +53,134 @@ impl WaitFor {
     }
 }
 
-/// Whether the server keeps what is in the journal and can wait for what is
-/// asked.
-pub(super) async fn check(redis: &Redis, wait_for: WaitFor) -> Result<()> {
-    let mut link = redis.link(Part::Journal).await?;
-    let memory: String = link.command(cmd("INFO").arg("memory")).await?;
-    let policy = info(&memory, "maxmemory_policy").unwrap_or("noeviction");
-    if policy.starts_with("allkeys") {
-        return Err(Error::BadSetting {
-            key: "CACHE_URL",
-            reason: format!(
-                "this Redis has maxmemory-policy {policy}, which may evict acknowledged writes that \
-                 the database does not have yet; set it to noeviction, or to one of volatile-*"
-            )
-            .into(),
-        });
-    }
-    if wait_for.fsync {
-        let persistence: String = link.command(cmd("INFO").arg("persistence")).await?;
-        if info(&persistence, "aof_enabled") != Some("1") {
-            return Err(Error::BadSetting {
-                key: "REDIS_WAIT_FSYNC",
-                reason: "this Redis has appendonly no, so nothing reaches its disk to wait for; set it to yes".into(),
+/// What is wrong with a server for the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Unsuited {
+    /// A sentence for clients.
+    pub(super) problem: String,
+    /// For an operator who starts a service: which setting it does not go with, and
+    /// what to do. None where it may pass by itself.
+    refused: Option<(&'static str, String)>,
+}
+
+impl Unsuited {
+    pub(super) fn judge(configuration: &Configuration, wait_for: WaitFor) -> Option<Unsuited> {
+        let policy = &configuration.eviction;
+        if configuration.may_evict_anything() {
+            return Some(Unsuited {
+                problem: format!(
+                    "Redis has maxmemory-policy {policy}, with which it may evict writes that the database does not have yet"
+                ),
+                refused: Some((
+                    "CACHE_URL",
+                    format!(
+                        "this Redis has maxmemory-policy {policy}, which may evict acknowledged writes that \
+                         the database does not have yet; set it to noeviction, or to one of volatile-*"
+                    ),
+                )),
             });
         }
+        if configuration.is_replica {
+            return Some(Unsuited {
+                problem: "Redis is a replica now, which takes no writes".to_owned(),
+                refused: None,
+            });
+        }
+        let disk = |problem: &str, advice: &str| Unsuited {
+            problem: format!("Redis has {problem}, so no write can wait for its disk"),
+            refused: Some((
+                "REDIS_WAIT_FSYNC",
+                format!("this Redis has {problem}, {advice}"),
+            )),
+        };
+        if wait_for.fsync && !configuration.append_only {
+            return Some(disk(
+                "appendonly no",
+                "so nothing reaches its disk to wait for; set it to yes",
+            ));
+        }
+        // IMPORTANT: with `no` the server leaves it to its system, so it never knows of
+        // a write that it is on the disk, and each one would wait in vain.
+        if wait_for.fsync && configuration.append_fsync == "no" {
+            return Some(disk(
+                "appendfsync no",
+                "with which it never knows what is on its disk; set it to everysec or always",
+            ));
+        }
+        None
+    }
+}
+
+/// Whether the server keeps what is in the journal and can wait for what is
+/// asked, when a service starts.
+///
+/// # Errors
+/// [`Error::BadSetting`] when it does not.
+pub(super) async fn check(redis: &Redis, wait_for: WaitFor) -> Result<()> {
+    let mut link = redis.link(Part::Journal).await?;
+    let configuration = Configuration::ask(&mut link).await?;
+    let unsuited = Unsuited::judge(&configuration, wait_for);
+    let bad = |key, reason: String| Error::BadSetting {
+        key,
+        reason: reason.into(),
+    };
+    if wait_for.fsync && configuration.append_only {
         let known: Vec<Value> = link
             .command(cmd("COMMAND").arg("INFO").arg("WAITAOF"))
             .await?;
         if known.iter().all(|known| *known == Value::Nil) {
-            return Err(Error::BadSetting {
-                key: "REDIS_WAIT_FSYNC",
-                reason: "this Redis has no WAITAOF, which came with 7.2".into(),
-            });
+            let reason = "this Redis has no WAITAOF, which came with 7.2";
+            return Err(bad("REDIS_WAIT_FSYNC", reason.to_owned()));
         }
-        // IMPORTANT: with `no` the server leaves it to its system, so it never knows of
-        // a write that it is on the disk, and each one would wait in vain.
-        if appendfsync(&mut link).await == "no" {
-            return Err(Error::BadSetting {
-                key: "REDIS_WAIT_FSYNC",
-                reason: "this Redis has appendfsync no, with which it never knows what is on its disk; set it to everysec or always".into(),
-            });
-        }
+    }
+    if let Some((key, reason)) = unsuited.and_then(|unsuited| unsuited.refused) {
+        return Err(bad(key, reason));
     }
     Ok(())
 }
 
-/// When the server brings what it writes to its disk. Managed servers often forbid
-/// CONFIG; then nothing is known, and the text is empty.
-async fn appendfsync(link: &mut Link) -> String {
-    let pair: Result<Vec<String>> = link
-        .command(cmd("CONFIG").arg("GET").arg("appendfsync"))
-        .await;
-    let value = pair.ok().and_then(|pair| pair.into_iter().nth(1));
-    value.unwrap_or_default()
+/// What an acknowledged write survives, as a server is set up.
+pub(super) trait Durable {
+    /// In words.
+    fn durability(&self, wait_for: WaitFor) -> String;
+
+    /// The more the larger.
+    fn rank(&self) -> u8;
 }
 
-/// What an acknowledged write survives, as the server is set up.
-pub(super) async fn durability(redis: &Redis, wait_for: WaitFor) -> Result<String> {
-    let mut link = redis.link(Part::Journal).await?;
-    let persistence: String = link.command(cmd("INFO").arg("persistence")).await?;
-    let replication: String = link.command(cmd("INFO").arg("replication")).await?;
-    let fsync = appendfsync(&mut link).await;
-    let replicas = info(&replication, "connected_slaves").unwrap_or("0");
-    let survives = match (info(&persistence, "aof_enabled"), fsync.as_str()) {
-        (Some("1"), _) if wait_for.fsync => {
-            "appendonly yes, and every answer waits for the disk: survives a crash of Redis and a power loss"
+impl Durable for Configuration {
+    fn durability(&self, wait_for: WaitFor) -> String {
+        let survives = match (self.append_only, self.append_fsync.as_str()) {
+            (true, _) if wait_for.fsync => {
+                "appendonly yes, and every answer waits for the disk: survives a crash of Redis and a power loss"
+            }
+            (true, "always") => {
+                "appendonly yes, appendfsync always: survives a crash of Redis and a power loss"
+            }
+            (true, "everysec") => {
+                "appendonly yes, appendfsync everysec: survives a crash of Redis, unless its disk is slow, which takes up to 2 seconds; a power loss takes up to about the last second"
+            }
+            (true, "no") => {
+                "appendonly yes, appendfsync no: survives a crash of Redis; a power loss takes what its system has not written"
+            }
+            (true, _) => "appendonly yes, appendfsync unknown: survives a crash of Redis",
+            (false, _) => "appendonly no: survives a crash of this service, not one of Redis",
+        };
+        let waited = match wait_for.replicas {
+            0 => String::new(),
+            waited => format!(", {waited} waited for"),
+        };
+        format!("{survives}; {} replicas{waited}", self.replicas)
+    }
+
+    fn rank(&self) -> u8 {
+        match (self.append_only, self.append_fsync.as_str()) {
+            (false, _) => 0,
+            (true, "always") => 3,
+            (true, "everysec") => 2,
+            (true, _) => 1,
         }
-        (Some("1"), "always") => {
-            "appendonly yes, appendfsync always: survives a crash of Redis and a power loss"
-        }
-        (Some("1"), "everysec") => {
-            "appendonly yes, appendfsync everysec: survives a crash of Redis, unless its disk is slow, which takes up to 2 seconds; a power loss takes up to about the last second"
-        }
-        (Some("1"), "no") => {
-            "appendonly yes, appendfsync no: survives a crash of Redis; a power loss takes what its system has not written"
-        }
-        (Some("1"), _) => "appendonly yes, appendfsync unknown: survives a crash of Redis",
-        _ => "appendonly no: survives a crash of this service, not one of Redis",
-    };
-    let waited = match wait_for.replicas {
-        0 => String::new(),
-        waited => format!(", {waited} waited for"),
-    };
-    Ok(format!("{survives}; {replicas} replicas{waited}"))
+    }
 }
 
 #[cfg(test)]

@@ -6,24 +6,17 @@ use diesel_async::{AsyncMysqlConnection, SimpleAsyncConnection};
 use mysql_async::{ClientIdentity, Conn, DriverError, Opts, OptsBuilder, SslOpts};
 use url::Url;
 
+use super::session;
 use crate::error::{Error, Part, Result};
 use crate::settings::Secret;
 use crate::tls::{DATABASE_KEYS, Identity, Peer, Tls};
 
-/// Bad data must be an error rather than be cut to fit; without gap locks,
-/// batches that touch neighbouring names do not wait for each other; and a
-/// statement whose client has given up must end well before the mark of doubt
-/// on its names does. A process that stops in the middle of a transaction must not
-/// hold its locks for ever; MySQL can only be told to end a connection that says
-/// nothing. (MariaDB reads what is in the first kind of comment, MySQL in the second.)
-const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', \
-    SESSION sql_notes = 0, SESSION lock_wait_timeout = 10, SESSION innodb_lock_wait_timeout = 10 \
-    /*M!100300 , SESSION idle_transaction_timeout = 15 */ /*!80000 , SESSION wait_timeout = 60 */; \
-    SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
-
-/// The numbers of two of the server's errors.
+/// The numbers of some of the server's errors.
 const NO_SUCH_DATABASE: u16 = 1049;
 const ACCESS_DENIED: u16 = 1045;
+/// As many connections as the server admits, as this user may have, or as a limit on the
+/// user's resources allows; and no memory or thread for another.
+const NO_ROOM: [u16; 5] = [1040, 1203, 1226, 1041, 1135];
 
 /// What opens connections to one database.
 #[derive(Clone)]
@@ -36,6 +29,8 @@ pub(super) struct Connector {
 pub(super) enum NotConnected {
     /// The server is there and the database is not.
     NoSuchDatabase,
+    /// The server is there and admits no further connection now.
+    NoRoom(String),
     /// Anything else.
     Failed(Error),
 }
@@ -46,6 +41,7 @@ impl fmt::Display for NotConnected {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NotConnected::NoSuchDatabase => formatter.write_str("there is no such database"),
+            NotConnected::NoRoom(reason) => formatter.write_str(reason),
             NotConnected::Failed(Error::Unavailable { reason, .. }) => formatter.write_str(reason),
             NotConnected::Failed(error) => error.fmt(formatter),
         }
@@ -125,12 +121,12 @@ impl Connector {
         let failed = |error: &dyn fmt::Display| {
             NotConnected::Failed(Error::unavailable(Part::Database, error))
         };
-        // Time zone and character sets, as diesel-async wants them.
         let mut connection = AsyncMysqlConnection::try_from(connection)
             .await
             .map_err(|error| failed(&error))?;
-        let set_up = connection.batch_execute(SESSION).await;
-        set_up.map_err(|error| failed(&error))?;
+        session::begin(&mut connection)
+            .await
+            .map_err(NotConnected::Failed)?;
         Ok(connection)
     }
 
@@ -145,6 +141,9 @@ impl Connector {
         let sentence = match error {
             mysql_async::Error::Server(error) if error.code == NO_SUCH_DATABASE => {
                 return NotConnected::NoSuchDatabase;
+            }
+            mysql_async::Error::Server(error) if NO_ROOM.contains(&error.code) => {
+                return NotConnected::NoRoom(error.to_string());
             }
             mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer) => {
                 Some(format!("{} does not speak TLS", peer.name()))

@@ -30,7 +30,7 @@ const DEADLOCK: i64 = 1213;
 /// there are few beside the error: where a trigger raised it, and such; and one for
 /// each VALUES() in an `Upsert` that MySQL 8 or later has just prepared, since they are
 /// deprecated there, which comes before an error in a parameter.
-const CONDITIONS_MAX: usize = 32;
+pub(super) const CONDITIONS_MAX: usize = 32;
 
 #[derive(Debug, QueryableByName)]
 struct Diagnosis {

@@ -1,0 +1,9 @@
+-- Forgets clean values, and voids the tickets of readers that fill: what they have read
+-- may be as old.
+-- KEYS: entries.
+for i = 1, #KEYS do
+  local state = redis.call('GETRANGE', KEYS[i], 16, 16)
+  if state == 'C' or state == 'F' then
+    redis.call('DEL', KEYS[i])
+  end
+end

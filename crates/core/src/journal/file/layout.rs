@@ -1,0 +1,93 @@
+//! Which journal a folder holds: a new one, one with a manifest, or one that a
+//! version without manifests has made.
+
+use std::fs::File;
+use std::path::Path;
+
+use crate::error::Result;
+use crate::journal::file::header::{SegmentHeader, begins_with_magic};
+use crate::journal::file::manifest::{self, Contents, Manifest};
+use crate::journal::file::segment::{self, Position, corrupt, frame_at};
+use crate::journal::file::{dead_letters, failed, head};
+use crate::version::Version;
+
+/// What a folder holds.
+#[derive(Debug)]
+pub(super) enum Layout {
+    /// There is no journal yet.
+    New,
+    /// A manifest, and what there has to be by it.
+    Listed(Manifest, Contents),
+    /// Segments without headers and no manifest.
+    Adopted(Contents),
+}
+
+/// Tells what `folder` holds.
+///
+/// # Errors
+/// [`crate::error::Error::Corrupt`] when the manifest is missing or damaged.
+pub(super) fn recognise(folder: &Path) -> Result<Layout> {
+    let segments = segment::list(folder)?;
+    if let Some(manifest) = Manifest::read(folder)? {
+        let mut listed = manifest.contents();
+        // A copy that was made while the journal was in use may have a segment
+        // that its manifest does not list. One without a batch is what a crash
+        // left before it was listed.
+        for number in segments {
+            if number > listed.last && has_batch(folder, number, listed.headed)? {
+                listed.last = number;
+            }
+        }
+        return Ok(Layout::Listed(manifest, listed));
+    }
+    let letters = dead_letters::count(folder)?;
+    let unused = match segments[..] {
+        [] => true,
+        [only] => only == 0 && !has_batch(folder, 0, 0)? && !has_batch(folder, 0, 1)?,
+        _ => false,
+    };
+    if unused && letters == 0 && !head::has_note(folder) {
+        return Ok(Layout::New);
+    }
+    let (Some(first), Some(last)) = (segments.first(), segments.last()) else {
+        let what = "the manifest is missing, and all segments";
+        return Err(corrupt(&manifest::path(folder), 0, what));
+    };
+    for number in &segments {
+        let path = segment::path(folder, *number);
+        let file = File::open(&path).map_err(|error| failed(&path, error))?;
+        if begins_with_magic(&file).map_err(|error| failed(&path, error))? {
+            let what = "the manifest is missing, which says what there has to be";
+            return Err(corrupt(&manifest::path(folder), 0, what));
+        }
+    }
+    Ok(Layout::Adopted(Contents {
+        first: *first,
+        last: *last,
+        headed: *last + 1,
+        letters,
+    }))
+}
+
+/// Makes the first segment of a new journal and its manifest.
+pub(super) fn create(folder: &Path) -> Result<Manifest> {
+    let header = SegmentHeader {
+        number: 0,
+        previous_end: 0,
+        newest_before: Version::ZERO,
+    };
+    let path = segment::path(folder, 0);
+    header
+        .create(folder)
+        .map_err(|error| failed(&path, error))?;
+    Manifest::create(folder, Contents::default())
+}
+
+/// Whether a segment holds a batch.
+fn has_batch(folder: &Path, number: u64, headed: u64) -> Result<bool> {
+    let path = segment::path(folder, number);
+    let file = File::open(&path).map_err(|error| failed(&path, error))?;
+    let start = Position::start_of(number, headed).offset;
+    let found = frame_at(&file, start).map_err(|error| failed(&path, error))?;
+    Ok(found.is_some())
+}

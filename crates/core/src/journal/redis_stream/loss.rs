@@ -1,0 +1,91 @@
+//! What a journal has lost: its server came back with older data, or was emptied,
+//! or has evicted a stream, which takes all entries of a shard at once.
+
+use std::collections::BTreeSet;
+
+use crate::error::{Part, Result};
+use crate::journal::redis_stream::pending::Pending;
+use crate::journal::redis_stream::seen::Found;
+use crate::journal::redis_stream::stream::Stream;
+use crate::journal::redis_stream::{RedisStreamJournal, first_id_after};
+use crate::redis::{Link, Walk, parse_id};
+use crate::shard::Shard;
+use crate::telemetry;
+use crate::version::Version;
+
+impl RedisStreamJournal {
+    /// Compares what is known of `shards` with what their streams are now; counts
+    /// and says what is lost.
+    pub(super) async fn count_lost(&self, shards: impl Iterator<Item = Shard>) -> Result<()> {
+        let mut link = self.redis.link(Part::Journal).await?;
+        let mut lost = 0;
+        for shard in shards {
+            let name = self.redis.keyspace.journal(shard);
+            // IMPORTANT: before the stream is looked at: what is appended meanwhile
+            // would be missed in it otherwise.
+            let before = self.seen.pending(shard);
+            let stream = Stream::ask(&mut link, &name).await?;
+            let acknowledged = self.seen.misses(shard, stream.newest);
+            let was_remade = self.seen.was_remade(shard, &stream.made);
+            let (still, kept) = match (acknowledged, was_remade) {
+                (None, false) => (0, None),
+                (acknowledged, _) => {
+                    let oldest = before.oldest().map(Version::just_before);
+                    let after = acknowledged.into_iter().chain(oldest).min();
+                    let after = after.unwrap_or_default();
+                    let acknowledged = acknowledged.unwrap_or_default();
+                    present(&mut link, &name, after, acknowledged, &before).await?
+                }
+            };
+            lost += self.seen.count_lost(
+                shard,
+                Found {
+                    newest: stream.newest,
+                    depth: stream.depth,
+                    still,
+                    before,
+                    kept,
+                    made: stream.made,
+                },
+            );
+        }
+        if lost > 0 {
+            telemetry::lost(lost);
+            tracing::error!(
+                entries_at_most = lost,
+                "the journal has lost entries: these acknowledged writes are lost"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// How many entries of a stream are newer than `acknowledged`, and those of
+/// `pending` that are still there, all of which are newer than `after`.
+async fn present(
+    link: &mut Link,
+    stream: &str,
+    after: Version,
+    acknowledged: Version,
+    pending: &Pending,
+) -> Result<(u64, Option<Pending>)> {
+    let (mut still, mut kept) = (0, BTreeSet::new());
+    let mut walk = Walk::new(stream.to_owned(), first_id_after(after));
+    loop {
+        let page = walk.next(link).await?;
+        if page.is_empty() {
+            break;
+        }
+        for (version, _) in page.iter().filter_map(|(id, _)| parse_id(id)) {
+            still += u64::from(version > acknowledged);
+            if pending.contains(version) {
+                kept.insert(version);
+            }
+        }
+    }
+    let mut still_pending = Pending::default();
+    for version in kept {
+        still_pending.push(version);
+    }
+    Ok((still, Some(still_pending)))
+}

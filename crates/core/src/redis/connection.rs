@@ -1,0 +1,227 @@
+//! One connection to the server: opening it, and knowing that it is of no use any
+//! more before a command is sent over it.
+//!
+//! A connection ends in three ways. The server closes it (a restart, `timeout`,
+//! `CLIENT KILL`): the driver says so at once, by a push of RESP3. It is cut off
+//! without a word (a firewall that has forgotten it): the system's keepalive
+//! finds that, and a `PING` before the first command after a pause. It does not
+//! answer in time: the command that waited says so. In each case the next caller
+//! opens another.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+use deadpool_redis::redis::aio::MultiplexedConnection;
+use deadpool_redis::redis::{AsyncConnectionConfig, PushInfo, PushKind, RedisError, cmd};
+use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime};
+use tokio::sync::Semaphore;
+
+use crate::error::{Error, Part, Result};
+use crate::redis::endpoint::Endpoint;
+use crate::redis::{Keyspace, OUT_OF_MEMORY, Place, READ_ONLY, RunKeys, UNSEEDED, server};
+
+/// Connections that may be opened at the same time.
+const OPENING_MAX: usize = 4;
+/// After a pause of this length a connection is asked whether it is still there.
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+/// How long that answer may take. Another connection is opened after it, so a
+/// server that is only slow costs no caller an error.
+const PING_TIMEOUT: Duration = Duration::from_millis(300);
+
+static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
+
+/// Opens connections to one server.
+#[derive(Clone)]
+pub(super) struct Opener {
+    pub(super) endpoint: Endpoint,
+    pub(super) keyspace: Keyspace,
+    pub(super) place: Arc<Place>,
+    timeout: Duration,
+    opening: Arc<Semaphore>,
+}
+
+/// A connection, and the names of the keys that live as long as the run of the
+/// server that it goes to.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) connection: MultiplexedConnection,
+    pub(super) keys: Arc<RunKeys>,
+    pub(super) server_run: Arc<str>,
+    /// Tells it from all others of this process.
+    pub(super) number: u64,
+    state: Arc<State>,
+    place: Arc<Place>,
+    moved_before: u64,
+}
+
+/// What all that use one connection know of it.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    /// It is of no use any more.
+    broken: AtomicBool,
+    /// It has ended, and not only failed to answer in time.
+    ended: AtomicBool,
+    /// When it was last asked for, in milliseconds of the process's clock.
+    asked_for_ms: AtomicU64,
+}
+
+impl State {
+    /// Whether it has ended: the server was started anew, or has closed it, or the
+    /// network was cut. Another one may be better at once.
+    pub(super) fn ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.broken.store(true, Ordering::Release);
+    }
+}
+
+impl Opener {
+    pub(super) fn new(
+        endpoint: Endpoint,
+        keyspace: Keyspace,
+        place: Arc<Place>,
+        timeout: Duration,
+    ) -> Opener {
+        Opener {
+            endpoint,
+            keyspace,
+            place,
+            timeout,
+            opening: Arc::new(Semaphore::new(OPENING_MAX)),
+        }
+    }
+
+    pub(super) async fn open(&self, part: Part) -> Result<Shared> {
+        let (endpoint, place) = (&self.endpoint, self.place.clone());
+        let moved_before = place.moved();
+        let used = place.used();
+        let state = Arc::new(State::default());
+        let mut connection = self.connect(part, state.clone()).await?;
+        // That it wants a client certificate a server may only say after the handshake.
+        let run = server::run(&mut connection).await.map_err(|error| {
+            let distrusted = endpoint.not_opened(part, &error);
+            distrusted.unwrap_or_else(|| unavailable(part, &error))
+        })?;
+        if used.run.is_some_and(|used| used != run) {
+            return Err(Error::unavailable(part, "redis: it was started anew"));
+        }
+        state.asked_for_ms.store(now_ms(), Ordering::Relaxed);
+        Ok(Shared {
+            connection,
+            keys: Arc::new(self.keyspace.in_epoch(&run, used.epoch)),
+            server_run: run.into(),
+            number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
+            state,
+            place,
+            moved_before,
+        })
+    }
+
+    /// By a pool of its own, since each connection tells its own state that it ended.
+    async fn connect(&self, part: Part, state: Arc<State>) -> Result<MultiplexedConnection> {
+        let timed_out = |_| Error::unavailable(part, "redis: too many connections are opened");
+        let opening = tokio::time::timeout(self.timeout, self.opening.acquire());
+        let _opening = opening.await.map_err(timed_out)?;
+        let hear = move |push: PushInfo| {
+            if push.kind == PushKind::Disconnection {
+                state.end();
+            }
+            Ok::<(), ()>(())
+        };
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.timeout))
+            .set_response_timeout(Some(self.timeout))
+            .set_push_sender(hear);
+        let manager = Manager::new_with_config(self.endpoint.info_for_pushes(), config)
+            .map_err(|error| unavailable(part, &error))?;
+        let pool = Pool::builder(manager)
+            .max_size(1)
+            .runtime(Runtime::Tokio1)
+            .create_timeout(Some(self.timeout))
+            .build()
+            .map_err(|error| Error::unavailable(part, error))?;
+        let opened = pool.get().await.map_err(|error| {
+            match &error {
+                PoolError::Backend(cause) => self.endpoint.not_opened(part, cause),
+                _ => None,
+            }
+            .unwrap_or_else(|| Error::unavailable(part, error))
+        })?;
+        Ok(Connection::take(opened))
+    }
+}
+
+impl Shared {
+    pub(super) fn is_broken(&self) -> bool {
+        // One that only reads would never hear that its server is a replica now.
+        self.state.broken.load(Ordering::Acquire) || self.place.moved() != self.moved_before
+    }
+
+    pub(super) fn state(&self) -> Arc<State> {
+        self.state.clone()
+    }
+
+    /// Whether it may be used: after a pause the server is asked first.
+    pub(super) async fn is_usable(&self) -> bool {
+        let asked_for = self.state.asked_for_ms.swap(now_ms(), Ordering::Relaxed);
+        if now_ms().saturating_sub(asked_for) < PAUSE_MAX.as_millis() as u64 {
+            return !self.is_broken();
+        }
+        // For all who come meanwhile: it may be of no use to them either.
+        self.state.asked_for_ms.store(asked_for, Ordering::Relaxed);
+        let mut connection = self.connection.clone();
+        let ping = cmd("PING");
+        let ping = ping.query_async::<String>(&mut connection);
+        if matches!(tokio::time::timeout(PING_TIMEOUT, ping).await, Ok(Ok(_))) {
+            self.state.asked_for_ms.store(now_ms(), Ordering::Relaxed);
+        } else {
+            self.state.end();
+        }
+        !self.is_broken()
+    }
+
+    /// What `error` means. When it says that the connection is of no use, the
+    /// next command opens another.
+    pub(super) fn failed(&self, part: Part, error: &RedisError) -> Error {
+        if error.code() == Some(READ_ONLY) {
+            self.place.moves();
+        }
+        if error.is_timeout() {
+            self.state.broken.store(true, Ordering::Release);
+        } else if error.is_io_error()
+            || error.is_unrecoverable_error()
+            || error.code() == Some(READ_ONLY)
+        {
+            self.state.end();
+        }
+        match error.code() {
+            Some(UNSEEDED) => Error::Unseeded(part),
+            Some(OUT_OF_MEMORY) => Error::Full {
+                what: "Redis is out of memory",
+                retry_after: Duration::ZERO,
+            },
+            _ => unavailable(part, error),
+        }
+    }
+}
+
+/// A pipeline's error lists every failed command with its data, so only the
+/// kind and the code are taken from it.
+pub(super) fn unavailable(part: Part, error: &RedisError) -> Error {
+    use deadpool_redis::redis::ErrorKind;
+    let code = error.code().unwrap_or_default();
+    let detail = match error.kind() {
+        ErrorKind::Server(_) | ErrorKind::Extension => code.to_owned(),
+        kind => format!("{kind:?}"),
+    };
+    Error::unavailable(part, format!("redis: {detail}"))
+}
+
+fn now_ms() -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    START.elapsed().as_millis() as u64
+}

@@ -1,0 +1,65 @@
+//! A shard whose stream is lost, as it was evicted: what the cache holds of it yet
+//! is brought back into the journal.
+
+use bytes::Bytes;
+use deadpool_redis::redis::cmd;
+
+use crate::error::Result;
+use crate::redis::entry::dirty_value;
+use crate::redis::{Call, Link, Redis, encode_version};
+use crate::shard::Shard;
+use crate::version::Version;
+
+/// Names that are looked at in one round trip.
+const BATCH_MAX: usize = 1_000;
+
+/// A dirty entry of the cache.
+#[derive(Clone, Debug)]
+pub(super) struct Dirty {
+    version: Version,
+    key: Bytes,
+    body: Bytes,
+}
+
+impl Dirty {
+    pub(super) fn write(&self, call: &mut Call<'_>) {
+        call.arg(encode_version(self.version))
+            .arg(&self.key[..])
+            .arg(&self.body[..]);
+    }
+}
+
+impl Redis {
+    /// The dirty entries of a shard, from the oldest to the newest.
+    pub(super) async fn dirty(&self, link: &mut Link, shard: Shard) -> Result<Vec<Dirty>> {
+        let prefix = link.keys.entry_prefix(shard);
+        let (mut dirty, mut cursor) = (Vec::new(), 0_u64);
+        loop {
+            let mut scan = cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(format!("{prefix}*"));
+            scan.arg("COUNT").arg(BATCH_MAX);
+            let (next, names): (u64, Vec<Bytes>) = link.command(&scan).await?;
+            if !names.is_empty() {
+                let mut get = cmd("MGET");
+                for name in &names {
+                    get.arg(&name[..]);
+                }
+                let held: Vec<Option<Bytes>> = link.command(&get).await?;
+                let found = names.iter().zip(held);
+                dirty.extend(found.filter_map(|(name, held)| {
+                    let (version, body) = dirty_value(&held?)?;
+                    let key = name.slice(prefix.len()..);
+                    Some(Dirty { version, key, body })
+                }));
+            }
+            cursor = next;
+            if cursor == 0 {
+                break;
+            }
+        }
+        dirty.sort_by_key(|dirty| dirty.version);
+        // A scan may give a name twice.
+        dirty.dedup_by_key(|dirty| dirty.version);
+        Ok(dirty)
+    }
+}

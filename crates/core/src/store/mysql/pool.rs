@@ -1,0 +1,308 @@
+//! The connections to one database: opened when they are needed, lent to one caller at a
+//! time, and never more of them than the server admits.
+//!
+//! A server may admit fewer than the pool would like (`max_connections`,
+//! `max_user_connections`), and other processes share that limit. A caller who gets no new
+//! connection then waits for one that is given back, as long as there is one. The pool
+//! tries to grow again now and then.
+
+mod size;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::connector::NotConnected;
+use crate::error::{Error, Part, Result};
+use size::Size;
+
+/// A connection that was idle for longer is asked whether it still answers: a server, a
+/// balancer or a firewall may have ended it.
+const TRUSTED_IDLE: Duration = Duration::from_secs(5);
+/// How long it may take to answer that.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a server may count a connection that this process has closed.
+const CLOSING_MAX: Duration = Duration::from_secs(1);
+const CLOSING_PAUSE: Duration = Duration::from_millis(50);
+
+/// What opens the connections of a pool.
+pub(super) trait Opens: Send + Sync + 'static {
+    /// A connection.
+    type Connection: Send + 'static;
+
+    /// Opens a connection that is ready for use.
+    fn open(
+        &self,
+    ) -> impl Future<Output = std::result::Result<Self::Connection, NotConnected>> + Send;
+
+    /// Whether the server answers on a connection. May wait without end.
+    fn answers(connection: &mut Self::Connection) -> impl Future<Output = bool> + Send;
+}
+
+/// The connections to one database.
+pub(super) struct Pool<O: Opens> {
+    shared: Arc<Shared<O>>,
+}
+
+struct Shared<O: Opens> {
+    opener: O,
+    /// One for each connection that may be lent at the same time. Fair: first come, first
+    /// served.
+    permits: Arc<Semaphore>,
+    state: Mutex<State<O::Connection>>,
+}
+
+struct State<C> {
+    /// The one that was used last is at the end, and lent first: those that are not needed
+    /// end at the server's `wait_timeout`, and leave their places to other processes.
+    idle: Vec<Idle<C>>,
+    /// How many there are: idle, lent, or being opened.
+    open: usize,
+    size: Size,
+    /// When this process last closed a connection that the server may still count.
+    closed_at: Instant,
+}
+
+struct Idle<C> {
+    connection: C,
+    since: Instant,
+}
+
+impl<O: Opens> Clone for Pool<O> {
+    fn clone(&self) -> Pool<O> {
+        Pool {
+            shared: self.shared.clone(),
+        }
+    }
+}
+
+impl<O: Opens> Pool<O> {
+    /// A pool of at most `max` connections, of which none is open.
+    pub(super) fn new(opener: O, max: usize) -> Pool<O> {
+        let size = Size::new(max);
+        let state = State {
+            idle: Vec::new(),
+            open: 0,
+            // The one that the caller has looked at the database with.
+            closed_at: Instant::now(),
+            size,
+        };
+        Pool {
+            shared: Arc::new(Shared {
+                opener,
+                permits: Arc::new(Semaphore::new(max)),
+                state: Mutex::new(state),
+            }),
+        }
+    }
+
+    /// Lends a connection; waits until there is one. The caller limits how long.
+    ///
+    /// # Errors
+    /// When none can be opened, unless there are others that can be waited for.
+    pub(super) async fn lend(&self) -> Result<Lent<O>> {
+        loop {
+            let mut place = Place {
+                permit: Some(self.permit().await?),
+                shared: self.shared.clone(),
+                is_counted: true,
+            };
+            let idle = {
+                let mut state = self.shared.state();
+                let idle = state.idle.pop();
+                if idle.is_none() {
+                    state.open += 1;
+                }
+                idle
+            };
+            if let Some(Idle { connection, since }) = idle {
+                let mut lent = Lent::new(connection, place, true);
+                if since.elapsed() <= TRUSTED_IDLE || lent.answers().await {
+                    return Ok(lent);
+                }
+                drop(lent);
+                // The others have been idle for longer.
+                self.discard_idle();
+                continue;
+            }
+            match self.shared.opener.open().await {
+                Ok(connection) => {
+                    let mut state = self.shared.state();
+                    let open = state.open;
+                    state.size.opened(open);
+                    drop(state);
+                    return Ok(Lent::new(connection, place, false));
+                }
+                Err(NotConnected::NoRoom(reason)) => match self.refused(&mut place, &reason) {
+                    Refused::WaitForOthers => {}
+                    // The permit is kept, so that the callers behind wait as well.
+                    Refused::WaitForServer => sleep(CLOSING_PAUSE).await,
+                    Refused::Fail => return Err(Error::unavailable(Part::Database, reason)),
+                },
+                // What ends a start is as any other outage in a service that runs.
+                Err(error) => return Err(Error::unavailable(Part::Database, error)),
+            }
+        }
+    }
+
+    /// What to do where the server admits no connection in this place.
+    fn refused(&self, place: &mut Place<O>, reason: &str) -> Refused {
+        let mut state = self.shared.state();
+        place.is_counted = false;
+        state.open -= 1;
+        let open = state.open;
+        if open == 0 {
+            return match state.closed_at.elapsed() < CLOSING_MAX {
+                true => Refused::WaitForServer,
+                false => Refused::Fail,
+            };
+        }
+        // IMPORTANT: this permit is not released, or the next caller in the queue would only be
+        // refused as well.
+        if let Some(permit) = place.permit.take() {
+            permit.forget();
+        }
+        let others = state.size.refused(open, reason);
+        let forgotten = self.shared.permits.forget_permits(others);
+        state.size.shrunk_by(forgotten);
+        Refused::WaitForOthers
+    }
+
+    /// Waits for the right to have a connection.
+    async fn permit(&self) -> Result<OwnedSemaphorePermit> {
+        let permit = self.shared.permits.clone().acquire_owned();
+        let mut permit = pin!(permit);
+        loop {
+            let grows_at = {
+                let mut state = self.shared.state();
+                self.shared.permits.add_permits(state.size.grow());
+                state.size.grows_at()
+            };
+            let grows = async {
+                match grows_at {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                permit = &mut permit => return permit.map_err(|_| Error::Stopping),
+                () = grows => {}
+            }
+        }
+    }
+
+    /// Closes all connections that are not lent.
+    pub(super) fn discard_idle(&self) {
+        let mut state = self.shared.state();
+        let discarded = std::mem::take(&mut state.idle);
+        if !discarded.is_empty() {
+            state.open -= discarded.len();
+            state.closed_at = Instant::now();
+        }
+        drop(state);
+        drop(discarded);
+    }
+}
+
+impl<O: Opens> Shared<O> {
+    fn state(&self) -> MutexGuard<'_, State<O::Connection>> {
+        // What is done under the lock does not panic half-way.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a caller does whom the server gives no connection.
+enum Refused {
+    /// Waits for one of the others that there are.
+    WaitForOthers,
+    /// Tries again soon: the server may count one that has just been closed.
+    WaitForServer,
+    /// Fails: there is nothing to wait for.
+    Fail,
+}
+
+/// The right to have one connection, and its place in the count of those that are there.
+struct Place<O: Opens> {
+    shared: Arc<Shared<O>>,
+    is_counted: bool,
+    // Released after the place was left.
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl<O: Opens> Drop for Place<O> {
+    fn drop(&mut self) {
+        if self.is_counted {
+            self.shared.state().open -= 1;
+        }
+    }
+}
+
+/// A connection that goes back to its pool only when it is given back. One that is dropped
+/// in the middle of a query is out of step with its server, and the next user of it would
+/// be given this one's answer; so it is closed.
+pub(super) struct Lent<O: Opens> {
+    /// None once it was given back.
+    connection: Option<O::Connection>,
+    was_used: bool,
+    place: Place<O>,
+}
+
+impl<O: Opens> Lent<O> {
+    fn new(connection: O::Connection, place: Place<O>, was_used: bool) -> Lent<O> {
+        Lent {
+            connection: Some(connection),
+            was_used,
+            place,
+        }
+    }
+
+    /// The connection.
+    ///
+    /// # Errors
+    /// Never, until it was given back.
+    pub(super) fn connection(&mut self) -> Result<&mut O::Connection> {
+        self.connection.as_mut().ok_or(Error::Panicked)
+    }
+
+    /// Whether it was lent before, so that the server may have ended it meanwhile.
+    pub(super) fn was_used(&self) -> bool {
+        self.was_used
+    }
+
+    /// Whether the server still answers on it.
+    pub(super) async fn answers(&mut self) -> bool {
+        match &mut self.connection {
+            Some(connection) => timeout(ANSWER_TIMEOUT, O::answers(connection))
+                .await
+                .unwrap_or(false),
+            None => false,
+        }
+    }
+
+    /// Lets others have it.
+    pub(super) fn give_back(mut self) {
+        if let Some(connection) = self.connection.take() {
+            let idle = Idle {
+                connection,
+                since: Instant::now(),
+            };
+            self.place.shared.state().idle.push(idle);
+            self.place.is_counted = false;
+        }
+    }
+}
+
+impl<O: Opens> Drop for Lent<O> {
+    fn drop(&mut self) {
+        if self.connection.take().is_some() {
+            self.place.shared.state().closed_at = Instant::now();
+        }
+    }
+}

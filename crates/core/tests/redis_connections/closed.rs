@@ -1,0 +1,73 @@
+//! The server closes idle connections.
+
+use cache_core::cache::{Cache, Lookup};
+use cache_core::journal::Journal;
+use cache_core::lease::redis::RedisLeases;
+use cache_core::lease::{Call, Leases};
+use cache_core::version::Version;
+use std::time::Duration;
+use test_support::own_servers::{AppendFsync, OwnServer};
+
+use crate::redis_process::{Process, command};
+use crate::suite::{eventually, key, new_identity, put};
+
+const ROUNDS: usize = 8;
+
+async fn start() -> (OwnServer, Process) {
+    let server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
+    let process = Process::start(server.url(), &new_identity()).await;
+    process.journal.raise(&Version::ZERO).await.unwrap();
+    (server, process)
+}
+
+async fn noticed(process: &Process) {
+    eventually("the end of the connection is noticed", async || {
+        !process.redis.is_connected()
+    })
+    .await;
+}
+
+/// Not even what must not be repeated meets the end of a connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn appends_and_reads_go_on_after_their_connections_are_killed() {
+    let (server, process) = start().await;
+    for round in 0..ROUNDS {
+        let name = format!("user {round}");
+        command::<u64, _>(server.url(), &["CLIENT", "KILL", "TYPE", "normal"]).await;
+        noticed(&process).await;
+        let record = process.append(&[put(&name, "x")]).await.remove(0);
+        assert_eq!(process.get(&name).await, Lookup::Hit(record));
+    }
+    assert_eq!(process.all_waiting().await.len(), ROUNDS);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_go_on_after_the_server_closes_idle_connections() {
+    let (server, process) = start().await;
+    command::<(), _>(server.url(), &["CONFIG", "SET", "timeout", "1"]).await;
+    noticed(&process).await;
+    process.append(&[put("Ann", "x")]).await;
+    noticed(&process).await;
+    process.drain().await;
+    noticed(&process).await;
+    process.cache.begin_write(&[key("Bob")]).await.unwrap();
+    noticed(&process).await;
+    assert!(matches!(process.get("Ann").await, Lookup::Hit(_)));
+    assert!(process.cache.health().await.up);
+}
+
+/// What other processes say is heard by a connection of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn subscriptions_are_renewed_after_their_connection_is_killed() {
+    let (server, process) = start().await;
+    let lifetime = Duration::from_secs(60);
+    let leases = RedisLeases::new(process.redis.clone(), "one".to_owned(), lifetime);
+    assert_eq!(leases.called().await, Call::Everything, "it listens now");
+    command::<u64, _>(server.url(), &["CLIENT", "KILL", "TYPE", "pubsub"]).await;
+    assert_eq!(leases.called().await, Call::Everything, "it has ended");
+    assert_eq!(leases.called().await, Call::Everything, "it listens again");
+    let other = RedisLeases::new(process.redis.clone(), "two".to_owned(), lifetime);
+    leases.renew().await.unwrap();
+    other.renew().await.unwrap();
+    assert_eq!(leases.called().await, Call::Leases);
+}

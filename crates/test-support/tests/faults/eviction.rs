@@ -1,0 +1,135 @@
+//! A Redis whose `maxmemory-policy` is changed to one that evicts anything while write-behind-svc runs, and
+//! which then has no room for what it holds.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use test_support::http::{Client, user_path};
+use test_support::own_servers::{AppendFsync, OwnServer};
+use test_support::parts::Installation;
+use test_support::proxy::ChaosProxy;
+use test_support::resp::RedisConnection;
+use test_support::servers::TestDatabase;
+use test_support::service::Service;
+use test_support::wait::wait_until;
+
+/// Far more than the server lacks.
+const WRITES: usize = 1_000;
+const LACKING_BYTES: u64 = 100_000;
+const OCCUPATION_CHARS: usize = 250;
+
+fn set(admin: &mut RedisConnection, name: &str, value: &str) {
+    let words = ["CONFIG", "SET", name, value];
+    admin.command(&words).expect("a setting");
+}
+
+fn used_bytes(admin: &mut RedisConnection) -> u64 {
+    let said = admin.command(&["INFO", "memory"]).expect("an answer");
+    let said = String::from_utf8(said.bytes().expect("a text")).expect("UTF-8");
+    let used = said
+        .lines()
+        .find_map(|line| line.strip_prefix("used_memory:"));
+    used.expect("used_memory").trim().parse().expect("a number")
+}
+
+fn put(client: &Client, name: &str, age: u8) -> (u16, Value) {
+    let occupation = "x".repeat(OCCUPATION_CHARS);
+    let record = json!({ "name": name, "age": age, "occupation": occupation });
+    let answer = client.put_json(&user_path(name), &record);
+    (answer.status, answer.json())
+}
+
+#[test]
+fn evictions_after_a_change_at_runtime_are_stopped_and_counted() {
+    let redis = OwnServer::redis(AppendFsync::BySystem, "0");
+    let mut admin = RedisConnection::open(redis.url()).expect("Redis");
+    let mut installation =
+        Installation::on(Service::WriteBehind, redis.url(), TestDatabase::create());
+    let url = installation
+        .setting("DATABASE_URL")
+        .expect("a URL")
+        .to_owned();
+    let proxy = ChaosProxy::before(&url);
+    installation.set("DATABASE_URL", &proxy.url(&url));
+    let running = installation.run();
+    let client = running.client();
+    // Nothing is drained meanwhile.
+    proxy.cut();
+    let mut acknowledged = BTreeMap::new();
+    for number in 0..WRITES {
+        let name = format!("user {number}");
+        if put(&client, &name, 30).0 == 200 {
+            acknowledged.insert(name, 30);
+        }
+    }
+    assert_eq!(acknowledged.len(), WRITES);
+    set(&mut admin, "maxmemory-policy", "allkeys-random");
+    let room = used_bytes(&mut admin) - LACKING_BYTES;
+    set(&mut admin, "maxmemory", &room.to_string());
+    let mut number = 0;
+    wait_until("writes are refused", || {
+        number += 1;
+        let name = format!("late {number}");
+        let (status, answer) = put(&client, &name, 31);
+        match status {
+            200 => assert!(acknowledged.insert(name, 31).is_none()),
+            503 => {
+                let detail = answer["detail"].as_str().expect("a detail");
+                return detail.contains("allkeys-random")
+                    && detail.ends_with("nothing was written");
+            }
+            other => panic!("{other}: {answer}"),
+        }
+        false
+    });
+    let ready = client.get("/readyz");
+    assert_eq!(ready.status, 503, "{}", ready.text());
+    let problem = ready.json()["parts"]["journal"]["problem"].clone();
+    assert!(
+        problem
+            .as_str()
+            .is_some_and(|problem| problem.contains("allkeys-random")),
+        "{problem}"
+    );
+    let metrics = client.get("/metrics").text().to_owned();
+    assert!(
+        metrics
+            .lines()
+            .any(|line| line.starts_with("writes_refused") && line.ends_with(" 1"))
+    );
+
+    // What is left of them is drained in spite of it.
+    proxy.restore();
+    wait_until("it is drained", || {
+        client.get("/journal").json()["depth"] == 0
+    });
+    wait_until("reads go on", || {
+        acknowledged.keys().all(|name| {
+            let status = client.get(&user_path(name)).status;
+            assert!(matches!(status, 200 | 404 | 503), "{status}");
+            status != 503
+        })
+    });
+    let database = running.installation().database().expect("a database");
+    let rows = database.query_rows("SELECT name, age FROM users");
+    let stored: BTreeMap<&str, &str> = rows
+        .iter()
+        .map(|row| (row[0].as_str(), row[1].as_str()))
+        .collect();
+    let missing = acknowledged
+        .iter()
+        .filter(|(name, age)| stored.get(name.as_str()) != Some(&age.to_string().as_str()));
+    let missing = missing.count() as u64;
+    let lost = client.get("/journal").json()["lost"]
+        .as_u64()
+        .expect("a number");
+    assert!(
+        missing <= lost,
+        "{missing} are missing and {lost} are counted"
+    );
+
+    set(&mut admin, "maxmemory", "0");
+    set(&mut admin, "maxmemory-policy", "noeviction");
+    wait_until("writes go on", || put(&client, "Ann", 32).0 == 200);
+    assert_eq!(client.get("/readyz").status, 200);
+}
