@@ -54,7 +54,7 @@ async fn hostile_server_defaults_lose_no_write() {
             write.await.unwrap().unwrap();
         }
         let page = store.page(None, 2_000).await.unwrap();
-        assert_eq!(page.len(), 1_220, "with {init_connect:?}");
+        assert_eq!(page.records.len(), 1_220, "with {init_connect:?}");
         let one = store.load(&user("one 00 😀", 7).key).await.unwrap();
         assert_eq!(one, Some(user("one 00 😀", 7)));
 

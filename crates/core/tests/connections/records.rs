@@ -83,7 +83,7 @@ pub(crate) fn operate(
         let key = Key::from("a");
         match operation {
             "load" => store.load(&key).await.map(drop),
-            "load many" => store.load_many(&[key]).await.map(drop),
+            "load many" => store.versions(&[key]).await.map(drop),
             "page" => store.page(None, 10).await.map(drop),
             "newest version" => store.newest_version().await.map(drop),
             "apply" => store.apply(&[user("a", round)], Origin::Drained).await,
