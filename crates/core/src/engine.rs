@@ -1,5 +1,7 @@
 //! What the routes know of an engine, whichever pattern it follows.
 
+pub mod admitted;
+
 use std::fmt::Debug;
 use std::time::Duration;
 

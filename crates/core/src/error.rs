@@ -63,9 +63,10 @@ pub enum Error {
     /// database yet. The engine raises it and repeats the operation.
     #[error("the {0}'s version clock is not seeded")]
     Unseeded(Part),
-    /// The epoch of the cache that the write was to take place in has ended.
-    /// Nothing of the operation took place.
-    #[error("the epoch of the cache has ended")]
+    /// The epoch of the cache that the write was to take place in has ended, or the
+    /// write is so old that what came after it may have been purged. Nothing of the
+    /// operation took place.
+    #[error("the epoch of the cache has ended, or the write was under way for too long")]
     Fenced,
     /// Another transaction has locked rows of the database that the operation needs,
     /// and did not release them in time. Nothing of the operation took place.

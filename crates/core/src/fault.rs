@@ -19,6 +19,7 @@
 //! | `adopt.batch_set_aside` | a batch of rows of a classic table is set aside, and the next one, or the table is altered |
 //! | `adopt.set_aside` | all that cannot stay is set aside, and the table is altered |
 //! | `adopt.adopted` | the table is altered, and the migrations are run and recorded |
+//! | `purge.removed` | tombstones are removed, and the floor is raised and all that committed |
 //! | `apply.refused` | the database has refused a record, and it is set aside |
 //!
 //! At the points of the file journal an operation of the disk may also fail:

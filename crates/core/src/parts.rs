@@ -8,6 +8,7 @@ use crate::access::{self, Access, AccessSettings};
 use crate::cache::memory::MemoryCache;
 use crate::cache::redis::RedisCache;
 use crate::cache::{Cache, Lifetimes};
+use crate::claim::{Claimed, Usage};
 use crate::error::{Error, Part, Result};
 use crate::journal::Journal;
 use crate::journal::file::FileJournal;
@@ -15,12 +16,14 @@ use crate::journal::redis_stream::{EntryLifetimes, RedisStreamJournal, WaitFor};
 use crate::lease::redis::RedisLeases;
 use crate::lease::{Leases, Sole};
 use crate::membership::Membership;
+use crate::purge::Purger;
 use crate::redis::Redis;
+use crate::seeder::Seeder;
 use crate::settings::{
     Address, Adopt, CacheAway, CacheUrl, DatabaseUrl, JournalUrl, MigrateOptions, Service, Settings,
 };
 use crate::startup;
-use crate::store::mysql::MysqlStore;
+use crate::store::mysql::{MysqlClaim, MysqlStore};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Adoption, Store};
 use crate::tls;
@@ -38,7 +41,7 @@ const REDIS_START_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a reader that can do without Redis waits for it.
 const READ_PATIENCE: Duration = Duration::from_millis(250);
 
-/// Who relies on the cache for good, as rows in the database: an operator may
+/// Who relies on the cache for good, or has a journal that the database may not have, as rows in the database: an operator may
 /// remove them when none of these services runs any more.
 const WRITE_BEHIND: &str = "every write-behind-svc";
 const REFUSING: &str = "every write-through-svc with CACHE_AWAY=refuse";
@@ -51,6 +54,7 @@ pub struct Parts {
     /// The cache.
     pub cache: Arc<dyn Cache>,
     membership: Arc<dyn Membership>,
+    claimed: Option<Claimed>,
     redis: Option<Arc<Redis>>,
     lifetimes: Lifetimes,
 }
@@ -64,6 +68,7 @@ impl Parts {
     /// no secure connection to one of them.
     pub async fn open(settings: &Settings) -> Result<Parts> {
         let (store, membership) = open_database(settings).await?;
+        let claimed = claim(settings).await?;
         let lifetimes = Lifetimes {
             clean: settings.cache_ttl,
             absent: settings.cache_absent_ttl,
@@ -107,24 +112,29 @@ impl Parts {
                 (Arc::new(cache), Some(redis))
             }
         };
-        if settings.service == Service::WriteBehind
-            && let Some(redis) = &redis
-        {
-            // IMPORTANT: before anything is acknowledged that only Redis has.
+        if settings.service == Service::WriteBehind {
+            // IMPORTANT: before anything is acknowledged that only the journal has.
             // Each question has a timeout; it may wait for others to have heard for longer.
             let rely = async |_| access::rely(&*membership, WRITE_BEHIND).await;
-            redis.enter(
-                startup::within(settings.startup_deadline, rely).await?,
-                None,
-            );
+            let epoch = startup::within(settings.startup_deadline, rely).await?;
+            if let Some(redis) = &redis {
+                redis.enter(epoch, None);
+            }
         }
         Ok(Parts {
             store,
             cache,
             membership,
+            claimed,
             redis,
             lifetimes,
         })
+    }
+
+    /// What holds the right to use the database, where several processes could; to be kept
+    /// until the engine has stopped.
+    pub fn claimed(&mut self) -> Option<Claimed> {
+        self.claimed.take()
     }
 
     /// Joins those who may do without the cache, where it can be away.
@@ -144,6 +154,22 @@ impl Parts {
             lease: settings.cache_lease,
         };
         Access::join(self.membership.clone(), self.cache.clone(), access).await
+    }
+
+    /// What removes old tombstones, if they are to be removed; `journal` is that of
+    /// write-behind.
+    pub fn purger(&self, settings: &Settings, journal: Option<Arc<dyn Journal>>) -> Option<Purger> {
+        let unless_relied_on_by = match settings.service {
+            Service::WriteThrough => Some(WRITE_BEHIND),
+            Service::WriteBehind => None,
+        };
+        settings.tombstone_retention.map(|retention| Purger {
+            store: self.store.clone(),
+            seeder: Seeder::new(self.cache.clone(), journal.clone(), self.store.clone()),
+            journal,
+            retention,
+            unless_relied_on_by,
+        })
     }
 
     /// Opens the journal that goes with them, and the leases on its shards.
@@ -205,6 +231,28 @@ fn name_of_this_process() -> String {
         host => host,
     };
     format!("{host}:{}:{:08x}", std::process::id(), fastrand::u32(..))
+}
+
+/// Sees to it that no process uses a memory cache beside others. (A SQLite file is locked.)
+async fn claim(settings: &Settings) -> Result<Option<Claimed>> {
+    let DatabaseUrl::Mysql(url) = &settings.database else {
+        return Ok(None);
+    };
+    let usage = match &settings.cache {
+        CacheUrl::Memory => Usage::Alone,
+        CacheUrl::Redis(_) => Usage::Together,
+    };
+    let take = async |_| {
+        let address = Address {
+            url: url.clone(),
+            tls: settings.database_tls.clone(),
+        };
+        let claim = MysqlClaim::new(address, usage, settings.database_timeout)?;
+        Claimed::take(claim, usage).await
+    };
+    startup::within(settings.startup_deadline, take)
+        .await
+        .map(Some)
 }
 
 /// Whether the service goes on without its cache.

@@ -15,7 +15,7 @@ pub trait StoredVersions: Send + Sync {
     /// The newest of all, [`Version::ZERO`] in an empty database.
     async fn newest(&self) -> Result<Version>;
 
-    /// Those of `keys`, as far as it has any.
+    /// Those of `keys`, as far as it has any; of one that was purged, that or a newer one.
     async fn of(&self, keys: &[Key]) -> Result<HashMap<Key, Version>>;
 }
 

@@ -157,6 +157,8 @@ pub struct Settings {
     pub database_pool_max: usize,
     /// When the database counts as away.
     pub database_timeout: Duration,
+    /// How long the tombstone of a deleted user stays; without end if there is none.
+    pub tombstone_retention: Option<Duration>,
     /// How long to wait for the parts at start.
     pub startup_deadline: Duration,
     /// How long to finish and drain at the end.
@@ -279,6 +281,7 @@ struct Raw {
     redis_timeout_ms: u64,
     database_pool_max: usize,
     database_timeout_ms: u64,
+    tombstone_retention_s: u64,
     startup_deadline_s: u64,
     shutdown_deadline_s: u64,
     http_workers: usize,
@@ -459,6 +462,8 @@ fn finish(service: Service, raw: Raw) -> Result<Settings, BadSetting> {
         redis_timeout: Duration::from_millis(raw.redis_timeout_ms),
         database_pool_max: raw.database_pool_max,
         database_timeout: Duration::from_millis(raw.database_timeout_ms),
+        tombstone_retention: (raw.tombstone_retention_s > 0)
+            .then(|| Duration::from_secs(raw.tombstone_retention_s)),
         startup_deadline: Duration::from_secs(raw.startup_deadline_s),
         shutdown_deadline: Duration::from_secs(raw.shutdown_deadline_s),
         http_workers: raw.http_workers,

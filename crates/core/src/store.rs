@@ -12,6 +12,7 @@ mod page;
 mod queries;
 mod row;
 mod schema;
+mod tombstones;
 mod transaction;
 mod upsert;
 
@@ -19,6 +20,7 @@ pub use judge::{Proposal, Verdict, judge};
 pub use locks::Locks;
 pub use page::{POSITION_BYTES_MAX, Page, ROWS_PASSED_MAX};
 pub use schema::Adoption;
+pub use tombstones::{Purge, Purged};
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -40,8 +42,8 @@ pub enum Origin {
     /// one that is older than its row came before it.
     Drained,
     /// They were issued versions by a cache in an epoch, if there are epochs: in
-    /// another one they are fenced off. So they are when one of them is older than
-    /// its row and that was judged by [`Store::transact`], without it: then it must
+    /// another one they are fenced off, and so they are when one of them is as old as
+    /// what may have been purged, or is older than its row and that was judged by [`Store::transact`], without it: then it must
     /// come after the row, at a newer version.
     Issued(Option<Epoch>),
 }
@@ -94,7 +96,8 @@ pub trait Store: Debug + Send + Sync + 'static {
         Ok(Locks::default())
     }
 
-    /// The record of `key`, a tombstone included; `None` if there never was one.
+    /// The record of `key`, a tombstone included; `None` if there never was one, or its
+    /// tombstone was purged.
     ///
     /// # Errors
     /// [`crate::error::Error::BrokenRow`] for one that another program has written and
@@ -110,9 +113,21 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// `after` is a position: any text will do.
     async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page>;
 
-    /// The newest version in the database that a service can have issued,
-    /// [`Version::ZERO`] in an empty one.
+    /// The newest version that the database has or has had, [`Version::ZERO`] if there
+    /// never was one.
     async fn newest_version(&self) -> Result<Version>;
+
+    /// The floor: tombstones of versions up to this one may have been purged. No write
+    /// that is as old takes place where there is no row of its key: one that was
+    /// issued is fenced off, one that is drained counts as applied.
+    async fn purged_through(&self) -> Result<Version>;
+
+    /// Removes the oldest tombstones above the floor, in one short transaction that
+    /// raises it.
+    ///
+    /// # Errors
+    /// When the database is unavailable, or others hold the rows. Doing it again is safe.
+    async fn purge(&self, purge: Purge) -> Result<Purged>;
 
     /// A name for this database's data, made when its tables were made and the
     /// same for everybody who opens it: what a cache holds of one database must
@@ -123,6 +138,23 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn health(&self) -> PartHealth;
 }
 
+/// The versions that `store` has of `keys`. A key that it has no row of counts as one
+/// that was deleted as late as a tombstone may have been purged.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn versions_of(store: &dyn Store, keys: &[Key]) -> Result<HashMap<Key, Version>> {
+    let mut versions = store.versions(keys).await?;
+    if keys.iter().any(|key| !versions.contains_key(key)) {
+        // IMPORTANT: afterwards, so that it covers what had been purged when it was not found.
+        let floor = store.purged_through().await?;
+        for key in keys.iter().filter(|_| floor > Version::ZERO) {
+            versions.entry(key.clone()).or_insert(floor);
+        }
+    }
+    Ok(versions)
+}
+
 #[async_trait]
 impl StoredVersions for Arc<dyn Store> {
     async fn newest(&self) -> Result<Version> {
@@ -130,6 +162,6 @@ impl StoredVersions for Arc<dyn Store> {
     }
 
     async fn of(&self, keys: &[Key]) -> Result<HashMap<Key, Version>> {
-        self.versions(keys).await
+        versions_of(&**self, keys).await
     }
 }

@@ -189,6 +189,10 @@ fn describe() {
         "How often a row was met that another program has written and that breaks a rule of users, by field."
     );
     describe_counter!(
+        "tombstones_purged_total",
+        "Tombstones of deleted users that this process has removed from the database."
+    );
+    describe_counter!(
         "errors_total",
         "Failed operations, by operation, part and kind."
     );
@@ -340,6 +344,11 @@ const BROKEN_FIELDS: [&str; 4] = ["name", "age", "occupation", "version"];
 /// A row was met whose `field` breaks a rule.
 pub(crate) fn broken_row(field: &'static str) {
     counter!("broken_rows_total", "field" => field).increment(1);
+}
+
+/// So many tombstones were removed.
+pub fn purged(tombstones: usize) {
+    counter!("tombstones_purged_total").increment(tombstones as u64);
 }
 
 /// An operation failed.

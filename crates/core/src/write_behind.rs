@@ -26,7 +26,7 @@ use crate::lease::Leases;
 use crate::read_through::{Holds, ReadThrough};
 use crate::record::{Condition, Key, Write};
 use crate::seeder::Seeder;
-use crate::store::{Origin, Page, Store};
+use crate::store::{Origin, Page, Store, versions_of};
 use crate::telemetry;
 use crate::version::Version;
 
@@ -303,8 +303,8 @@ impl Engine for WriteBehind {
         }
         // IMPORTANT: that nothing waits any more is not enough: the journal may
         // have lost the entry, or the database may have refused it.
-        let stored = self.store.versions(std::slice::from_ref(key)).await?;
-        if stored.get(key).is_some_and(|stored| *stored >= version) {
+        let stored = versions_of(&*self.store, std::slice::from_ref(key)).await?;
+        if stored.values().any(|stored| *stored >= version) {
             return Ok(());
         }
         match self.journal.dead_letter(key).await? {

@@ -371,7 +371,8 @@ async fn any_write_replaces_an_absent_record(implementation: Implementation) {
     put_dirty(&*cache, &put).await;
     assert_eq!(hit(&*cache, &put.key).await, put);
 
-    let settled = value(&key("settled"), version(1), "x");
+    let settled = key("settled");
+    let settled = value(&settled, begin_write(&*cache, &settled).await, "x");
     settle(&*cache, &settled).await;
     assert_eq!(hit(&*cache, &settled.key).await, settled);
 
@@ -817,6 +818,16 @@ async fn a_settled_write_does_not_replace_what_is_newer(implementation: Implemen
     }
 }
 
+/// It lost its mark long ago: the name may have been deleted since, and the tombstone purged.
+async fn a_late_settled_write_does_not_replace_an_absent_record(implementation: Implementation) {
+    let cache = implementation.cache(LONG_LIFETIMES).await;
+    let absent = Record::absent(key("a"));
+    let ticket = granted(&*cache, &absent.key).await;
+    assert!(cache.fill(ticket, &absent).await.unwrap());
+    settle(&*cache, &value(&absent.key, version(6), "old")).await;
+    assert_eq!(cache.get(&absent.key).await.unwrap(), Lookup::Miss);
+}
+
 async fn a_settled_write_that_is_too_old_leaves_a_record_dirty(implementation: Implementation) {
     let cache = implementation.cache(SHORT_LIFETIMES).await;
     let dirty = value(&key("dirty"), version(7), "new");
@@ -1209,6 +1220,7 @@ contract!(
         a_settled_write_ends_no_newer_doubt,
         a_settled_write_ends_no_newer_doubt_of_a_dirty_record,
         a_settled_write_does_not_replace_what_is_newer,
+        a_late_settled_write_does_not_replace_an_absent_record,
         a_settled_write_that_is_too_old_leaves_a_record_dirty,
         a_settled_record_expires,
         a_settled_write_whose_mark_was_lost_is_not_held,

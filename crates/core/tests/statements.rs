@@ -203,7 +203,8 @@ async fn rows_are_counted_when_sent_and_commits_when_done(store: &dyn StoreWithM
     assert_eq!(of_fenced, wrote(1, MANY as u64 - 1, 0));
 }
 
-/// `holds`: how many statements it takes to hold rows.
+/// `holds`: how many statements it takes to hold rows, and to remove those that were made
+/// for it and not written.
 async fn judged_writes_are_counted(store: &dyn StoreWithMembers, holds: u64) {
     let proposals = [
         proposal("new", Condition::Absent),
@@ -219,8 +220,8 @@ async fn judged_writes_are_counted(store: &dyn StoreWithMembers, holds: u64) {
         "{verdicts:?}"
     );
     let expected = Counts {
-        reads: 1,
-        writes: holds + 1,
+        reads: 2,
+        writes: 2 * holds + 1,
         rows: 1,
         commits: 1,
     };
@@ -229,8 +230,8 @@ async fn judged_writes_are_counted(store: &dyn StoreWithMembers, holds: u64) {
     let (verdicts, of_none) = counted(store.transact(&proposals, None)).await;
     assert_eq!(verdicts.unwrap(), [Verdict::ConditionFailed; 2]);
     let expected = Counts {
-        reads: 1,
-        writes: holds,
+        reads: 2,
+        writes: 2 * holds,
         ..NOTHING
     };
     assert_eq!(of_none, expected);

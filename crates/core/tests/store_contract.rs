@@ -28,6 +28,9 @@ mod members;
 #[path = "contract/row_locks.rs"]
 mod row_locks;
 
+#[path = "contract/tombstones.rs"]
+mod tombstones;
+
 #[path = "contract/transactions.rs"]
 mod transactions;
 

@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use actix_web::web::{Data, ServiceConfig};
 use cache_core::backlog::BacklogLimits;
+use cache_core::claim::Claimed;
 use cache_core::drainer::DrainerSettings;
+use cache_core::engine::Engine;
 use cache_core::group_commit::GroupCommitBounds;
 use cache_core::parts::Parts;
+use cache_core::purge::{Purger, Purging};
 use cache_core::settings::Settings;
 use cache_core::shutdown::Signals;
 use cache_core::telemetry;
@@ -25,19 +28,37 @@ pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<()
     let Some(engine) = signals.unless_stopped(start(settings.clone())).await else {
         return Ok(());
     };
-    let engine = engine?;
+    // IMPORTANT: the others are kept until the engine has stopped, and end then.
+    let Started {
+        engine,
+        claimed,
+        _purging,
+    } = engine?;
     let engine_of_routes = Data::from(engine.clone());
     let routes = move |config: &mut ServiceConfig| {
         routes::configure(config, engine_of_routes.clone());
+    };
+    let engine: Arc<dyn Engine> = match &claimed {
+        Some(claimed) => claimed.admits(engine),
+        None => engine,
     };
     let version = env!("CARGO_PKG_VERSION");
     server::run(&settings, version, engine, signals, metrics, routes).await?;
     Ok(())
 }
 
-async fn start(settings: Settings) -> cache_core::error::Result<Arc<WriteBehind>> {
-    let parts = Parts::open(&settings).await?;
+/// The engine, and what works beside it.
+struct Started {
+    engine: Arc<WriteBehind>,
+    claimed: Option<Claimed>,
+    _purging: Option<Purging>,
+}
+
+async fn start(settings: Settings) -> cache_core::error::Result<Started> {
+    let mut parts = Parts::open(&settings).await?;
+    let claimed = parts.claimed();
     let (journal, leases) = parts.open_journal(&settings).await?;
+    let purger = parts.purger(&settings, Some(journal.clone()));
     let settings = WriteBehindSettings {
         group_commit: GroupCommitBounds {
             batch_max: settings.batch_max,
@@ -54,5 +75,10 @@ async fn start(settings: Settings) -> cache_core::error::Result<Arc<WriteBehind>
             age: settings.journal_age_max,
         },
     };
-    WriteBehind::start(parts.cache, journal, parts.store, leases, settings).await
+    let engine = WriteBehind::start(parts.cache, journal, parts.store, leases, settings).await?;
+    Ok(Started {
+        engine,
+        claimed,
+        _purging: purger.map(Purger::start),
+    })
 }

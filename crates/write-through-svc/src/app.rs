@@ -3,8 +3,11 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use cache_core::claim::Claimed;
+use cache_core::engine::Engine;
 use cache_core::group_commit::GroupCommitBounds;
 use cache_core::parts::Parts;
+use cache_core::purge::{Purger, Purging};
 use cache_core::settings::{DatabaseUrl, Settings};
 use cache_core::shutdown::Signals;
 use cache_core::telemetry;
@@ -27,7 +30,16 @@ pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<()
     let Some(engine) = signals.unless_stopped(start(settings.clone())).await else {
         return Ok(());
     };
-    let engine = engine?;
+    // IMPORTANT: the others are kept until the engine has stopped, and end then.
+    let Started {
+        engine,
+        claimed,
+        _purging,
+    } = engine?;
+    let engine: Arc<dyn Engine> = match &claimed {
+        Some(claimed) => claimed.admits(engine),
+        None => engine,
+    };
     let version = env!("CARGO_PKG_VERSION");
     server::run(
         &settings,
@@ -41,8 +53,16 @@ pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<()
     Ok(())
 }
 
-async fn start(settings: Settings) -> cache_core::error::Result<Arc<WriteThrough>> {
-    let parts = Parts::open(&settings).await?;
+/// The engine, and what works beside it.
+struct Started {
+    engine: Arc<WriteThrough>,
+    claimed: Option<Claimed>,
+    _purging: Option<Purging>,
+}
+
+async fn start(settings: Settings) -> cache_core::error::Result<Started> {
+    let mut parts = Parts::open(&settings).await?;
+    let claimed = parts.claimed();
     let access = parts.access(&settings).await?;
     let lanes = match (settings.commit_lanes, &settings.database) {
         (0, DatabaseUrl::Sqlite(_)) => LANES_SQLITE,
@@ -57,5 +77,11 @@ async fn start(settings: Settings) -> cache_core::error::Result<Arc<WriteThrough
         lanes,
         lock_timeout: settings.database_timeout,
     };
-    WriteThrough::start(parts.cache, parts.store, access, write_through).await
+    let purger = parts.purger(&settings, None);
+    let engine = WriteThrough::start(parts.cache, parts.store, access, write_through).await?;
+    Ok(Started {
+        engine,
+        claimed,
+        _purging: purger.map(Purger::start),
+    })
 }

@@ -282,7 +282,14 @@ impl Journal for FileJournal {
         let floor = stored.newest().await?;
         let newest = self.log.tail().newest.unwrap_or_default();
         self.clock.raise(floor.max(newest));
-        Ok(())
+        // IMPORTANT: an append that was issued older versions than that ends first, so
+        // that what waits is seen to wait.
+        let log = self.log.clone();
+        Self::blocking(move || {
+            log.wait_for_append();
+            Ok(())
+        })
+        .await
     }
 
     async fn stats(&self) -> Result<Vec<ShardStats>> {

@@ -157,6 +157,9 @@ impl Journal for RedisStreamJournal {
     }
 
     async fn append(&self, writes: &[Write]) -> Vec<Result<Appended>> {
+        if let Err(refused) = self.redis.admission().check() {
+            return vec![Err(refused); writes.len()];
+        }
         let mut link = match self.appends.link(Part::Journal).await {
             Ok(link) => link,
             Err(error) => return vec![Err(error); writes.len()],

@@ -218,6 +218,11 @@ pub(super) const TABLE: &[Setting] = &[
         "milliseconds after which the database counts as away",
     ),
     setting(
+        "TOMBSTONE_RETENTION_S",
+        "86400",
+        "seconds after which what is left of a deleted user, its name among it, is removed from the database; 0 = never",
+    ),
+    setting(
         "STARTUP_DEADLINE_S",
         "30",
         "seconds to wait at start for Redis and the database to come up",

@@ -11,6 +11,7 @@ diesel::table! {
         epoch -> BigInt,
         bypassed -> Integer,
         run -> Text,
+        purged_through -> BigInt,
     }
 }
 
@@ -34,6 +35,9 @@ pub(super) struct EpochRow {
     pub(super) bypassed: i32,
     #[diesel(sql_type = Text)]
     pub(super) run: String,
+    /// Tombstones of versions up to this one may have been removed.
+    #[diesel(sql_type = BigInt)]
+    pub(super) purged_through: i64,
 }
 
 impl EpochRow {
@@ -58,7 +62,9 @@ macro_rules! members {
                 Lock::Shared => SHARED,
                 Lock::Exclusive => EXCLUSIVE,
             };
-            let query = format!("SELECT epoch, bypassed, run FROM cache_epoch WHERE id = 1{text}");
+            let query = format!(
+                "SELECT epoch, bypassed, run, purged_through FROM cache_epoch WHERE id = 1{text}"
+            );
             let row = diesel::sql_query(query).get_result(connection).await;
             diagnosed(connection, row).await
         }

@@ -1,5 +1,6 @@
 //! MySQL and MariaDB.
 
+mod claim;
 mod connector;
 mod flushing;
 mod locks;
@@ -30,6 +31,7 @@ use crate::store::durability::Durability;
 use crate::store::{Adoption, Locks, Origin, Store, row};
 use crate::version::Version;
 
+pub use claim::MysqlClaim;
 use connector::{Connector, NotConnected};
 use flushing::Flushing;
 use migration::{connect, migrate};
@@ -38,6 +40,7 @@ use pool::{Opens, Pool};
 super::queries::queries!(AsyncMysqlConnection);
 super::transaction::transactions!(AsyncMysqlConnection);
 super::members::members!(AsyncMysqlConnection);
+super::tombstones::tombstones!(AsyncMysqlConnection);
 
 const BEGIN: &str = "START TRANSACTION";
 const SHARED: &str = <diesel::mysql::Mysql as super::upsert::Dialect>::SHARED;
@@ -281,6 +284,19 @@ async fn hold(connection: &mut AsyncMysqlConnection, keys: &[Key]) -> Tried<()> 
     Ok(())
 }
 
+/// Removes those of the rows that were made to hold `keys`, and are not written.
+async fn release(connection: &mut AsyncMysqlConnection, keys: &[Key]) -> Tried<()> {
+    for keys in keys.chunks(ROWS_MAX) {
+        let names = keys.iter().map(Key::as_str);
+        let made = users::table.filter(users::name.eq_any(names).and(users::version.eq(0)));
+        statements::hold();
+        diesel::delete(made.filter(users::deleted_at.is_not_null()))
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
+}
+
 fn unavailable(error: impl std::fmt::Display) -> Error {
     Error::unavailable(Part::Database, error)
 }
@@ -303,11 +319,10 @@ impl Store for MysqlStore {
             .iter()
             .map(Row::from_record)
             .collect::<Result<Vec<Row>>>()?;
-        let (fence, order) = (origin.fence(), Order::of(origin));
         let rows: Arc<[Row]> = rows.into();
         self.run(move |connection| {
             let rows = rows.clone();
-            Box::pin(async move { apply(connection, &rows, fence, order).await })
+            Box::pin(async move { apply(connection, &rows, origin).await })
         })
         .await
     }
@@ -366,6 +381,18 @@ impl Store for MysqlStore {
             .run(|connection| Box::pin(async move { Ok(newest_version(connection).await?) }))
             .await?;
         Ok(Version::from_i64(newest.unwrap_or_default()).unwrap_or_default())
+    }
+
+    async fn purged_through(&self) -> Result<Version> {
+        let floor = self
+            .run(|connection| Box::pin(async move { Ok(purged_through(connection).await?) }))
+            .await?;
+        to_floor(floor)
+    }
+
+    async fn purge(&self, what: Purge) -> Result<Purged> {
+        self.run(move |connection| Box::pin(purge(connection, what)))
+            .await
     }
 
     fn identity(&self) -> &str {

@@ -1,13 +1,28 @@
 //! The queries, once for every database: diesel's types differ by connection,
 //! the text does not.
 
+use diesel::QueryableByName;
+use diesel::sql_types::{BigInt, Nullable};
+
+/// The newest version that the database has or has had.
+pub(super) const NEWEST: &str = "SELECT MAX(version) AS version FROM (\
+    SELECT MAX(version) AS version FROM users WHERE version <= 9007199254740991 \
+    UNION ALL SELECT purged_through FROM cache_epoch) AS versions";
+
+#[derive(Debug, QueryableByName)]
+pub(super) struct Newest {
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub(super) version: Option<i64>,
+}
+
 /// Defines the module-private queries for one connection type.
 macro_rules! queries {
     ($connection:ty) => {
-        use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, dsl};
+        use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, QueryResult};
         use diesel_async::RunQueryDsl;
 
         use crate::store::page::{Page, Paging};
+        use crate::store::queries::{NEWEST, Newest};
         use crate::store::row::{Row, Selected, users, users_identity};
         use crate::store::upsert::{Order, ROWS_MAX, Upsert};
         use crate::telemetry::statements;
@@ -91,14 +106,11 @@ macro_rules! queries {
             newest_uncounted(connection).await
         }
 
-        /// The same, where it says only whether the database answers.
+        /// The same, where it says only whether the database answers. The newest row may
+        /// have been purged.
         async fn newest_uncounted(connection: &mut $connection) -> QueryResult<Option<i64>> {
-            users::table
-                // One that no service can have issued must not stop the clocks.
-                .filter(users::version.le(Version::MAX.to_i64()))
-                .select(dsl::max(users::version))
-                .first(connection)
-                .await
+            let newest: Newest = diesel::sql_query(NEWEST).get_result(connection).await?;
+            Ok(newest.version)
         }
 
         /// Gives a new database its name; keeps that of one that has one.

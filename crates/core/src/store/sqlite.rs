@@ -42,6 +42,7 @@ type Operation<'c, T> = Pin<Box<dyn Future<Output = Tried<T>> + Send + 'c>>;
 super::queries::queries!(Connection);
 super::transaction::transactions!(Connection);
 super::members::members!(Connection);
+super::tombstones::tombstones!(Connection);
 
 /// While the tables are looked at, nothing of the file may change that stays.
 const BEFORE_SESSION: &str = "PRAGMA busy_timeout = 10000; PRAGMA synchronous = FULL;";
@@ -223,6 +224,10 @@ async fn hold(_: &mut Connection, _: &[Key]) -> Tried<()> {
     Ok(())
 }
 
+async fn release(_: &mut Connection, _: &[Key]) -> Tried<()> {
+    Ok(())
+}
+
 fn failed(failed: Failed) -> Error {
     match failed {
         Failed::Refused(reason) => Error::refused(Part::Database, reason),
@@ -264,11 +269,8 @@ impl Store for SqliteStore {
             .iter()
             .map(Row::from_record)
             .collect::<Result<Vec<Row>>>()?;
-        let (fence, order) = (origin.fence(), Order::of(origin));
-        self.run(move |connection| {
-            Box::pin(async move { apply(connection, &rows, fence, order).await })
-        })
-        .await
+        self.run(move |connection| Box::pin(async move { apply(connection, &rows, origin).await }))
+            .await
     }
 
     async fn transact(&self, proposals: &[Proposal], fence: Option<Epoch>) -> Result<Vec<Verdict>> {
@@ -303,6 +305,16 @@ impl Store for SqliteStore {
             .await
             .map_err(unavailable)?;
         Ok(Version::from_i64(newest.unwrap_or_default()).unwrap_or_default())
+    }
+
+    async fn purged_through(&self) -> Result<Version> {
+        let floor = purged_through(&mut *self.connection().await?).await;
+        to_floor(floor.map_err(unavailable)?)
+    }
+
+    async fn purge(&self, what: Purge) -> Result<Purged> {
+        self.run(move |connection| Box::pin(purge(connection, what)))
+            .await
     }
 
     fn identity(&self) -> &str {

@@ -7,7 +7,8 @@ use diesel::result::Error as DieselError;
 pub(super) enum Failed {
     /// The database would refuse it again. Nothing took place.
     Refused(String),
-    /// The epoch that it was to take place in has ended. Nothing took place.
+    /// The epoch that it was to take place in has ended, or what came after it may
+    /// have been purged. Nothing took place.
     Fenced,
     /// Another transaction did not release its locks in time. Nothing took place.
     Locked,
@@ -49,6 +50,8 @@ pub(super) enum Lock {
 /// has a `DIALECT` and a `diagnosed`, which says why a statement failed.
 macro_rules! transactions {
     ($connection:ty) => {
+        use std::collections::HashSet;
+
         use crate::store::judge::{Proposal, Verdict, judge};
         use crate::store::transaction::{Failed, Tried};
 
@@ -73,37 +76,45 @@ macro_rules! transactions {
             }
         }
 
-        async fn apply(
+        async fn apply(connection: &mut $connection, rows: &[Row], origin: Origin) -> Tried<()> {
+            let done = match rows.len() <= ROWS_MAX {
+                // One statement is a transaction by itself.
+                true => upsert(connection, rows.len(), Upsert::guarded(rows, origin)).await,
+                false => apply_in_parts(connection, rows, origin).await,
+            };
+            let done = match done {
+                // No epoch fences these off, so some of them are that old.
+                Err(Failed::Fenced) if origin == Origin::Drained => {
+                    apply_late(connection, rows).await
+                }
+                done => done,
+            };
+            done.inspect(|()| statements::committed())
+        }
+
+        async fn apply_in_parts(
             connection: &mut $connection,
             rows: &[Row],
-            fence: Option<Epoch>,
-            order: Order,
+            origin: Origin,
         ) -> Tried<()> {
-            if rows.len() <= ROWS_MAX {
-                // One statement is a transaction by itself.
-                let done = upsert(connection, rows, fence, order).await;
-                return done.inspect(|()| statements::committed());
-            }
             begin(connection).await?;
             let mut done = Ok(());
             for rows in rows.chunks(ROWS_MAX) {
-                done = upsert(connection, rows, fence, order).await;
+                done = upsert(connection, rows.len(), Upsert::guarded(rows, origin)).await;
                 if done.is_err() {
                     break;
                 }
             }
-            let done = end(connection, done).await;
-            done.inspect(|()| statements::committed())
+            end(connection, done).await
         }
 
         async fn upsert(
             connection: &mut $connection,
-            rows: &[Row],
-            fence: Option<Epoch>,
-            order: Order,
+            rows: usize,
+            upsert: Upsert<'_>,
         ) -> Tried<()> {
-            statements::write(rows.len());
-            let done = Upsert::new(rows, fence, order).execute(connection).await;
+            statements::write(rows);
+            let done = upsert.execute(connection).await;
             diagnosed(connection, done).await.map(drop)
         }
 
@@ -132,12 +143,19 @@ macro_rules! transactions {
             proposals: &[Proposal],
             fence: Option<Epoch>,
         ) -> Tried<Vec<Verdict>> {
-            if let Some(fence) = fence {
-                statements::read();
-                if epoch(connection, Lock::Shared).await?.number() != fence {
-                    return Err(Failed::Fenced);
-                }
+            statements::read();
+            // IMPORTANT: held until the end, so that nothing is purged meanwhile.
+            let epoch = epoch(connection, Lock::Shared).await?;
+            let floor = to_floor(epoch.purged_through).map_err(Failed::broken)?;
+            let is_late =
+                |proposal: &Proposal| proposal.version.is_some_and(|version| version <= floor);
+            if fence.is_some_and(|fence| epoch.number() != fence) || proposals.iter().any(is_late) {
+                return Err(Failed::Fenced);
             }
+            // A row that was purged may have been as new as that.
+            let now = floor
+                .next()
+                .map_or(Version::MAX, |next| next.max(Version::now()));
             let mut keys: Vec<Key> = proposals
                 .iter()
                 .map(|proposal| proposal.write.key.clone())
@@ -146,15 +164,23 @@ macro_rules! transactions {
             keys.dedup();
             hold(connection, &keys).await?;
             let rows = load_many(connection, &keys).await?;
-            let rows = rows.iter().map(row::judged).collect();
-            let (verdicts, records) = judge(proposals, rows, Version::now());
+            let rows: Vec<Record> = rows.iter().map(row::judged).collect();
+            let made = rows.iter().filter(|row| row.version == Version::ZERO);
+            let mut made: Vec<Key> = made
+                .filter(|row| row.body.is_none())
+                .map(|row| row.key.clone())
+                .collect();
+            let (verdicts, records) = judge(proposals, rows, now);
             let rows = records.iter().map(Row::from_record);
             let rows: Vec<Row> = rows
                 .collect::<crate::error::Result<_>>()
                 .map_err(|error| Failed::Refused(error.to_string()))?;
             for rows in rows.chunks(ROWS_MAX) {
-                upsert(connection, rows, None, Order::Judged).await?;
+                upsert(connection, rows.len(), Upsert::held(rows, Order::Judged)).await?;
             }
+            let written: HashSet<&str> = rows.iter().map(|row| &*row.name).collect();
+            made.retain(|key| !written.contains(key.as_str()));
+            release(connection, &made).await?;
             Ok(verdicts)
         }
     };

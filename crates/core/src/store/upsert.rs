@@ -8,7 +8,6 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType, Integer, Nullable, Text, Timestamp};
 
 use super::row::Row;
-use crate::membership::Epoch;
 use crate::store::Origin;
 use crate::version::Version;
 
@@ -114,15 +113,25 @@ impl Dialect for diesel::sqlite::Sqlite {
 /// a few and keeps them; the last row is repeated to fill it up, which changes
 /// changes nothing, as a repeated version is not newer.
 ///
-/// With a fence, the first row's version is read off the row of that epoch of
-/// the cache. When it is another epoch there is no such row, and a version that
-/// is NULL makes the database refuse the whole statement: that takes no round
-/// trip more, nor a transaction.
+/// A guarded statement reads the first row's version off the row of the cache's
+/// epoch. When that is another epoch than its fence says, or the oldest of its rows
+/// is as old as what may have been purged, there is no such row, and a version that
+/// is NULL makes the database refuse the whole statement: that takes no round trip
+/// more, nor a transaction.
 #[derive(Debug)]
 pub(super) struct Upsert<'a> {
     rows: &'a [Row],
-    fence: Option<i64>,
+    guard: Option<Guard>,
     order: Order,
+}
+
+/// What the row of the cache's epoch must say.
+#[derive(Debug)]
+struct Guard {
+    /// The epoch, if it must be that one.
+    fence: Option<i64>,
+    /// What must be above all that may have been purged.
+    oldest: i64,
 }
 
 /// What is done about a row that is newer than what is to be written.
@@ -148,9 +157,28 @@ impl Order {
 }
 
 impl<'a> Upsert<'a> {
-    pub(super) fn new(rows: &'a [Row], fence: Option<Epoch>, order: Order) -> Upsert<'a> {
-        let fence = fence.map(|epoch| epoch.get() as i64);
-        Upsert { rows, fence, order }
+    /// Takes place only where nothing that came after one of the rows can have been
+    /// purged, and in the epoch that `origin` names.
+    pub(super) fn guarded(rows: &'a [Row], origin: Origin) -> Upsert<'a> {
+        let versions = rows.iter().map(|row| row.version);
+        let guard = Guard {
+            fence: origin.fence().map(|epoch| epoch.get() as i64),
+            oldest: versions.min().unwrap_or_default(),
+        };
+        Upsert {
+            rows,
+            guard: Some(guard),
+            order: Order::of(origin),
+        }
+    }
+
+    /// In a transaction that holds the row of the cache's epoch, and has judged by it.
+    pub(super) fn held(rows: &'a [Row], order: Order) -> Upsert<'a> {
+        Upsert {
+            rows,
+            guard: None,
+            order,
+        }
     }
 }
 
@@ -198,12 +226,16 @@ where
             out.push_sql(", ");
             out.push_bind_param::<Nullable<Text>, _>(&row.occupation)?;
             out.push_sql(", ");
-            match &self.fence {
-                Some(fence) if index == 0 => {
+            match &self.guard {
+                Some(guard) if index == 0 => {
                     out.push_sql("(SELECT ");
                     out.push_bind_param::<BigInt, _>(&row.version)?;
-                    out.push_sql(" FROM cache_epoch WHERE id = 1 AND epoch = ");
-                    out.push_bind_param::<BigInt, _>(fence)?;
+                    out.push_sql(" FROM cache_epoch WHERE id = 1 AND purged_through < ");
+                    out.push_bind_param::<BigInt, _>(&guard.oldest)?;
+                    if let Some(fence) = &guard.fence {
+                        out.push_sql(" AND epoch = ");
+                        out.push_bind_param::<BigInt, _>(fence)?;
+                    }
                     out.push_sql(DB::SHARED);
                     out.push_sql(")");
                 }

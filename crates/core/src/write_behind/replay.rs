@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::journal::Journal;
 use crate::record::{Key, Record, newest_per_key};
 use crate::shard::Shard;
-use crate::store::Store;
+use crate::store::{Store, versions_of};
 use crate::version::Version;
 
 /// Entries that are read from the journal at once when the cache is filled
@@ -47,7 +47,7 @@ pub(super) async fn replay(
 async fn cache_newer(records: Vec<Record>, cache: &dyn Cache, store: &dyn Store) -> Result<()> {
     let waiting = newest_per_key(records);
     let keys: Vec<Key> = waiting.iter().map(|record| record.key.clone()).collect();
-    let stored = store.versions(&keys).await?;
+    let stored = versions_of(store, &keys).await?;
     let is_newer = |record: &Record| {
         stored
             .get(&record.key)

@@ -14,7 +14,7 @@ use cache_core::membership::Epoch;
 use cache_core::read_through::ReadThrough;
 use cache_core::record::{Key, Record};
 use cache_core::seeder::Seeder;
-use cache_core::store::{Origin, Page, Proposal, Store, Verdict};
+use cache_core::store::{Origin, Page, Proposal, Purge, Purged, Store, Verdict};
 use cache_core::version::Version;
 use tokio::sync::oneshot;
 
@@ -77,6 +77,14 @@ impl Store for HeldStore {
     }
 
     async fn newest_version(&self) -> Result<Version> {
+        nobody_asks()
+    }
+
+    async fn purged_through(&self) -> Result<Version> {
+        nobody_asks()
+    }
+
+    async fn purge(&self, _: Purge) -> Result<Purged> {
         nobody_asks()
     }
 

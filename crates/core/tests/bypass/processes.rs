@@ -18,7 +18,7 @@ use cache_core::record::{Key, Record, Write};
 use cache_core::redis::Redis;
 use cache_core::settings::{CacheUrl, DatabaseUrl, Secret};
 use cache_core::store::mysql::MysqlStore;
-use cache_core::store::{Origin, Page, Proposal, Store, Verdict};
+use cache_core::store::{Origin, Page, Proposal, Purge, Purged, Store, Verdict};
 use cache_core::user::User;
 use cache_core::version::Version;
 use cache_core::write_through::{WriteThrough, WriteThroughSettings};
@@ -156,6 +156,14 @@ impl Store for HookedStore {
 
     async fn newest_version(&self) -> Result<Version> {
         self.inner.newest_version().await
+    }
+
+    async fn purged_through(&self) -> Result<Version> {
+        self.inner.purged_through().await
+    }
+
+    async fn purge(&self, purge: Purge) -> Result<Purged> {
+        self.inner.purge(purge).await
     }
 
     fn identity(&self) -> &str {

@@ -14,6 +14,7 @@ mod conditions;
 mod guesses;
 mod inherited_sessions;
 mod parts;
+mod purging;
 mod racing;
 mod restarts;
 mod switched_store;

@@ -10,7 +10,7 @@ use cache_core::error::{Error, Part, Result};
 use cache_core::health::PartHealth;
 use cache_core::membership::Epoch;
 use cache_core::record::{Key, Record};
-use cache_core::store::{Origin, Page, Proposal, Store, Verdict};
+use cache_core::store::{Origin, Page, Proposal, Purge, Purged, Store, Verdict};
 use cache_core::version::Version;
 
 #[derive(Debug)]
@@ -66,6 +66,14 @@ impl Store for SwitchedStore {
 
     async fn newest_version(&self) -> Result<Version> {
         self.inner.newest_version().await
+    }
+
+    async fn purged_through(&self) -> Result<Version> {
+        self.inner.purged_through().await
+    }
+
+    async fn purge(&self, purge: Purge) -> Result<Purged> {
+        self.inner.purge(purge).await
     }
 
     fn identity(&self) -> &str {

@@ -36,6 +36,11 @@ pub(crate) fn on_behalf() -> String {
     number.unwrap_or_default()
 }
 
+/// Does something as one client does, under a number that no client has.
+pub(crate) async fn on_behalf_of<T>(number: usize, work: impl Future<Output = T>) -> T {
+    NUMBER.scope(number, work).await
+}
+
 /// Takes the steps of one client.
 pub(crate) async fn client(world: Arc<World>, processes: Vec<Arc<Process>>, number: usize) {
     NUMBER.scope(number, steps(world, processes, number)).await;

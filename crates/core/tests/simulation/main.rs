@@ -31,6 +31,7 @@ mod life;
 mod oracle;
 mod plan;
 mod process;
+mod purges;
 mod run;
 mod server;
 mod server_cache;

@@ -33,6 +33,8 @@ pub(crate) struct Oracle {
     facts: BTreeMap<Key, BTreeMap<Version, Fact>>,
     /// The newest version of each name that somebody was answered with.
     floors: BTreeMap<Key, Version>,
+    /// The newest tombstone of each name that the database has removed.
+    purged: BTreeMap<Key, Version>,
 }
 
 impl Oracle {
@@ -74,8 +76,33 @@ impl Oracle {
         self.floors.get(key).copied().unwrap_or_default()
     }
 
+    /// A tombstone is in the database no more.
+    pub(crate) fn is_purged(&mut self, tombstone: &Record) {
+        let key = tombstone.key.clone();
+        let purged = self.purged.entry(key).or_default();
+        *purged = tombstone.version.max(*purged);
+    }
+
+    /// The tombstone of `key` that was removed.
+    pub(crate) fn purged(&self, key: &Key) -> Option<Record> {
+        self.purged.get(key).map(|version| Record {
+            version: *version,
+            ..Record::absent(key.clone())
+        })
+    }
+
+    /// What a name is known as: one that is absent may have been purged.
+    pub(crate) fn known(&self, record: &Record) -> Record {
+        let purged = match (record.version, &record.body) {
+            (Version::ZERO, None) => self.purged(&record.key),
+            _ => None,
+        };
+        purged.unwrap_or_else(|| record.clone())
+    }
+
     /// A read that began when the floor was `floor` ended with `record`.
     pub(crate) fn read(&mut self, floor: Version, record: &Record) -> Result<(), String> {
+        let record = &self.known(record);
         // It is lower by now if a server has lost it.
         let is_kept = |(version, fact): &(&Version, &Fact)| **version <= floor && !fact.lost;
         let of_name = self.facts.get(&record.key).into_iter().flatten();

@@ -29,6 +29,10 @@ pub(crate) struct Plan {
     pub(crate) clients: usize,
     pub(crate) steps: usize,
     pub(crate) events: usize,
+    /// How often it is tried to remove old tombstones.
+    pub(crate) purges: usize,
+    /// How old those are.
+    pub(crate) retention: Duration,
     pub(crate) store_fails: PerMille,
     pub(crate) store_is_late: PerMille,
     pub(crate) journal_fails: PerMille,
@@ -69,6 +73,8 @@ impl Plan {
             clients: dice.usize(1..=4),
             steps: dice.usize(4..=12),
             events: dice.usize(0..=8),
+            purges: dice.usize(0..=40),
+            retention: Duration::from_millis(dice.u64(1..300)),
             store_fails,
             store_is_late,
             journal_fails,

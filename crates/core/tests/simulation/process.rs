@@ -11,7 +11,9 @@ use cache_core::engine::Engine;
 use cache_core::error::{Part, Result};
 use cache_core::journal::Journal;
 use cache_core::lease::{Leases, Sole};
+use cache_core::purge::Purger;
 use cache_core::record::{Key, Write};
+use cache_core::seeder::Seeder;
 use cache_core::write_behind::WriteBehind;
 use tokio::sync::Notify;
 
@@ -37,6 +39,7 @@ pub(crate) struct Running {
     pub(crate) cache: Arc<dyn Cache>,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) leases: Option<Arc<SimLeases>>,
+    pub(crate) purger: Arc<Purger>,
     disk: Option<Arc<DiskJournal>>,
 }
 
@@ -124,12 +127,22 @@ impl Process {
         };
         let store = Arc::new(SimStore(door(Part::Database)));
         let settings = world.plan.settings;
+        let purger = |cache: &Arc<dyn Cache>, journal: &Arc<dyn Journal>| {
+            Arc::new(Purger {
+                store: store.clone(),
+                seeder: Seeder::new(cache.clone(), Some(journal.clone()), store.clone()),
+                journal: Some(journal.clone()),
+                retention: world.plan.retention,
+                unless_relied_on_by: None,
+            })
+        };
         if world.plan.shape == Shape::Server {
             let leases = Arc::new(SimLeases::new(door(Part::Journal)));
             let journal = ServerJournal::new(door(Part::Journal), leases.clone());
             let journal: Arc<dyn Journal> = Arc::new(journal);
             let cache: Arc<dyn Cache> = Arc::new(ServerCache(door(Part::Cache)));
             let (ours, parts) = (leases.clone(), (cache.clone(), journal.clone()));
+            let purger = purger(&cache, &journal);
             let engine = WriteBehind::start(parts.0, parts.1, store, ours, settings).await?;
             return Ok(Running {
                 engine,
@@ -137,6 +150,7 @@ impl Process {
                 cache,
                 journal,
                 leases: Some(leases),
+                purger,
                 disk: None,
             });
         }
@@ -152,6 +166,7 @@ impl Process {
         let journal: Arc<dyn Journal> = disk.clone();
         let leases: Arc<dyn Leases> = Arc::new(Sole::new(1));
         let parts = (cache.clone(), journal.clone());
+        let purger = purger(&cache, &journal);
         let engine = WriteBehind::start(parts.0, parts.1, store, leases, settings).await?;
         Ok(Running {
             engine,
@@ -159,6 +174,7 @@ impl Process {
             cache,
             journal,
             leases: None,
+            purger,
             disk: Some(disk),
         })
     }

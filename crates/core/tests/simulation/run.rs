@@ -11,6 +11,7 @@ use crate::chaos::{calm_down, chaos};
 use crate::clients::{client, names};
 use crate::end::end;
 use crate::process::Process;
+use crate::purges::purges;
 use crate::turns::conduct;
 use crate::world::World;
 
@@ -67,6 +68,7 @@ async fn history(world: &Arc<World>) -> Result<(), String> {
         tokio::spawn(process.clone().supervise());
     }
     let mut tasks = vec![tokio::spawn(chaos(world.clone(), processes.clone()))];
+    tasks.push(tokio::spawn(purges(world.clone(), processes.clone())));
     for number in 0..world.plan.clients {
         tasks.push(tokio::spawn(client(
             world.clone(),

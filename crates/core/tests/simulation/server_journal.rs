@@ -167,8 +167,9 @@ pub(crate) fn tell_all(world: &World, call: Call) {
 /// Caches what the journal holds, in a new run of the server, and raises the
 /// clocks.
 pub(crate) async fn raise(door: &Door, stored: &dyn StoredVersions) -> Result<()> {
-    let floor = stored.newest().await?;
     let run = door.world.lock().server.run;
+    // IMPORTANT: afterwards, as `Redis::raise` does.
+    let floor = stored.newest().await?;
     for shard in (0..door.world.plan.shards).map(Shard) {
         if door.world.lock().server.clock(shard).is_none() {
             let waiting = newest_per_key({

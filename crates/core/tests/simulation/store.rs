@@ -8,7 +8,7 @@ use cache_core::error::{Error, Part, Result};
 use cache_core::health::PartHealth;
 use cache_core::membership::Epoch;
 use cache_core::record::{Key, Record};
-use cache_core::store::{Locks, Origin, Page, Proposal, Store, Verdict};
+use cache_core::store::{Locks, Origin, Page, Proposal, Purge, Purged, Store, Verdict};
 use cache_core::version::Version;
 
 use crate::door::{Door, Fate};
@@ -121,11 +121,29 @@ impl Store for SimStore {
     async fn newest_version(&self) -> Result<Version> {
         let SimStore(door) = self;
         let newest = || {
-            let database = &door.world.lock().database;
-            let versions = database.values().map(|record| record.version);
-            Ok(versions.max().unwrap_or_default())
+            let state = door.world.lock();
+            let versions = state.database.values().map(|record| record.version);
+            Ok(versions.max().unwrap_or_default().max(state.purged_through))
         };
         door.pass("newest", door.world.plan.store_fails, newest)
+            .await
+    }
+
+    async fn purged_through(&self) -> Result<Version> {
+        let SimStore(door) = self;
+        let floor = || Ok(door.world.lock().purged_through);
+        door.pass("floor", door.world.plan.store_fails, floor).await
+    }
+
+    async fn purge(&self, purge: Purge) -> Result<Purged> {
+        let SimStore(door) = self;
+        let purged = || {
+            let purged = door.world.lock().purge(purge);
+            door.world
+                .note(|| format!("{}: the database purges: {purged:?}", door.life.name));
+            Ok(purged)
+        };
+        door.pass("purge", door.world.plan.store_fails, purged)
             .await
     }
 

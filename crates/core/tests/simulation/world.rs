@@ -9,6 +9,7 @@ use cache_core::dead_letter::DeadLetter;
 use cache_core::error::Part;
 use cache_core::record::{Key, Record};
 use cache_core::shard::Shard;
+use cache_core::store::{Purge, Purged};
 use cache_core::version::Version;
 use fastrand::Rng;
 use tokio::sync::Notify;
@@ -71,6 +72,8 @@ impl Log {
 pub(crate) struct State {
     pub(crate) dice: Rng,
     pub(crate) database: BTreeMap<Key, Record>,
+    /// Its floor.
+    pub(crate) purged_through: Version,
     pub(crate) database_away_until: Option<Instant>,
     /// Names whose rows another transaction has locked, and until when.
     pub(crate) locked_until: BTreeMap<Key, Instant>,
@@ -103,6 +106,7 @@ impl World {
         let world = World {
             state: Mutex::new(State {
                 database: BTreeMap::new(),
+                purged_through: Version::ZERO,
                 database_away_until: None,
                 locked_until: BTreeMap::new(),
                 log: Log::default(),
@@ -295,16 +299,59 @@ impl State {
             .unwrap_or_else(|| elapsed.saturating_add_signed(self.clock_offset_us))
     }
 
-    /// The guard of every database: the newer wins.
+    /// The guard of every database: the newer wins, and what is as old as what was
+    /// purged makes no row.
     pub(crate) fn store(&mut self, record: &Record) {
-        let held = self.stored(&record.key);
-        if held.is_none_or(|held| record.version > held) {
+        let held = self.database.get(&record.key).map(|held| held.version);
+        if record.version > held.unwrap_or(self.purged_through) {
             self.database.insert(record.key.clone(), record.clone());
         }
     }
 
+    /// What the database has of a name, or had until it was purged.
+    pub(crate) fn held(&self, key: &Key) -> Option<Record> {
+        let purged = || self.oracle.purged(key);
+        self.database.get(key).cloned().or_else(purged)
+    }
+
     pub(crate) fn stored(&self, key: &Key) -> Option<Version> {
-        self.database.get(key).map(|record| record.version)
+        self.held(key).map(|record| record.version)
+    }
+
+    /// Removes the oldest tombstones, as every database does.
+    pub(crate) fn purge(&mut self, purge: Purge) -> Purged {
+        if purge.floor != self.purged_through {
+            return Purged::Elsewhere;
+        }
+        let is_looked_at =
+            |record: &&Record| record.version > purge.floor && record.version <= purge.through;
+        let mut rows: Vec<Record> = self
+            .database
+            .values()
+            .filter(is_looked_at)
+            .cloned()
+            .collect();
+        rows.sort_by_key(|record| record.version);
+        rows.truncate(purge.rows_max);
+        let is_all = rows.len() < purge.rows_max;
+        let Some(floor) = rows.last().map(|last| last.version) else {
+            return Purged::Through {
+                floor: purge.floor,
+                removed: 0,
+                is_all,
+            };
+        };
+        self.purged_through = floor;
+        rows.retain(|record| record.body.is_none());
+        for tombstone in &rows {
+            self.database.remove(&tombstone.key);
+            self.oracle.is_purged(tombstone);
+        }
+        Purged::Through {
+            floor,
+            removed: rows.len(),
+            is_all,
+        }
     }
 
     /// Whether a write is where nothing takes it away: in the database, itself

@@ -25,6 +25,7 @@ mod stored;
 mod workload;
 mod writers;
 
+mod alone;
 mod backlog;
 mod crashes;
 mod database;
@@ -37,6 +38,7 @@ mod journal_files;
 mod late_reader;
 mod network;
 mod poison;
+mod purged;
 mod read_only;
 mod redis;
 mod replicas;

@@ -6,9 +6,9 @@ for i = 1, #KEYS do
   local version, body = ARGV[2 * i], ARGV[2 * i + 1]
   local held = all[i]
   local state = held and string.sub(held, 17, 17)
-  if not held or state == 'F' then
-    -- The mark is lost, and a newer write may have come and gone since: nobody
-    -- can tell. A reader's ticket is void.
+  if not held or state == 'F' or string.sub(held, 1, 17) == '0000000000000000C' then
+    -- The mark is lost, and a newer write may have come and gone since, even a
+    -- deletion whose tombstone was purged: nobody can tell. A reader's ticket is void.
     redis.call('DEL', KEYS[i])
   else
     -- Versions have as many digits, so that they compare as texts.

@@ -54,6 +54,11 @@ impl Log {
         }
     }
 
+    /// Waits until the append that is under way, if there is one, has ended.
+    pub(super) fn wait_for_append(&self) {
+        drop(lock(&self.writer));
+    }
+
     pub(super) fn tail(&self) -> Tail {
         *lock(&self.tail)
     }

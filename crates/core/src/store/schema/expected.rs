@@ -166,6 +166,15 @@ pub(in crate::store) const MYSQL: Expected = Expected {
                 column("epoch", "bigint"),
                 column("bypassed", "tinyint"),
                 column("run", "varchar(64)").collate("ascii_bin").default(),
+                column("purged_through", "bigint")
+                    .default()
+                    .since("00000000000008"),
+                column("alone_starts", "bigint")
+                    .default()
+                    .since("00000000000010"),
+                column("shared_starts", "bigint")
+                    .default()
+                    .since("00000000000010"),
             ],
             keys: &[key(Primary, &["id"])],
             checks: &[],
@@ -234,6 +243,9 @@ pub(in crate::store) const SQLITE: Expected = Expected {
                 column("epoch", "integer"),
                 column("bypassed", "integer"),
                 column("run", "text").default(),
+                column("purged_through", "integer")
+                    .default()
+                    .since("00000000000009"),
             ],
             keys: &[key(Primary, &["id"])],
             checks: &[],

@@ -1,0 +1,56 @@
+use super::*;
+use crate::error::Part;
+
+/// Answers these, then the last for ever.
+#[derive(Debug)]
+struct Answers(Vec<Option<Held>>);
+
+#[async_trait]
+impl Claim for Answers {
+    async fn hold(&mut self) -> Result<Held> {
+        let next = match self.0.len() {
+            1 => self.0.first().copied(),
+            _ => Some(self.0.remove(0)),
+        };
+        let away = || Error::unavailable(Part::Database, "away");
+        next.flatten().ok_or_else(away)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_waits_for_a_process_that_is_stopping() {
+    let ends = Answers(vec![Some(Held::No), Some(Held::No), Some(Held::Yes)]);
+    let claimed = Claimed::take(ends, Usage::Alone).await.unwrap();
+    assert!(claimed.admission.check().is_ok());
+    let stays = Answers(vec![Some(Held::No)]);
+    let refused = Claimed::take(stays, Usage::Alone).await;
+    assert!(matches!(refused, Err(Error::BadSetting { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_that_is_away_for_a_while_changes_nothing() {
+    let answers = Answers(vec![Some(Held::Yes), None, None, Some(Held::Yes)]);
+    let claimed = Claimed::take(answers, Usage::Alone).await.unwrap();
+    for _ in 0..10 {
+        tokio::time::sleep(LOOK).await;
+        assert!(claimed.admission.check().is_ok());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_was_not_alone_stops_serving() {
+    for found in [Held::No, Held::Lapsed] {
+        let answers = Answers(vec![Some(Held::Yes), None, Some(found), Some(Held::Yes)]);
+        let claimed = Claimed::take(answers, Usage::Alone).await.unwrap();
+        tokio::time::sleep(LOOK * 10).await;
+        let refused = claimed.admission.check();
+        assert!(matches!(refused, Err(Error::NotAdmitted(_))), "{refused:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_one_that_must_be_alone_needs_its_claim_to_start() {
+    let away = || Answers(vec![None]);
+    assert!(Claimed::take(away(), Usage::Alone).await.is_err());
+    assert!(Claimed::take(away(), Usage::Together).await.is_ok());
+}

@@ -1,0 +1,178 @@
+//! Removing the tombstones of users that were deleted long ago.
+//!
+//! Why no write that still comes late brings a user back: `docs/design/tombstones.md`.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::task::JoinHandle;
+
+use crate::error::{Error, Part, Result};
+use crate::journal::Journal;
+use crate::seeder::Seeder;
+use crate::store::{Purge, Purged, Store};
+use crate::telemetry;
+use crate::version::Version;
+
+/// Rows that one step looks at: all writes wait for it.
+const ROWS_MAX: usize = 1_000;
+/// How long others have the database to themselves after a step.
+const STEP_PAUSE: Duration = Duration::from_millis(100);
+/// How often it is looked whether there is something to remove: so many times while a
+/// tombstone stays, within bounds.
+const LOOKS: u32 = 10;
+const LOOK_PAUSE_MIN: Duration = Duration::from_millis(100);
+const LOOK_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// How much longer it waits after a failure, at most.
+const BACK_OFF_MAX: Duration = Duration::from_secs(600);
+/// While there are more dead letters than are looked at, nothing is removed.
+const DEAD_LETTERS_MAX: usize = 10_000;
+
+/// Removes tombstones that are older than `retention`.
+#[derive(Debug)]
+pub struct Purger {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// Raises the clocks that issue versions.
+    pub seeder: Seeder,
+    /// What has writes that the database may not have.
+    pub journal: Option<Arc<dyn Journal>>,
+    /// How long a tombstone stays.
+    pub retention: Duration,
+    /// A holder that has such writes where this process knows nothing of them: see
+    /// [`Purge::unless_relied_on_by`].
+    pub unless_relied_on_by: Option<&'static str>,
+}
+
+/// Ends with this.
+#[derive(Debug)]
+pub struct Purging(JoinHandle<()>);
+
+impl Drop for Purging {
+    fn drop(&mut self) {
+        // A step that is cut off is done by the database as a whole, or not at all.
+        self.0.abort();
+    }
+}
+
+impl Purger {
+    /// Removes what there is from time to time, until the answer is dropped.
+    pub fn start(self) -> Purging {
+        // There from the start, so that a rate can be taken.
+        telemetry::purged(0);
+        Purging(tokio::spawn(self.run()))
+    }
+
+    async fn run(self) {
+        let look_pause = (self.retention / LOOKS).clamp(LOOK_PAUSE_MIN, LOOK_PAUSE_MAX);
+        let mut pause = look_pause;
+        loop {
+            // Processes that were started together do not look together.
+            tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+            let done = AssertUnwindSafe(self.all()).catch_unwind().await;
+            match done.unwrap_or(Err(Error::Panicked)) {
+                Ok(()) => pause = look_pause,
+                Err(error) => {
+                    telemetry::failed("purge", &error);
+                    if pause == look_pause {
+                        tracing::warn!(%error, "cannot remove old tombstones; trying again from time to time");
+                    }
+                    pause = (pause * 2).min(BACK_OFF_MAX).max(look_pause);
+                }
+            }
+        }
+    }
+
+    /// All that is old enough now, step by step.
+    async fn all(&self) -> Result<()> {
+        let mut floor = self.store.purged_through().await?;
+        let through = self.through(Version::now()).await?;
+        while let Purged::Through {
+            floor: next,
+            removed,
+            is_all,
+        } = self.once(floor, through).await?
+        {
+            if removed > 0 {
+                tracing::debug!(tombstones = removed, "old tombstones are removed");
+            }
+            if is_all {
+                break;
+            }
+            floor = next;
+            tokio::time::sleep(STEP_PAUSE).await;
+        }
+        Ok(())
+    }
+
+    /// One step: looks at the oldest rows above `floor`, and removes the tombstones among
+    /// them, at most up to `through`.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn once(&self, floor: Version, through: Version) -> Result<Purged> {
+        if through <= floor {
+            return Ok(Purged::Through {
+                floor,
+                removed: 0,
+                is_all: true,
+            });
+        }
+        let purge = Purge {
+            floor,
+            through,
+            rows_max: ROWS_MAX,
+            unless_relied_on_by: self.unless_relied_on_by,
+        };
+        let purged = self.store.purge(purge).await?;
+        if let Purged::Through { removed, .. } = purged {
+            telemetry::purged(removed);
+        }
+        Ok(purged)
+    }
+
+    /// Up to which version tombstones may be removed at `now`. What is issued or waits
+    /// from here on is newer.
+    ///
+    /// # Errors
+    /// When a part is unavailable.
+    pub async fn through(&self, now: Version) -> Result<Version> {
+        let newest = self.store.newest_version().await?;
+        let retention_us = u64::try_from(self.retention.as_micros()).unwrap_or(u64::MAX);
+        let old = Version::new(now.get().saturating_sub(retention_us)).unwrap_or_default();
+        let mut through = newest.min(old);
+        if through == Version::ZERO {
+            return Ok(through);
+        }
+        // IMPORTANT: in this order. A clock that went back would go on to issue versions
+        // that are as old; and what no longer waits when it is asked is among the dead
+        // letters before.
+        self.seeder.seed(self.seeder.generation()).await?;
+        let Some(journal) = &self.journal else {
+            return Ok(through);
+        };
+        for shard in journal.stats().await? {
+            if journal.holds_cache() && shard.newest.is_none() {
+                // Its server has just come back: that nothing waits says nothing.
+                return Err(Error::Unseeded(Part::Journal));
+            }
+            if let Some(oldest) = shard.oldest {
+                through = through.min(before(oldest));
+            }
+        }
+        let dead = journal.dead_letters(DEAD_LETTERS_MAX).await?;
+        if dead.len() == DEAD_LETTERS_MAX {
+            return Ok(Version::ZERO);
+        }
+        for letter in dead.iter().filter(|letter| !letter.is_undecodable()) {
+            through = through.min(before(letter.record.version));
+        }
+        Ok(through)
+    }
+}
+
+fn before(version: Version) -> Version {
+    Version::new(version.get().saturating_sub(1)).unwrap_or_default()
+}

@@ -1,0 +1,196 @@
+//! Claims on a database of a server, by locks that belong to a connection of their own: the
+//! server frees them at once when the process ends, however it does.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use diesel::sql_types::{BigInt, Nullable};
+use diesel::{QueryResult, QueryableByName};
+use diesel_async::{AsyncMysqlConnection, RunQueryDsl, SimpleAsyncConnection};
+
+use crate::claim::{Claim, Held, Usage};
+use crate::error::{Error, Part, Result};
+use crate::settings::Address;
+
+use super::connector::Connector;
+
+/// How many processes can show that they use the database together: each has a lock of its
+/// own. More than that are not seen, which does not matter while these are.
+const TOGETHER_MAX: usize = 64;
+
+/// The claim of one process.
+pub struct MysqlClaim {
+    connector: Connector,
+    usage: Usage,
+    timeout: Duration,
+    connection: Option<AsyncMysqlConnection>,
+    /// The lock that it holds.
+    lock: Option<String>,
+    /// How often processes of either kind had started when this one did.
+    starts: Option<Starts>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, QueryableByName)]
+struct Starts {
+    #[diesel(sql_type = BigInt)]
+    alone: i64,
+    #[diesel(sql_type = BigInt)]
+    shared: i64,
+}
+
+#[derive(Debug, QueryableByName)]
+struct Answer {
+    #[diesel(sql_type = Nullable<BigInt>)]
+    answer: Option<i64>,
+}
+
+impl std::fmt::Debug for MysqlClaim {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "MysqlClaim({:?}, {:?})", self.usage, self.lock)
+    }
+}
+
+impl MysqlClaim {
+    /// A claim that is not taken yet. `timeout` is for each look.
+    ///
+    /// # Errors
+    /// When the driver does not take the URL.
+    pub fn new(address: impl Into<Address>, usage: Usage, timeout: Duration) -> Result<MysqlClaim> {
+        let Address { url, tls } = address.into();
+        Ok(MysqlClaim {
+            connector: Connector::new(&url, tls)?,
+            usage,
+            timeout,
+            connection: None,
+            lock: None,
+            starts: None,
+        })
+    }
+
+    /// A lock's name has at most 64 characters, a database's as well.
+    fn name(&self, what: &str) -> String {
+        let database = crc32fast::hash(self.connector.database().as_bytes());
+        format!("{what} {database:08x}")
+    }
+
+    fn alone(&self) -> String {
+        self.name("memory cache")
+    }
+
+    fn together(&self, place: usize) -> String {
+        format!("{} {place}", self.name("shared cache"))
+    }
+
+    async fn look(&mut self) -> Result<Held> {
+        // IMPORTANT: taken out, so that one on which something is cut off is closed.
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.connector.connect().await?,
+        };
+        let held = self.held_by(&mut connection).await.map_err(unavailable)?;
+        self.connection = Some(connection);
+        Ok(held)
+    }
+
+    async fn held_by(&mut self, connection: &mut AsyncMysqlConnection) -> QueryResult<Held> {
+        if let Some(lock) = &self.lock {
+            let mine = format!("IS_USED_LOCK('{lock}') = CONNECTION_ID()");
+            if ask(connection, &mine).await? == Some(1) {
+                return Ok(Held::Yes);
+            }
+        }
+        self.lock = None;
+        let places: Vec<String> = (0..TOGETHER_MAX)
+            .map(|place| self.together(place))
+            .collect();
+        // IMPORTANT: it takes its lock first and looks at the others' afterwards. So of two
+        // processes that start at once, at least one sees the other.
+        let (lock, others) = match self.usage {
+            Usage::Alone => (take(connection, &[self.alone()]).await?, places),
+            Usage::Together if is_used(connection, &[self.alone()]).await? => {
+                return Ok(Held::No);
+            }
+            Usage::Together => {
+                let mut free = places;
+                free.rotate_left(fastrand::usize(..TOGETHER_MAX));
+                (take(connection, &free).await?, vec![self.alone()])
+            }
+        };
+        let is_seen = lock.is_some() || self.usage == Usage::Together;
+        if !is_seen || is_used(connection, &others).await? {
+            if let Some(lock) = lock {
+                ask(connection, &format!("RELEASE_LOCK('{lock}')")).await?;
+            }
+            return Ok(Held::No);
+        }
+        let held = self.count(connection).await?;
+        self.lock = lock;
+        Ok(held)
+    }
+
+    /// Whether others have been there since this process has started, which is counted.
+    async fn count(&mut self, connection: &mut AsyncMysqlConnection) -> QueryResult<Held> {
+        if self.starts.is_none() {
+            let column = match self.usage {
+                Usage::Alone => "alone_starts",
+                Usage::Together => "shared_starts",
+            };
+            let count = format!("UPDATE cache_epoch SET {column} = {column} + 1 WHERE id = 1");
+            connection.batch_execute(&count).await?;
+        }
+        let read =
+            "SELECT alone_starts AS alone, shared_starts AS shared FROM cache_epoch WHERE id = 1";
+        let now: Starts = diesel::sql_query(read).get_result(connection).await?;
+        let before = *self.starts.get_or_insert(now);
+        let is_as_before = match self.usage {
+            Usage::Alone => now == before,
+            Usage::Together => now.alone == before.alone,
+        };
+        Ok(if is_as_before {
+            Held::Yes
+        } else {
+            Held::Lapsed
+        })
+    }
+}
+
+/// Takes the first of these locks that is free.
+async fn take(
+    connection: &mut AsyncMysqlConnection,
+    locks: &[String],
+) -> QueryResult<Option<String>> {
+    for lock in locks {
+        if ask(connection, &format!("GET_LOCK('{lock}', 0)")).await? == Some(1) {
+            return Ok(Some(lock.clone()));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether one of these locks is taken.
+async fn is_used(connection: &mut AsyncMysqlConnection, locks: &[String]) -> QueryResult<bool> {
+    let used = locks.iter().map(|lock| format!("IS_USED_LOCK('{lock}')"));
+    let used = used.collect::<Vec<_>>().join(", ");
+    let used = ask(connection, &format!("COALESCE({used}, NULL)")).await?;
+    Ok(used.is_some())
+}
+
+async fn ask(connection: &mut AsyncMysqlConnection, what: &str) -> QueryResult<Option<i64>> {
+    let query = diesel::sql_query(format!("SELECT CAST({what} AS SIGNED) AS answer"));
+    let answer: Answer = query.get_result(connection).await?;
+    Ok(answer.answer)
+}
+
+fn unavailable(error: impl std::fmt::Display) -> Error {
+    Error::unavailable(Part::Database, error)
+}
+
+#[async_trait]
+impl Claim for MysqlClaim {
+    async fn hold(&mut self) -> Result<Held> {
+        let timeout = self.timeout;
+        tokio::time::timeout(timeout, self.look())
+            .await
+            .unwrap_or_else(|_| Err(unavailable(format!("no answer in {timeout:?}"))))
+    }
+}

@@ -1,0 +1,148 @@
+//! Removing tombstones, and writes that come after that.
+//!
+//! `cache_epoch.purged_through` is the floor: each tombstone of a version up to it may
+//! have been removed. It is raised by the transaction that removes them, which holds
+//! that row exclusively. Every write holds it shared and has read it.
+
+use crate::error::{Error, Part, Result};
+use crate::version::Version;
+
+/// Which tombstones to remove.
+#[derive(Clone, Copy, Debug)]
+pub struct Purge {
+    /// What the floor has to be, since another process may be at it too.
+    pub floor: Version,
+    /// Up to which version.
+    pub through: Version,
+    /// How many rows to look at, the oldest first.
+    pub rows_max: usize,
+    /// A holder that must not rely on the cache for good, by its name in `cache_members`.
+    pub unless_relied_on_by: Option<&'static str>,
+}
+
+/// What was done of a [`Purge`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purged {
+    /// The floor is at `floor` now.
+    Through {
+        /// Where it is.
+        floor: Version,
+        /// How many tombstones were removed.
+        removed: usize,
+        /// Whether there is nothing left to look at.
+        is_all: bool,
+    },
+    /// Nothing: another process has raised the floor, or must do so.
+    Elsewhere,
+}
+
+/// The floor as the database has it.
+pub(super) fn to_floor(number: i64) -> Result<Version> {
+    let out_of_range = || Error::corrupt(Part::Database, "cache_epoch has a floor out of range");
+    Version::from_i64(number).ok_or_else(out_of_range)
+}
+
+/// Defines the module-private transactions for one connection type.
+macro_rules! tombstones {
+    ($connection:ty) => {
+        use diesel::BoolExpressionMethods;
+
+        use crate::fault;
+        use crate::store::tombstones::{Purge, Purged, to_floor};
+
+        async fn purged_through(connection: &mut $connection) -> QueryResult<i64> {
+            cache_epoch::table
+                .find(1)
+                .select(cache_epoch::purged_through)
+                .first(connection)
+                .await
+        }
+
+        async fn purge(connection: &mut $connection, purge: Purge) -> Tried<Purged> {
+            let Purge { floor, through, .. } = purge;
+            // IMPORTANT: without the lock, for which all writes wait. This brings what is
+            // looked at into the server's memory.
+            let looked_at: Vec<(i64, bool)> = users::table
+                .filter(users::version.gt(floor.to_i64()))
+                .filter(users::version.le(through.to_i64()))
+                .order(users::version)
+                .limit(i64::try_from(purge.rows_max).unwrap_or(i64::MAX))
+                .select((users::version, users::deleted_at.is_not_null()))
+                .load(connection)
+                .await?;
+            let Some((last, _)) = looked_at.last() else {
+                return Ok(Purged::Through {
+                    floor,
+                    removed: 0,
+                    is_all: true,
+                });
+            };
+            begin(connection).await?;
+            let done = removed(connection, purge, *last).await;
+            let Some(removed) = end(connection, done).await? else {
+                return Ok(Purged::Elsewhere);
+            };
+            Ok(Purged::Through {
+                floor: to_floor(*last).map_err(Failed::broken)?,
+                removed,
+                is_all: looked_at.len() < purge.rows_max,
+            })
+        }
+
+        /// How many tombstones; nothing when another process is at it.
+        async fn removed(
+            connection: &mut $connection,
+            purge: Purge,
+            last: i64,
+        ) -> Tried<Option<usize>> {
+            let view = view(connection, Lock::Exclusive).await?;
+            let is_relied_on = |holder: &str| {
+                let mut members = view.members.iter();
+                members.any(|member| member.for_good && member.process == holder)
+            };
+            if purged_through(connection).await? != purge.floor.to_i64()
+                || purge.unless_relied_on_by.is_some_and(is_relied_on)
+            {
+                return Ok(None);
+            }
+            let is_looked_at = users::version
+                .gt(purge.floor.to_i64())
+                .and(users::version.le(last));
+            let tombstones = users::table.filter(is_looked_at.and(users::deleted_at.is_not_null()));
+            let removed = diesel::delete(tombstones).execute(connection).await?;
+            fault::point("purge.removed").await;
+            diesel::update(cache_epoch::table.find(1))
+                .set(cache_epoch::purged_through.eq(last))
+                .execute(connection)
+                .await?;
+            Ok(Some(removed))
+        }
+
+        /// Applies drained rows of which some are so old that what came after them may
+        /// have been purged. A row that is not there was applied before then, and deleted
+        /// since: nothing is purged that is as new as what waits in a journal.
+        async fn apply_late(connection: &mut $connection, rows: &[Row]) -> Tried<()> {
+            begin(connection).await?;
+            let done = applied_late(connection, rows).await;
+            end(connection, done).await
+        }
+
+        async fn applied_late(connection: &mut $connection, rows: &[Row]) -> Tried<()> {
+            // IMPORTANT: first, and held until the end: what is there now stays there.
+            let floor = epoch(connection, Lock::Shared).await?.purged_through;
+            let late = rows.iter().filter(|row| row.version <= floor);
+            let names: Vec<Key> = late.map(|row| Key::from(row.name.as_str())).collect();
+            let known = load_many(connection, &names).await?;
+            let known: HashSet<String> = known.into_iter().map(|row| row.name).collect();
+            let rows = rows.iter();
+            let rows = rows.filter(|row| row.version > floor || known.contains(&row.name));
+            let rows: Vec<Row> = rows.cloned().collect();
+            for rows in rows.chunks(ROWS_MAX) {
+                upsert(connection, rows.len(), Upsert::held(rows, Order::Any)).await?;
+            }
+            Ok(())
+        }
+    };
+}
+
+pub(super) use tombstones;

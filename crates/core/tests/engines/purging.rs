@@ -1,0 +1,208 @@
+//! Removing the tombstones of deleted users, beside a journal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_core::dead_letter::DeadLetter;
+use cache_core::engine::Engine;
+use cache_core::journal::Appended;
+use cache_core::purge::Purger;
+use cache_core::record::{Key, Record, Write};
+use cache_core::seeder::Seeder;
+use cache_core::store::{Origin, Purged, Store};
+use cache_core::version::Version;
+
+use crate::parts::{Parts, Place, body, in_each_place, put};
+
+const HOUR_US: u64 = 3_600_000_000;
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn purger(parts: &Parts, retention: Duration) -> Purger {
+    let (cache, journal, store) = (
+        parts.cache.clone(),
+        parts.journal.clone(),
+        parts.store.clone(),
+    );
+    Purger {
+        store: store.clone(),
+        seeder: Seeder::new(cache, Some(journal.clone()), store),
+        journal: Some(journal),
+        retention,
+        unless_relied_on_by: None,
+    }
+}
+
+fn later(version: Version, by_us: u64) -> Version {
+    Version::new(version.get() + by_us).unwrap()
+}
+
+fn tombstone(name: &str, version: Version) -> Record {
+    Record {
+        version,
+        ..Record::absent(Key::from(name))
+    }
+}
+
+async fn store(parts: &Parts, record: &Record) {
+    let records = std::slice::from_ref(record);
+    parts.store.apply(records, Origin::Drained).await.unwrap();
+}
+
+/// Whether the database has a row of the name.
+async fn has(parts: &Parts, name: &str) -> bool {
+    parts.store.load(&Key::from(name)).await.unwrap().is_some()
+}
+
+/// Removes all that is old enough `at` that time; up to which version that was.
+async fn purge(purger: &Purger, at: Version) -> Version {
+    let through = purger.through(at).await.unwrap();
+    let floor = purger.store.purged_through().await.unwrap();
+    let purged = purger.once(floor, through).await.unwrap();
+    assert!(matches!(purged, Purged::Through { is_all: true, .. }));
+    through
+}
+
+/// The version of a write that waits in the journal.
+async fn append(parts: &Parts, write: Write) -> Version {
+    let appended = parts.journal.append(&[write]).await.remove(0);
+    match appended.unwrap() {
+        Appended::At(version) => version,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn a_tombstone_stays_for_its_retention(place: Place) {
+    let parts = place.open().await;
+    let purger = purger(&parts, Duration::from_secs(3_600));
+    parts.journal.raise(&Version::ZERO).await.unwrap();
+    let deleted = Version::now();
+    store(&parts, &tombstone("gone", deleted)).await;
+    store(&parts, &tombstone("newest", later(deleted, 2 * HOUR_US))).await;
+    purge(&purger, later(deleted, HOUR_US - 1)).await;
+    assert!(has(&parts, "gone").await);
+    purge(&purger, later(deleted, HOUR_US)).await;
+    assert!(!has(&parts, "gone").await);
+    assert!(has(&parts, "newest").await);
+}
+
+async fn nothing_is_purged_that_is_as_new_as_what_waits(place: Place) {
+    let parts = place.open().await;
+    parts.journal.raise(&Version::ZERO).await.unwrap();
+    let waits = append(&parts, put("waits", 1)).await;
+    store(&parts, &tombstone("newer", later(waits, 1_000))).await;
+    store(&parts, &tombstone("older", later(waits, 0))).await;
+    let purger = purger(&parts, Duration::ZERO);
+    let in_an_hour = later(waits, HOUR_US);
+    assert!(purge(&purger, in_an_hour).await < waits);
+    assert!(has(&parts, "newer").await && has(&parts, "older").await);
+
+    let engine = parts.write_behind().await;
+    assert!(engine.flush(PATIENCE).await.unwrap());
+    purge(&purger, in_an_hour).await;
+    assert!(!has(&parts, "newer").await && !has(&parts, "older").await);
+    assert!(has(&parts, "waits").await);
+    engine.stop(PATIENCE).await;
+}
+
+async fn nothing_is_purged_that_is_as_new_as_a_dead_letter(place: Place) {
+    let parts = place.open().await;
+    parts.journal.raise(&Version::ZERO).await.unwrap();
+    let refused = append(&parts, put("refused", 1)).await;
+    let record = put("refused", 1).at(refused);
+    let letter = DeadLetter {
+        record: record.clone(),
+        reason: Arc::from("a test"),
+        set_aside_at: refused,
+    };
+    let shard = parts.journal.shard_of(&record.key);
+    let read = parts.journal.read(shard, Version::ZERO, 10).await.unwrap();
+    assert_eq!(read, [record]);
+    parts.journal.set_aside(shard, &letter).await.unwrap();
+    parts
+        .journal
+        .acknowledge(shard, refused, &[])
+        .await
+        .unwrap();
+    store(&parts, &tombstone("newer", later(refused, 1_000))).await;
+    let purger = purger(&parts, Duration::ZERO);
+    let in_an_hour = later(refused, HOUR_US);
+    assert!(purge(&purger, in_an_hour).await < refused);
+    assert!(has(&parts, "newer").await);
+
+    // So it can be replayed still.
+    let engine = parts.write_behind().await;
+    let key = Key::from("refused");
+    assert!(engine.replay_dead_letter(&key).await.unwrap());
+    assert!(has(&parts, "refused").await);
+    purge(&purger, in_an_hour).await;
+    assert!(!has(&parts, "newer").await);
+    engine.stop(PATIENCE).await;
+}
+
+/// Whatever the clocks say: else it would count as one that comes late.
+async fn what_is_written_after_a_purge_is_newer(place: Place) {
+    let parts = place.open().await;
+    let engine = parts.write_behind().await;
+    engine.write(put("seeds the clock", 1)).await.unwrap();
+    assert!(engine.flush(PATIENCE).await.unwrap());
+    let ahead = later(Version::now(), HOUR_US);
+    store(&parts, &tombstone("ahead", ahead)).await;
+    let purger = purger(&parts, Duration::ZERO);
+    assert_eq!(purge(&purger, later(ahead, HOUR_US)).await, ahead);
+    assert!(!has(&parts, "ahead").await);
+    for name in (0..32).map(|number| format!("user {number}")) {
+        engine.write(put(&name, 1)).await.unwrap();
+        assert!(engine.flush(PATIENCE).await.unwrap());
+        assert!(has(&parts, &name).await, "{name}");
+    }
+    engine.stop(PATIENCE).await;
+}
+
+async fn a_redelivered_batch_restores_no_deleted_user(place: Place) {
+    let parts = place.open().await;
+    let engine = parts.write_behind().await;
+    let key = Key::from("gone");
+    engine.write(put("gone", 1)).await.unwrap();
+    assert!(engine.flush(PATIENCE).await.unwrap());
+    let batch = parts.store.load(&key).await.unwrap().unwrap();
+    engine.write(Write::delete(key.clone())).await.unwrap();
+    assert!(engine.flush(PATIENCE).await.unwrap());
+    let purger = purger(&parts, Duration::ZERO);
+    purge(&purger, later(Version::now(), HOUR_US)).await;
+    assert!(!has(&parts, "gone").await);
+
+    store(&parts, &batch).await;
+    assert!(!has(&parts, "gone").await);
+    assert_eq!(engine.read(&key).await.unwrap().record.body, None);
+    // It is a name as any other.
+    engine.write(put("gone", 2)).await.unwrap();
+    assert!(engine.flush(PATIENCE).await.unwrap());
+    let stored = parts.store.load(&key).await.unwrap().unwrap();
+    assert_eq!(stored.body, Some(body("gone", 2)));
+    engine.stop(PATIENCE).await;
+}
+
+/// One that waited for its write, and was asleep until what came after was purged.
+async fn a_write_that_was_purged_counts_as_persisted(place: Place) {
+    let parts = place.open().await;
+    let engine = parts.write_behind().await;
+    let key = Key::from("gone");
+    engine.write(put("gone", 1)).await.unwrap();
+    assert!(engine.flush(PATIENCE).await.unwrap());
+    let written = parts.store.load(&key).await.unwrap().unwrap().version;
+    engine.write(Write::delete(key.clone())).await.unwrap();
+    assert!(engine.flush(PATIENCE).await.unwrap());
+    let purger = purger(&parts, Duration::ZERO);
+    purge(&purger, later(Version::now(), HOUR_US)).await;
+    engine.persisted(&key, written, PATIENCE).await.unwrap();
+    engine.stop(PATIENCE).await;
+}
+
+in_each_place! {
+    a_tombstone_stays_for_its_retention
+    nothing_is_purged_that_is_as_new_as_what_waits
+    nothing_is_purged_that_is_as_new_as_a_dead_letter
+    what_is_written_after_a_purge_is_newer
+    a_redelivered_batch_restores_no_deleted_user
+    a_write_that_was_purged_counts_as_persisted
+}

@@ -1,0 +1,1 @@
+ALTER TABLE cache_epoch DROP COLUMN alone_starts, DROP COLUMN shared_starts;
