@@ -16,6 +16,7 @@
 //! | `write.applied` | a batch is in the database, and the cache is told |
 //! | `bypass.begun` | the database has heard that the cache is written past, and this process acts upon it |
 //! | `bypass.applied` | a batch is in the database, past the cache, and its writers are answered |
+//! | `binding.exchanged` | a database that moved has another token, and Redis is told |
 //! | `apply.refused` | the database has refused a record, and it is set aside |
 //!
 //! At the points of the file journal an operation of the disk may also fail:

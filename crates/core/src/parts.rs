@@ -1,10 +1,12 @@
 //! Which concrete cache, journal and store the settings ask for: the only
 //! place that names them all.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::{self, Access, AccessSettings};
+use crate::binding::{BindingStore, Guard, GuardSettings};
 use crate::cache::memory::MemoryCache;
 use crate::cache::redis::RedisCache;
 use crate::cache::{Cache, Lifetimes};
@@ -49,6 +51,8 @@ pub struct Parts {
     /// The cache.
     pub cache: Arc<dyn Cache>,
     membership: Arc<dyn Membership>,
+    binding: Arc<dyn BindingStore>,
+    guard: Option<Arc<Guard>>,
     redis: Option<Arc<Redis>>,
     lifetimes: Lifetimes,
 }
@@ -61,7 +65,12 @@ impl Parts {
     /// but a service that can do without Redis starts without. At once when there is
     /// no secure connection to one of them.
     pub async fn open(settings: &Settings) -> Result<Parts> {
-        let (store, membership) = open_database(settings).await?;
+        let Database {
+            store,
+            membership,
+            binding,
+        } = open_database(settings).await?;
+        let mut guard = None;
         let lifetimes = Lifetimes {
             clean: settings.cache_ttl,
             absent: settings.cache_absent_ttl,
@@ -91,12 +100,18 @@ impl Parts {
                     true => redis.answers().await,
                     false => startup::until(by, Part::Cache, redis.answers()).await,
                 };
-                match startup::within(patience, answers).await {
+                let is_there = match startup::within(patience, answers).await {
                     // IMPORTANT: not one that is lasting. Where one process goes past Redis
                     // all do, so one with a wrong certificate would cost all of them the cache.
-                    Err(Error::Unavailable { lasting: false, .. }) if may_bypass => {}
-                    answer => answer?,
-                }
+                    Err(Error::Unavailable { lasting: false, .. }) if may_bypass => false,
+                    answer => {
+                        answer?;
+                        true
+                    }
+                };
+                // IMPORTANT: before anything is taken from it or put into it. One that is away
+                // now is judged when it is first reached.
+                guard = Some(bind(settings, &redis, &store, &binding, is_there).await?);
                 let reads = match may_bypass {
                     true => redis.again(timeout.min(READ_PATIENCE))?,
                     false => redis.clone(),
@@ -120,9 +135,16 @@ impl Parts {
             store,
             cache,
             membership,
+            binding,
+            guard,
             redis,
             lifetimes,
         })
+    }
+
+    /// What guards a Redis from being used for another database than its own.
+    pub fn guard(&self) -> Option<Arc<Guard>> {
+        self.guard.clone()
     }
 
     /// Joins those who may do without the cache, where it can be away.
@@ -154,11 +176,9 @@ impl Parts {
     ) -> Result<(Arc<dyn Journal>, Arc<dyn Leases>)> {
         match (&settings.journal, &self.redis) {
             (JournalUrl::File(folder), _) => {
-                let journal = FileJournal::open(
-                    folder,
-                    settings.journal_sync,
-                    settings.journal_segment_bytes,
-                )?;
+                let journal = open_file(settings, folder)?;
+                let bound = self.binding.bound().await?;
+                journal.belong_to(&bound, settings.service.binary())?;
                 let leases = Sole::new(journal.shards());
                 Ok((Arc::new(journal), Arc::new(leases)))
             }
@@ -195,6 +215,24 @@ impl Parts {
     }
 }
 
+/// The file journal of the settings, if they name one that is there.
+pub(crate) fn open_file_journal(settings: &Settings) -> Result<Option<FileJournal>> {
+    match &settings.journal {
+        JournalUrl::File(folder) if settings.service == Service::WriteBehind && folder.exists() => {
+            open_file(settings, folder).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+fn open_file(settings: &Settings, folder: &Path) -> Result<FileJournal> {
+    FileJournal::open(
+        folder,
+        settings.journal_sync,
+        settings.journal_segment_bytes,
+    )
+}
+
 /// A name that no other process has, and that says where to look for it.
 fn name_of_this_process() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
@@ -215,17 +253,53 @@ fn may_bypass(settings: &Settings) -> bool {
 /// # Errors
 /// When it is still away at the end of `settings.startup_deadline`.
 pub async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>> {
-    open_database(settings).await.map(|(store, _)| store)
+    open_database(settings).await.map(|database| database.store)
+}
+
+/// A database by what it is for.
+#[derive(Debug)]
+pub(crate) struct Database {
+    pub(crate) store: Arc<dyn Store>,
+    membership: Arc<dyn Membership>,
+    pub(crate) binding: Arc<dyn BindingStore>,
+}
+
+impl Database {
+    fn of(store: impl Store + Membership + BindingStore) -> Database {
+        let store = Arc::new(store);
+        Database {
+            store: store.clone(),
+            membership: store.clone(),
+            binding: store,
+        }
+    }
+}
+
+/// Binds the database to its Redis, if that is there, and watches over it.
+async fn bind(
+    settings: &Settings,
+    redis: &Redis,
+    store: &Arc<dyn Store>,
+    binding: &Arc<dyn BindingStore>,
+    is_there: bool,
+) -> Result<Arc<Guard>> {
+    let guard = GuardSettings {
+        process: name_of_this_process(),
+        program: settings.service.binary(),
+    };
+    let guard = Guard::post(redis, binding.clone(), store.clone(), guard).await?;
+    if is_there {
+        guard.bind().await?;
+    }
+    guard.watch();
+    Ok(Arc::new(guard))
 }
 
 /// Always the first part to be opened.
-async fn open_database(settings: &Settings) -> Result<(Arc<dyn Store>, Arc<dyn Membership>)> {
+pub(crate) async fn open_database(settings: &Settings) -> Result<Database> {
     tls::install_provider();
     match &settings.database {
-        DatabaseUrl::Sqlite(path) => {
-            let store = Arc::new(SqliteStore::open(path).await?);
-            Ok((store.clone(), store))
-        }
+        DatabaseUrl::Sqlite(path) => Ok(Database::of(SqliteStore::open(path).await?)),
         DatabaseUrl::Mysql(url) => {
             let open = async |by| {
                 let address = Address {
@@ -240,8 +314,8 @@ async fn open_database(settings: &Settings) -> Result<(Arc<dyn Store>, Arc<dyn M
                 )
                 .await
             };
-            let store = Arc::new(startup::within(settings.startup_deadline, open).await?);
-            Ok((store.clone(), store))
+            let store = startup::within(settings.startup_deadline, open).await?;
+            Ok(Database::of(store))
         }
     }
 }

@@ -6,8 +6,9 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use cache_core::error::Error;
+use cache_core::identity;
 use cache_core::parts::open_store;
-use cache_core::settings::{self, Command, EXIT_BAD_SETTINGS, Service, Settings};
+use cache_core::settings::{self, Command, EXIT_BAD_SETTINGS, IdentityAction, Service, Settings};
 use cache_core::shutdown::Signals;
 use cache_core::telemetry;
 
@@ -73,6 +74,10 @@ where
             telemetry::start_log(&settings.log);
             migrate(*settings, signals).await
         }
+        Ok(Command::Identity(action, settings)) => {
+            telemetry::start_log(&settings.log);
+            identify(action, *settings, signals).await
+        }
         Ok(Command::Serve(settings)) => {
             telemetry::start_log(&settings.log);
             serve(*settings, signals).await
@@ -96,6 +101,18 @@ async fn migrate(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let migrated = signals.unless_stopped(async move { open_store(&settings).await.map(drop) });
     Ok(migrated.await.unwrap_or(Ok(()))?)
+}
+
+async fn identify(
+    action: IdentityAction,
+    settings: Settings,
+    mut signals: Signals,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let done = signals.unless_stopped(async move { identity::run(&settings, action).await });
+    if let Some(text) = done.await.transpose()? {
+        let _ = std::io::stdout().write_all(text.as_bytes());
+    }
+    Ok(())
 }
 
 /// Exits with 0 when the service is well, else with 1.

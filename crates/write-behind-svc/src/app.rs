@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use actix_web::web::{Data, ServiceConfig};
 use cache_core::backlog::BacklogLimits;
+use cache_core::binding::Guard;
 use cache_core::drainer::DrainerSettings;
 use cache_core::group_commit::GroupCommitBounds;
 use cache_core::parts::Parts;
@@ -25,17 +26,22 @@ pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<()
     let Some(engine) = signals.unless_stopped(start(settings.clone())).await else {
         return Ok(());
     };
-    let engine = engine?;
+    let (engine, guard) = engine?;
     let engine_of_routes = Data::from(engine.clone());
     let routes = move |config: &mut ServiceConfig| {
         routes::configure(config, engine_of_routes.clone());
     };
     let version = env!("CARGO_PKG_VERSION");
     server::run(&settings, version, engine, signals, metrics, routes).await?;
+    if let Some(guard) = guard {
+        guard.leave().await;
+    }
     Ok(())
 }
 
-async fn start(settings: Settings) -> cache_core::error::Result<Arc<WriteBehind>> {
+async fn start(
+    settings: Settings,
+) -> cache_core::error::Result<(Arc<WriteBehind>, Option<Arc<Guard>>)> {
     let parts = Parts::open(&settings).await?;
     let (journal, leases) = parts.open_journal(&settings).await?;
     let settings = WriteBehindSettings {
@@ -54,5 +60,7 @@ async fn start(settings: Settings) -> cache_core::error::Result<Arc<WriteBehind>
             age: settings.journal_age_max,
         },
     };
-    WriteBehind::start(parts.cache, journal, parts.store, leases, settings).await
+    let guard = parts.guard();
+    let engine = WriteBehind::start(parts.cache, journal, parts.store, leases, settings).await?;
+    Ok((engine, guard))
 }

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use cache_core::binding::Guard;
 use cache_core::group_commit::GroupCommitBounds;
 use cache_core::parts::Parts;
 use cache_core::settings::{DatabaseUrl, Settings};
@@ -27,7 +28,7 @@ pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<()
     let Some(engine) = signals.unless_stopped(start(settings.clone())).await else {
         return Ok(());
     };
-    let engine = engine?;
+    let (engine, guard) = engine?;
     let version = env!("CARGO_PKG_VERSION");
     server::run(
         &settings,
@@ -38,10 +39,15 @@ pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<()
         routes::configure,
     )
     .await?;
+    if let Some(guard) = guard {
+        guard.leave().await;
+    }
     Ok(())
 }
 
-async fn start(settings: Settings) -> cache_core::error::Result<Arc<WriteThrough>> {
+async fn start(
+    settings: Settings,
+) -> cache_core::error::Result<(Arc<WriteThrough>, Option<Arc<Guard>>)> {
     let parts = Parts::open(&settings).await?;
     let access = parts.access(&settings).await?;
     let lanes = match (settings.commit_lanes, &settings.database) {
@@ -56,5 +62,7 @@ async fn start(settings: Settings) -> cache_core::error::Result<Arc<WriteThrough
         },
         lanes,
     };
-    WriteThrough::start(parts.cache, parts.store, access, write_through).await
+    let guard = parts.guard();
+    let engine = WriteThrough::start(parts.cache, parts.store, access, write_through).await?;
+    Ok((engine, guard))
 }

@@ -1,5 +1,6 @@
 //! MySQL and MariaDB.
 
+mod binding;
 mod connector;
 mod flushing;
 mod pool;
