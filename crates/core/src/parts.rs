@@ -288,8 +288,17 @@ async fn bind(
         program: settings.service.binary(),
     };
     let guard = Guard::post(redis, binding.clone(), store.clone(), guard).await?;
-    if is_there {
-        guard.bind().await?;
+    let bound = match is_there {
+        true if may_bypass(settings) => guard.bind().await,
+        true => startup::within(settings.startup_deadline, async |_| guard.bind().await).await,
+        false => Ok(()),
+    };
+    match bound {
+        // It has gone away since.
+        Err(Error::Unavailable {
+            part: Part::Cache, ..
+        }) if may_bypass(settings) => {}
+        bound => bound?,
     }
     guard.watch();
     Ok(Arc::new(guard))

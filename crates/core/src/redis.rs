@@ -265,7 +265,13 @@ impl Redis {
         let confirmed = tokio::time::timeout(self.timeout, ownership.confirm()).await;
         match confirmed {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(Error::Unavailable { reason, .. })) => Err(Error::unavailable(part, reason)),
+            Ok(Err(Error::Unavailable {
+                reason, lasting, ..
+            })) => Err(Error::Unavailable {
+                part,
+                reason,
+                lasting,
+            }),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(Error::unavailable(part, "redis: no answer in time")),
         }

@@ -11,7 +11,9 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::attempts::Attempts;
-use crate::binding::{Binding, BindingStore, Bound, LIFETIME, Verdict, in_words, judge, new_token};
+use crate::binding::{
+    Binding, BindingStore, Bound, LIFETIME, Likeness, Place, Verdict, in_words, judge, new_token,
+};
 use crate::error::{Error, Part, Result};
 use crate::fault;
 use crate::redis::{Ownership, Redis};
@@ -28,6 +30,9 @@ const LOOK_PAUSE: Duration = Duration::from_millis(200);
 const EXCHANGES_MAX: u32 = 8;
 /// For how long a refusal holds before Redis is asked again.
 const REFUSAL_LIFETIME: Duration = Duration::from_millis(500);
+
+/// How long a process that stops tries to say so.
+const LEAVE_TIME_MAX: Duration = Duration::from_millis(500);
 
 const PROBLEM: &str = "it belongs to another database, or to a newer state of this one";
 
@@ -154,9 +159,9 @@ impl Guard {
             task.abort();
         }
         self.shared.trusted_until_ms.store(0, Ordering::Release);
-        let noted = tokio::time::timeout(RENEWAL, self.shared.ask_database());
+        let noted = tokio::time::timeout(LEAVE_TIME_MAX, self.shared.ask_database());
         let resigned = tokio::time::timeout(
-            RENEWAL,
+            LEAVE_TIME_MAX,
             self.shared.redis.resign(&self.shared.settings.process),
         );
         // Others wait for it once where this fails.
@@ -198,8 +203,24 @@ impl Shared {
         }
         match self.settle().await? {
             None => Ok(()),
+            Some(Verdict::Served(other)) if self.follows(&other, &held, &mine).await? => Ok(()),
             Some(verdict) => Err(self.refuse(&verdict).await),
         }
+    }
+
+    /// Whether the others, who serve the database at `other`, are about to find that it has
+    /// changed there: they are given the time that it takes to ask for it.
+    async fn follows(&self, other: &Place, held: &str, mine: &Bound) -> Result<bool> {
+        if held.is_empty() || mine.place.likeness(other) != Likeness::Alike {
+            return Ok(false);
+        }
+        let asked_at = Instant::now();
+        let process = &self.settings.process;
+        let follows = self.redis.claim((held, held), process, mine, false).await?;
+        if follows {
+            self.trust(asked_at, mine.clone(), held.to_owned());
+        }
+        Ok(follows)
     }
 
     /// Binds what may be bound. Returns what is in the way.

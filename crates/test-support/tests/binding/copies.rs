@@ -3,9 +3,7 @@
 use test_support::parts::Parts;
 use test_support::service::Service;
 
-use crate::site::{
-    age, copy_of, copy_tables, expect_done, expect_refused, must_write, rows, settle,
-};
+use crate::site::{age, copy_of, expect_done, expect_refused, must_write, rows, settle};
 
 fn a_copy_needs_an_identity_of_its_own(service: Service) {
     let original = Parts::RedisMariaDb.install(service);
@@ -16,7 +14,11 @@ fn a_copy_needs_an_identity_of_its_own(service: Service) {
 
     let copy = copy_of(&original, service);
     let name = original.database().unwrap().name();
-    expect_refused(&copy, &[], &["is a copy", name, "identity new", "identity move"]);
+    expect_refused(
+        &copy,
+        &[],
+        &["is a copy", name, "identity new", "identity move"],
+    );
     // Nor may it take the Redis while that is in use.
     expect_refused(&copy, &["identity", "move"], &[name, "stop them"]);
     let shown = expect_done(&copy, &["identity", "show"]);
@@ -43,10 +45,16 @@ fn a_copy_needs_an_identity_of_its_own(service: Service) {
     settle(service, &staging_client);
     let in_production = rows(original.database().unwrap());
     assert_eq!(in_production.len(), 61);
-    assert!(in_production.iter().all(|row| row[1] != "50"), "{in_production:?}");
+    assert!(
+        in_production.iter().all(|row| row[1] != "50"),
+        "{in_production:?}"
+    );
     let in_staging = rows(copy.database().unwrap());
     assert_eq!(in_staging.len(), 21);
-    assert!(in_staging.iter().all(|row| row[1] != "40"), "{in_staging:?}");
+    assert!(
+        in_staging.iter().all(|row| row[1] != "40"),
+        "{in_staging:?}"
+    );
 }
 
 #[test]
@@ -74,7 +82,12 @@ fn a_copy_does_not_drain_what_waits_for_the_original() {
         must_write(&production.client(), &format!("waits {number}"), 31);
     }
     production.kill_9();
-    let waiting = ["20 acknowledged writes", database.name(), "identity new", "identity move"];
+    let waiting = [
+        "20 acknowledged writes",
+        database.name(),
+        "identity new",
+        "identity move",
+    ];
     expect_refused(&copy, &[], &waiting);
     assert_eq!(rows(copy.database().unwrap()), [["kept", "30"]]);
     // An identity of its own takes nothing with it.
@@ -99,7 +112,11 @@ fn a_database_with_entries_that_wait_keeps_its_identity() {
     must_write(&process.client(), "waits", 31);
     process.kill_9();
     database.query_rows("RENAME TABLE users_away TO users");
-    expect_refused(&installation, &["identity", "new"], &["1 acknowledged writes wait"]);
+    expect_refused(
+        &installation,
+        &["identity", "new"],
+        &["1 acknowledged writes wait"],
+    );
     let process = installation.start(service);
     settle(service, &process.client());
     assert_eq!(rows(database), [["waits", "31"]]);
@@ -113,7 +130,6 @@ fn copies_that_start_at_once_are_not_both_served() {
     must_write(&process.client(), "shared", 30);
     assert!(process.terminate().success());
     let copy = copy_of(&original, service);
-    copy_tables(original.database().unwrap(), copy.database().unwrap());
     let started = std::thread::scope(|scope| {
         let starts = [&original, &copy].map(|installation| {
             scope.spawn(move || {

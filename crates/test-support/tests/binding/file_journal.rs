@@ -13,7 +13,8 @@ fn what_waits_in_a_file_journal_goes_to_its_own_database_only() {
     let (own, other) = (TestDatabase::create(), TestDatabase::create());
     let proxy = ChaosProxy::before(&own.url());
     let by_proxy = proxy.url(&own.url());
-    let mut process = ServiceProcess::start_in(folder.path(), service, &[("DATABASE_URL", &by_proxy)]);
+    let mut process =
+        ServiceProcess::start_in(folder.path(), service, &[("DATABASE_URL", &by_proxy)]);
     must_write(&process.client(), "first", 30);
     settle(service, &process.client());
     proxy.cut();
@@ -34,17 +35,24 @@ fn what_waits_in_a_file_journal_goes_to_its_own_database_only() {
     let output = on_other(&[]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(REFUSED), "{said}");
-    for word in ["20 acknowledged writes", own.name(), other.name(), "identity move"] {
+    for word in [
+        "20 acknowledged writes",
+        own.name(),
+        other.name(),
+        "identity move",
+    ] {
         assert!(said.contains(word), "{word}: {said}");
     }
     assert_eq!(rows(&other), Vec::<Vec<String>>::new());
     // The way to the database does not matter: its server says where it is.
-    let mut process = ServiceProcess::start_in(folder.path(), service, &[("DATABASE_URL", &own.url())]);
+    let mut process =
+        ServiceProcess::start_in(folder.path(), service, &[("DATABASE_URL", &own.url())]);
     settle(service, &process.client());
     assert_eq!(rows(&own).len(), 21);
     assert!(process.terminate().success());
     // An empty one is handed over.
-    let process = ServiceProcess::start_in(folder.path(), service, &[("DATABASE_URL", &other.url())]);
+    let process =
+        ServiceProcess::start_in(folder.path(), service, &[("DATABASE_URL", &other.url())]);
     must_write(&process.client(), "other", 32);
     settle(service, &process.client());
     assert_eq!(rows(&other), [["other", "32"]]);
