@@ -1,12 +1,10 @@
 //! A Redis that is bound to another copy while services run on it.
 
 use test_support::parts::Parts;
-use test_support::resp::RedisConnection;
-use test_support::servers::redis_url;
 use test_support::service::Service;
 use test_support::wait::wait_until;
 
-use crate::site::{age, must_write, rows, settle, write};
+use crate::site::{StoredBinding, age, must_write, rows, settle, write};
 
 #[test]
 fn services_on_a_redis_that_another_copy_took_refuse_writes() {
@@ -18,18 +16,11 @@ fn services_on_a_redis_that_another_copy_took_refuse_writes() {
     must_write(&through.client(), "kept too", 30);
     settle(Service::WriteBehind, &behind.client());
 
-    let identity = database
-        .query_rows("SELECT identity FROM users_identity")
-        .concat();
-    let key = format!("wc:{{{}}}:binding", identity[0]);
-    let mut redis = RedisConnection::open(&redis_url()).unwrap();
-    let own = redis.command(&["GET", &key]).unwrap().bytes().unwrap();
-    let own = String::from_utf8(own).unwrap();
+    let mut stored = StoredBinding::of(&installation);
+    let own = stored.get();
     let (_, place) = own.split_once(' ').unwrap();
     let copy = place.replace(database.name(), "staging");
-    redis
-        .command(&["SET", &key, &format!("0123456789abcdef {copy}")])
-        .unwrap();
+    stored.set(&format!("0123456789abcdef {copy}"));
 
     for process in [&behind, &through] {
         let client = process.client();
@@ -52,7 +43,7 @@ fn services_on_a_redis_that_another_copy_took_refuse_writes() {
             process.logs()
         );
     }
-    redis.command(&["SET", &key, &own]).unwrap();
+    stored.set(&own);
     for process in [&behind, &through] {
         let client = process.client();
         wait_until("the service writes again", || {
@@ -74,17 +65,10 @@ fn write_through_alone_goes_on_without_a_redis_that_a_copy_took() {
     let through = installation.start(Service::WriteThrough);
     let client = through.client();
     must_write(&client, "kept", 30);
-    let identity = database
-        .query_rows("SELECT identity FROM users_identity")
-        .concat();
-    let key = format!("wc:{{{}}}:binding", identity[0]);
-    let mut redis = RedisConnection::open(&redis_url()).unwrap();
-    let own = redis.command(&["GET", &key]).unwrap().bytes().unwrap();
-    let own = String::from_utf8(own).unwrap();
+    let mut stored = StoredBinding::of(&installation);
+    let own = stored.get();
     let (_, place) = own.split_once(' ').unwrap();
-    redis
-        .command(&["SET", &key, &format!("0123456789abcdef {place}")])
-        .unwrap();
+    stored.set(&format!("0123456789abcdef {place}"));
     wait_until("the service bypasses that Redis", || {
         write(&client, "kept", 31) == 200 && client.get("/readyz").json()["bypassing"] == true
     });

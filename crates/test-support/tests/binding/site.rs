@@ -5,6 +5,7 @@ use std::process::Output;
 use serde_json::json;
 use test_support::http::{Client, user_path};
 use test_support::parts::Installation;
+use test_support::resp::RedisConnection;
 use test_support::servers::{TestDatabase, redis_url};
 use test_support::service::{Service, run_to_end};
 
@@ -90,4 +91,30 @@ pub(crate) fn settle(service: Service, client: &Client) {
 /// Name and age of each user in the database.
 pub(crate) fn rows(database: &TestDatabase) -> Vec<Vec<String>> {
     database.query_rows("SELECT name, age FROM users WHERE deleted_at IS NULL ORDER BY name")
+}
+
+/// The binding in the tests' Redis of the database of `installation`.
+pub(crate) struct StoredBinding {
+    redis: RedisConnection,
+    key: String,
+}
+
+impl StoredBinding {
+    pub(crate) fn of(installation: &Installation) -> Self {
+        let database = installation.database().unwrap();
+        let identity = database.query_rows("SELECT identity FROM users_identity");
+        StoredBinding {
+            redis: RedisConnection::open(&redis_url()).unwrap(),
+            key: format!("wc:{{{}}}:binding", identity[0][0]),
+        }
+    }
+
+    pub(crate) fn get(&mut self) -> String {
+        let stored = self.redis.command(&["GET", &self.key]).unwrap();
+        String::from_utf8(stored.bytes().expect("a binding")).unwrap()
+    }
+
+    pub(crate) fn set(&mut self, binding: &str) {
+        self.redis.command(&["SET", &self.key, binding]).unwrap();
+    }
 }

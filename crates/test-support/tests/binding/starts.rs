@@ -9,7 +9,7 @@ use test_support::servers::TestDatabase;
 use test_support::service::{Service, ServiceProcess};
 use test_support::wait::wait_until;
 
-use crate::site::{age, must_write, rows, settle, write};
+use crate::site::{StoredBinding, age, must_write, rows, settle, write};
 
 fn start_at_once(installation: &Installation, count: usize) -> Vec<ServiceProcess> {
     thread::scope(|scope| {
@@ -72,4 +72,36 @@ fn services_go_on_when_their_servers_come_back() {
     let mut redis = RedisConnection::open(redis_server.url()).unwrap();
     redis.command(&["FLUSHALL"]).unwrap();
     all_write(33);
+}
+
+#[test]
+fn a_table_that_is_made_anew_interrupts_nothing() {
+    let installation = Parts::RedisMariaDb.install(Service::WriteBehind);
+    let database = installation.database().unwrap();
+    let processes = start_at_once(&installation, 2);
+    let mut stored = StoredBinding::of(&installation);
+    let before = stored.get();
+    let made = || {
+        database.query_rows(
+            "SELECT UNIX_TIMESTAMP(create_time) FROM information_schema.tables \
+             WHERE table_schema = DATABASE() AND table_name = 'users_identity'",
+        )
+    };
+    let first = made();
+    wait_until("the table is made at another time", || {
+        database.query_rows("ALTER TABLE users_identity ENGINE = InnoDB");
+        made() != first
+    });
+    wait_until("the binding follows", || {
+        for process in &processes {
+            must_write(&process.client(), "user", 30);
+        }
+        stored.get() != before
+    });
+    let mut another = installation.start(Service::WriteThrough);
+    for process in &processes {
+        must_write(&process.client(), "user", 31);
+    }
+    assert_eq!(age(&another.client(), "user"), Some(31));
+    assert!(another.terminate().success());
 }
