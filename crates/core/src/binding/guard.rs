@@ -1,5 +1,5 @@
-//! A process's part in it: it registers where it serves, looks again regularly, and keeps
-//! its hands off a Redis that belongs to another database.
+//! A process's part in it: it registers which place it serves, renews that, and does not use
+//! a Redis that belongs to another database.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,14 +19,16 @@ use crate::fault;
 use crate::redis::{Ownership, Redis};
 use crate::store::Store;
 
-/// How often the registration is renewed, and the database asked what it says of itself.
+/// How often the registration is renewed.
 const RENEWAL: Duration = Duration::from_secs(2);
-/// For how long a process relies on its registration, from before it asked for it. Shorter
-/// than that lives, by what a command may take that was sent at the last moment.
+/// How often the database is asked what it says of itself.
+const ASK: Duration = Duration::from_secs(1);
+/// For how long a process relies on its registration, from before it asked for it. That ends
+/// before the registration does, since a command takes its time that is sent at the last moment.
 const TRUST: Duration = Duration::from_secs(4);
 /// How often a start looks again while processes serve another place.
 const LOOK_PAUSE: Duration = Duration::from_millis(200);
-/// How often a binding is tried to be exchanged that another process exchanges meanwhile.
+/// How often a binding is judged again at most that another process changes meanwhile.
 const EXCHANGES_MAX: u32 = 8;
 /// For how long a refusal holds before Redis is asked again.
 const REFUSAL_LIFETIME: Duration = Duration::from_millis(500);
@@ -116,8 +118,8 @@ impl Guard {
         })
     }
 
-    /// Binds database and Redis before anything is served. Waits for processes that serve
-    /// another place as long as one lives that has died.
+    /// Binds database and Redis before anything is served. Registrations of processes that
+    /// have died are waited for, since they look like those of processes that are alive.
     ///
     /// # Errors
     /// [`Error::BadSetting`] with a sentence when the Redis is another database's.
@@ -139,7 +141,7 @@ impl Guard {
         let (database, redis) = (self.shared.clone(), self.shared.clone());
         let ask = tokio::spawn(async move {
             loop {
-                tokio::time::sleep(RENEWAL).await;
+                tokio::time::sleep(ASK).await;
                 database.ask_database().await;
             }
         });
