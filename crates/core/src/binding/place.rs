@@ -35,7 +35,7 @@ pub enum Place {
 pub enum Likeness {
     /// Everything is equal.
     Same,
-    /// One place that was changed: another host name, a table that was made anew.
+    /// One place that was changed: another host name, a recreated table.
     Alike,
     /// Two places.
     Other,

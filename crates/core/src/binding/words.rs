@@ -8,7 +8,7 @@ pub fn in_words(verdict: &Verdict, mine: &Place, program: &str) -> String {
         Verdict::Holds | Verdict::Binds => String::new(),
         Verdict::Served(other) if other.to_string() == mine.to_string() => format!(
             "processes serve this database, {mine}, on another server or before its tables were \
-             made anew"
+             recreated"
         ),
         Verdict::Served(other) => format!(
             "this Redis serves the database {other}, and {mine} has the same identity: one of \

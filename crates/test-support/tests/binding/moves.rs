@@ -22,7 +22,7 @@ fn a_moved_database_is_bound_and_the_one_left_behind_refused() {
     let name = new.database().unwrap().name();
     expect_refused(&old, &[], &["since", name, "identity new"]);
     assert_eq!(rows(new.database().unwrap()), [["kept", "31"]]);
-    // And again at the place where it is now, whoever starts.
+    // Either service starts at the place where it is now.
     for service in Service::all() {
         let mut process = new.start(service);
         assert!(process.terminate().success());

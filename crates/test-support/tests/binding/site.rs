@@ -12,7 +12,7 @@ use test_support::service::{Service, run_to_end};
 /// The exit code for what an operator has to decide.
 pub(crate) const REFUSED: i32 = 64;
 
-/// Makes the tables of `from` in `to` anew, rows and all, as a dump does that is restored.
+/// Recreates the tables of `from` in `to`, rows and all, as a restored dump does.
 pub(crate) fn copy_tables(from: &TestDatabase, to: &TestDatabase) {
     for table in from.query_rows("SHOW TABLES").concat() {
         let there = format!("`{}`.`{table}`", to.name());

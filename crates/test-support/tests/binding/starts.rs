@@ -75,7 +75,7 @@ fn services_go_on_when_their_servers_come_back() {
 }
 
 #[test]
-fn a_table_that_is_made_anew_interrupts_nothing() {
+fn a_recreated_table_interrupts_nothing() {
     let installation = Parts::RedisMariaDb.install(Service::WriteBehind);
     let database = installation.database().unwrap();
     let processes = start_at_once(&installation, 2);
