@@ -17,7 +17,9 @@ use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::membership::Epoch;
 use crate::record::{Key, Record};
-use crate::redis::{Call, Entry, Link, Over, Redis, dirty_value, encode_version, milliseconds, newest};
+use crate::redis::{
+    Call, Entry, Link, Over, Redis, dirty_value, encode_version, milliseconds, newest,
+};
 use crate::seed::StoredVersions;
 use crate::shard::Shard;
 use crate::version::Version;

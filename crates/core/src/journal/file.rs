@@ -21,8 +21,8 @@ mod header;
 mod layout;
 mod log;
 mod manifest;
-mod scan;
 mod owner;
+mod scan;
 mod segment;
 mod writer;
 

@@ -9,7 +9,7 @@ use deadpool_redis::redis::{Script, cmd};
 
 use crate::binding::{self, Bound, Found, LIFETIME};
 use crate::error::{Part, Result};
-use crate::redis::{Call, Redis, milliseconds, parse_version};
+use crate::redis::{Call, Place, Redis, milliseconds, parse_version};
 use crate::shard::Shard;
 use crate::version::Version;
 

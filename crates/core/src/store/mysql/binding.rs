@@ -10,7 +10,6 @@ use diesel_async::AsyncMysqlConnection;
 use super::{MysqlStore, begin, end};
 use crate::binding::{BindingStore, Bound, Place};
 use crate::error::Result;
-use crate::store::row::to_version;
 use crate::version::Version;
 
 crate::store::binding::binding!(AsyncMysqlConnection);
@@ -63,7 +62,7 @@ async fn bound(connection: &mut AsyncMysqlConnection) -> Tried<Bound> {
         token,
         previous,
         place: place.into(),
-        newest: to_version(newest).unwrap_or_default(),
+        newest: Version::from_i64(newest).unwrap_or_default(),
     })
 }
 

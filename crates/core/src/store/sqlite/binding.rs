@@ -8,7 +8,6 @@ use async_trait::async_trait;
 use super::{Connection, SqliteStore, begin, end, in_file};
 use crate::binding::{BindingStore, Bound, Place};
 use crate::error::Result;
-use crate::store::row::to_version;
 use crate::version::Version;
 
 crate::store::binding::binding!(Connection);
@@ -35,7 +34,7 @@ impl BindingStore for SqliteStore {
                     token,
                     previous,
                     place,
-                    newest: to_version(newest).unwrap_or_default(),
+                    newest: Version::from_i64(newest).unwrap_or_default(),
                 })
             })
         })
