@@ -20,6 +20,7 @@
 //! | `adopt.set_aside` | all that cannot stay is set aside, and the table is altered |
 //! | `adopt.adopted` | the table is altered, and the migrations are run and recorded |
 //! | `purge.removed` | tombstones are removed, and the floor is raised and all that committed |
+//! | `binding.exchanged` | a database that moved has another token, and Redis is told |
 //! | `apply.refused` | the database has refused a record, and it is set aside |
 //!
 //! At the points of the file journal an operation of the disk may also fail:

@@ -1,10 +1,12 @@
 //! Which concrete cache, journal and store the settings ask for: the only
 //! place that names them all.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::{self, Access, AccessSettings};
+use crate::binding::{BindingStore, Guard, GuardSettings};
 use crate::cache::memory::MemoryCache;
 use crate::cache::redis::RedisCache;
 use crate::cache::{Cache, Lifetimes};
@@ -55,6 +57,8 @@ pub struct Parts {
     pub cache: Arc<dyn Cache>,
     membership: Arc<dyn Membership>,
     claimed: Option<Claimed>,
+    binding: Arc<dyn BindingStore>,
+    guard: Option<Arc<Guard>>,
     redis: Option<Arc<Redis>>,
     lifetimes: Lifetimes,
 }
@@ -67,8 +71,13 @@ impl Parts {
     /// but a service that can do without Redis starts without. At once when there is
     /// no secure connection to one of them.
     pub async fn open(settings: &Settings) -> Result<Parts> {
-        let (store, membership) = open_database(settings).await?;
+        let Database {
+            store,
+            membership,
+            binding,
+        } = open_database(settings).await?;
         let claimed = claim(settings).await?;
+        let mut guard = None;
         let lifetimes = Lifetimes {
             clean: settings.cache_ttl,
             absent: settings.cache_absent_ttl,
@@ -98,12 +107,18 @@ impl Parts {
                     true => redis.answers().await,
                     false => startup::until(by, Part::Cache, redis.answers()).await,
                 };
-                match startup::within(patience, answers).await {
+                let is_there = match startup::within(patience, answers).await {
                     // IMPORTANT: not one that is lasting. Where one process goes past Redis
                     // all do, so one with a wrong certificate would cost all of them the cache.
-                    Err(Error::Unavailable { lasting: false, .. }) if may_bypass => {}
-                    answer => answer?,
-                }
+                    Err(Error::Unavailable { lasting: false, .. }) if may_bypass => false,
+                    answer => {
+                        answer?;
+                        true
+                    }
+                };
+                // IMPORTANT: before anything is taken from it or put into it. One that is away
+                // now is judged when it is first reached.
+                guard = Some(bind(settings, &redis, &store, &binding, is_there).await?);
                 let reads = match may_bypass {
                     true => redis.again(timeout.min(READ_PATIENCE))?,
                     false => redis.clone(),
@@ -126,6 +141,8 @@ impl Parts {
             cache,
             membership,
             claimed,
+            binding,
+            guard,
             redis,
             lifetimes,
         })
@@ -135,6 +152,11 @@ impl Parts {
     /// until the engine has stopped.
     pub fn claimed(&mut self) -> Option<Claimed> {
         self.claimed.take()
+    }
+
+    /// What guards a Redis from being used for another database than its own.
+    pub fn guard(&self) -> Option<Arc<Guard>> {
+        self.guard.clone()
     }
 
     /// Joins those who may do without the cache, where it can be away.
@@ -182,11 +204,9 @@ impl Parts {
     ) -> Result<(Arc<dyn Journal>, Arc<dyn Leases>)> {
         match (&settings.journal, &self.redis) {
             (JournalUrl::File(folder), _) => {
-                let journal = FileJournal::open(
-                    folder,
-                    settings.journal_sync,
-                    settings.journal_segment_bytes,
-                )?;
+                let journal = open_file(settings, folder)?;
+                let bound = self.binding.bound().await?;
+                journal.belong_to(&bound, settings.service.binary())?;
                 let leases = Sole::new(journal.shards());
                 Ok((Arc::new(journal), Arc::new(leases)))
             }
@@ -221,6 +241,24 @@ impl Parts {
             )),
         }
     }
+}
+
+/// The file journal of the settings, if they name one that is there.
+pub(crate) fn open_file_journal(settings: &Settings) -> Result<Option<FileJournal>> {
+    match &settings.journal {
+        JournalUrl::File(folder) if settings.service == Service::WriteBehind && folder.exists() => {
+            open_file(settings, folder).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+fn open_file(settings: &Settings, folder: &Path) -> Result<FileJournal> {
+    FileJournal::open(
+        folder,
+        settings.journal_sync,
+        settings.journal_segment_bytes,
+    )
 }
 
 /// A name that no other process has, and that says where to look for it.
@@ -285,15 +323,60 @@ pub async fn migrate(settings: &Settings, options: MigrateOptions) -> Result<Vec
     }
 }
 
+/// A database by what it is for.
+#[derive(Debug)]
+pub(crate) struct Database {
+    pub(crate) store: Arc<dyn Store>,
+    membership: Arc<dyn Membership>,
+    pub(crate) binding: Arc<dyn BindingStore>,
+}
+
+impl Database {
+    fn of(store: impl Store + Membership + BindingStore) -> Database {
+        let store = Arc::new(store);
+        Database {
+            store: store.clone(),
+            membership: store.clone(),
+            binding: store,
+        }
+    }
+}
+
+/// Binds the database to its Redis, if that is there, and watches over it.
+async fn bind(
+    settings: &Settings,
+    redis: &Redis,
+    store: &Arc<dyn Store>,
+    binding: &Arc<dyn BindingStore>,
+    is_there: bool,
+) -> Result<Arc<Guard>> {
+    let guard = GuardSettings {
+        process: name_of_this_process(),
+        program: settings.service.binary(),
+    };
+    let guard = Guard::post(redis, binding.clone(), store.clone(), guard).await?;
+    let bound = match is_there {
+        true if may_bypass(settings) => guard.bind().await,
+        true => startup::within(settings.startup_deadline, async |_| guard.bind().await).await,
+        false => Ok(()),
+    };
+    match bound {
+        // It has gone away since.
+        Err(Error::Unavailable {
+            part: Part::Cache, ..
+        }) if may_bypass(settings) => {}
+        bound => bound?,
+    }
+    guard.watch();
+    Ok(Arc::new(guard))
+}
+
 /// Opens the database, creating it and its tables where they are missing. Always the
 /// first part to be opened.
-async fn open_database(settings: &Settings) -> Result<(Arc<dyn Store>, Arc<dyn Membership>)> {
+pub(crate) async fn open_database(settings: &Settings) -> Result<Database> {
     tls::install_provider();
     match &settings.database {
-        DatabaseUrl::Sqlite(path) => {
-            let store = Arc::new(SqliteStore::open(path).await?);
-            Ok((store.clone(), store))
-        }
+        DatabaseUrl::Sqlite(path) => Ok(Database::of(SqliteStore::open(path).await?)),
         DatabaseUrl::Mysql(url) => {
             let open = async |by| {
                 let address = Address {
@@ -308,8 +391,8 @@ async fn open_database(settings: &Settings) -> Result<(Arc<dyn Store>, Arc<dyn M
                 )
                 .await
             };
-            let store = Arc::new(startup::within(settings.startup_deadline, open).await?);
-            Ok((store.clone(), store))
+            let store = startup::within(settings.startup_deadline, open).await?;
+            Ok(Database::of(store))
         }
     }
 }

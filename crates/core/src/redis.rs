@@ -2,6 +2,7 @@
 //! one connection that carries everybody's commands at once, the layout of the
 //! keys, and the form of an entry.
 
+mod binding;
 mod clock;
 mod configuration;
 mod connection;
@@ -18,6 +19,7 @@ mod returned;
 mod server;
 mod stream;
 
+pub(crate) use binding::{Ownership, newest};
 pub(crate) use configuration::Configuration;
 pub(crate) use entry::{Entry, dirty_value, encode_version, parse_version};
 pub(crate) use evictions::Evictions;
@@ -29,7 +31,7 @@ pub(crate) use stream::{Walk, parse_entry, parse_id, range};
 use std::fmt::Debug;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use deadpool_redis::redis::{Client, RedisResult};
@@ -60,6 +62,7 @@ pub struct Redis {
     shared: RwLock<Option<Shared>>,
     runtime: Handle,
     pub(crate) keyspace: Keyspace,
+    timeout: Duration,
     // Tells the links of one process apart.
     number: u64,
     place: Arc<Place>,
@@ -74,6 +77,8 @@ struct Place {
     used: RwLock<Used>,
     admission: Admission,
     evictions: Evictions,
+    // Without one, nothing says that the server belongs to another database.
+    ownership: OnceLock<Arc<dyn Ownership>>,
 }
 
 /// What the names of the keys are for.
@@ -101,6 +106,7 @@ impl Place {
             used: RwLock::default(),
             admission: Admission::default(),
             evictions: Evictions::none(keyspace.shards()),
+            ownership: OnceLock::new(),
         }
     }
 
@@ -213,6 +219,7 @@ impl Redis {
             shared: RwLock::default(),
             runtime: Handle::current(),
             keyspace,
+            timeout,
             number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
             place,
         }))
@@ -247,8 +254,39 @@ impl Redis {
         Client::open(self.opener.endpoint.info())
     }
 
+    /// Whether the server belongs to this database.
+    async fn owned(&self, part: Part) -> Result<()> {
+        let Some(ownership) = self.place.ownership.get() else {
+            return Ok(());
+        };
+        if ownership.is_current() {
+            return Ok(());
+        }
+        let confirmed = tokio::time::timeout(self.timeout, ownership.confirm()).await;
+        match confirmed {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Error::Unavailable {
+                reason, lasting, ..
+            })) => Err(Error::Unavailable {
+                part,
+                reason,
+                lasting,
+            }),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(Error::unavailable(part, "redis: no answer in time")),
+        }
+    }
+
+    /// What is wrong with a server that does not answer as it should.
+    pub(crate) fn problem(&self) -> &'static str {
+        let ownership = self.place.ownership.get();
+        let problem = ownership.and_then(|ownership| ownership.problem());
+        problem.unwrap_or("it does not answer")
+    }
+
     /// The connection that `part` may use now.
     pub(crate) async fn link(&self, part: Part) -> Result<Link> {
+        self.owned(part).await?;
         let held = self
             .shared
             .read()
@@ -264,6 +302,7 @@ impl Redis {
     /// One for this thread alone. It is driven where this is awaited, so only
     /// for what goes on there as long as the process does.
     pub(crate) async fn local_link(&self, part: Part) -> Result<Link> {
+        self.owned(part).await?;
         let shared = match local::held(self.number) {
             Some(shared) if shared.is_usable().await => shared,
             _ => {

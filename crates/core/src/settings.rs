@@ -176,6 +176,8 @@ pub enum Command {
     Serve(Box<Settings>),
     /// Bring the database up to date and exit.
     Migrate(Box<Settings>, MigrateOptions),
+    /// Show, renew or hand over what the database is bound by, and exit.
+    Identity(IdentityAction, Box<Settings>),
     /// Ask the service that listens as the settings say how it is, and exit.
     Healthcheck {
         /// What `LISTEN` says.
@@ -220,6 +222,12 @@ enum Action {
     /// Bring the database and its tables up to date, then exit. A `users` table of the
     /// classic demos is adopted, however large.
     Migrate(MigrateOptions),
+    /// The identity by which Redis and the journal know the database, for one that was copied,
+    /// moved or restored.
+    Identity {
+        #[command(subcommand)]
+        action: IdentityAction,
+    },
     /// Ask the service that runs here whether it lives: exit code 0 if so, else 1. Needs
     /// no setting but LISTEN.
     Healthcheck {
@@ -227,6 +235,19 @@ enum Action {
         #[arg(long)]
         ready: bool,
     },
+}
+
+/// What to do about the identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum IdentityAction {
+    /// Print the identity, and whether this Redis belongs to this database.
+    Show,
+    /// Give this database an identity of its own: for a copy that is to run beside the
+    /// original. Changes nothing in Redis.
+    New,
+    /// Hand Redis and journal to this database: for one that was moved or restored. Forgets
+    /// what is cached and drains what waits into this database. Stop all services first.
+    Move,
 }
 
 /// Values as they come from file and environment.
@@ -380,6 +401,7 @@ pub fn read(
     Ok(match arguments.action {
         None => Command::Serve(settings()?),
         Some(Action::Migrate(options)) => Command::Migrate(settings()?, options),
+        Some(Action::Identity { action }) => Command::Identity(action, settings()?),
         Some(Action::Healthcheck { ready }) => Command::Healthcheck {
             listen: sources::listen(service, file, &environment)?,
             ready,

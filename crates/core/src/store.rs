@@ -3,6 +3,7 @@
 pub mod mysql;
 pub mod sqlite;
 
+mod binding;
 mod broken;
 mod durability;
 mod judge;

@@ -6,8 +6,11 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use cache_core::error::Error;
+use cache_core::identity;
 use cache_core::parts;
-use cache_core::settings::{self, Command, EXIT_BAD_SETTINGS, MigrateOptions, Service, Settings};
+use cache_core::settings::{
+    self, Command, EXIT_BAD_SETTINGS, IdentityAction, MigrateOptions, Service, Settings,
+};
 use cache_core::shutdown::Signals;
 use cache_core::telemetry;
 
@@ -73,6 +76,10 @@ where
             telemetry::start_log(&settings.log);
             migrate(*settings, options, signals).await
         }
+        Ok(Command::Identity(action, settings)) => {
+            telemetry::start_log(&settings.log);
+            identify(action, *settings, signals).await
+        }
         Ok(Command::Serve(settings)) => {
             telemetry::start_log(&settings.log);
             serve(*settings, signals).await
@@ -104,6 +111,18 @@ async fn migrate(
     let mut out = std::io::stdout();
     for sentence in done {
         let _ = writeln!(out, "{sentence}");
+    }
+    Ok(())
+}
+
+async fn identify(
+    action: IdentityAction,
+    settings: Settings,
+    mut signals: Signals,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let done = signals.unless_stopped(async move { identity::run(&settings, action).await });
+    if let Some(text) = done.await.transpose()? {
+        let _ = std::io::stdout().write_all(text.as_bytes());
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use actix_web::web::{Data, ServiceConfig};
 use cache_core::backlog::BacklogLimits;
+use cache_core::binding::Guard;
 use cache_core::claim::Claimed;
 use cache_core::drainer::DrainerSettings;
 use cache_core::engine::Engine;
@@ -32,6 +33,7 @@ pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<()
     let Started {
         engine,
         claimed,
+        guard,
         _purging,
     } = engine?;
     let engine_of_routes = Data::from(engine.clone());
@@ -44,6 +46,9 @@ pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<()
     };
     let version = env!("CARGO_PKG_VERSION");
     server::run(&settings, version, engine, signals, metrics, routes).await?;
+    if let Some(guard) = guard {
+        guard.leave().await;
+    }
     Ok(())
 }
 
@@ -51,12 +56,14 @@ pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<()
 struct Started {
     engine: Arc<WriteBehind>,
     claimed: Option<Claimed>,
+    guard: Option<Arc<Guard>>,
     _purging: Option<Purging>,
 }
 
 async fn start(settings: Settings) -> cache_core::error::Result<Started> {
     let mut parts = Parts::open(&settings).await?;
     let claimed = parts.claimed();
+    let guard = parts.guard();
     let (journal, leases) = parts.open_journal(&settings).await?;
     let purger = parts.purger(&settings, Some(journal.clone()));
     let settings = WriteBehindSettings {
@@ -79,6 +86,7 @@ async fn start(settings: Settings) -> cache_core::error::Result<Started> {
     Ok(Started {
         engine,
         claimed,
+        guard,
         _purging: purger.map(Purger::start),
     })
 }

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use cache_core::binding::Guard;
 use cache_core::claim::Claimed;
 use cache_core::engine::Engine;
 use cache_core::group_commit::GroupCommitBounds;
@@ -34,6 +35,7 @@ pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<()
     let Started {
         engine,
         claimed,
+        guard,
         _purging,
     } = engine?;
     let engine: Arc<dyn Engine> = match &claimed {
@@ -50,6 +52,9 @@ pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<()
         routes::configure,
     )
     .await?;
+    if let Some(guard) = guard {
+        guard.leave().await;
+    }
     Ok(())
 }
 
@@ -57,12 +62,14 @@ pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<()
 struct Started {
     engine: Arc<WriteThrough>,
     claimed: Option<Claimed>,
+    guard: Option<Arc<Guard>>,
     _purging: Option<Purging>,
 }
 
 async fn start(settings: Settings) -> cache_core::error::Result<Started> {
     let mut parts = Parts::open(&settings).await?;
     let claimed = parts.claimed();
+    let guard = parts.guard();
     let access = parts.access(&settings).await?;
     let lanes = match (settings.commit_lanes, &settings.database) {
         (0, DatabaseUrl::Sqlite(_)) => LANES_SQLITE,
@@ -82,6 +89,7 @@ async fn start(settings: Settings) -> cache_core::error::Result<Started> {
     Ok(Started {
         engine,
         claimed,
+        guard,
         _purging: purger.map(Purger::start),
     })
 }

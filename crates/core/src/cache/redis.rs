@@ -17,7 +17,9 @@ use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::membership::Epoch;
 use crate::record::{Key, Record};
-use crate::redis::{Call, Entry, Link, Over, Redis, dirty_value, encode_version, milliseconds};
+use crate::redis::{
+    Call, Entry, Link, Over, Redis, dirty_value, encode_version, milliseconds, newest,
+};
 use crate::seed::StoredVersions;
 use crate::shard::Shard;
 use crate::version::Version;
@@ -345,13 +347,19 @@ impl Cache for RedisCache {
             let calls: Vec<Call> = records
                 .chunks(ENTRIES_MAX)
                 .map(|records| {
-                    let mut call = Call::begin(&SETTLE, records.len());
+                    let newest = newest(records.iter().map(|record| record.version));
+                    let mut call = Call::begin(&SETTLE, 1 + records.len());
+                    // Of any shard: all are looked at together.
+                    let shard = records.first().map(|record| &record.key);
+                    let shard = shard.map_or(Shard(0), |key| self.redis.keyspace.shard_of(key));
+                    call.arg(self.redis.keyspace.committed(shard));
                     for record in records {
                         let shard = self.redis.keyspace.shard_of(&record.key);
                         names.write_entry(shard, &record.key, &mut name);
                         call.arg(&name);
                     }
-                    call.arg(milliseconds(self.lifetimes.clean));
+                    call.arg(milliseconds(self.lifetimes.clean))
+                        .arg(encode_version(newest));
                     for record in records {
                         call.arg(encode_version(record.version)).arg(body(record));
                     }
@@ -402,7 +410,7 @@ impl Cache for RedisCache {
             kind: "redis",
             at: self.redis.at(),
             up: answer.is_ok(),
-            problem: answer.is_err().then_some("it does not answer".into()),
+            problem: answer.is_err().then(|| self.redis.problem().into()),
             durability: Some(
                 "none: it is filled again from the journal and the database".to_owned(),
             ),

@@ -21,6 +21,7 @@ mod header;
 mod layout;
 mod log;
 mod manifest;
+mod owner;
 mod scan;
 mod segment;
 mod writer;
@@ -31,6 +32,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
+use crate::binding::Bound;
 use crate::dead_letter::DeadLetter;
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
@@ -155,6 +157,29 @@ impl FileJournal {
             log: Arc::new(Log::new(writer, head, tail, lock_file)),
             dead: Arc::new(Mutex::new(dead)),
         })
+    }
+
+    /// Makes sure that what waits here is for this database. `program` has the subcommand
+    /// that the refusal names.
+    ///
+    /// # Errors
+    /// [`Error::BadSetting`] when it is for another one.
+    pub fn belong_to(&self, bound: &Bound, program: &str) -> Result<()> {
+        owner::check(&self.folder, self.waiting(), bound, program)
+    }
+
+    /// Hands what waits here to this database. Returns how much that is.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn hand_over(&self, bound: &Bound) -> Result<u64> {
+        owner::hand_over(&self.folder, bound)?;
+        Ok(self.waiting())
+    }
+
+    /// Entries and dead letters.
+    pub fn waiting(&self) -> u64 {
+        self.log.tail().depth + lock(&self.dead).count()
     }
 
     /// Does something with the dead letters.

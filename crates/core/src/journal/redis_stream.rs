@@ -28,8 +28,8 @@ use crate::journal::{Appended, Journal, ShardStats};
 use crate::lease::Held;
 use crate::record::{Condition, Key, Record, Write};
 use crate::redis::{
-    Call, Link, Over, Redis, RunKeys, encode_version, milliseconds, parse_entry, parse_version,
-    range,
+    Call, Link, Over, Redis, RunKeys, encode_version, milliseconds, newest, parse_entry,
+    parse_version, range,
 };
 use crate::seed::{AtLeast, StoredVersions};
 use crate::shard::Shard;
@@ -275,6 +275,7 @@ impl Journal for RedisStreamJournal {
             keyspace.dead(shard),
             keyspace.drained(shard),
             link.keys.recovered(shard),
+            keyspace.committed(shard),
         ];
         // IMPORTANT: what was read before the server came back says nothing about
         // what its stream holds now.
@@ -286,7 +287,10 @@ impl Journal for RedisStreamJournal {
         call.arg(first_id_after(through))
             .arg(milliseconds(self.lifetimes.clean))
             .arg(milliseconds(self.lifetimes.in_doubt))
-            .arg(link.keys.entry_prefix(shard).len());
+            .arg(link.keys.entry_prefix(shard).len())
+            .arg(encode_version(newest(
+                flushed.iter().map(|(_, version)| *version),
+            )));
         for (_, version) in flushed {
             call.arg(encode_version(*version));
         }
@@ -373,7 +377,7 @@ impl Journal for RedisStreamJournal {
     async fn health(&self) -> PartHealth {
         let (durability, problem) = match self.watch.now().await {
             Ok((now, problem)) => (Some(now.durability(self.wait_for)), problem.map(Cow::from)),
-            Err(_) => (None, Some("it does not answer".into())),
+            Err(_) => (None, Some(self.redis.problem().into())),
         };
         PartHealth {
             kind: "redis",

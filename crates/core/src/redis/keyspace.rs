@@ -12,7 +12,10 @@
 //! wc:{<identity>:<shard>}:dead              hash    dead letters by key: see `dead_letter.rs`
 //! wc:{<identity>:<shard>}:drained           string  how many entries were ever drained
 //! wc:{<identity>:<shard>}:lease             string  the process that drains the shard
+//! wc:{<identity>:<shard>}:committed         string  the newest version that the database is known to have committed
 //! wc:{<identity>}:probe                     string  written to see whether the server takes it
+//! wc:{<identity>}:binding                   string  the token and the place of the database: see `crate::binding`
+//! wc:{<identity>}:served                    hash    the processes that serve a database: until when, and which
 //! wc:{<identity>}:processes                 zset    the processes that share the shards, by the end of their lease
 //! ```
 //!
@@ -108,6 +111,21 @@ impl Keyspace {
 
     pub(crate) fn lease(&self, shard: Shard) -> String {
         self.name(shard, "lease")
+    }
+
+    /// The newest version that the database is known to have committed.
+    pub(crate) fn committed(&self, shard: Shard) -> String {
+        self.name(shard, "committed")
+    }
+
+    /// Which database all of this belongs to.
+    pub(crate) fn binding(&self) -> String {
+        format!("{}binding", self.prefix)
+    }
+
+    /// The processes that serve a database of this identity.
+    pub(crate) fn served(&self) -> String {
+        format!("{}served", self.prefix)
     }
 
     pub(crate) fn processes(&self) -> String {

@@ -1,5 +1,6 @@
 //! MySQL and MariaDB.
 
+mod binding;
 mod claim;
 mod connector;
 mod flushing;

@@ -1,5 +1,6 @@
 //! SQLite: the embedded database, for one process.
 
+mod binding;
 mod flushing;
 mod session;
 mod tables;

@@ -206,7 +206,13 @@ fn help_lists_every_setting_with_its_default() {
         }
         let has_journal = help.contains("JOURNAL_URL");
         assert_eq!(has_journal, service == Service::WriteBehind);
-        for known in ["--config", "CONFIG_FILE", "migrate", "healthcheck"] {
+        for known in [
+            "--config",
+            "CONFIG_FILE",
+            "migrate",
+            "identity",
+            "healthcheck",
+        ] {
             assert!(help.contains(known), "{known}: {help}");
         }
 

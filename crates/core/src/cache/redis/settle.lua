@@ -1,9 +1,14 @@
 -- Puts records that the database has committed, where nothing newer is held,
 -- and ends the doubt that their versions began.
--- KEYS: entries. ARGV: lifetime in ms, then version and body of each.
+-- KEYS: the newest version that is known to be committed, then entries. ARGV: lifetime in
+-- ms, the newest of these versions, then version and body of each.
 local all = redis.call('MGET', unpack(KEYS))
-for i = 1, #KEYS do
-  local version, body = ARGV[2 * i], ARGV[2 * i + 1]
+-- Versions have as many digits, so that they compare as texts.
+if (all[1] or '') < ARGV[2] then
+  redis.call('SET', KEYS[1], ARGV[2])
+end
+for i = 2, #KEYS do
+  local version, body = ARGV[2 * i - 1], ARGV[2 * i]
   local held = all[i]
   local state = held and string.sub(held, 17, 17)
   if not held or state == 'F' or string.sub(held, 1, 17) == '0000000000000000C' then
@@ -11,7 +16,6 @@ for i = 1, #KEYS do
     -- deletion whose tombstone was purged: nobody can tell. A reader's ticket is void.
     redis.call('DEL', KEYS[i])
   else
-    -- Versions have as many digits, so that they compare as texts.
     local newest = string.sub(held, 1, 16)
     if state == 'E' and string.sub(held, 18, 33) > newest then
       newest = string.sub(held, 18, 33)

@@ -1,9 +1,9 @@
 -- Forgets entries that the database has, marks what they left in the cache
 -- clean, where it is still there, and ends older dead letters of their keys.
--- KEYS: clock, journal, dead letters, drained, what was recovered, then the entry
--- of each flushed key. ARGV: the first id to keep, lifetime in ms of a clean entry, of a mark
--- of doubt, how many bytes of an entry's name come before its key, then the
--- flushed version of each entry.
+-- KEYS: clock, journal, dead letters, drained, what was recovered, the newest version that is
+-- known to be committed, then the entry of each flushed key. ARGV: the first id to keep,
+-- lifetime in ms of a clean entry, of a mark of doubt, how many bytes of an entry's name come
+-- before its key, the newest of the flushed versions, then each of them.
 -- Returns how many entries wait still.
 if redis.call('EXISTS', KEYS[1], KEYS[2]) < 2 then
   -- The server has come back: first what the journal holds must be cached. Or the
@@ -12,9 +12,13 @@ if redis.call('EXISTS', KEYS[1], KEYS[2]) < 2 then
 end
 local trimmed = redis.call('XTRIM', KEYS[2], 'MINID', '=', ARGV[1])
 redis.call('INCRBY', KEYS[4], trimmed)
+-- Versions have as many digits, so that they compare as texts.
+if (redis.call('GET', KEYS[6]) or '') < ARGV[5] then
+  redis.call('SET', KEYS[6], ARGV[5])
+end
 local has_dead = redis.call('EXISTS', KEYS[3]) == 1
 local recovered = redis.call('GET', KEYS[5]) or ''
-for i = 6, #KEYS do
+for i = 7, #KEYS do
   local version = ARGV[i - 1]
   if version <= recovered then
     -- Before the server came back, a drain may have been on its way with

@@ -194,6 +194,19 @@ pub(in crate::store) const MYSQL: Expected = Expected {
             keys: &[key(Primary, &["process"])],
             checks: &[],
         },
+        ExpectedTable {
+            name: "cache_binding",
+            since: "00000000000007",
+            row_since: None,
+            columns: &[
+                column("id", "tinyint"),
+                column("token", "char(16)").collate("ascii_bin"),
+                column("previous", "char(16)").collate("ascii_bin"),
+                column("newest", "bigint"),
+            ],
+            keys: &[key(Primary, &["id"])],
+            checks: &[],
+        },
     ],
 };
 
@@ -263,6 +276,19 @@ pub(in crate::store) const SQLITE: Expected = Expected {
                 column("beats", "integer"),
             ],
             keys: &[key(Primary, &["process"])],
+            checks: &[],
+        },
+        ExpectedTable {
+            name: "cache_binding",
+            since: "00000000000008",
+            row_since: None,
+            columns: &[
+                column("id", "integer").default(),
+                column("token", "text"),
+                column("previous", "text"),
+                column("newest", "integer"),
+            ],
+            keys: &[key(Primary, &["id"])],
             checks: &[],
         },
     ],

@@ -1,0 +1,176 @@
+//! Which database a Redis belongs to: a copy of the database must not be served by the
+//! same Redis, nor an older state of it. `docs/design/binding.md` has the reasoning.
+//!
+//! A *binding* is a token and a place. The database keeps the token, and Redis keeps the
+//! token and the place. A copy has the token and another place; a database that was left
+//! behind by a move has the place and another token.
+
+mod guard;
+mod place;
+mod words;
+
+pub use guard::{Guard, GuardSettings};
+pub use place::{Likeness, Place};
+pub use words::in_words;
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::error::Result;
+use crate::version::Version;
+
+/// How long a process that stopped renewing its registration counts as alive.
+pub const LIFETIME: Duration = Duration::from_secs(6);
+
+/// What a database says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// The name under which its data is cached.
+    pub identity: String,
+    /// What it shares with the Redis that it is bound to.
+    pub token: String,
+    /// The token before; empty if there was none. Redis still has it after a crash in the
+    /// middle of a move.
+    pub previous: String,
+    /// Where it is.
+    pub place: Place,
+    /// The newest version that it is known to have had.
+    pub newest: Version,
+}
+
+impl Bound {
+    /// The binding that there has to be.
+    pub fn binding(&self) -> String {
+        let binding = Binding {
+            token: self.token.clone(),
+            place: self.place.clone(),
+        };
+        binding.to_string()
+    }
+}
+
+/// What Redis knows of the databases with one identity.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// The binding as it is stored; empty if there is none.
+    pub stored: String,
+    /// The places that other processes which are alive have registered.
+    pub others: Vec<Place>,
+    /// The newest version of which Redis was told that the database has committed it.
+    pub committed: Version,
+    /// Journal entries and dead letters.
+    pub waiting: u64,
+}
+
+/// A binding as Redis stores it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// The token.
+    pub token: String,
+    /// The place.
+    pub place: Place,
+}
+
+impl Binding {
+    /// `None` for what is no binding, such as nothing.
+    pub fn parse(text: &str) -> Option<Binding> {
+        let (token, place) = text.split_once(' ')?;
+        Some(Binding {
+            token: token.to_owned(),
+            place: Place::parse(place)?,
+        })
+    }
+}
+
+impl fmt::Display for Binding {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.token, self.place.encode())
+    }
+}
+
+/// Whether a database may be served by a Redis.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// They belong together.
+    Holds,
+    /// They may be bound: there is no binding, or the database has moved.
+    Binds,
+    /// Processes that are alive serve the database at this place.
+    Served(Place),
+    /// Redis has been bound to another copy since, at this place.
+    Rebound(Place),
+    /// The database lacks versions that it had committed.
+    Older,
+    /// The database was at this place, no process is alive, and so many entries wait.
+    Waiting(Place, u64),
+}
+
+/// Judges a database by what Redis knows. `is_running` is for a process that was bound
+/// already: a database that moves under it takes the waiting entries with it.
+pub fn judge(mine: &Bound, found: &Found, is_running: bool) -> Verdict {
+    let Some(bound) = Binding::parse(&found.stored) else {
+        return Verdict::Binds;
+    };
+    if bound.token != mine.token && bound.token != mine.previous {
+        return Verdict::Rebound(bound.place);
+    }
+    if mine.newest < found.committed {
+        return Verdict::Older;
+    }
+    if let Some(other) = found.others.iter().find(|other| **other != mine.place) {
+        return Verdict::Served(other.clone());
+    }
+    match mine.place.likeness(&bound.place) {
+        Likeness::Same if bound.token == mine.token => Verdict::Holds,
+        Likeness::Other if found.waiting > 0 && !is_running => {
+            Verdict::Waiting(bound.place, found.waiting)
+        }
+        _ => Verdict::Binds,
+    }
+}
+
+/// The database's part in it.
+#[async_trait]
+pub trait BindingStore: fmt::Debug + Send + Sync + 'static {
+    /// What the database says of itself, asked of its server.
+    ///
+    /// # Errors
+    /// When it is unavailable.
+    async fn bound(&self) -> Result<Bound>;
+
+    /// Exchanges the token, if it is `from`. Returns whether it was.
+    ///
+    /// # Errors
+    /// When it is unavailable: then it may have been exchanged or not.
+    async fn exchange(&self, from: &str, to: &str) -> Result<bool>;
+
+    /// Notes that the database has had this version.
+    ///
+    /// # Errors
+    /// When it is unavailable.
+    async fn note_newest(&self, newest: Version) -> Result<()>;
+
+    /// Gives the database another identity and token, and forgets who used its cache.
+    ///
+    /// # Errors
+    /// When it is unavailable.
+    async fn renew_identity(&self) -> Result<()>;
+
+    /// Begins an epoch of the cache after `epoch` and after its own: nothing that was cached
+    /// before is looked at again. Forgets which processes used the cache, but not that some rely
+    /// on it for good: what waits in the journal is still there.
+    ///
+    /// # Errors
+    /// When it is unavailable.
+    async fn begin_epoch_after(&self, epoch: u64) -> Result<()>;
+}
+
+/// A token that no other database has.
+pub fn new_token() -> String {
+    format!("{:016x}", fastrand::u64(..))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,353 @@
+//! A process's part in it: it registers which place it serves, renews that, and does not use
+//! a Redis that belongs to another database.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::attempts::Attempts;
+use crate::binding::{
+    Binding, BindingStore, Bound, LIFETIME, Likeness, Place, Verdict, in_words, judge, new_token,
+};
+use crate::error::{Error, Part, Result};
+use crate::fault;
+use crate::redis::{Ownership, Redis};
+use crate::store::Store;
+
+/// How often the registration is renewed.
+const RENEWAL: Duration = Duration::from_secs(2);
+/// How often the database is asked what it says of itself.
+const ASK: Duration = Duration::from_secs(1);
+/// For how long a process relies on its registration, from before it asked for it. That ends
+/// before the registration does, since a command takes its time that is sent at the last moment.
+const TRUST: Duration = Duration::from_secs(4);
+/// How often a start looks again while processes serve another place.
+const LOOK_PAUSE: Duration = Duration::from_millis(200);
+/// How often a binding is judged again at most that another process changes meanwhile.
+const EXCHANGES_MAX: u32 = 8;
+/// For how long a refusal holds before Redis is asked again.
+const REFUSAL_LIFETIME: Duration = Duration::from_millis(500);
+
+/// How long a process that stops tries to say so.
+const LEAVE_TIME_MAX: Duration = Duration::from_millis(500);
+
+const PROBLEM: &str = "it belongs to another database, or to a newer state of this one";
+
+/// Who asks, and what a sentence to the operator names.
+#[derive(Clone, Debug)]
+pub struct GuardSettings {
+    /// A name that no other process has.
+    pub process: String,
+    /// The program that has the subcommand.
+    pub program: &'static str,
+}
+
+/// Guards the Redis of one database.
+pub struct Guard {
+    shared: Arc<Shared>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Guard({})", self.shared.settings.process)
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    redis: Arc<Redis>,
+    database: Arc<dyn BindingStore>,
+    store: Arc<dyn Store>,
+    settings: GuardSettings,
+    state: Mutex<State>,
+    began: Instant,
+    /// Until when the registration may be relied upon, in milliseconds since `began`.
+    trusted_until_ms: AtomicU64,
+    renewing: Attempts,
+}
+
+#[derive(Debug)]
+struct State {
+    mine: Bound,
+    /// The binding as this process knows it to be stored; empty before the first time.
+    held: String,
+    /// Why the Redis is another database's, and since when.
+    refused: Option<(Error, Instant)>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Guard {
+    /// Guards `redis`: all its links ask first, from now on.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn post(
+        redis: &Redis,
+        database: Arc<dyn BindingStore>,
+        store: Arc<dyn Store>,
+        settings: GuardSettings,
+    ) -> Result<Guard> {
+        let mine = database.bound().await?;
+        let shared = Arc::new(Shared {
+            redis: redis.unowned()?,
+            database,
+            store,
+            settings,
+            state: Mutex::new(State {
+                mine,
+                held: String::new(),
+                refused: None,
+            }),
+            began: Instant::now(),
+            trusted_until_ms: AtomicU64::new(0),
+            renewing: Attempts::default(),
+        });
+        redis.owned_by(shared.clone());
+        Ok(Guard {
+            shared,
+            tasks: Mutex::default(),
+        })
+    }
+
+    /// Binds database and Redis before anything is served. Registrations of processes that
+    /// have died are waited for, since they look like those of processes that are alive.
+    ///
+    /// # Errors
+    /// [`Error::BadSetting`] with a sentence when the Redis is another database's.
+    pub async fn bind(&self) -> Result<()> {
+        let deadline = Instant::now() + LIFETIME + LOOK_PAUSE;
+        loop {
+            match self.shared.settle().await? {
+                None => return Ok(()),
+                Some(Verdict::Served(_)) if Instant::now() < deadline => {
+                    tokio::time::sleep(LOOK_PAUSE).await;
+                }
+                Some(verdict) => return Err(self.shared.refusal(&verdict)),
+            }
+        }
+    }
+
+    /// Looks again regularly, until the process ends.
+    pub fn watch(&self) {
+        let (database, redis) = (self.shared.clone(), self.shared.clone());
+        let ask = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(ASK).await;
+                database.ask_database().await;
+            }
+        });
+        let renew = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(RENEWAL).await;
+                // What failed is said where it is found.
+                let _ = redis.renewing.unless_done(|| None, redis.renew()).await;
+            }
+        });
+        lock(&self.tasks).extend([ask, renew]);
+    }
+
+    /// Notes what the database has, and that this process serves it no more.
+    pub async fn leave(&self) {
+        for task in lock(&self.tasks).drain(..) {
+            task.abort();
+        }
+        self.shared.trusted_until_ms.store(0, Ordering::Release);
+        let noted = tokio::time::timeout(LEAVE_TIME_MAX, self.shared.ask_database());
+        let resigned = tokio::time::timeout(
+            LEAVE_TIME_MAX,
+            self.shared.redis.resign(&self.shared.settings.process),
+        );
+        // Others wait for it once where this fails.
+        let _ = tokio::join!(noted, resigned);
+    }
+}
+
+impl Shared {
+    /// Keeps what the database says of itself, and notes what it has.
+    async fn ask_database(&self) {
+        let Ok(mine) = self.database.bound().await else {
+            return;
+        };
+        let noted = mine.newest;
+        lock(&self.state).mine = mine;
+        if let Ok(newest) = self.store.newest_version().await
+            && newest > noted
+            && let Err(error) = self.database.note_newest(newest).await
+        {
+            tracing::debug!(%error, "the database does not take the note of its newest version");
+        }
+    }
+
+    /// Renews the registration.
+    async fn renew(&self) -> Result<()> {
+        let (mine, held) = {
+            let state = lock(&self.state);
+            (state.mine.clone(), state.held.clone())
+        };
+        let binding = mine.binding();
+        let asked_at = Instant::now();
+        if held == binding && mine.identity == self.store.identity() {
+            let process = &self.settings.process;
+            let same = (held.as_str(), held.as_str());
+            if self.redis.claim(same, process, &mine, false).await? {
+                self.trust(asked_at, mine, held);
+                return Ok(());
+            }
+        }
+        match self.settle().await? {
+            None => Ok(()),
+            Some(Verdict::Served(other)) if self.follows(&other, &held, &mine).await? => Ok(()),
+            Some(verdict) => Err(self.refuse(&verdict).await),
+        }
+    }
+
+    /// Whether the others, who serve the database at `other`, are about to find that it has
+    /// changed there: they are given the time that it takes to ask for it.
+    async fn follows(&self, other: &Place, held: &str, mine: &Bound) -> Result<bool> {
+        if held.is_empty() || mine.place.likeness(other) != Likeness::Alike {
+            return Ok(false);
+        }
+        let asked_at = Instant::now();
+        let process = &self.settings.process;
+        let follows = self.redis.claim((held, held), process, mine, false).await?;
+        if follows {
+            self.trust(asked_at, mine.clone(), held.to_owned());
+        }
+        Ok(follows)
+    }
+
+    /// Binds what may be bound. Returns what is in the way.
+    async fn settle(&self) -> Result<Option<Verdict>> {
+        for _ in 0..EXCHANGES_MAX {
+            let asked_at = Instant::now();
+            let process = &self.settings.process;
+            let found = self.redis.look(process).await?;
+            // IMPORTANT: asked afterwards. What Redis was told is committed is there by now.
+            let mut mine = self.database.bound().await?;
+            mine.newest = mine.newest.max(self.store.newest_version().await?);
+            if mine.identity != self.store.identity() {
+                return Ok(Some(Verdict::Rebound(mine.place)));
+            }
+            let is_running = !lock(&self.state).held.is_empty();
+            match judge(&mine, &found, is_running) {
+                Verdict::Holds => {}
+                Verdict::Binds => {
+                    if !self.exchange(&mut mine, &found.stored).await? {
+                        continue;
+                    }
+                }
+                refused => return Ok(Some(refused)),
+            }
+            let next = mine.binding();
+            let exchange = (found.stored.as_str(), next.as_str());
+            if self.redis.claim(exchange, process, &mine, true).await? {
+                self.trust(asked_at, mine, next);
+                return Ok(None);
+            }
+        }
+        Err(Error::unavailable(
+            Part::Cache,
+            "other processes exchange its binding",
+        ))
+    }
+
+    /// Gives a database that moved another token, unless that was done before a crash.
+    /// Returns whether no other process did so meanwhile.
+    async fn exchange(&self, mine: &mut Bound, stored: &str) -> Result<bool> {
+        let Some(before) = Binding::parse(stored) else {
+            return Ok(true);
+        };
+        if before.token == mine.token {
+            let token = new_token();
+            if !self.database.exchange(&mine.token, &token).await? {
+                return Ok(false);
+            }
+            mine.previous = std::mem::replace(&mut mine.token, token);
+        }
+        fault::point("binding.exchanged").await;
+        tracing::warn!(
+            before = %before.place,
+            now = %mine.place,
+            "the database has moved; this Redis is bound to it at its new place"
+        );
+        Ok(true)
+    }
+
+    fn trust(&self, asked_at: Instant, mine: Bound, held: String) {
+        let until = (asked_at + TRUST).duration_since(self.began);
+        let was_refused = {
+            let mut state = lock(&self.state);
+            state.mine = mine;
+            state.held = held;
+            state.refused.take().is_some()
+        };
+        self.trusted_until_ms
+            .fetch_max(until.as_millis() as u64, Ordering::AcqRel);
+        if was_refused {
+            tracing::info!("this Redis belongs to this database again");
+        }
+    }
+
+    /// Uses the Redis no more. Its registration ends, since two processes that move with
+    /// their database would else wait for each other.
+    async fn refuse(&self, verdict: &Verdict) -> Error {
+        self.trusted_until_ms.store(0, Ordering::Release);
+        let refusal = Error::unavailable(Part::Cache, self.in_words(verdict));
+        let before = lock(&self.state)
+            .refused
+            .replace((refusal.clone(), Instant::now()));
+        let is_new = before.is_none_or(|(before, _)| before.to_string() != refusal.to_string());
+        if is_new {
+            tracing::error!(error = %refusal, "this Redis is used no more");
+        }
+        if let Err(error) = self.redis.resign(&self.settings.process).await {
+            tracing::debug!(%error, "the registration ends by itself");
+        }
+        refusal
+    }
+
+    fn refusal(&self, verdict: &Verdict) -> Error {
+        Error::BadSetting {
+            key: "DATABASE_URL",
+            reason: self.in_words(verdict).into(),
+        }
+    }
+
+    fn in_words(&self, verdict: &Verdict) -> String {
+        let mine = lock(&self.state).mine.place.clone();
+        in_words(verdict, &mine, self.settings.program)
+    }
+}
+
+#[async_trait]
+impl Ownership for Shared {
+    fn is_current(&self) -> bool {
+        let until = Duration::from_millis(self.trusted_until_ms.load(Ordering::Acquire));
+        self.began.elapsed() < until
+    }
+
+    async fn confirm(&self) -> Result<()> {
+        let renew = async {
+            let refused = lock(&self.state).refused.clone();
+            match refused {
+                Some((refusal, since)) if since.elapsed() < REFUSAL_LIFETIME => Err(refusal),
+                _ => self.renew().await,
+            }
+        };
+        let done = || self.is_current().then_some(());
+        self.renewing.unless_done(done, renew).await
+    }
+
+    fn problem(&self) -> Option<&'static str> {
+        lock(&self.state).refused.is_some().then_some(PROBLEM)
+    }
+}

@@ -1,0 +1,128 @@
+use super::*;
+
+fn mysql(database: &str, host: &str, server: &str, created: &str) -> Place {
+    Place::Mysql {
+        database: database.to_owned(),
+        host: host.to_owned(),
+        folder: "/var/lib/mysql/".to_owned(),
+        server: server.to_owned(),
+        created: created.to_owned(),
+    }
+}
+
+fn bound(token: &str, place: Place) -> Bound {
+    Bound {
+        identity: "0123456789abcdef".to_owned(),
+        token: token.to_owned(),
+        previous: "before".to_owned(),
+        place,
+        newest: Version::new(10).unwrap(),
+    }
+}
+
+fn found(token: &str, place: &Place) -> Found {
+    let binding = Binding {
+        token: token.to_owned(),
+        place: place.clone(),
+    };
+    Found {
+        stored: binding.to_string(),
+        ..Found::default()
+    }
+}
+
+#[test]
+fn bindings_and_places_are_read_as_they_are_written() {
+    let sqlite = Place::Sqlite {
+        path: "/a b/users.db".to_owned(),
+        inode: "1:2".to_owned(),
+    };
+    for place in [mysql("users", "db:3306", "", "1"), sqlite] {
+        let binding = Binding {
+            token: "token".to_owned(),
+            place,
+        };
+        assert_eq!(Binding::parse(&binding.to_string()), Some(binding));
+    }
+    assert_eq!(Binding::parse(""), None);
+}
+
+#[test]
+fn a_recreated_container_is_alike_and_a_dump_is_another_place() {
+    let old = mysql("users", "a1b2:3306", "", "100");
+    for (now, expected) in [
+        (mysql("users", "a1b2:3306", "", "100"), Likeness::Same),
+        (mysql("users", "c3d4:3306", "", "100"), Likeness::Alike),
+        (mysql("users", "a1b2:3306", "", "200"), Likeness::Alike),
+        (mysql("users", "c3d4:3306", "", "200"), Likeness::Other),
+        (mysql("staging", "a1b2:3306", "", "100"), Likeness::Other),
+    ] {
+        assert_eq!(now.likeness(&old), expected, "{now:?}");
+    }
+    let old = mysql("users", "a1b2:3306", "uuid-1", "100");
+    for (now, expected) in [
+        (
+            mysql("users", "c3d4:3306", "uuid-1", "200"),
+            Likeness::Alike,
+        ),
+        (
+            mysql("users", "a1b2:3306", "uuid-2", "100"),
+            Likeness::Other,
+        ),
+    ] {
+        assert_eq!(now.likeness(&old), expected, "{now:?}");
+    }
+}
+
+#[test]
+fn a_database_at_its_place_with_its_token_goes_on() {
+    let place = mysql("users", "db:3306", "", "1");
+    let mine = bound("token", place.clone());
+    let mut there = found("token", &place);
+    there.others = vec![place.clone()];
+    there.waiting = 9;
+    assert_eq!(judge(&mine, &there, false), Verdict::Holds);
+    assert_eq!(judge(&mine, &Found::default(), false), Verdict::Binds);
+    // A move that was cut short is finished.
+    assert_eq!(
+        judge(&mine, &found("before", &place), false),
+        Verdict::Binds
+    );
+}
+
+#[test]
+fn a_copy_is_refused_while_the_original_is_served() {
+    let (place, copy) = (
+        mysql("users", "db:3306", "", "1"),
+        mysql("staging", "db:3306", "", "2"),
+    );
+    let mut there = found("token", &place);
+    there.others = vec![place.clone()];
+    let judged = judge(&bound("token", copy), &there, false);
+    assert_eq!(judged, Verdict::Served(place));
+}
+
+#[test]
+fn a_database_that_moved_is_bound_unless_entries_wait() {
+    let (place, new) = (
+        mysql("users", "db:3306", "uuid-1", "1"),
+        mysql("users", "db2:3306", "uuid-2", "1"),
+    );
+    let mine = bound("token", new);
+    let mut there = found("token", &place);
+    assert_eq!(judge(&mine, &there, false), Verdict::Binds);
+    there.waiting = 3;
+    assert_eq!(judge(&mine, &there, false), Verdict::Waiting(place, 3));
+    assert_eq!(judge(&mine, &there, true), Verdict::Binds);
+}
+
+#[test]
+fn an_older_state_and_another_token_are_refused() {
+    let place = mysql("users", "db:3306", "", "1");
+    let mine = bound("token", place.clone());
+    let mut there = found("token", &place);
+    there.committed = Version::new(11).unwrap();
+    assert_eq!(judge(&mine, &there, false), Verdict::Older);
+    let other = found("other", &place);
+    assert_eq!(judge(&mine, &other, false), Verdict::Rebound(place));
+}

@@ -1,0 +1,34 @@
+//! What an operator is told of a Redis that belongs to another database.
+
+use crate::binding::{Place, Verdict};
+
+/// What was found, and what to do about it.
+pub fn in_words(verdict: &Verdict, mine: &Place, program: &str) -> String {
+    let found = match verdict {
+        Verdict::Holds | Verdict::Binds => String::new(),
+        Verdict::Served(other) if other.to_string() == mine.to_string() => format!(
+            "processes serve this database, {mine}, on another server or before its tables were \
+             recreated"
+        ),
+        Verdict::Served(other) => format!(
+            "this Redis serves the database {other}, and {mine} has the same identity: one of \
+             both is a copy"
+        ),
+        Verdict::Rebound(other) => format!(
+            "this Redis has been bound to {other} since {mine} was served last: one of both is a \
+             copy, or an older state"
+        ),
+        Verdict::Older => format!(
+            "{mine} lacks writes that it had committed: an older state of it was restored, and \
+             this Redis was not emptied"
+        ),
+        Verdict::Waiting(other, entries) => format!(
+            "{entries} acknowledged writes wait in this Redis for the database {other}, and \
+             {mine} is another one with the same identity"
+        ),
+    };
+    format!(
+        "{found}. For a copy, `{program} identity new` gives this database an identity of its own; \
+         if this is the database to go on with, `{program} identity move` hands it this Redis"
+    )
+}

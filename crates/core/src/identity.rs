@@ -1,0 +1,198 @@
+//! The subcommands for a database that was copied, moved or restored: what its identity is
+//! bound to, another identity for it, or the binding handed to it.
+
+use std::sync::Arc;
+
+use tokio::time::{Duration, Instant};
+
+use crate::binding::{
+    Binding, Bound, Found, LIFETIME, Likeness, Place, Verdict, in_words, judge, new_token,
+};
+use crate::error::{Error, Part, Result};
+use crate::parts::{self, Database};
+use crate::redis::Redis;
+use crate::settings::{Address, CacheUrl, IdentityAction, Settings};
+use crate::startup;
+
+/// The name under which the binding is handed over.
+const PROCESS: &str = "identity move";
+/// How often it is looked again whether processes are alive.
+const LOOK_PAUSE: Duration = Duration::from_millis(200);
+
+/// Does what the subcommand asks for. Returns what it has to say.
+///
+/// # Errors
+/// [`Error::BadSetting`] with a sentence when it must not be done now.
+pub async fn run(settings: &Settings, action: IdentityAction) -> Result<String> {
+    let database = parts::open_database(settings).await?;
+    let redis = open_redis(settings, &database).await?;
+    match action {
+        IdentityAction::Show => show(settings, &database, redis.as_deref()).await,
+        IdentityAction::New => renew(settings, &database, redis.as_deref()).await,
+        IdentityAction::Move => hand_over(settings, &database, redis.as_deref()).await,
+    }
+}
+
+/// The Redis of the settings, if there is one.
+async fn open_redis(settings: &Settings, database: &Database) -> Result<Option<Arc<Redis>>> {
+    let CacheUrl::Redis(url) = &settings.cache else {
+        return Ok(None);
+    };
+    let address = Address {
+        url: url.clone(),
+        tls: settings.cache_tls.clone(),
+    };
+    let identity = database.store.identity();
+    let redis = Redis::unconnected(address, settings.redis_timeout, identity)?;
+    let answers = async |by| startup::until(by, Part::Cache, redis.answers()).await;
+    startup::within(settings.startup_deadline, answers).await?;
+    Ok(Some(redis))
+}
+
+async fn show(settings: &Settings, database: &Database, redis: Option<&Redis>) -> Result<String> {
+    let mut mine = database.binding.bound().await?;
+    let mut text = format!("identity  {}\ndatabase  {}\n", mine.identity, mine.place);
+    let Some(redis) = redis else {
+        return Ok(text);
+    };
+    let found = redis.look("").await?;
+    mine.newest = mine.newest.max(database.store.newest_version().await?);
+    let serving = |place_is_mine: bool| {
+        let others = found.others.iter();
+        others
+            .filter(|place| (**place == mine.place) == place_is_mine)
+            .count()
+    };
+    let verdict = match judge(&mine, &found, false) {
+        Verdict::Holds => "this Redis belongs to this database".to_owned(),
+        Verdict::Binds => "this Redis will be bound to this database at the next start".to_owned(),
+        verdict => in_words(&verdict, &mine.place, settings.service.binary()),
+    };
+    text += &format!(
+        "Redis     {}\nprocesses {} serve this database, {} another one of this identity\n\
+         waiting   {} journal entries and dead letters\n{verdict}\n",
+        redis.at(),
+        serving(true),
+        serving(false),
+        found.waiting,
+    );
+    Ok(text)
+}
+
+/// Gives a copy an identity of its own.
+async fn renew(settings: &Settings, database: &Database, redis: Option<&Redis>) -> Result<String> {
+    let mine = database.binding.bound().await?;
+    let journal = parts::open_file_journal(settings)?;
+    let mut waiting = match &journal {
+        Some(journal) if journal.belong_to(&mine, settings.service.binary()).is_ok() => {
+            journal.waiting()
+        }
+        _ => 0,
+    };
+    if let Some(redis) = redis {
+        let found = unserved(redis, &mine, |found| {
+            let mut others = found.others.iter();
+            others.find(|other| **other == mine.place)
+        })
+        .await?;
+        let bound = Binding::parse(&found.stored);
+        if bound.is_some_and(|bound| {
+            bound.token == mine.token && bound.place.likeness(&mine.place) != Likeness::Other
+        }) {
+            waiting = found.waiting;
+        }
+    }
+    if waiting > 0 {
+        return Err(refused(format!(
+            "{waiting} acknowledged writes wait for this database, {}, under its present identity: \
+             start the service and let it drain them first",
+            mine.place
+        )));
+    }
+    database.binding.renew_identity().await?;
+    let renewed = database.binding.bound().await?;
+    if let Some(journal) = &journal
+        && journal.waiting() == 0
+    {
+        journal.hand_over(&renewed)?;
+    }
+    Ok(format!(
+        "the database {} has the identity {} instead of {}: it shares no cached value and no \
+         journal entry with any other database\n",
+        mine.place, renewed.identity, mine.identity
+    ))
+}
+
+/// Hands Redis and journal to a database that was moved or restored.
+async fn hand_over(
+    settings: &Settings,
+    database: &Database,
+    redis: Option<&Redis>,
+) -> Result<String> {
+    let mine = database.binding.bound().await?;
+    let mut waiting = match parts::open_file_journal(settings)? {
+        Some(journal) => journal.hand_over(&mine)?,
+        None => 0,
+    };
+    let mut forgotten = "";
+    if let Some(redis) = redis {
+        unserved(redis, &mine, |found| found.others.first()).await?;
+        let epoch = redis.newest_epoch().await?;
+        // IMPORTANT: the database first. Whatever is missing afterwards, a start is refused and
+        // this may be done once more.
+        database.binding.begin_epoch_after(epoch).await?;
+        if !database.binding.exchange(&mine.token, &new_token()).await? {
+            return Err(changed());
+        }
+        let mine = database.binding.bound().await?;
+        redis.forget_committed().await?;
+        let found = redis.look(PROCESS).await?;
+        let next = mine.binding();
+        let exchange = (found.stored.as_str(), next.as_str());
+        if !redis.claim(exchange, PROCESS, &mine, true).await? {
+            return Err(changed());
+        }
+        redis.resign(PROCESS).await?;
+        waiting = found.waiting;
+        forgotten = "; what it had cached and the database holds is forgotten";
+    }
+    Ok(format!(
+        "the database {} of the identity {} has the binding now{forgotten}\n{waiting} entries wait \
+         in the journal and go to this database at the next start of write-behind-svc\n",
+        mine.place, mine.identity
+    ))
+}
+
+/// What Redis knows, once `served` names no place: processes that have died are waited for.
+async fn unserved(
+    redis: &Redis,
+    mine: &Bound,
+    served: impl Fn(&Found) -> Option<&Place>,
+) -> Result<Found> {
+    let deadline = Instant::now() + LIFETIME + LOOK_PAUSE;
+    loop {
+        let found = redis.look(PROCESS).await?;
+        match served(&found) {
+            None => return Ok(found),
+            Some(place) if Instant::now() > deadline => {
+                return Err(refused(format!(
+                    "processes serve the database {place}, of the same identity as {}: stop them \
+                     first",
+                    mine.place
+                )));
+            }
+            Some(_) => tokio::time::sleep(LOOK_PAUSE).await,
+        }
+    }
+}
+
+fn refused(reason: String) -> Error {
+    Error::BadSetting {
+        key: "DATABASE_URL",
+        reason: reason.into(),
+    }
+}
+
+fn changed() -> Error {
+    refused("another process has changed the binding meanwhile: stop all services first".to_owned())
+}

@@ -1,0 +1,135 @@
+//! Which database this server belongs to, as the server knows it: see `crate::binding`.
+
+use std::fmt::Debug;
+use std::sync::{Arc, LazyLock};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use deadpool_redis::redis::{Script, cmd};
+
+use crate::binding::{self, Bound, Found, LIFETIME};
+use crate::error::{Part, Result};
+use crate::redis::{Call, Place, Redis, milliseconds, parse_version};
+use crate::shard::Shard;
+use crate::version::Version;
+
+static LOOK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("binding_look.lua")));
+static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("binding_claim.lua")));
+
+/// Whether the server belongs to the database whose data is kept there.
+#[async_trait]
+pub(crate) trait Ownership: Debug + Send + Sync {
+    /// Whether that was found so recently that it still holds.
+    fn is_current(&self) -> bool;
+
+    /// Finds out.
+    ///
+    /// # Errors
+    /// When it does not belong to it, or cannot be asked.
+    async fn confirm(&self) -> Result<()>;
+
+    /// What is wrong, if the server belongs to another database.
+    fn problem(&self) -> Option<&'static str>;
+}
+
+impl Redis {
+    /// A link to the same server that asks no [`Ownership`] first.
+    pub(crate) fn unowned(&self) -> Result<Arc<Redis>> {
+        let (endpoint, keyspace) = (self.opener.endpoint.clone(), self.keyspace.clone());
+        let place = Arc::new(Place::new(&keyspace));
+        Redis::with(endpoint, self.timeout, keyspace, place)
+    }
+
+    /// Asks `ownership` before anything else, in all links to this server from now on.
+    pub(crate) fn owned_by(&self, ownership: Arc<dyn Ownership>) {
+        // There is one owner a process.
+        let _ = self.place.ownership.set(ownership);
+    }
+
+    /// What the server knows besides the registration of `process`.
+    pub(crate) async fn look(&self, process: &str) -> Result<Found> {
+        let mut link = self.link(Part::Cache).await?;
+        let keyspace = &self.keyspace;
+        let mut keys = vec![keyspace.binding(), keyspace.served()];
+        for shard in (0..keyspace.shards()).map(Shard) {
+            keys.push(keyspace.committed(shard));
+            keys.push(keyspace.journal(shard));
+            keys.push(keyspace.dead(shard));
+        }
+        let answer: Vec<Bytes> = link.script(Call::new(&LOOK, keys)).await?;
+        let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
+        let at = |place: usize| answer.get(place).map(text).unwrap_or_default();
+        let alive = answer.get(3..).unwrap_or_default().chunks_exact(2);
+        let others = alive.filter_map(|alive| match alive {
+            [other, place] if other != process.as_bytes() => binding::Place::parse(&text(place)),
+            _ => None,
+        });
+        Ok(Found {
+            stored: at(0),
+            others: others.collect(),
+            committed: parse_version(at(1).as_bytes()).unwrap_or_default(),
+            waiting: at(2).parse().unwrap_or_default(),
+        })
+    }
+
+    /// Registers `process` at the place of `mine`, and puts the binding `next` in place of
+    /// `expected`. Returns whether it did: not where there is another binding, nor, if `alone`,
+    /// while a process is alive that serves another place.
+    pub(crate) async fn claim(
+        &self,
+        (expected, next): (&str, &str),
+        process: &str,
+        mine: &Bound,
+        alone: bool,
+    ) -> Result<bool> {
+        let mut link = self.link(Part::Cache).await?;
+        let keys = vec![self.keyspace.binding(), self.keyspace.served()];
+        let mut call = Call::new(&CLAIM, keys);
+        call.arg(expected)
+            .arg(next)
+            .arg(process)
+            .arg(mine.place.encode())
+            .arg(milliseconds(LIFETIME))
+            .arg(u8::from(alone));
+        link.script(call).await
+    }
+
+    /// Ends the registration of `process`.
+    pub(crate) async fn resign(&self, process: &str) -> Result<()> {
+        let mut link = self.link(Part::Cache).await?;
+        let served = self.keyspace.served();
+        link.command(cmd("HDEL").arg(served).arg(process)).await
+    }
+
+    /// Forgets which versions the database has committed: a restored one has others.
+    pub(crate) async fn forget_committed(&self) -> Result<()> {
+        let mut link = self.link(Part::Cache).await?;
+        let mut forget = cmd("DEL");
+        for shard in (0..self.keyspace.shards()).map(Shard) {
+            forget.arg(self.keyspace.committed(shard));
+        }
+        link.command(&forget).await
+    }
+
+    /// The newest epoch that any shard was used in.
+    pub(crate) async fn newest_epoch(&self) -> Result<u64> {
+        let mut link = self.link(Part::Cache).await?;
+        let mut newest = 0;
+        for shard in (0..self.keyspace.shards()).map(Shard) {
+            let runs: Option<String> = link
+                .command(cmd("GET").arg(self.keyspace.run(shard)))
+                .await?;
+            let runs = runs.unwrap_or_default();
+            let epochs = runs
+                .split_whitespace()
+                .filter_map(|run| run.rsplit_once('.')?.1.parse().ok());
+            newest = epochs.chain([newest]).max().unwrap_or_default();
+        }
+        Ok(newest)
+    }
+}
+
+/// The newest of some versions, for the key of what is committed.
+pub(crate) fn newest(versions: impl Iterator<Item = Version>) -> Version {
+    versions.max().unwrap_or_default()
+}

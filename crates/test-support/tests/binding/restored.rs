@@ -1,0 +1,90 @@
+//! An older state of the database beside a Redis that was not emptied.
+
+use test_support::parts::Parts;
+use test_support::servers::TestDatabase;
+use test_support::service::Service;
+
+use crate::site::{age, copy_tables, expect_done, expect_refused, must_write, rows, settle};
+
+fn an_older_state_is_refused(service: Service) {
+    let installation = Parts::RedisMariaDb.install(service);
+    let database = installation.database().unwrap();
+    let process = installation.start(service);
+    let client = process.client();
+    must_write(&client, "kept", 30);
+    settle(service, &client);
+    let backup = TestDatabase::create();
+    copy_tables(database, &backup);
+    must_write(&client, "kept", 31);
+    must_write(&client, "late", 31);
+    settle(service, &client);
+    assert_eq!(age(&client, "kept"), Some(31));
+    // At once, so that nothing but the write itself has told of it.
+    drop(process);
+
+    copy_tables(&backup, database);
+    let words = ["older state", database.name(), "identity move"];
+    expect_refused(&installation, &[], &words);
+    let moved = expect_done(&installation, &["identity", "move"]);
+    assert!(moved.contains("0 entries wait"), "{moved}");
+    let process = installation.start(service);
+    let client = process.client();
+    assert_eq!(age(&client, "kept"), Some(30));
+    assert_eq!(age(&client, "late"), None);
+    must_write(&client, "kept", 32);
+    assert_eq!(age(&client, "kept"), Some(32));
+    settle(service, &client);
+    assert_eq!(rows(database), [["kept", "32"]]);
+}
+
+#[test]
+fn write_behind_on_an_older_state_is_refused() {
+    an_older_state_is_refused(Service::WriteBehind);
+}
+
+#[test]
+fn write_through_on_an_older_state_is_refused() {
+    an_older_state_is_refused(Service::WriteThrough);
+}
+
+#[test]
+fn what_waits_is_drained_into_the_state_that_was_restored() {
+    let service = Service::WriteBehind;
+    let installation = Parts::RedisMariaDb.install(service);
+    let database = installation.database().unwrap();
+    let mut process = installation.start(service);
+    must_write(&process.client(), "kept", 30);
+    settle(service, &process.client());
+    let backup = TestDatabase::create();
+    copy_tables(database, &backup);
+    must_write(&process.client(), "late", 31);
+    settle(service, &process.client());
+    database.query_rows("RENAME TABLE users TO users_away");
+    must_write(&process.client(), "waits", 32);
+    process.kill_9();
+    copy_tables(&backup, database);
+    expect_refused(&installation, &[], &["older state"]);
+    let moved = expect_done(&installation, &["identity", "move"]);
+    assert!(moved.contains("1 entries wait"), "{moved}");
+    let process = installation.start(service);
+    assert_eq!(age(&process.client(), "waits"), Some(32));
+    assert_eq!(age(&process.client(), "late"), None);
+    settle(service, &process.client());
+    assert_eq!(rows(database), [["kept", "30"], ["waits", "32"]]);
+}
+
+#[test]
+fn a_row_deleted_by_hand_makes_no_older_state() {
+    for service in Service::all() {
+        let mut running = Parts::RedisMariaDb.start(service);
+        must_write(&running.client(), "first", 30);
+        must_write(&running.client(), "newest", 30);
+        settle(service, &running.client());
+        assert!(running.terminate().success());
+        let database = running.database().unwrap();
+        database.query_rows("DELETE FROM users WHERE name = 'newest'");
+        running.start_again();
+        must_write(&running.client(), "newest", 31);
+        assert_eq!(age(&running.client(), "newest"), Some(31));
+    }
+}
