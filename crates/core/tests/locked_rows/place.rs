@@ -1,5 +1,6 @@
 //! Engines on a database of their own, with what they keep in a folder or in Redis.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -110,10 +111,10 @@ impl Place {
             match kind {
                 Kind::File => {
                     let folder = self.folder.path().join("journal");
-                    let journal = FileJournal::open(&folder, JournalSync::Os, 1 << 16);
+                    let journal = opened(&folder).await;
                     (
                         Arc::new(MemoryCache::new(1 << 20, LIFETIMES)),
-                        Arc::new(journal.unwrap()),
+                        Arc::new(journal),
                         Arc::new(Sole::new(1)),
                     )
                 }
@@ -183,4 +184,17 @@ pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool)
         assert!(Instant::now() < deadline, "{what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// The journal in `folder`. Tasks of an engine that has stopped release it a moment later.
+async fn opened(folder: &Path) -> FileJournal {
+    let mut journal = FileJournal::open(folder, JournalSync::Os, 1 << 16);
+    eventually("the journal is released", async || {
+        if journal.is_err() {
+            journal = FileJournal::open(folder, JournalSync::Os, 1 << 16);
+        }
+        journal.is_ok()
+    })
+    .await;
+    journal.unwrap()
 }

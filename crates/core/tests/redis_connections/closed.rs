@@ -1,15 +1,17 @@
 //! The server closes idle connections.
 
+use cache_core::cache::redis::RedisCache;
 use cache_core::cache::{Cache, Lookup};
 use cache_core::journal::Journal;
 use cache_core::lease::redis::RedisLeases;
 use cache_core::lease::{Call, Leases};
+use cache_core::redis::Redis;
 use cache_core::version::Version;
 use std::time::Duration;
 use test_support::own_servers::{AppendFsync, OwnServer};
 
-use crate::redis_process::{Process, command};
-use crate::suite::{eventually, key, new_identity, put};
+use crate::redis_process::{LIFETIMES, Process, command};
+use crate::suite::{connect_to, eventually, key, new_identity, put, version};
 
 const ROUNDS: usize = 8;
 
@@ -20,9 +22,9 @@ async fn start() -> (OwnServer, Process) {
     (server, process)
 }
 
-async fn noticed(process: &Process) {
+async fn noticed(redis: &Redis) {
     eventually("the end of the connection is noticed", async || {
-        !process.redis.is_connected()
+        !redis.is_connected()
     })
     .await;
 }
@@ -34,26 +36,30 @@ async fn appends_and_reads_go_on_after_their_connections_are_killed() {
     for round in 0..ROUNDS {
         let name = format!("user {round}");
         command::<u64, _>(server.url(), &["CLIENT", "KILL", "TYPE", "normal"]).await;
-        noticed(&process).await;
+        noticed(&process.redis).await;
         let record = process.append(&[put(&name, "x")]).await.remove(0);
         assert_eq!(process.get(&name).await, Lookup::Hit(record));
     }
     assert_eq!(process.all_waiting().await.len(), ROUNDS);
 }
 
+/// Without a journal: that looks at the server more often than this closes connections.
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_go_on_after_the_server_closes_idle_connections() {
-    let (server, process) = start().await;
+    let server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
+    let redis = connect_to(server.url(), &new_identity()).await;
+    let cache = RedisCache::new(redis.clone(), LIFETIMES);
+    cache.raise(&Version::ZERO).await.unwrap();
     command::<(), _>(server.url(), &["CONFIG", "SET", "timeout", "1"]).await;
-    noticed(&process).await;
-    process.append(&[put("Ann", "x")]).await;
-    noticed(&process).await;
-    process.drain().await;
-    noticed(&process).await;
-    process.cache.begin_write(&[key("Bob")]).await.unwrap();
-    noticed(&process).await;
-    assert!(matches!(process.get("Ann").await, Lookup::Hit(_)));
-    assert!(process.cache.health().await.up);
+    noticed(&redis).await;
+    cache.begin_write(&[key("Ann")]).await.unwrap();
+    noticed(&redis).await;
+    cache
+        .settle(&[put("Bob", "x").at(version(1))])
+        .await
+        .unwrap();
+    noticed(&redis).await;
+    assert!(cache.health().await.up);
 }
 
 /// What other processes say is heard by a connection of its own.

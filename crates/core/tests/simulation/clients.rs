@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::engine::{Engine, Outcome};
+use cache_core::engine::{Engine, Outcome, Source};
 use cache_core::error::Error;
 use cache_core::record::{Condition, Key, Write};
 use cache_core::version::Version;
@@ -79,6 +79,15 @@ async fn someone(world: &World, processes: &[Arc<Process>]) -> Option<Running> {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     None
+}
+
+/// Tokio wakes the readers that wait for one load in a random order, so which of them
+/// loads next is not for the trace.
+fn origin(source: Source) -> String {
+    match source {
+        Source::Miss { .. } | Source::Collapsed => "the database".to_owned(),
+        source => format!("{source:?}"),
+    }
 }
 
 struct Client<'r> {
@@ -228,7 +237,7 @@ impl Client<'_> {
         self.turn().await;
         match read {
             Ok(read) => {
-                self.note(|| format!("read {} from {:?}", shown(&read.record), read.source));
+                self.note(|| format!("read {} from {}", shown(&read.record), origin(read.source)));
                 let outcome = self.world.lock().oracle.read(floor, &read.record);
                 self.world.expect(outcome);
             }
