@@ -86,7 +86,7 @@ fn describe() {
     );
     describe_counter!(
         "cache_reads_total",
-        "Reads by where they were answered from: hit, miss, bypass (a write was in flight, the cache is away, or the client asked for the database)."
+        "Reads by where they were answered from: hit, miss, bypass (a write was in flight, the cache is unavailable, or the client asked for the database)."
     );
     describe_gauge!(
         "cache_bypassed",
