@@ -146,7 +146,7 @@ fn describe() {
     );
     describe_counter!(
         "journal_lost_entries_total",
-        "Acknowledged writes that a journal which came back without its newest entries has lost, at most."
+        "Acknowledged writes that the journal has lost, at most: its server restarted without its newest entries, or evicted them."
     );
     describe_counter!(
         "dead_letters_total",
