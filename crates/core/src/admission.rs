@@ -16,9 +16,9 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// Refuses writes from now on. `reason` is a sentence without a full stop that
-    /// clients are given: it names no server. Returns whether the watcher `source`
-    /// gave another reason before, or none: then it is to be logged.
+    /// Refuses writes from now on. Clients get `reason`, a sentence without a full
+    /// stop that names no server. Returns whether it is new for the watcher `source`,
+    /// so that the caller logs it once.
     pub fn refuse(&self, source: &'static str, reason: impl Into<Arc<str>>) -> bool {
         let reason = reason.into();
         let mut reasons = self.reasons();
@@ -51,7 +51,7 @@ impl Admission {
         }
     }
 
-    /// All reasons of now, for people: `None` when writes are accepted.
+    /// All current reasons as one text; `None` when writes are accepted.
     pub fn problem(&self) -> Option<String> {
         let reasons = self.reasons();
         let reasons: Vec<&str> = reasons.values().map(AsRef::as_ref).collect();

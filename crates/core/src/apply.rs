@@ -27,8 +27,8 @@ pub(crate) struct Applied {
 
 /// Applies the newest of each key. A batch that is refused is split until the
 /// record that it is refused for stands alone; of that key, the newest older
-/// write in the batch that is not refused is applied. A batch that waits for a lock in
-/// vain is applied without the keys that are locked.
+/// write in the batch that is not refused is applied. A batch that times out on a lock is
+/// applied without the keys that are locked.
 pub(crate) async fn apply(store: &dyn Store, records: &[Record], origin: Origin) -> Applied {
     let mut applied = Applied::default();
     if let Err(error) = apply_into(&mut applied, store, records, origin).await {

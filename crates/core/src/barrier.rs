@@ -42,9 +42,9 @@ impl Barrier {
         }
     }
 
-    /// Waits until each shard is drained through its mark; with a `key`, without what is
-    /// of other keys and waits for rows that another transaction has locked, as far as
-    /// this process drains the shard. Returns whether it is; `false` at `deadline`.
+    /// Waits until each shard is drained through its mark. With a `key`, ignores entries of
+    /// other keys that wait for locked rows, in the shards that this process drains.
+    /// Returns whether all are drained; `false` at `deadline`.
     pub(crate) async fn wait(
         &self,
         mut marks: HashMap<Shard, Version>,

@@ -24,7 +24,7 @@ use crate::version::Version;
 /// How long a process that stopped renewing its registration counts as alive.
 pub const LIFETIME: Duration = Duration::from_secs(6);
 
-/// What a database says of itself.
+/// What a database reports about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bound {
     /// The name under which its data is cached.
@@ -56,9 +56,9 @@ impl Bound {
 pub struct Found {
     /// The binding as it is stored; empty if there is none.
     pub stored: String,
-    /// The places that other processes which are alive have registered.
+    /// The places that other live processes have registered.
     pub others: Vec<Place>,
-    /// The newest version of which Redis was told that the database has committed it.
+    /// The watermark: the newest version that, as Redis was told, the database has committed.
     pub committed: Version,
     /// Journal entries and dead letters.
     pub waiting: u64,
@@ -74,7 +74,7 @@ pub struct Binding {
 }
 
 impl Binding {
-    /// `None` for what is no binding, such as nothing.
+    /// `None` for a text that is no binding, such as an empty one.
     pub fn parse(text: &str) -> Option<Binding> {
         let (token, place) = text.split_once(' ')?;
         Some(Binding {
@@ -97,7 +97,7 @@ pub enum Verdict {
     Holds,
     /// They may be bound: there is no binding, or the database has moved.
     Binds,
-    /// Processes that are alive serve the database at this place.
+    /// Live processes serve the database at this place.
     Served(Place),
     /// Redis has been bound to another copy since, at this place.
     Rebound(Place),
@@ -134,7 +134,7 @@ pub fn judge(mine: &Bound, found: &Found, is_running: bool) -> Verdict {
 /// The database's part in it.
 #[async_trait]
 pub trait BindingStore: fmt::Debug + Send + Sync + 'static {
-    /// What the database says of itself, asked of its server.
+    /// Asks the database's server for what it reports about itself.
     ///
     /// # Errors
     /// When it is unavailable.
@@ -152,15 +152,15 @@ pub trait BindingStore: fmt::Debug + Send + Sync + 'static {
     /// When it is unavailable.
     async fn note_newest(&self, newest: Version) -> Result<()>;
 
-    /// Gives the database another identity and token, and forgets who used its cache.
+    /// Gives the database another identity and token. Forgets the processes that used its cache.
     ///
     /// # Errors
     /// When it is unavailable.
     async fn renew_identity(&self) -> Result<()>;
 
-    /// Begins an epoch of the cache after `epoch` and after its own: nothing that was cached
-    /// before is looked at again. Forgets which processes used the cache, but not that some rely
-    /// on it for good: what waits in the journal is still there.
+    /// Begins an epoch of the cache after `epoch` and after its own, so that nothing that was
+    /// cached before is used again. Forgets the processes that used the cache. The rows of
+    /// those that rely on it for good stay, since entries may still wait in the journal.
     ///
     /// # Errors
     /// When it is unavailable.

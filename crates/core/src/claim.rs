@@ -1,5 +1,5 @@
-//! Who else uses the database. A process whose cache is in its memory hears nothing of what
-//! others write, so it must be the only one: `docs/design/memory-cache-alone.md`.
+//! Which processes use the database. A process with a memory cache does not notice what others
+//! write, so it must be the only one: `docs/design/memory-cache-alone.md`.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use crate::error::{Error, Result};
 use crate::telemetry;
 
 /// How long a start waits for another process, which may be about to end.
-const PATIENCE: Duration = Duration::from_secs(5);
+const START_WAIT: Duration = Duration::from_secs(5);
 /// How often it looks meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
-/// How often it is looked whether the claim is held still.
+/// How often the process checks that it still holds the claim.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Under which name requests are refused.
+/// The watcher's name in [`Admission`].
 const SOURCE: &str = "claim";
 
 /// How a process uses the database.
@@ -39,7 +39,7 @@ pub enum Usage {
 pub enum Held {
     /// It is held.
     Yes,
-    /// It cannot be, since a process uses the database that must not beside this one.
+    /// It cannot be: a process uses the database that must not run beside this one.
     No,
     /// It was lost for a while, and such a process was there meanwhile.
     Lapsed,
@@ -55,7 +55,7 @@ pub trait Claim: Debug + Send + 'static {
     async fn hold(&mut self) -> Result<Held>;
 }
 
-/// A claim that is looked after.
+/// A claim that a task keeps.
 #[derive(Debug)]
 pub struct Claimed {
     admission: Arc<Admission>,
@@ -70,13 +70,13 @@ impl Drop for Claimed {
 }
 
 impl Claimed {
-    /// Takes the claim, and looks after it from then on.
+    /// Takes the claim, and keeps it from then on.
     ///
     /// # Errors
-    /// [`Error::BadSetting`] when a process is there that must not be beside this one. When
-    /// the database is unavailable, for one that must be alone.
+    /// [`Error::BadSetting`] when a process uses the database that must not run beside this one.
+    /// For [`Usage::Alone`], also when the database is unavailable.
     pub async fn take(mut claim: impl Claim, usage: Usage) -> Result<Claimed> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + START_WAIT;
         loop {
             match claim.hold().await {
                 Ok(Held::Yes) => break,
@@ -89,7 +89,7 @@ impl Claimed {
                 }
                 // There may be no connection left for it.
                 Err(error) if usage == Usage::Together => {
-                    tracing::warn!(%error, "cannot say in the database that it is used; trying again");
+                    tracing::warn!(%error, "cannot note in the database that it is used; retrying");
                     break;
                 }
                 Err(error) => return Err(error),
@@ -100,7 +100,7 @@ impl Claimed {
         Ok(Claimed { admission, keeper })
     }
 
-    /// `engine`, while this holds.
+    /// `engine`, which answers only while the claim is unbroken.
     pub fn admits(&self, engine: Arc<dyn Engine>) -> Arc<dyn Engine> {
         Arc::new(Admitted::new(engine, self.admission.clone()))
     }
@@ -119,8 +119,8 @@ fn refusal(usage: Usage) -> &'static str {
     }
 }
 
-/// Until another process has been there: nothing that is cached can be relied on then, so
-/// only a start mends it.
+/// Keeps the claim until another process has used the database. What is cached may be stale
+/// then, so only a restart helps.
 async fn keep(mut claim: impl Claim, usage: Usage, admission: Arc<Admission>) {
     let mut failing = false;
     loop {
@@ -142,10 +142,10 @@ async fn keep(mut claim: impl Claim, usage: Usage, admission: Arc<Admission>) {
     }
     let reason = match usage {
         Usage::Alone => {
-            "another process has used the database beside this one, whose cache is in its memory; it must be started again"
+            "another process has used the database beside this one, whose cache is in its memory; this process must be restarted"
         }
         Usage::Together => {
-            "a process whose cache is in its memory has used the database beside this one; it must be started again"
+            "a process whose cache is in its memory has used the database beside this one; this process must be restarted"
         }
     };
     if admission.refuse(SOURCE, reason) {

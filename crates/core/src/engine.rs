@@ -123,8 +123,8 @@ pub trait Engine: Debug + Send + Sync + 'static {
     /// The current record of a key.
     async fn read(&self, key: &Key) -> Result<Read>;
 
-    /// The same, not on the word of a clean value that is cached: another program may have
-    /// changed the row. The cache is filled again.
+    /// The same, but bypasses a clean cached value, since another program may have changed the
+    /// row. The cache is filled again.
     async fn reload(&self, key: &Key) -> Result<Read>;
 
     /// Forgets the clean value that is cached of a key; one that is dirty or in doubt stays.

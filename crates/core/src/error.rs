@@ -63,9 +63,8 @@ pub enum Error {
     /// database yet. The engine raises it and repeats the operation.
     #[error("the {0}'s version clock is not seeded")]
     Unseeded(Part),
-    /// The epoch of the cache that the write was to take place in has ended, or the
-    /// write is so old that what came after it may have been purged. Nothing of the
-    /// operation took place.
+    /// The epoch of the cache that the write belongs to has ended, or the write is so
+    /// old that a newer one may have been purged. Nothing took place.
     #[error("the epoch of the cache has ended, or the write was under way for too long")]
     Fenced,
     /// Another transaction has locked rows of the database that the operation needs,
@@ -80,8 +79,8 @@ pub enum Error {
         /// What and where.
         reason: Arc<str>,
     },
-    /// Another program has written a row that breaks a rule of the records, so that it
-    /// cannot be answered with.
+    /// Another program has written a row that breaks a rule of the records, so it cannot
+    /// be the answer.
     #[error("a row of the database breaks a rule: {field} {rule}")]
     BrokenRow {
         /// Which field.

@@ -1,5 +1,5 @@
-//! The subcommands for a database that was copied, moved or restored: what its identity is
-//! bound to, another identity for it, or the binding handed to it.
+//! The subcommands for a database that was copied, moved or restored: showing what it is bound
+//! to, giving it another identity, and handing it the binding.
 
 use std::sync::Arc;
 
@@ -14,12 +14,12 @@ use crate::redis::Redis;
 use crate::settings::{Address, CacheUrl, IdentityAction, Settings};
 use crate::startup;
 
-/// The name under which the binding is handed over.
+/// The process name of the registration under which the binding is handed over.
 const PROCESS: &str = "identity move";
-/// How often it is looked again whether processes are alive.
+/// How often to look again for live processes.
 const LOOK_PAUSE: Duration = Duration::from_millis(200);
 
-/// Does what the subcommand asks for. Returns what it has to say.
+/// Runs the subcommand. Returns the text to print.
 ///
 /// # Errors
 /// [`Error::BadSetting`] with a sentence when it must not be done now.
@@ -138,8 +138,8 @@ async fn hand_over(
     if let Some(redis) = redis {
         unserved(redis, &mine, |found| found.others.first()).await?;
         let epoch = redis.newest_epoch().await?;
-        // IMPORTANT: the database first. Whatever is missing afterwards, a start is refused and
-        // this may be done once more.
+        // IMPORTANT: the database first. After a crash at any step a start is refused, and the
+        // subcommand may be repeated.
         database.binding.begin_epoch_after(epoch).await?;
         if !database.binding.exchange(&mine.token, &new_token()).await? {
             return Err(changed());
@@ -163,7 +163,7 @@ async fn hand_over(
     ))
 }
 
-/// What Redis knows, once `served` names no place: processes that have died are waited for.
+/// What Redis knows once `served` names no place. Waits for the registrations of dead processes.
 async fn unserved(
     redis: &Redis,
     mine: &Bound,

@@ -92,12 +92,12 @@ pub trait Journal: Debug + Send + Sync + 'static {
     }
 
     /// The oldest waiting entries of a shard that are newer than `after`, at
-    /// most `max` of them, oldest first. After a version it goes on with what was read of
-    /// the shard before.
+    /// most `max` of them, oldest first. With a version, continues what was read of the
+    /// shard before.
     ///
     /// # Errors
-    /// [`crate::error::Error::Unseeded`] when it cannot go on, since the journal's server
-    /// has come back since, perhaps with other entries: read from the beginning.
+    /// [`crate::error::Error::Unseeded`] when it cannot continue, since the journal's server
+    /// has restarted, perhaps with other entries: read from the beginning.
     /// [`crate::error::Error::Corrupt`] when one of them cannot be understood;
     /// [`Journal::set_aside_undecodable`] gets it out of the way.
     /// [`crate::error::Error::Unseeded`] when the shard's entries are lost:

@@ -43,8 +43,9 @@ const REDIS_START_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a reader that can do without Redis waits for it.
 const READ_PATIENCE: Duration = Duration::from_millis(250);
 
-/// Who relies on the cache for good, or has a journal that the database may not have, as rows in the database: an operator may
-/// remove them when none of these services runs any more.
+/// Services that rely on the cache for good, or have a journal with writes that the database
+/// lacks, as rows in the database. An operator may remove a row when none of its services runs
+/// any more.
 const WRITE_BEHIND: &str = "every write-behind-svc";
 const REFUSING: &str = "every write-through-svc with CACHE_AWAY=refuse";
 
@@ -159,7 +160,7 @@ impl Parts {
         self.guard.clone()
     }
 
-    /// Joins those who may do without the cache, where it can be away.
+    /// Joins the processes that may bypass the cache, where it can be unavailable.
     ///
     /// # Errors
     /// When the database is unavailable.

@@ -20,12 +20,11 @@ use crate::version::Version;
 const ROWS_MAX: usize = 1_000;
 /// How long others have the database to themselves after a step.
 const STEP_PAUSE: Duration = Duration::from_millis(100);
-/// How often it is looked whether there is something to remove: so many times while a
-/// tombstone stays, within bounds.
+/// Looks for tombstones to remove in one retention, within bounds.
 const LOOKS: u32 = 10;
 const LOOK_PAUSE_MIN: Duration = Duration::from_millis(100);
 const LOOK_PAUSE_MAX: Duration = Duration::from_secs(60);
-/// How much longer it waits after a failure, at most.
+/// The longest back-off after failures.
 const BACK_OFF_MAX: Duration = Duration::from_secs(600);
 /// While there are more dead letters than are looked at, nothing is removed.
 const DEAD_LETTERS_MAX: usize = 10_000;
@@ -58,7 +57,7 @@ impl Drop for Purging {
 }
 
 impl Purger {
-    /// Removes what there is from time to time, until the answer is dropped.
+    /// Removes old tombstones regularly, until the returned value is dropped.
     pub fn start(self) -> Purging {
         // There from the start, so that a rate can be taken.
         telemetry::purged(0);
@@ -77,7 +76,7 @@ impl Purger {
                 Err(error) => {
                     telemetry::failed("purge", &error);
                     if pause == look_pause {
-                        tracing::warn!(%error, "cannot remove old tombstones; trying again from time to time");
+                        tracing::warn!(%error, "cannot remove old tombstones; retrying");
                     }
                     pause = (pause * 2).min(BACK_OFF_MAX).max(look_pause);
                 }
@@ -155,7 +154,7 @@ impl Purger {
         };
         for shard in journal.stats().await? {
             if journal.holds_cache() && shard.newest.is_none() {
-                // Its server has just come back: that nothing waits says nothing.
+                // Its server has just restarted, so an empty journal proves nothing.
                 return Err(Error::Unseeded(Part::Journal));
             }
             if let Some(oldest) = shard.oldest {

@@ -45,7 +45,7 @@ pub enum Holds {
 enum Demand {
     /// The current record, wherever it is.
     Current,
-    /// The same, but not on the word of a clean value that is cached.
+    /// The same, bypassing a clean cached value.
     Reload,
 }
 

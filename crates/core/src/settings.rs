@@ -157,7 +157,7 @@ pub struct Settings {
     pub database_pool_max: usize,
     /// When the database counts as away.
     pub database_timeout: Duration,
-    /// How long the tombstone of a deleted user stays; without end if there is none.
+    /// How long the tombstone of a deleted user stays; for ever if `None`.
     pub tombstone_retention: Option<Duration>,
     /// How long to wait for the parts at start.
     pub startup_deadline: Duration,
@@ -176,7 +176,7 @@ pub enum Command {
     Serve(Box<Settings>),
     /// Bring the database up to date and exit.
     Migrate(Box<Settings>, MigrateOptions),
-    /// Show, renew or hand over what the database is bound by, and exit.
+    /// Show the binding, renew the identity or hand over the binding, and exit.
     Identity(IdentityAction, Box<Settings>),
     /// Ask the service that listens as the settings say how it is, and exit.
     Healthcheck {
@@ -192,8 +192,8 @@ pub enum Command {
 /// How `migrate` adopts a `users` table that another program has made.
 #[derive(Args, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MigrateOptions {
-    /// Which row of each name stays; the others, and those that break the rules, are
-    /// moved to the table users_set_aside. Without it, such rows end it with exit code 64.
+    /// Which row of each name stays. The others, and rows that break the rules, are moved
+    /// to the table users_set_aside. Without this, such rows end `migrate` with exit code 64.
     #[arg(long, value_name = "ROWS")]
     pub adopt: Option<Adopt>,
     /// Say what would be done and change nothing.
@@ -222,7 +222,7 @@ enum Action {
     /// Bring the database and its tables up to date, then exit. A `users` table of the
     /// classic demos is adopted, however large.
     Migrate(MigrateOptions),
-    /// The identity by which Redis and the journal know the database, for one that was copied,
+    /// Show or change which database Redis and the journal belong to, after it was copied,
     /// moved or restored.
     Identity {
         #[command(subcommand)]
@@ -246,7 +246,8 @@ pub enum IdentityAction {
     /// original. Changes nothing in Redis.
     New,
     /// Hand Redis and journal to this database: for one that was moved or restored. Forgets
-    /// what is cached and drains what waits into this database. Stop all services first.
+    /// what is cached; what waits in the journal is then drained into this database. Stop all
+    /// services first.
     Move,
 }
 

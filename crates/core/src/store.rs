@@ -42,10 +42,10 @@ pub enum Origin {
     /// They were ordered when they were appended to a journal, conditions and all:
     /// one that is older than its row came before it.
     Drained,
-    /// They were issued versions by a cache in an epoch, if there are epochs: in
-    /// another one they are fenced off, and so they are when one of them is as old as
-    /// what may have been purged, or is older than its row and that was judged by [`Store::transact`], without it: then it must
-    /// come after the row, at a newer version.
+    /// A cache issued their versions in an epoch, if there are epochs. They are fenced
+    /// off in another epoch, and when one of them is as old as what may have been purged.
+    /// So they are when one is older than a row that [`Store::transact`] judged without
+    /// it: then it must come after the row, at a newer version.
     Issued(Option<Epoch>),
 }
 
@@ -74,9 +74,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// that record the others may be.
     /// [`crate::error::Error::Locked`] when another transaction has locked a row and
     /// does not release it within about a second: nothing was committed.
-    /// After any other error it is unknown
-    /// whether the transaction was committed; applying the same records again
-    /// is safe.
+    /// After any other error it is unknown whether the transaction was committed;
+    /// applying the same records again is safe.
     async fn apply(&self, records: &[Record], origin: Origin) -> Result<()>;
 
     /// Judges each write upon the row that it would replace, in the order given,
@@ -118,9 +117,9 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// never was one.
     async fn newest_version(&self) -> Result<Version>;
 
-    /// The floor: tombstones of versions up to this one may have been purged. No write
-    /// that is as old takes place where there is no row of its key: one that was
-    /// issued is fenced off, one that is drained counts as applied.
+    /// The floor: tombstones of versions up to this one may have been purged. A write at
+    /// or below it makes no row where its key has none: an issued one is fenced off, a
+    /// drained one counts as applied.
     async fn purged_through(&self) -> Result<Version>;
 
     /// Removes the oldest tombstones above the floor, in one short transaction that
@@ -131,7 +130,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn purge(&self, purge: Purge) -> Result<Purged>;
 
     /// A name for this database's data, made when its tables were made and the
-    /// same for everybody who opens it: what a cache holds of one database must
+    /// same for every process that opens it: what a cache holds of one database must
     /// never be taken for another's. 16 hexadecimal digits.
     fn identity(&self) -> &str;
 

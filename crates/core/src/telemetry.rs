@@ -86,7 +86,7 @@ fn describe() {
     );
     describe_counter!(
         "cache_reads_total",
-        "Reads by where they were answered from: hit, miss, bypass (a write was in flight, the cache is away, or the client asked for the database)."
+        "Reads by where they were answered from: hit, miss, bypass (a write was in flight, the cache is unavailable, or the client asked for the database)."
     );
     describe_gauge!(
         "cache_bypassed",
@@ -146,7 +146,7 @@ fn describe() {
     );
     describe_counter!(
         "journal_lost_entries_total",
-        "Acknowledged writes that a journal which came back without its newest entries has lost, at most."
+        "Acknowledged writes that the journal has lost, at most: its server restarted without its newest entries, or evicted them."
     );
     describe_counter!(
         "dead_letters_total",

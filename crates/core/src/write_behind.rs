@@ -167,7 +167,7 @@ impl WriteBehind {
         let mut stats = self.journal.stats().await?;
         let is_unknown = |shard: &ShardStats| shard.newest.is_none() && shard.depth == 0;
         if self.journal.holds_cache() && stats.iter().any(is_unknown) {
-            // It has come back, or lost a stream: that nothing waits says nothing.
+            // It has restarted, or lost a stream, so an empty journal proves nothing.
             self.seeder.seed(seed).await?;
             stats = self.journal.stats().await?;
         }

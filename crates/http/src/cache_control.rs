@@ -4,7 +4,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::CACHE_CONTROL;
 
 /// Whether the client wants what the database has now: `no-cache`, or `max-age=0`, which
-/// says the same. All other directives are ignored, as they may be.
+/// means the same. All other directives are ignored, as they may be.
 pub fn wants_reload(request: &HttpRequest) -> bool {
     let lines = request.headers().get_all(CACHE_CONTROL);
     lines

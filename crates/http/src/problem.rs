@@ -22,8 +22,7 @@ struct FieldError {
 /// Characters of a field's name that an answer repeats: clients choose it.
 const FIELD_ECHO_MAX_CHARS: usize = 64;
 
-/// When to come back while something about a server is wrong that an operator has
-/// to put right.
+/// `Retry-After` while an operator has to put something about a server right.
 const NOT_ADMITTED_RETRY_AFTER_S: u64 = 5;
 
 /// What is wrong with a request, field by field.

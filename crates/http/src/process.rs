@@ -97,7 +97,7 @@ where
     }
 }
 
-/// Says on standard output what it has done, or with a dry run what it would do.
+/// Prints what it has done, or with a dry run what it would do, on standard output.
 async fn migrate(
     settings: Settings,
     options: MigrateOptions,

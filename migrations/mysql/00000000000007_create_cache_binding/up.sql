@@ -1,6 +1,6 @@
--- One row: the token that a cache and this database share while they belong together,
--- the one before it, and the newest version that the database is known to have had,
--- which a row deleted by hand does not lower. The service fills it.
+-- One row, which the service fills. token: shared with a cache while both belong together.
+-- previous: the token before it. newest: the newest version that the database is known to
+-- have had. A row deleted by hand does not lower it.
 CREATE TABLE IF NOT EXISTS cache_binding (
   id TINYINT NOT NULL PRIMARY KEY,
   token CHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,

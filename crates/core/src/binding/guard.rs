@@ -1,5 +1,5 @@
-//! A process's part in it: it registers which place it serves, renews that, and does not use
-//! a Redis that belongs to another database.
+//! A process's part in the binding: it registers the place that it serves, renews that, and
+//! does not use a Redis that belongs to another database.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,24 +21,24 @@ use crate::store::Store;
 
 /// How often the registration is renewed.
 const RENEWAL: Duration = Duration::from_secs(2);
-/// How often the database is asked what it says of itself.
+/// How often the database is asked for its token and place.
 const ASK: Duration = Duration::from_secs(1);
-/// For how long a process relies on its registration, from before it asked for it. That ends
-/// before the registration does, since a command takes its time that is sent at the last moment.
+/// How long a process relies on its registration, counted from before it asked for it. That is
+/// less than the registration's lifetime, so that a command sent at the last moment has time.
 const TRUST: Duration = Duration::from_secs(4);
 /// How often a start looks again while processes serve another place.
 const LOOK_PAUSE: Duration = Duration::from_millis(200);
-/// How often a binding is judged again at most that another process changes meanwhile.
+/// How often a binding that another process changes meanwhile is judged again, at most.
 const EXCHANGES_MAX: u32 = 8;
 /// For how long a refusal holds before Redis is asked again.
 const REFUSAL_LIFETIME: Duration = Duration::from_millis(500);
 
-/// How long a process that stops tries to say so.
+/// How long a process that stops tries to end its registration.
 const LEAVE_TIME_MAX: Duration = Duration::from_millis(500);
 
 const PROBLEM: &str = "it belongs to another database, or to a newer state of this one";
 
-/// Who asks, and what a sentence to the operator names.
+/// The process that asks, and the program that a message to the operator names.
 #[derive(Clone, Debug)]
 pub struct GuardSettings {
     /// A name that no other process has.
@@ -148,7 +148,7 @@ impl Guard {
         let renew = tokio::spawn(async move {
             loop {
                 tokio::time::sleep(RENEWAL).await;
-                // What failed is said where it is found.
+                // Failures are logged where they are found.
                 let _ = redis.renewing.unless_done(|| None, redis.renew()).await;
             }
         });
@@ -172,7 +172,7 @@ impl Guard {
 }
 
 impl Shared {
-    /// Keeps what the database says of itself, and notes what it has.
+    /// Keeps what the database reports about itself, and notes its newest version.
     async fn ask_database(&self) {
         let Ok(mine) = self.database.bound().await else {
             return;
@@ -183,7 +183,7 @@ impl Shared {
             && newest > noted
             && let Err(error) = self.database.note_newest(newest).await
         {
-            tracing::debug!(%error, "the database does not take the note of its newest version");
+            tracing::debug!(%error, "cannot note the newest version in the database");
         }
     }
 
@@ -210,8 +210,8 @@ impl Shared {
         }
     }
 
-    /// Whether the others, who serve the database at `other`, are about to find that it has
-    /// changed there: they are given the time that it takes to ask for it.
+    /// Whether the processes that serve the database at `other` may be about to find that it has
+    /// moved. They get the time that it takes to ask for its place.
     async fn follows(&self, other: &Place, held: &str, mine: &Bound) -> Result<bool> {
         if held.is_empty() || mine.place.likeness(other) != Likeness::Alike {
             return Ok(false);
@@ -231,7 +231,7 @@ impl Shared {
             let asked_at = Instant::now();
             let process = &self.settings.process;
             let found = self.redis.look(process).await?;
-            // IMPORTANT: asked afterwards. What Redis was told is committed is there by now.
+            // IMPORTANT: asked after Redis, so that it has whatever Redis was told is committed.
             let mut mine = self.database.bound().await?;
             mine.newest = mine.newest.max(self.store.newest_version().await?);
             if mine.identity != self.store.identity() {
@@ -297,8 +297,8 @@ impl Shared {
         }
     }
 
-    /// Uses the Redis no more. Its registration ends, since two processes that move with
-    /// their database would else wait for each other.
+    /// Stops using the Redis and ends the registration. Otherwise two processes that move with
+    /// their database would wait for each other.
     async fn refuse(&self, verdict: &Verdict) -> Error {
         self.trusted_until_ms.store(0, Ordering::Release);
         let refusal = Error::unavailable(Part::Cache, self.in_words(verdict));

@@ -1,10 +1,10 @@
-//! Where a database is, as its server says: what a dump does not carry.
+//! Where a database is, as its server reports: what a dump does not carry.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Where a database is. The URL says nothing: a proxy or an alias leads to the same place.
+/// Where a database is. The URL is no part of it: a proxy or an alias leads to the same place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Place {

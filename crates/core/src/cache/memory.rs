@@ -344,9 +344,9 @@ impl Cache for MemoryCache {
             let mut pinned = self.lock(&record.key);
             let Some(held) = pinned.get_mut(&record.key) else {
                 match self.clean_version(&record.key) {
-                    // The mark is lost, and a newer write may have come and
-                    // gone since, even a deletion whose tombstone was purged: nobody
-                    // can tell. A reader's ticket is void.
+                    // The mark is lost. A newer write may have come and gone since,
+                    // even a deletion whose tombstone was purged. A reader's ticket
+                    // is void.
                     None | Some(Version::ZERO) => self.clean.invalidate(&record.key),
                     Some(clean) if clean < record.version => self.hold_clean(record.clone()),
                     Some(_) => {}

@@ -1,5 +1,5 @@
-//! An attempt to apply what waits for rows that another transaction has locked, in a task
-//! of its own, so that it holds up no other entry.
+//! An attempt to apply entries that wait for locked rows. It runs in a task of its own, so
+//! that it holds up no other entry.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

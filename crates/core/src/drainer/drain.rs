@@ -209,8 +209,8 @@ impl Drain {
             }
         }
         drained.locked = window.locked().count();
-        // Only now, as a batch that could not be acknowledged comes again; but before
-        // anybody is told, so that who has waited finds the figures as well.
+        // Only now, since a batch that could not be acknowledged is drained again; but
+        // before waiters are woken, so that they find the figures as well.
         if drained.acknowledged + drained.rows > 0 {
             telemetry::drained(drained, started.elapsed());
         }

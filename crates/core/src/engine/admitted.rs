@@ -1,4 +1,4 @@
-//! An engine that answers nothing while its process must not.
+//! An engine that refuses reads and writes while its process must not serve.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::record::{Key, Write};
 use crate::store::Page;
 use crate::version::Version;
 
-/// Refuses reads and writes for a reason; what is acknowledged goes on to the database.
+/// Refuses reads and writes while there is a reason. Acknowledged writes are still drained.
 #[derive(Debug)]
 pub struct Admitted {
     engine: Arc<dyn Engine>,

@@ -7,8 +7,8 @@ use crate::engine::{Read, Source};
 use crate::error::{Error, Result};
 use crate::record::{Key, Record};
 
-/// How often a reload begins again since the cache held something else after the database
-/// was read. Then what it holds was put there since the reader came.
+/// Attempts of a reload: one is retried when the cache held something else after the database
+/// was read. After the last, the cache holds what was put there since the reader came.
 const TRIES_MAX: u32 = 3;
 
 impl ReadThrough {

@@ -1,7 +1,7 @@
 -- What is known of the databases with one identity.
 -- KEYS: binding, served, then of each shard: committed, journal, dead letters.
--- Returns the binding, the newest version that is committed, how many entries and dead
--- letters wait, then process and place of each process that is alive.
+-- Returns the binding, the newest committed version, the number of waiting entries and
+-- dead letters, then name and place of each live process.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local committed, waiting = '', 0

@@ -56,7 +56,7 @@ impl Redis {
                     link.command(cmd("EXISTS").arg(self.keyspace.journal(shard)))
                         .await?
                 }
-                // Who uses the cache only needs none.
+                // A process that uses only the cache needs none.
                 _ => true,
             };
             let rescued = match has_journal {

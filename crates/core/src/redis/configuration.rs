@@ -1,4 +1,4 @@
-//! How the server is set up now, as it says itself.
+//! How the server is set up now, as it reports.
 
 use deadpool_redis::redis::cmd;
 

@@ -1,12 +1,11 @@
-//! One connection to the server: opening it, and knowing that it is of no use any
-//! more before a command is sent over it.
+//! One connection to the server: opening it, and detecting that it is dead before a
+//! command is sent over it.
 //!
 //! A connection ends in three ways. The server closes it (a restart, `timeout`,
-//! `CLIENT KILL`): the driver says so at once, by a push of RESP3. It is cut off
-//! without a word (a firewall that has forgotten it): the system's keepalive
-//! finds that, and a `PING` before the first command after a pause. It does not
-//! answer in time: the command that waited says so. In each case the next caller
-//! opens another.
+//! `CLIENT KILL`): the driver reports that at once, by a push of RESP3. It is dropped
+//! silently (a firewall): the system's keepalive finds that, and so does a `PING`
+//! before the first command after a pause. It does not answer in time: the command
+//! that waited finds that. In each case the next caller opens another.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -67,8 +66,8 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Whether it has ended: the server was started anew, or has closed it, or the
-    /// network was cut. Another one may be better at once.
+    /// Whether it has ended: the server was restarted, or has closed it, or the
+    /// network was cut. Another connection may work at once.
     pub(super) fn ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
     }
@@ -107,7 +106,7 @@ impl Opener {
             distrusted.unwrap_or_else(|| unavailable(part, &error))
         })?;
         if used.run.is_some_and(|used| used != run) {
-            return Err(Error::unavailable(part, "redis: it was started anew"));
+            return Err(Error::unavailable(part, "redis: it was restarted"));
         }
         state.asked_for_ms.store(now_ms(), Ordering::Relaxed);
         Ok(Shared {
@@ -171,7 +170,7 @@ impl Shared {
         if now_ms().saturating_sub(asked_for) < PAUSE_MAX.as_millis() as u64 {
             return !self.is_broken();
         }
-        // For all who come meanwhile: it may be of no use to them either.
+        // For all callers that come meanwhile: it may be of no use to them either.
         self.state.asked_for_ms.store(asked_for, Ordering::Relaxed);
         let mut connection = self.connection.clone();
         let ping = cmd("PING");

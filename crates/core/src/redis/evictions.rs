@@ -47,7 +47,7 @@ impl Evictions {
         self.suspect.load(Ordering::Acquire) & (1 << shard.0) != 0
     }
 
-    /// What a caller is given who needs to know a name's value in such a shard.
+    /// The error for a caller that needs a name's value in such a shard.
     pub(crate) fn refusal(&self) -> Error {
         let reason =
             "the newest value may have been evicted from Redis and is on its way to the database";

@@ -3,8 +3,9 @@
 -- journal.
 -- KEYS: clock, journal, run, the clock of the run before, the mark that it was
 -- left, the mark that this one was, what was recovered, the same of the run
--- before. ARGV: version, run, lifetime of a mark in ms, whether the journal is missing,
--- then version, key and body of what the cache has yet that was in it, the oldest first.
+-- before. ARGV: version, run, lifetime of a mark in ms, whether the journal is missing.
+-- Then, of each of its entries that the cache still has, version, key and body, the
+-- oldest first.
 -- A process that was asleep must not take the shard back from a later epoch of
 -- the same run.
 local run, epoch = string.match(ARGV[2], '^(.*)%.(%d+)$')

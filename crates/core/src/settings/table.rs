@@ -194,12 +194,12 @@ pub(super) const TABLE: &[Setting] = &[
     write_through(
         "CACHE_AWAY",
         "bypass",
-        "while Redis is away: bypass = read from and write to the database alone, refuse = answer 503",
+        "while Redis is unavailable: bypass = read from and write to the database alone, refuse = answer 503",
     ),
     write_through(
         "CACHE_LEASE_MS",
         "10000",
-        "milliseconds for which a process takes values from Redis while the database is away, and for which others wait for one that has died before they bypass Redis",
+        "milliseconds for which a process takes values from Redis while the database is unavailable, and for which others wait for a process that has died before they bypass Redis",
     ),
     write_through(
         "COMMIT_LANES",
@@ -209,18 +209,18 @@ pub(super) const TABLE: &[Setting] = &[
     setting(
         "REDIS_TIMEOUT_MS",
         "",
-        "milliseconds after which Redis counts as away [1000 write-through, 2000 write-behind]",
+        "milliseconds after which Redis counts as unavailable [1000 write-through, 2000 write-behind]",
     ),
     setting("DATABASE_POOL_MAX", "8", "most connections to the database"),
     setting(
         "DATABASE_TIMEOUT_MS",
         "10000",
-        "milliseconds after which the database counts as away",
+        "milliseconds after which the database counts as unavailable",
     ),
     setting(
         "TOMBSTONE_RETENTION_S",
         "86400",
-        "seconds after which what is left of a deleted user, its name among it, is removed from the database; 0 = never",
+        "seconds after a delete until the user's row, with the name in it, is removed from the database; 0 = never",
     ),
     setting(
         "STARTUP_DEADLINE_S",
@@ -277,7 +277,7 @@ impl Setting {
     }
 }
 
-/// What `--help` says of the settings.
+/// The part of `--help` that lists the settings.
 pub(super) fn help(service: Service) -> String {
     let mut text =
         "Settings, as environment variables or, in lower case, in the TOML file:\n".to_owned();

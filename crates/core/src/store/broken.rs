@@ -1,5 +1,5 @@
-//! Saying that another program has written a row that breaks the rules: a count of how
-//! often one was met, and a line in the log now and then.
+//! Reporting rows of other programs that break the rules: a count of how often one was
+//! met, and a rate-limited line in the log.
 
 use std::collections::HashSet;
 use std::sync::{LazyLock, Mutex, PoisonError};

@@ -14,7 +14,7 @@ pub(super) enum Survives {
     PowerLoss,
 }
 
-/// Says it once when it becomes less, and when it becomes more again.
+/// Logs once when it decreases, and once when it increases again.
 #[derive(Debug, Default)]
 pub(super) struct Durability(Mutex<Option<Survives>>);
 

@@ -1,12 +1,12 @@
 //! What the tables have to be before a service uses them.
 //!
-//! `IF NOT EXISTS` says that something is there, not what. So every start, under the
-//! migration lock and before it changes anything, reads what is there (`shape.rs`),
-//! compares it with what the migrations make (`expected.rs`, `compare.rs`), and then
-//! goes on, adopts the table of another program (`classic.rs`, `survey.rs`,
-//! `adopt.rs`) or ends with what differs (`refusal.rs`). `prepare.rs` is that procedure;
-//! `pieces.rs` makes the recorded migrations agree with the tables. What each database
-//! does in its own way is behind [`Tables`].
+//! `IF NOT EXISTS` says that something is there, not what. So every start reads what is
+//! there (`shape.rs`) and compares it with what the migrations make (`expected.rs`,
+//! `compare.rs`), under the migration lock and before it changes anything. It then goes
+//! on, adopts the table of another program (`classic.rs`, `survey.rs`, `adopt.rs`), or
+//! ends with what differs (`refusal.rs`). `prepare.rs` is that procedure; `pieces.rs`
+//! makes the recorded migrations agree with the tables. What each database does in its
+//! own way is behind [`Tables`].
 
 mod adopt;
 mod classic;

@@ -110,14 +110,14 @@ impl Dialect for diesel::sqlite::Sqlite {
 /// The guarded upsert of 1 to [`ROWS_MAX`] rows.
 ///
 /// The statement has a power of two of rows, so that a connection prepares only
-/// a few and keeps them; the last row is repeated to fill it up, which changes
+/// a few and keeps them; the last row is repeated to fill it up, which
 /// changes nothing, as a repeated version is not newer.
 ///
 /// A guarded statement reads the first row's version off the row of the cache's
-/// epoch. When that is another epoch than its fence says, or the oldest of its rows
-/// is as old as what may have been purged, there is no such row, and a version that
-/// is NULL makes the database refuse the whole statement: that takes no round trip
-/// more, nor a transaction.
+/// epoch. There is no such row in another epoch than the fence names, nor when the
+/// oldest row of the statement is at or below the floor. The version is NULL then, so
+/// the database refuses the whole statement. That takes no further round trip, nor a
+/// transaction.
 #[derive(Debug)]
 pub(super) struct Upsert<'a> {
     rows: &'a [Row],

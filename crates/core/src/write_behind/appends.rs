@@ -73,7 +73,7 @@ impl Commit for Appends {
         for answer in &mut appended {
             match answer {
                 Err(Error::Full { retry_after, .. }) => *retry_after = self.backlog.retry_after(),
-                // Its watcher has said why, once.
+                // Its watcher has logged why, once.
                 Err(error @ Error::NotAdmitted(_)) => telemetry::failed("append", error),
                 Err(error) => failed = Some((error, failed.map_or(0, |(_, writes)| writes) + 1)),
                 Ok(_) => {}

@@ -22,8 +22,8 @@ use super::transactions::Transactions;
 
 /// Most writes that wait; more are refused. Each has an open request.
 const WAITING_WRITES_MAX: usize = 4096;
-/// How long after it was last looked at a locked row is looked at again. One statement
-/// looks at all of them and waits for none.
+/// The interval at which locked rows are looked at. One statement looks at all of them and
+/// waits for none.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// A write that waits.
@@ -138,7 +138,7 @@ impl Waiter {
             telemetry::failed("write-through", &Error::Locked);
             tracing::warn!(
                 writes = gone.len(),
-                "rows of the database were locked by another transaction for too long; nothing of these writes took place"
+                "rows of the database were locked by another transaction for too long; none of these writes took place"
             );
         }
         for waiting in gone {

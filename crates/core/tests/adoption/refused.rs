@@ -1,5 +1,5 @@
-//! Tables of other programs that cannot be adopted: what differs is said, and nothing
-//! is changed.
+//! Tables of other programs that cannot be adopted: the refusal says what differs, and
+//! nothing is changed.
 
 use crate::mysql::Mysql;
 use crate::sqlite::Sqlite;

@@ -61,7 +61,7 @@ async fn no_caller_meets_a_connection_that_has_ended() {
     }
 }
 
-/// As a firewall does after a pause: neither side is told.
+/// As a firewall does after a pause: neither side notices.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_caller_meets_a_connection_that_a_firewall_forgot() {
     let site = Site::shared();

@@ -114,7 +114,7 @@ async fn a_reader_that_fills_meanwhile_is_refused(implementation: Implementation
         what.forget(&*cache, &read.key).await;
         assert!(!cache.fill(ticket, &read).await.unwrap(), "{what:?}");
         assert_eq!(lookup(&*cache, &read.key).await, Lookup::Miss);
-        // Who comes next may fill at once.
+        // The next reader may fill at once.
         let next = granted(&*cache, &read.key).await;
         assert!(!cache.fill(ticket, &read).await.unwrap(), "{what:?}");
         let changed = value(&key("a"), version(7), "changed");

@@ -128,7 +128,7 @@ async fn hear_after_all(store: &dyn StoreWithMembers, statement: Statement) -> V
     }
 }
 
-/// How often a test begins again whose write has waited for the holder for too long.
+/// Attempts of a test whose write timed out on the holder.
 const TRIES_MAX: usize = 20;
 
 #[tokio::test(flavor = "multi_thread")]

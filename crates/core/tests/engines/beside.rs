@@ -164,7 +164,7 @@ async fn what_is_forgotten_is_read_from_the_database(place: Place) {
     }
 }
 
-/// Only the journal has it: the database's row is older, whoever has written that.
+/// Only the journal has it: the database's row is older, whichever program wrote that.
 async fn a_dirty_value_is_neither_forgotten_nor_replaced(place: Place) {
     let parts = place.open().await;
     let running = Running::start(&parts, false).await;
@@ -186,7 +186,7 @@ async fn a_dirty_value_is_neither_forgotten_nor_replaced(place: Place) {
     running.stop().await;
 }
 
-/// Whoever deletes the newest row takes its version from the database.
+/// A deletion of the newest row takes its version from the database.
 async fn versions_grow_over_rows_deleted_by_hand(place: Place) {
     let mut newest = Version::ZERO;
     for through in [true, false, true, false] {

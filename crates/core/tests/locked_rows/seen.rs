@@ -1,4 +1,4 @@
-//! What the store says of locked rows.
+//! What the store reports about locked rows.
 
 use std::collections::HashSet;
 

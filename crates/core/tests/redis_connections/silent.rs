@@ -1,4 +1,4 @@
-//! A firewall has forgotten the connections, and says so to neither end.
+//! A firewall drops the connections silently.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a commit survives is said as the server is set up now.
+//! What a commit survives is reported as the server is set up now.
 
 use cache_core::store::Store;
 use diesel_async::SimpleAsyncConnection;

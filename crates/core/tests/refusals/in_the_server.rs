@@ -29,7 +29,7 @@ struct Applying {
 }
 
 impl Applying {
-    /// Until it was seen to wait, it begins again when it has waited for too long.
+    /// Retries a statement that timed out, until it was seen to wait.
     async fn begin(url: &str) -> Applying {
         let (store, seen) = (Arc::new(open(url).await), Arc::new(AtomicBool::new(false)));
         let (applying, was_seen) = (store.clone(), seen.clone());

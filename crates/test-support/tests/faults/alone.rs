@@ -136,7 +136,7 @@ fn a_process_that_was_not_alone_stops_serving() {
         first.resume();
         wait_until("the first serves no more", || ready(&first) == 503);
         let said = first.client().get("/readyz").text().to_owned();
-        assert!(said.contains("must be started again"), "{said}");
+        assert!(said.contains("must be restarted"), "{said}");
         let read = first.client().get(&user_path("a"));
         assert_eq!(read.status, 503, "{}", read.text());
         assert_eq!(first.client().get("/users").status, 503);

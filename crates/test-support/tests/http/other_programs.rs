@@ -46,7 +46,7 @@ fn insert_broken(running: &RunningService) {
     }
 }
 
-/// Every page, each begun where the one before says.
+/// Every page, each from the `next` of the one before.
 fn list(api: &Api, limit: usize) -> Vec<Value> {
     let (mut users, mut path) = (Vec::new(), format!("/users?limit={limit}"));
     for _ in 0..100 {
@@ -122,7 +122,7 @@ pub(crate) fn a_broken_row_is_written_and_deleted_like_any(turn: &Turn) {
             let body = user.to_string();
             api.wire("PUT", &path, &all, Some(body.as_bytes()))
         };
-        // There is one of this name, at a version that nobody was told.
+        // There is one of this name, at a version that no client was told.
         expect_problem(&put(&[("If-None-Match", "*")]), 412);
         expect_problem(&put(&[("If-Match", "\"0\"")]), 412);
         match number {

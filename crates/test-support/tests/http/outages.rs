@@ -150,7 +150,7 @@ pub(crate) fn what_does_not_need_the_database_goes_on(turn: &Turn) {
     api.settle();
 
     site.database.cut();
-    // It asks for the database, and takes nothing from those who do not.
+    // It needs the database, and takes nothing from readers that do not.
     let no_cache = [("Cache-Control", "no-cache")];
     expect_unavailable(&api.wire("GET", "/users/there", &no_cache, None));
     let read = api.get("there");

@@ -1,5 +1,5 @@
--- Forgets clean values, and voids the tickets of readers that fill: what they have read
--- may be as old.
+-- Forgets clean values, and voids the tickets of readers that are about to fill: what they
+-- have read may be as stale.
 -- KEYS: entries.
 for i = 1, #KEYS do
   local state = redis.call('GETRANGE', KEYS[i], 16, 16)

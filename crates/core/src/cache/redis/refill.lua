@@ -1,5 +1,5 @@
--- Puts a record read from the database in place of a clean one, if that is still held as it
--- was before the database was read: every write of the key replaces it.
+-- Puts a record read from the database in place of a clean one, if the entry has not changed
+-- since before the database was read: every write of the key replaces it.
 -- KEYS: clock, entry. ARGV: the clean entry, version, lifetime in ms, body.
 -- Returns whether it did, and if not, what is held instead ('false' = nothing).
 local clock = redis.call('GET', KEYS[1])

@@ -12,8 +12,8 @@ for i = 2, #KEYS do
   local held = all[i]
   local state = held and string.sub(held, 17, 17)
   if not held or state == 'F' or string.sub(held, 1, 17) == '0000000000000000C' then
-    -- The mark is lost, and a newer write may have come and gone since, even a
-    -- deletion whose tombstone was purged: nobody can tell. A reader's ticket is void.
+    -- The mark is lost. A newer write may have come and gone since, even a deletion
+    -- whose tombstone was purged. A reader's ticket is void.
     redis.call('DEL', KEYS[i])
   else
     local newest = string.sub(held, 1, 16)

@@ -175,9 +175,8 @@ impl Head {
     }
 
     /// Notes what is acknowledged and deletes the segments behind the head.
-    /// Neither is worth failing for: what was passed is passed, a segment that
-    /// could not be deleted is tried again, and an old note costs a second
-    /// draining, which changes nothing.
+    /// Failures are only logged. A deletion is retried later, and an old note costs
+    /// a second draining, which changes nothing.
     fn settle(&mut self) {
         if let Err(error) = self.delete_acknowledged_segments() {
             tracing::warn!(%error, "cannot delete what was drained from the journal");

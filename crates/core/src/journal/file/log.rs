@@ -13,7 +13,7 @@ use crate::journal::file::writer::Writer;
 use crate::record::{Record, Write};
 use crate::version::{Clock, Version};
 
-/// How long after a failed append the log is tried again, and again.
+/// The interval of probes after a failed append.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Locked in this order: writer, head, tail.

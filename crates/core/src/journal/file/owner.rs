@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn journal_and_database_that_are_copied_together_belong_together() {
+    fn a_journal_copied_with_its_database_belongs_to_it() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         for data in ["data", "copy"] {

@@ -1,12 +1,13 @@
 -- Forgets entries that the database has, marks what they left in the cache
 -- clean, where it is still there, and ends older dead letters of their keys.
 -- KEYS: clock, journal, dead letters, drained, what was recovered, the newest version that is
--- known to be committed, then the entry of each flushed key. ARGV: the first id to keep,
--- lifetime in ms of a clean entry, of a mark of doubt, how many bytes of an entry's name come
--- before its key, the newest of the flushed versions, then each of them.
+-- known to be committed, then the entry of each flushed key.
+-- ARGV: the first id to keep; the lifetimes in ms of a clean entry and of a mark of doubt; the
+-- length of the prefix before the key in an entry's name; the newest flushed version; each of
+-- them.
 -- Returns how many entries wait still.
 if redis.call('EXISTS', KEYS[1], KEYS[2]) < 2 then
-  -- The server has come back: first what the journal holds must be cached. Or the
+  -- The server has restarted: first what the journal holds must be cached. Or the
   -- journal is lost.
   return unseeded()
 end

@@ -1,4 +1,4 @@
-//! What a journal has lost: its server came back with older data, or was emptied,
+//! What a journal has lost: its server restarted with older data, or was emptied,
 //! or has evicted a stream, which takes all entries of a shard at once.
 
 use std::collections::BTreeSet;
@@ -14,8 +14,8 @@ use crate::telemetry;
 use crate::version::Version;
 
 impl RedisStreamJournal {
-    /// Compares what is known of `shards` with what their streams are now; counts
-    /// and says what is lost.
+    /// Compares what is known of `shards` with their streams now; counts and logs
+    /// what is lost.
     pub(super) async fn count_lost(&self, shards: impl Iterator<Item = Shard>) -> Result<()> {
         let mut link = self.redis.link(Part::Journal).await?;
         let mut lost = 0;

@@ -99,8 +99,8 @@ impl Unsuited {
                 "so nothing reaches its disk to wait for; set it to yes",
             ));
         }
-        // IMPORTANT: with `no` the server leaves it to its system, so it never knows of
-        // a write that it is on the disk, and each one would wait in vain.
+        // IMPORTANT: with `no` the server leaves syncing to its system. It never knows that
+        // a write is on the disk, and each one would time out.
         if wait_for.fsync && configuration.append_fsync == "no" {
             return Some(disk(
                 "appendfsync no",

@@ -1,4 +1,4 @@
-//! Looking again and again whether the server is set up as the journal needs it.
+//! Watching whether the server is set up as the journal needs it.
 //!
 //! An operator may change that while the service runs, and another server may
 //! take its place. Appends are refused while it is wrong, and only those: what
@@ -20,7 +20,7 @@ use crate::redis::{Configuration, Link, Redis, parse_id, range};
 use crate::shard::Shard;
 use crate::version::Version;
 
-/// Under which name the admission knows this watcher.
+/// The watcher's name in the admission.
 const SOURCE: &str = "journal";
 /// How old the last look may be when something is appended.
 const FRESH: Duration = Duration::from_secs(2);
@@ -210,7 +210,7 @@ impl Watch {
     }
 }
 
-/// Says it when what an acknowledged write survives has become less, or more.
+/// Logs when an acknowledged write survives less, or more, than before.
 fn report(before: &Configuration, now: &Configuration, wait_for: WaitFor) {
     let durability = now.durability(wait_for);
     match now.rank().cmp(&before.rank()) {

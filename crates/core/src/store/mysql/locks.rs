@@ -16,10 +16,9 @@ use crate::telemetry::statements;
 /// For the next transaction.
 const SEE_WHAT_IS_NOT_COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED";
 
-/// Looks at the rows of `keys`. Those of them that are there and that
-/// `FOR UPDATE SKIP LOCKED` skips are locked. Which are there is asked twice: a row whose
-/// delete is not committed is there for a transaction that sees what is committed, one
-/// whose insert is not committed for a transaction that sees everything.
+/// Looks at the rows of `keys`. Existing rows that `FOR UPDATE SKIP LOCKED` skips are locked.
+/// Existing rows are read twice. READ COMMITTED shows a row whose delete is not committed,
+/// READ UNCOMMITTED one whose insert is not committed.
 pub(super) async fn find(connection: &mut AsyncMysqlConnection, keys: &[Key]) -> Tried<Locks> {
     let mut found = Locks::default();
     for keys in keys.chunks(ROWS_MAX) {

@@ -2,7 +2,7 @@
 //! time, and never more of them than the server admits.
 //!
 //! A server may admit fewer than the pool would like (`max_connections`,
-//! `max_user_connections`), and other processes share that limit. A caller who gets no new
+//! `max_user_connections`), and other processes share that limit. A caller that gets no new
 //! connection then waits for one that is given back, as long as there is one. The pool
 //! tries to grow again now and then.
 
@@ -218,7 +218,7 @@ impl<O: Opens> Shared<O> {
     }
 }
 
-/// What a caller does whom the server gives no connection.
+/// What a caller does when the server refuses a connection.
 enum Refused {
     /// Waits for one of the others that there are.
     WaitForOthers,
@@ -245,8 +245,8 @@ impl<O: Opens> Drop for Place<O> {
 }
 
 /// A connection that goes back to its pool only when it is given back. One that is dropped
-/// in the middle of a query is out of step with its server, and the next user of it would
-/// be given this one's answer; so it is closed.
+/// in the middle of a query is out of step with its server, so it is closed: its next user
+/// would get this one's answer.
 pub(super) struct Lent<O: Opens> {
     /// None once it was given back.
     connection: Option<O::Connection>,

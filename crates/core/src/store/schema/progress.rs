@@ -3,10 +3,10 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// How long the log says nothing at most.
+/// The longest time without a line in the log.
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// Says how far an adoption is, if it was asked for by `migrate`.
+/// Logs how far an adoption is, if `migrate` runs it.
 #[derive(Debug)]
 pub(in crate::store) struct Progress {
     speaks: bool,
@@ -37,7 +37,7 @@ impl Progress {
         self.speaks
     }
 
-    /// `done` of `all` rows: said at each tenth, and every [`INTERVAL`].
+    /// `done` of `all` rows: logged at each tenth, and every [`INTERVAL`].
     pub(in crate::store) fn rows(&self, what: &'static str, done: u64, all: u64) {
         let Ok(mut said) = self.said.lock() else {
             return;

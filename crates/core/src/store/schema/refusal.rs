@@ -62,7 +62,7 @@ pub(super) fn rows_cannot_stay(survey: &Survey) -> Error {
     refuse(&format!(
         "the table {USERS} is another program's, and {}. {UNCHANGED} `migrate --adopt=newest` keeps \
          the row with the largest id of each name and moves the others, as they are, to the table \
-         {SET_ASIDE}; with --dry-run it only says so",
+         {SET_ASIDE}; with --dry-run it only says what it would do",
         survey.in_words()
     ))
 }

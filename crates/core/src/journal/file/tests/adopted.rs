@@ -44,7 +44,7 @@ async fn an_older_journal_is_adopted_and_drained() {
 }
 
 #[tokio::test]
-async fn an_older_journal_with_a_torn_batch_or_a_fresh_segment_is_adopted() {
+async fn an_older_journal_that_a_crash_left_is_adopted() {
     let folder = TempDir::new().unwrap();
     let all = old_journal(&folder, &["first", "second"]).await;
     let path = segment_path(&folder, 1);

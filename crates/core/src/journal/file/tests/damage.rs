@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn a_flipped_bit_anywhere_before_the_last_batch_is_refused_naming_file_and_byte() {
+async fn a_flipped_bit_before_the_last_batch_is_refused() {
     let folder = TempDir::new().unwrap();
     let path = segment_path(&folder, 0);
     let journal = open(&folder, ONE_SEGMENT);
@@ -50,7 +50,7 @@ async fn a_flipped_bit_in_the_last_batch_drops_that_batch_only() {
 }
 
 #[tokio::test]
-async fn the_end_of_an_older_segment_is_not_taken_for_the_end_of_the_journal() {
+async fn a_damaged_end_of_an_older_segment_is_refused() {
     let folder = TempDir::new().unwrap();
     let path = segment_path(&folder, 1);
     let journal = open(&folder, A_SEGMENT_A_FRAME);
@@ -91,7 +91,7 @@ async fn batches_out_of_order_or_twice_are_refused() {
 }
 
 #[tokio::test]
-async fn damage_that_is_found_while_reading_is_an_error_and_skips_nothing() {
+async fn damage_found_while_reading_skips_nothing() {
     let folder = TempDir::new().unwrap();
     let path = segment_path(&folder, 0);
     let journal = open(&folder, ONE_SEGMENT);

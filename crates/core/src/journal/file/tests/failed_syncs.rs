@@ -89,7 +89,7 @@ async fn syncs_that_go_on_failing_leave_one_segment() {
 }
 
 #[tokio::test]
-async fn a_failed_sync_at_the_end_of_an_unsynced_segment_is_no_refusal() {
+async fn a_failed_sync_of_an_unsynced_segment_refuses_nothing() {
     let folder = TempDir::new().unwrap();
     let journal = open_with(&folder, JournalSync::Os, A_SEGMENT_A_FRAME);
     let first = append(&journal, "first").await;

@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use super::*;
 
 #[tokio::test]
-async fn a_note_that_is_torn_or_missing_delivers_again_and_loses_nothing() {
+async fn a_torn_or_missing_note_loses_nothing() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("acknowledged");
     let journal = open(&folder, ONE_SEGMENT);

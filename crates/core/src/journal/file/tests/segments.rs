@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn segments_begin_at_their_size_and_are_deleted_when_they_are_acknowledged() {
+async fn full_segments_are_followed_and_drained_ones_are_deleted() {
     let folder = TempDir::new().unwrap();
     append(&open(&folder, ONE_SEGMENT), "0").await;
     let frame_bytes = frames(&segment_path(&folder, 0))[0].len() as u64;
@@ -42,7 +42,7 @@ async fn segments_begin_at_their_size_and_are_deleted_when_they_are_acknowledged
 }
 
 #[tokio::test]
-async fn acknowledged_segments_that_a_crash_left_are_deleted_at_the_next_start() {
+async fn drained_segments_that_a_crash_left_are_deleted() {
     let folder = TempDir::new().unwrap();
     let journal = open(&folder, A_SEGMENT_A_FRAME);
     let mut appended = Vec::new();

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn a_batch_that_was_cut_short_anywhere_is_dropped_and_all_before_it_is_kept() {
+async fn a_batch_that_is_cut_short_anywhere_is_dropped() {
     for sync in SYNCS {
         let folder = TempDir::new().unwrap();
         let path = segment_path(&folder, 0);

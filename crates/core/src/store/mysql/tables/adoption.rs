@@ -99,8 +99,8 @@ struct Work {
     seconds: i64,
 }
 
-/// Says how far the statement of a connection is, until it is dropped. MariaDB knows
-/// the share of its stage; MySQL shows only the time.
+/// Logs how far the statement of a connection is, until it is dropped. MariaDB shows
+/// the share of its stage, MySQL only the time.
 pub(super) async fn watch(connector: Connector, id: i64, progress: &Progress) {
     if !progress.speaks() {
         return;

@@ -1,4 +1,4 @@
-//! What `information_schema` says of tables. It shows a user only what the user has a
+//! Reading tables from `information_schema`. It shows a user only what the user has a
 //! right to; the rights to read and to write a table are enough for what is read at
 //! every start.
 

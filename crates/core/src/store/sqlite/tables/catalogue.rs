@@ -1,4 +1,4 @@
-//! What SQLite's schema says of tables.
+//! Reading tables from SQLite's schema.
 
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{OptionalExtension as _, QueryResult, QueryableByName};
