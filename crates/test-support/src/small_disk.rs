@@ -12,8 +12,8 @@ use crate::parts::Installation;
 use crate::service::ServiceProcess;
 
 const SIZE: &str = "size=1m";
-/// At this size the small files that a service overwrites in place are whole.
-const FILE_BYTES_MIN: u64 = 16_384;
+/// Above the small files that a service overwrites in place, below a segment of a journal.
+const FILE_BYTES_MAX: u64 = 16_384;
 
 /// About a fifth of a mounted disk's.
 const BOUND_BYTES: u64 = 200_000;
@@ -89,10 +89,7 @@ impl SmallDisk {
                     .expect("a file");
                 while ballast.write_all(&[1; 4_096]).is_ok() {}
             }
-            Kind::Limited => limit(
-                process,
-                Some(largest(self.path()).max(FILE_BYTES_MIN) + 100),
-            ),
+            Kind::Limited => limit(process, Some(FILE_BYTES_MAX)),
         }
     }
 
@@ -147,15 +144,4 @@ pub fn set_limit(process: &ServiceProcess, resource: Resource, most: Option<u64>
         maximum: now.maximum,
     };
     prlimit(pid, resource, limit).expect("a limit");
-}
-
-/// The size of the largest file in a folder and those in it.
-fn largest(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).expect("a folder").flatten();
-    let sizes = entries.map(|entry| match entry.metadata() {
-        Ok(metadata) if metadata.is_dir() => largest(&entry.path()),
-        Ok(metadata) => metadata.len(),
-        Err(_) => 0,
-    });
-    sizes.max().unwrap_or(0)
 }
