@@ -34,7 +34,7 @@ pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<()
         engine,
         claimed,
         guard,
-        _purging,
+        purging,
     } = engine?;
     let engine_of_routes = Data::from(engine.clone());
     let routes = move |config: &mut ServiceConfig| {
@@ -46,6 +46,8 @@ pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<()
     };
     let version = env!("CARGO_PKG_VERSION");
     server::run(&settings, version, engine, signals, metrics, routes).await?;
+    // It uses the journal's links, which would wait for the guard.
+    drop(purging);
     if let Some(guard) = guard {
         guard.leave().await;
     }
@@ -57,7 +59,7 @@ struct Started {
     engine: Arc<WriteBehind>,
     claimed: Option<Claimed>,
     guard: Option<Arc<Guard>>,
-    _purging: Option<Purging>,
+    purging: Option<Purging>,
 }
 
 async fn start(settings: Settings) -> cache_core::error::Result<Started> {
@@ -87,6 +89,6 @@ async fn start(settings: Settings) -> cache_core::error::Result<Started> {
         engine,
         claimed,
         guard,
-        _purging: purger.map(Purger::start),
+        purging: purger.map(Purger::start),
     })
 }

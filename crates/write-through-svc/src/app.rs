@@ -36,7 +36,7 @@ pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<()
         engine,
         claimed,
         guard,
-        _purging,
+        purging,
     } = engine?;
     let engine: Arc<dyn Engine> = match &claimed {
         Some(claimed) => claimed.admits(engine),
@@ -52,6 +52,7 @@ pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<()
         routes::configure,
     )
     .await?;
+    drop(purging);
     if let Some(guard) = guard {
         guard.leave().await;
     }
@@ -63,7 +64,7 @@ struct Started {
     engine: Arc<WriteThrough>,
     claimed: Option<Claimed>,
     guard: Option<Arc<Guard>>,
-    _purging: Option<Purging>,
+    purging: Option<Purging>,
 }
 
 async fn start(settings: Settings) -> cache_core::error::Result<Started> {
@@ -90,6 +91,6 @@ async fn start(settings: Settings) -> cache_core::error::Result<Started> {
         engine,
         claimed,
         guard,
-        _purging: purger.map(Purger::start),
+        purging: purger.map(Purger::start),
     })
 }

@@ -2,7 +2,7 @@
 //! does not use a Redis that belongs to another database.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use crate::error::{Error, Part, Result};
 use crate::fault;
 use crate::redis::{Ownership, Redis};
 use crate::store::Store;
+use crate::version::Version;
 
 /// How often the registration is renewed.
 const RENEWAL: Duration = Duration::from_secs(2);
@@ -70,11 +71,17 @@ struct Shared {
     /// Until when the registration may be relied upon, in milliseconds since `began`.
     trusted_until_ms: AtomicU64,
     renewing: Attempts,
+    /// Whether the process stops: it does not register again.
+    has_left: AtomicBool,
 }
 
 #[derive(Debug)]
 struct State {
     mine: Bound,
+    /// The newest version that the database had noted. An older state of it has an older one.
+    noted: Version,
+    /// Whether the database has returned to an older state under this process.
+    is_older: bool,
     /// The binding as this process knows it to be stored; empty before the first time.
     held: String,
     /// Why the Redis is another database's, and since when.
@@ -103,6 +110,8 @@ impl Guard {
             store,
             settings,
             state: Mutex::new(State {
+                noted: mine.newest,
+                is_older: false,
                 mine,
                 held: String::new(),
                 refused: None,
@@ -110,6 +119,7 @@ impl Guard {
             began: Instant::now(),
             trusted_until_ms: AtomicU64::new(0),
             renewing: Attempts::default(),
+            has_left: AtomicBool::new(false),
         });
         redis.owned_by(shared.clone());
         Ok(Guard {
@@ -160,12 +170,16 @@ impl Guard {
         for task in lock(&self.tasks).drain(..) {
             task.abort();
         }
-        self.shared.trusted_until_ms.store(0, Ordering::Release);
-        let noted = tokio::time::timeout(LEAVE_TIME_MAX, self.shared.ask_database());
-        let resigned = tokio::time::timeout(
-            LEAVE_TIME_MAX,
-            self.shared.redis.resign(&self.shared.settings.process),
-        );
+        let shared = &self.shared;
+        shared.has_left.store(true, Ordering::Release);
+        shared.trusted_until_ms.store(0, Ordering::Release);
+        let noted = tokio::time::timeout(LEAVE_TIME_MAX, shared.ask_database());
+        let resigned = tokio::time::timeout(LEAVE_TIME_MAX, async {
+            // IMPORTANT: after a renewal that runs, which would register the process again.
+            let ended = shared.renewing.unless_done(|| None, async { Ok(()) });
+            let _: Result<()> = ended.await;
+            shared.redis.resign(&shared.settings.process).await
+        });
         // Others wait for it once where this fails.
         let _ = tokio::join!(noted, resigned);
     }
@@ -174,28 +188,60 @@ impl Guard {
 impl Shared {
     /// Keeps what the database reports about itself, and notes its newest version.
     async fn ask_database(&self) {
-        let Ok(mine) = self.database.bound().await else {
+        let Ok(mine) = self.bound().await else {
             return;
         };
         let noted = mine.newest;
-        lock(&self.state).mine = mine;
+        let is_older = {
+            let mut state = lock(&self.state);
+            state.mine = mine;
+            state.is_older
+        };
+        if is_older {
+            // What it finds is logged there. An older state keeps the version that it has noted.
+            let _ = self.renewing.unless_done(|| None, self.renew()).await;
+            return;
+        }
         if let Ok(newest) = self.store.newest_version().await
             && newest > noted
-            && let Err(error) = self.database.note_newest(newest).await
         {
-            tracing::debug!(%error, "cannot note the newest version in the database");
+            match self.database.note_newest(newest).await {
+                Ok(()) => {
+                    let mut state = lock(&self.state);
+                    state.noted = state.noted.max(newest);
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "cannot note the newest version in the database");
+                }
+            }
         }
+    }
+
+    /// What the database reports. Finds out whether it is in an older state than before.
+    async fn bound(&self) -> Result<Bound> {
+        // IMPORTANT: read before the database is asked. Answers may arrive out of order.
+        let noted = lock(&self.state).noted;
+        let mine = self.database.bound().await?;
+        let mut state = lock(&self.state);
+        if mine.newest < noted {
+            state.is_older = true;
+        }
+        state.noted = state.noted.max(mine.newest);
+        Ok(mine)
     }
 
     /// Renews the registration.
     async fn renew(&self) -> Result<()> {
-        let (mine, held) = {
+        if self.has_left.load(Ordering::Acquire) {
+            return Err(Error::unavailable(Part::Cache, "this process stops"));
+        }
+        let (mine, held, is_older) = {
             let state = lock(&self.state);
-            (state.mine.clone(), state.held.clone())
+            (state.mine.clone(), state.held.clone(), state.is_older)
         };
         let binding = mine.binding();
         let asked_at = Instant::now();
-        if held == binding && mine.identity == self.store.identity() {
+        if !is_older && held == binding && mine.identity == self.store.identity() {
             let process = &self.settings.process;
             let same = (held.as_str(), held.as_str());
             if self.redis.claim(same, process, &mine, false).await? {
@@ -232,12 +278,22 @@ impl Shared {
             let process = &self.settings.process;
             let found = self.redis.look(process).await?;
             // IMPORTANT: asked after Redis, so that it has whatever Redis was told is committed.
-            let mut mine = self.database.bound().await?;
+            let mut mine = self.bound().await?;
+            let noted = mine.newest;
             mine.newest = mine.newest.max(self.store.newest_version().await?);
             if mine.identity != self.store.identity() {
                 return Ok(Some(Verdict::Rebound(mine.place)));
             }
-            let is_running = !lock(&self.state).held.is_empty();
+            let is_running = {
+                let mut state = lock(&self.state);
+                if found.stored.is_empty() {
+                    // A Redis that was emptied has nothing of the newer state.
+                    (state.noted, state.is_older) = (noted, false);
+                } else if state.is_older {
+                    return Ok(Some(Verdict::Older));
+                }
+                !state.held.is_empty()
+            };
             match judge(&mine, &found, is_running) {
                 Verdict::Holds => {}
                 Verdict::Binds => {

@@ -3,8 +3,9 @@
 use test_support::parts::Parts;
 use test_support::servers::TestDatabase;
 use test_support::service::Service;
+use test_support::wait::wait_until;
 
-use crate::site::{age, copy_tables, expect_done, expect_refused, must_write, rows, settle};
+use crate::site::{age, copy_tables, expect_done, expect_refused, must_write, rows, settle, write};
 
 fn an_older_state_is_refused(service: Service) {
     let installation = Parts::RedisMariaDb.install(service);
@@ -87,4 +88,81 @@ fn a_row_deleted_by_hand_makes_no_older_state() {
         must_write(&running.client(), "newest", 31);
         assert_eq!(age(&running.client(), "newest"), Some(31));
     }
+}
+
+/// Puts an older state of the rows into place while services run, in one atomic statement.
+fn roll_back(database: &TestDatabase) {
+    database.query_rows(
+        "RENAME TABLE users TO users_lost, users_backup TO users, \
+         cache_binding TO binding_lost, binding_backup TO cache_binding",
+    );
+}
+
+fn back_up(database: &TestDatabase) {
+    for (from, to) in [
+        ("users", "users_backup"),
+        ("cache_binding", "binding_backup"),
+    ] {
+        database.query_rows(&format!("CREATE TABLE {to} LIKE {from}"));
+        database.query_rows(&format!("INSERT INTO {to} SELECT * FROM {from}"));
+    }
+}
+
+/// The newest version as `table` has it noted.
+fn noted(database: &TestDatabase, table: &str) -> u64 {
+    let rows = database.query_rows(&format!("SELECT newest FROM {table}"));
+    rows[0][0].parse().unwrap()
+}
+
+fn a_running_service_finds_an_older_state(service: Service) {
+    let installation = Parts::RedisMariaDb.install(service);
+    let database = installation.database().unwrap();
+    let mut process = installation.start(service);
+    let client = process.client();
+    must_write(&client, "kept", 30);
+    settle(service, &client);
+    back_up(database);
+    let before = noted(database, "binding_backup");
+    must_write(&client, "kept", 31);
+    settle(service, &client);
+    wait_until("the newest version is noted", || {
+        noted(database, "cache_binding") > before
+    });
+    roll_back(database);
+    wait_until("the service says so", || {
+        process.logs().contains("older state")
+    });
+    assert!(process.logs().contains("identity move"));
+    match service {
+        Service::WriteBehind => {
+            wait_until("the service is not ready", || {
+                client.get("/readyz").status == 503
+            });
+            assert_eq!(write(&client, "kept", 32), 503);
+            assert_eq!(client.get("/users/kept").status, 503);
+        }
+        Service::WriteThrough => {
+            wait_until("the service bypasses Redis", || {
+                write(&client, "late", 32) == 200
+                    && client.get("/readyz").json()["bypassing"] == true
+            });
+            assert_eq!(age(&client, "kept"), Some(30));
+        }
+    }
+    // A registration of a refused process does not keep the operator from deciding.
+    let moved = expect_done(&installation, &["identity", "move"]);
+    assert!(moved.contains("0 entries wait"), "{moved}");
+    assert!(process.terminate().success());
+    let process = installation.start(service);
+    assert_eq!(age(&process.client(), "kept"), Some(30));
+}
+
+#[test]
+fn a_running_write_behind_finds_an_older_state() {
+    a_running_service_finds_an_older_state(Service::WriteBehind);
+}
+
+#[test]
+fn a_running_write_through_finds_an_older_state() {
+    a_running_service_finds_an_older_state(Service::WriteThrough);
 }

@@ -5,7 +5,7 @@ use std::process::Output;
 use serde_json::json;
 use test_support::http::{Client, user_path};
 use test_support::parts::Installation;
-use test_support::resp::RedisConnection;
+use test_support::resp::{RedisConnection, Reply};
 use test_support::servers::{TestDatabase, redis_url};
 use test_support::service::{Service, run_to_end};
 
@@ -112,6 +112,12 @@ impl StoredBinding {
     pub(crate) fn get(&mut self) -> String {
         let stored = self.redis.command(&["GET", &self.key]).unwrap();
         String::from_utf8(stored.bytes().expect("a binding")).unwrap()
+    }
+
+    /// How many processes are registered.
+    pub(crate) fn registrations(&mut self) -> Reply {
+        let served = self.key.replace(":binding", ":served");
+        self.redis.command(&["HLEN", &served]).unwrap()
     }
 
     pub(crate) fn set(&mut self, binding: &str) {

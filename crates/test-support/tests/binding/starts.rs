@@ -4,7 +4,7 @@ use std::thread;
 
 use test_support::own_servers::{AppendFsync, OwnServer};
 use test_support::parts::{Installation, Parts};
-use test_support::resp::RedisConnection;
+use test_support::resp::{RedisConnection, Reply};
 use test_support::servers::TestDatabase;
 use test_support::service::{Service, ServiceProcess};
 use test_support::wait::wait_until;
@@ -104,4 +104,16 @@ fn a_recreated_table_interrupts_nothing() {
     }
     assert_eq!(age(&another.client(), "user"), Some(31));
     assert!(another.terminate().success());
+}
+
+#[test]
+fn a_clean_stop_leaves_no_registration() {
+    let installation = Parts::RedisMariaDb.install(Service::WriteBehind);
+    let mut processes = start_at_once(&installation, 4);
+    let mut stored = StoredBinding::of(&installation);
+    assert_eq!(stored.registrations(), Reply::Status("4".to_owned()));
+    for process in &mut processes {
+        assert!(process.terminate().success());
+    }
+    assert_eq!(stored.registrations(), Reply::Status("0".to_owned()));
 }
