@@ -39,9 +39,9 @@ pub enum Usage {
 pub enum Held {
     /// It is held.
     Yes,
-    /// It cannot be: a process uses the database that must not run beside this one.
+    /// It cannot be now: another session holds a lock that must be free for it.
     No,
-    /// It was lost for a while, and such a process was there meanwhile.
+    /// It was lost for a while, and a process that must not run beside this one has started.
     Lapsed,
 }
 
@@ -77,9 +77,9 @@ impl Claimed {
     /// For [`Usage::Alone`], also when the database is unavailable.
     pub async fn take(mut claim: impl Claim, usage: Usage) -> Result<Claimed> {
         let deadline = Instant::now() + START_WAIT;
-        loop {
+        let was_held = loop {
             match claim.hold().await {
-                Ok(Held::Yes) => break,
+                Ok(Held::Yes) => break true,
                 Ok(_) if Instant::now() < deadline => tokio::time::sleep(LOOK_AGAIN).await,
                 Ok(_) => {
                     return Err(Error::BadSetting {
@@ -90,13 +90,13 @@ impl Claimed {
                 // There may be no connection left for it.
                 Err(error) if usage == Usage::Together => {
                     tracing::warn!(%error, "cannot note in the database that it is used; retrying");
-                    break;
+                    break false;
                 }
                 Err(error) => return Err(error),
             }
-        }
+        };
         let admission = Arc::new(Admission::default());
-        let keeper = tokio::spawn(keep(claim, usage, admission.clone()));
+        let keeper = tokio::spawn(keep(claim, usage, admission.clone(), was_held));
         Ok(Claimed { admission, keeper })
     }
 
@@ -110,27 +110,44 @@ fn refusal(usage: Usage) -> &'static str {
     match usage {
         Usage::Alone => {
             "with memory: this process must be the only one on its database, and another one uses it; \
-             stop that one, or let both use one Redis"
+             stop that one, or let both use one Redis. After a power loss or a cut network \
+             the session of an ended process may hold the lock for up to a minute; then start again"
         }
         Usage::Together => {
             "a process that has memory: here uses the database, and would not hear of what this one writes; \
-             stop that one, or let both use one Redis"
+             stop that one, or let both use one Redis. After a power loss or a cut network \
+             the session of an ended process may hold the lock for up to a minute; then start again"
         }
     }
 }
 
+/// What clients get while the claim cannot be held.
+const HELD_BY_ANOTHER: &str = "another session holds the lock by which this process may use its cache; it is taken when it is free";
+
 /// Keeps the claim until another process has used the database. What is cached may be stale
-/// then, so only a restart helps.
-async fn keep(mut claim: impl Claim, usage: Usage, admission: Arc<Admission>) {
+/// then, so only a restart helps. A lock that another session holds is waited for.
+async fn keep(mut claim: impl Claim, usage: Usage, admission: Arc<Admission>, mut was_held: bool) {
     let mut failing = false;
     loop {
         tokio::time::sleep(LOOK).await;
         match claim.hold().await {
             Ok(Held::Yes) => {
+                was_held = true;
+                if admission.allow(SOURCE) {
+                    tracing::info!(
+                        "the lock is held again, and no other process has started meanwhile"
+                    );
+                }
                 if std::mem::take(&mut failing) {
                     tracing::info!("the database knows again that this process uses it");
                 }
             }
+            Ok(Held::No) if was_held => {
+                if admission.refuse(SOURCE, HELD_BY_ANOTHER) {
+                    tracing::warn!("{HELD_BY_ANOTHER}");
+                }
+            }
+            // IMPORTANT: one that never held it has no count of starts to compare with.
             Ok(Held::No | Held::Lapsed) => break,
             Err(error) => {
                 if !std::mem::replace(&mut failing, true) {

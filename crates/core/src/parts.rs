@@ -281,12 +281,13 @@ async fn claim(settings: &Settings) -> Result<Option<Claimed>> {
         CacheUrl::Memory => Usage::Alone,
         CacheUrl::Redis(_) => Usage::Together,
     };
+    let token = fastrand::u64(..);
     let take = async |_| {
         let address = Address {
             url: url.clone(),
             tls: settings.database_tls.clone(),
         };
-        let claim = MysqlClaim::new(address, usage, settings.database_timeout)?;
+        let claim = MysqlClaim::new(address, usage, settings.database_timeout, token)?;
         Claimed::take(claim, usage).await
     };
     startup::within(settings.startup_deadline, take)

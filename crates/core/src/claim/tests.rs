@@ -39,8 +39,9 @@ async fn a_database_that_is_away_for_a_while_changes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_process_that_was_not_alone_stops_serving() {
-    for found in [Held::No, Held::Lapsed] {
-        let answers = Answers(vec![Some(Held::Yes), None, Some(found), Some(Held::Yes)]);
+    for found in [None, Some(Held::No)] {
+        let lapsed = Some(Held::Lapsed);
+        let answers = Answers(vec![Some(Held::Yes), found, lapsed, Some(Held::Yes)]);
         let claimed = Claimed::take(answers, Usage::Alone).await.unwrap();
         tokio::time::sleep(LOOK * 10).await;
         let refused = claimed.admission.check();
@@ -53,4 +54,23 @@ async fn only_one_that_must_be_alone_needs_its_claim_to_start() {
     let away = || Answers(vec![None]);
     assert!(Claimed::take(away(), Usage::Alone).await.is_err());
     assert!(Claimed::take(away(), Usage::Together).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_another_session_holds_is_waited_for() {
+    let (yes, no) = (Some(Held::Yes), Some(Held::No));
+    let answers = Answers(vec![yes, no, no, None, no, yes]);
+    let claimed = Claimed::take(answers, Usage::Alone).await.unwrap();
+    tokio::time::sleep(LOOK * 7 / 2).await;
+    assert!(claimed.admission.check().is_err());
+    tokio::time::sleep(LOOK * 3).await;
+    assert!(claimed.admission.check().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_was_never_held_is_refused_for_good() {
+    let answers = Answers(vec![None, Some(Held::No), Some(Held::Yes)]);
+    let claimed = Claimed::take(answers, Usage::Together).await.unwrap();
+    tokio::time::sleep(LOOK * 5).await;
+    assert!(claimed.admission.check().is_err());
 }

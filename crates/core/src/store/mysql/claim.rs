@@ -18,12 +18,18 @@ use super::connector::Connector;
 /// own. More than that are not seen, which does not matter while these are.
 const TOGETHER_MAX: usize = 64;
 
+/// How long a look waits for a lock of a session that it has killed, in seconds.
+const KILLED_WAIT_S: u8 = 1;
+
 /// The claim of one process.
 pub struct MysqlClaim {
     connector: Connector,
     usage: Usage,
     timeout: Duration,
     connection: Option<AsyncMysqlConnection>,
+    /// The lock by which the process knows its own earlier session. A session's id would not
+    /// do: the numbers begin again when the server restarts.
+    token: String,
     /// The lock that it holds.
     lock: Option<String>,
     /// How often processes of either kind had started when this one did.
@@ -51,17 +57,24 @@ impl std::fmt::Debug for MysqlClaim {
 }
 
 impl MysqlClaim {
-    /// A claim that is not taken yet. `timeout` is for each look.
+    /// A claim that is not taken yet. `timeout` is for each look. `token` is the process's own
+    /// random number.
     ///
     /// # Errors
     /// When the driver does not take the URL.
-    pub fn new(address: impl Into<Address>, usage: Usage, timeout: Duration) -> Result<MysqlClaim> {
+    pub fn new(
+        address: impl Into<Address>,
+        usage: Usage,
+        timeout: Duration,
+        token: u64,
+    ) -> Result<MysqlClaim> {
         let Address { url, tls } = address.into();
         Ok(MysqlClaim {
             connector: Connector::new(&url, tls)?,
             usage,
             timeout,
             connection: None,
+            token: format!("claim {token:016x}"),
             lock: None,
             starts: None,
         })
@@ -85,11 +98,36 @@ impl MysqlClaim {
         // IMPORTANT: taken out, so that one on which something is cut off is closed.
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => self.connector.connect().await?,
+            None => {
+                let mut connection = self.connector.connect().await?;
+                self.end_earlier_session(&mut connection)
+                    .await
+                    .map_err(unavailable)?;
+                connection
+            }
         };
         let held = self.held_by(&mut connection).await.map_err(unavailable)?;
         self.connection = Some(connection);
         Ok(held)
+    }
+
+    /// Kills the process's earlier session, of which the server may not have heard that its
+    /// connection has ended. A user may kill its own sessions.
+    async fn end_earlier_session(&self, connection: &mut AsyncMysqlConnection) -> QueryResult<()> {
+        let token = &self.token;
+        if let Some(earlier) = ask(connection, &format!("IS_USED_LOCK('{token}')")).await? {
+            // It may have ended by itself; a lost connection fails the next statement as well.
+            let _ = connection.batch_execute(&format!("KILL {earlier}")).await;
+            if self.usage == Usage::Alone {
+                let lock = self.alone();
+                let freed = format!("GET_LOCK('{lock}', {KILLED_WAIT_S})");
+                if ask(connection, &freed).await? == Some(1) {
+                    ask(connection, &format!("RELEASE_LOCK('{lock}')")).await?;
+                }
+            }
+        }
+        ask(connection, &format!("GET_LOCK('{token}', {KILLED_WAIT_S})")).await?;
+        Ok(())
     }
 
     async fn held_by(&mut self, connection: &mut AsyncMysqlConnection) -> QueryResult<Held> {
@@ -108,7 +146,7 @@ impl MysqlClaim {
         let (lock, others) = match self.usage {
             Usage::Alone => (take(connection, &[self.alone()]).await?, places),
             Usage::Together if is_used(connection, &[self.alone()]).await? => {
-                return Ok(Held::No);
+                return self.not_held(connection).await;
             }
             Usage::Together => {
                 let mut free = places;
@@ -121,11 +159,30 @@ impl MysqlClaim {
             if let Some(lock) = lock {
                 ask(connection, &format!("RELEASE_LOCK('{lock}')")).await?;
             }
-            return Ok(Held::No);
+            return self.not_held(connection).await;
         }
         let held = self.count(connection).await?;
         self.lock = lock;
         Ok(held)
+    }
+
+    /// Whether a lock that is not free is only that, or others have started as well.
+    async fn not_held(&self, connection: &mut AsyncMysqlConnection) -> QueryResult<Held> {
+        let Some(before) = self.starts else {
+            return Ok(Held::No);
+        };
+        let now = starts(connection).await?;
+        Ok(match self.is_as_before(before, now) {
+            true => Held::No,
+            false => Held::Lapsed,
+        })
+    }
+
+    fn is_as_before(&self, before: Starts, now: Starts) -> bool {
+        match self.usage {
+            Usage::Alone => now == before,
+            Usage::Together => now.alone == before.alone,
+        }
     }
 
     /// Whether others have been there since this process has started, which is counted.
@@ -138,20 +195,19 @@ impl MysqlClaim {
             let count = format!("UPDATE cache_epoch SET {column} = {column} + 1 WHERE id = 1");
             connection.batch_execute(&count).await?;
         }
-        let read =
-            "SELECT alone_starts AS alone, shared_starts AS shared FROM cache_epoch WHERE id = 1";
-        let now: Starts = diesel::sql_query(read).get_result(connection).await?;
+        let now = starts(connection).await?;
         let before = *self.starts.get_or_insert(now);
-        let is_as_before = match self.usage {
-            Usage::Alone => now == before,
-            Usage::Together => now.alone == before.alone,
-        };
-        Ok(if is_as_before {
-            Held::Yes
-        } else {
-            Held::Lapsed
+        Ok(match self.is_as_before(before, now) {
+            true => Held::Yes,
+            false => Held::Lapsed,
         })
     }
+}
+
+async fn starts(connection: &mut AsyncMysqlConnection) -> QueryResult<Starts> {
+    let read =
+        "SELECT alone_starts AS alone, shared_starts AS shared FROM cache_epoch WHERE id = 1";
+    diesel::sql_query(read).get_result(connection).await
 }
 
 /// Takes the first of these locks that is free.
