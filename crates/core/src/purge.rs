@@ -88,22 +88,32 @@ impl Purger {
     async fn all(&self) -> Result<()> {
         let mut floor = self.store.purged_through().await?;
         let through = self.through(Version::now()).await?;
-        while let Purged::Through {
-            floor: next,
-            removed,
-            is_all,
-        } = self.once(floor, through).await?
-        {
-            if removed > 0 {
-                tracing::debug!(tombstones = removed, "old tombstones are removed");
+        loop {
+            match self.once(floor, through).await? {
+                Purged::Through {
+                    floor: next,
+                    removed,
+                    is_all,
+                } => {
+                    if removed > 0 {
+                        tracing::debug!(tombstones = removed, "old tombstones are removed");
+                    }
+                    if is_all {
+                        return Ok(());
+                    }
+                    floor = next;
+                }
+                Purged::HeldUp { removed, .. } => {
+                    tracing::debug!(
+                        tombstones = removed,
+                        "another transaction has locked an old tombstone; the rest is left for the next look"
+                    );
+                    return Ok(());
+                }
+                Purged::Elsewhere => return Ok(()),
             }
-            if is_all {
-                break;
-            }
-            floor = next;
             tokio::time::sleep(STEP_PAUSE).await;
         }
-        Ok(())
     }
 
     /// One step: looks at the oldest rows above `floor`, and removes the tombstones among
@@ -126,7 +136,7 @@ impl Purger {
             unless_relied_on_by: self.unless_relied_on_by,
         };
         let purged = self.store.purge(purge).await?;
-        if let Purged::Through { removed, .. } = purged {
+        if let Purged::Through { removed, .. } | Purged::HeldUp { removed, .. } = purged {
             telemetry::purged(removed);
         }
         Ok(purged)

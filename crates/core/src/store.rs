@@ -42,6 +42,9 @@ pub enum Origin {
     /// They were ordered when they were appended to a journal, conditions and all:
     /// one that is older than its row came before it.
     Drained,
+    /// The same, and an operator has decided that they take place although a newer delete
+    /// may have been purged.
+    Replayed,
     /// A cache issued their versions in an epoch, if there are epochs. They are fenced
     /// off in another epoch, and when one of them is as old as what may have been purged.
     /// So they are when one is older than a row that [`Store::transact`] judged without
@@ -53,7 +56,7 @@ impl Origin {
     /// The epoch, if it must be that one.
     pub fn fence(self) -> Option<Epoch> {
         match self {
-            Origin::Drained => None,
+            Origin::Drained | Origin::Replayed => None,
             Origin::Issued(fence) => fence,
         }
     }
@@ -119,7 +122,7 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// The floor: tombstones of versions up to this one may have been purged. A write at
     /// or below it makes no row where its key has none: an issued one is fenced off, a
-    /// drained one counts as applied.
+    /// drained user is refused, and a delete has nothing to do.
     async fn purged_through(&self) -> Result<Version>;
 
     /// Removes the oldest tombstones above the floor, in one short transaction that

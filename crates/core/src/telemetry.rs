@@ -152,6 +152,10 @@ fn describe() {
         "dead_letters_total",
         "Writes that the database refused and that this process set aside."
     );
+    describe_counter!(
+        "drain_skipped_entries_total",
+        "Entries that the database refused and that another process had drained meanwhile: nothing was done about them."
+    );
     describe_counter!("drain_entries_total", "Entries drained from the journal.");
     describe_counter!(
         "drain_rows_total",
@@ -215,6 +219,7 @@ const COMMIT_LAG: &str = "commit_lag_seconds";
 
 struct Drain {
     dead_letters: Counter,
+    skipped: Counter,
     lost: Counter,
     rate: Gauge,
     leases: Gauge,
@@ -229,6 +234,7 @@ struct Drain {
 
 static DRAIN: LazyLock<Drain> = LazyLock::new(|| Drain {
     dead_letters: counter!("dead_letters_total"),
+    skipped: counter!("drain_skipped_entries_total"),
     lost: counter!("journal_lost_entries_total"),
     rate: gauge!("drain_rate_entries_per_second"),
     leases: gauge!("journal_leases_held"),
@@ -336,6 +342,11 @@ pub fn writes_refused(refused: bool) {
 /// So many writes were set aside.
 pub fn dead_letters(letters: u64) {
     DRAIN.dead_letters.increment(letters);
+}
+
+/// A refused entry was skipped, since another process had drained it.
+pub(crate) fn skipped() {
+    DRAIN.skipped.increment(1);
 }
 
 /// What of a row can break a rule.

@@ -208,8 +208,11 @@ impl WriteBehind {
         }
         let version = letter.record.version;
         // IMPORTANT: at its own version, so that it replaces nothing newer.
-        self.store.apply(&[letter.record], Origin::Drained).await?;
+        self.store.apply(&[letter.record], Origin::Replayed).await?;
         self.cache.mark_clean(&[(key.clone(), version)]).await?;
+        // The cache may know of no such user: a write whose newer delete may have been
+        // purged is not in the cache.
+        self.reader.forget(key).await?;
         self.journal.forget_dead_letter(key, version).await?;
         Ok(true)
     }

@@ -308,9 +308,30 @@ impl Drain {
         }
     }
 
+    /// Whether the journal holds the record's entry.
+    async fn still_waits(&self, shard: Shard, record: &Record) -> Result<bool> {
+        let before = record.version.get().saturating_sub(1);
+        let before = Version::new(before).unwrap_or_default();
+        let next = self.journal.read(shard, before, 1).await?;
+        Ok(next.iter().any(|next| next.version == record.version))
+    }
+
     /// Its value stays in the cache, dirty: it was acknowledged, so readers are
     /// given it until a newer write or an operator ends it.
     async fn set_aside(&self, shard: Shard, record: &Record, reason: &Arc<str>) -> Result<()> {
+        // IMPORTANT: this process may have been suspended. If another one has drained the
+        // entry meanwhile, a newer delete may have been purged, and a dead letter would
+        // offer to bring the user back.
+        if !self.still_waits(shard, record).await? {
+            telemetry::skipped();
+            tracing::warn!(
+                shard = shard.0,
+                version = %record.version,
+                %reason,
+                "the database refuses a record whose entry another process has drained; it is skipped"
+            );
+            return Ok(());
+        }
         telemetry::dead_letters(1);
         tracing::error!(
             shard = shard.0,

@@ -298,6 +298,42 @@ async fn release(connection: &mut AsyncMysqlConnection, keys: &[Key]) -> Tried<(
     Ok(())
 }
 
+/// Holds those of the rows of `ids` that no other transaction has locked. Returns their
+/// ids. Waits for none.
+async fn hold_free(connection: &mut AsyncMysqlConnection, ids: &[i64]) -> Tried<HashSet<i64>> {
+    let mut free = HashSet::with_capacity(ids.len());
+    for ids in ids.chunks(ROWS_MAX) {
+        let held = users::table
+            .filter(users::id.eq_any(ids))
+            .select(users::id)
+            .for_update()
+            .skip_locked()
+            .load::<i64>(connection)
+            .await;
+        free.extend(diagnosed(connection, held).await?);
+    }
+    Ok(free)
+}
+
+/// Removes those of the rows of `ids`, which are held, that are tombstones of versions up
+/// to `through`. Returns how many.
+async fn remove(connection: &mut AsyncMysqlConnection, ids: &[i64], through: i64) -> Tried<usize> {
+    let mut removed = 0;
+    for ids in ids.chunks(ROWS_MAX) {
+        let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
+        // IMPORTANT: by the primary key. A scan of a small table would wait for the locks
+        // of other rows.
+        let delete = format!(
+            "DELETE users FROM users FORCE INDEX (PRIMARY) WHERE id IN ({}) \
+             AND deleted_at IS NOT NULL AND version <= {through}",
+            ids.join(", ")
+        );
+        let done = diesel::sql_query(delete).execute(connection).await;
+        removed += diagnosed(connection, done).await?;
+    }
+    Ok(removed)
+}
+
 fn unavailable(error: impl std::fmt::Display) -> Error {
     Error::unavailable(Part::Database, error)
 }

@@ -229,6 +229,22 @@ async fn release(_: &mut Connection, _: &[Key]) -> Tried<()> {
     Ok(())
 }
 
+async fn hold_free(_: &mut Connection, ids: &[i64]) -> Tried<HashSet<i64>> {
+    Ok(ids.iter().copied().collect())
+}
+
+/// Removes those of the rows of `ids` that are tombstones of versions up to `through`.
+/// Returns how many.
+async fn remove(connection: &mut Connection, ids: &[i64], through: i64) -> Tried<usize> {
+    let mut removed = 0;
+    for ids in ids.chunks(ROWS_MAX) {
+        let old = users::id.eq_any(ids).and(users::version.le(through));
+        let tombstones = users::table.filter(old.and(users::deleted_at.is_not_null()));
+        removed += diesel::delete(tombstones).execute(connection).await?;
+    }
+    Ok(removed)
+}
+
 fn failed(failed: Failed) -> Error {
     match failed {
         Failed::Refused(reason) => Error::refused(Part::Database, reason),

@@ -32,9 +32,28 @@ pub enum Purged {
         /// Whether there is nothing left to look at.
         is_all: bool,
     },
+    /// Another transaction has locked a tombstone, which stays, as do all above it.
+    HeldUp {
+        /// Where the floor is.
+        floor: Version,
+        /// How many tombstones were removed.
+        removed: usize,
+    },
     /// Nothing: another process has raised the floor, or must do so.
     Elsewhere,
 }
+
+/// What a transaction of a purge step did: up to which version, and how many tombstones
+/// were removed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Removed {
+    pub(super) through: i64,
+    pub(super) count: usize,
+}
+
+/// Why a drained write is refused that is at or below the floor and has no row.
+pub(super) const NOT_KNOWN: &str = "it waited in a journal while tombstones as new as it were \
+    removed; whether a newer delete of this name came is not known";
 
 /// The floor as the database has it.
 pub(super) fn to_floor(number: i64) -> Result<Version> {
@@ -48,7 +67,7 @@ macro_rules! tombstones {
         use diesel::BoolExpressionMethods;
 
         use crate::fault;
-        use crate::store::tombstones::{Purge, Purged, to_floor};
+        use crate::store::tombstones::{NOT_KNOWN, Purge, Purged, Removed, to_floor};
 
         async fn purged_through(connection: &mut $connection) -> QueryResult<i64> {
             cache_epoch::table
@@ -79,22 +98,30 @@ macro_rules! tombstones {
             };
             begin(connection).await?;
             let done = removed(connection, purge, *last).await;
-            let Some(removed) = end(connection, done).await? else {
+            let Some(Removed { through, count }) = end(connection, done).await? else {
                 return Ok(Purged::Elsewhere);
             };
-            Ok(Purged::Through {
-                floor: to_floor(*last).map_err(Failed::broken)?,
-                removed,
-                is_all: looked_at.len() < purge.rows_max,
+            let floor = to_floor(through).map_err(Failed::broken)?;
+            Ok(match through < *last {
+                true => Purged::HeldUp {
+                    floor,
+                    removed: count,
+                },
+                false => Purged::Through {
+                    floor,
+                    removed: count,
+                    is_all: looked_at.len() < purge.rows_max,
+                },
             })
         }
 
-        /// How many tombstones; nothing when another process is at it.
+        /// Removes the tombstones above the floor up to `last`, or up to before the oldest
+        /// one that another transaction has locked. Nothing when another process is at it.
         async fn removed(
             connection: &mut $connection,
             purge: Purge,
             last: i64,
-        ) -> Tried<Option<usize>> {
+        ) -> Tried<Option<Removed>> {
             let view = view(connection, Lock::Exclusive).await?;
             let is_relied_on = |holder: &str| {
                 let mut members = view.members.iter();
@@ -108,34 +135,62 @@ macro_rules! tombstones {
             let is_looked_at = users::version
                 .gt(purge.floor.to_i64())
                 .and(users::version.le(last));
-            let tombstones = users::table.filter(is_looked_at.and(users::deleted_at.is_not_null()));
-            let removed = diesel::delete(tombstones).execute(connection).await?;
-            fault::point("purge.removed").await;
-            diesel::update(cache_epoch::table.find(1))
-                .set(cache_epoch::purged_through.eq(last))
-                .execute(connection)
+            // IMPORTANT: a plain read, which waits for no row. No service writes meanwhile.
+            let tombstones: Vec<(i64, i64)> = users::table
+                .filter(is_looked_at.and(users::deleted_at.is_not_null()))
+                .select((users::id, users::version))
+                .load(connection)
                 .await?;
-            Ok(Some(removed))
+            let ids: Vec<i64> = tombstones.iter().map(|(id, _)| *id).collect();
+            let free = hold_free(connection, &ids).await?;
+            let locked = tombstones.iter().filter(|(id, _)| !free.contains(id));
+            let oldest_locked = locked.map(|(_, version)| *version).min();
+            let through = oldest_locked.map_or(last, |oldest| last.min(oldest - 1));
+            let old = tombstones.iter().filter(|(_, version)| *version <= through);
+            let ids: Vec<i64> = old.map(|(id, _)| *id).collect();
+            let count = remove(connection, &ids, through).await?;
+            fault::point("purge.removed").await;
+            if through > purge.floor.to_i64() {
+                diesel::update(cache_epoch::table.find(1))
+                    .set(cache_epoch::purged_through.eq(through))
+                    .execute(connection)
+                    .await?;
+            }
+            Ok(Some(Removed { through, count }))
         }
 
-        /// Applies drained rows of which some are so old that what came after them may
-        /// have been purged. A row that is not there was applied before then, and deleted
-        /// since: nothing is purged that is as new as what waits in a journal.
-        async fn apply_late(connection: &mut $connection, rows: &[Row]) -> Tried<()> {
+        /// Applies rows of which some are so old that what came after them may have been
+        /// purged. A delete of a name without a row has nothing to do. A user without a
+        /// row is refused, unless an operator replays it: whether a purged delete came
+        /// after it is not known.
+        async fn apply_late(
+            connection: &mut $connection,
+            rows: &[Row],
+            origin: Origin,
+        ) -> Tried<()> {
             begin(connection).await?;
-            let done = applied_late(connection, rows).await;
+            let done = applied_late(connection, rows, origin).await;
             end(connection, done).await
         }
 
-        async fn applied_late(connection: &mut $connection, rows: &[Row]) -> Tried<()> {
+        async fn applied_late(
+            connection: &mut $connection,
+            rows: &[Row],
+            origin: Origin,
+        ) -> Tried<()> {
             // IMPORTANT: first, and held until the end: what is there now stays there.
             let floor = epoch(connection, Lock::Shared).await?.purged_through;
             let late = rows.iter().filter(|row| row.version <= floor);
             let names: Vec<Key> = late.map(|row| Key::from(row.name.as_str())).collect();
             let known = load_many(connection, &names).await?;
             let known: HashSet<String> = known.into_iter().map(|row| row.name).collect();
-            let rows = rows.iter();
-            let rows = rows.filter(|row| row.version > floor || known.contains(&row.name));
+            let is_missing = |row: &Row| row.version <= floor && !known.contains(&row.name);
+            let is_user = |row: &Row| row.deleted_at.is_none();
+            if origin != Origin::Replayed && rows.iter().any(|row| is_missing(row) && is_user(row))
+            {
+                return Err(Failed::Refused(NOT_KNOWN.to_owned()));
+            }
+            let rows = rows.iter().filter(|row| !is_missing(row) || is_user(row));
             let rows: Vec<Row> = rows.cloned().collect();
             for rows in rows.chunks(ROWS_MAX) {
                 upsert(connection, rows.len(), Upsert::held(rows, Order::Any)).await?;

@@ -84,8 +84,8 @@ macro_rules! transactions {
             };
             let done = match done {
                 // No epoch fences these off, so some of them are that old.
-                Err(Failed::Fenced) if origin == Origin::Drained => {
-                    apply_late(connection, rows).await
+                Err(Failed::Fenced) if matches!(origin, Origin::Drained | Origin::Replayed) => {
+                    apply_late(connection, rows, origin).await
                 }
                 done => done,
             };

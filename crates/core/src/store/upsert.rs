@@ -150,7 +150,7 @@ pub(super) enum Order {
 impl Order {
     pub(super) fn of(origin: Origin) -> Order {
         match origin {
-            Origin::Drained => Order::Any,
+            Origin::Drained | Origin::Replayed => Order::Any,
             Origin::Issued(_) => Order::Strict,
         }
     }

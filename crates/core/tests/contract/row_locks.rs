@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 use cache_core::error::{Error, Result};
 use cache_core::membership::{Epoch, Statement, View};
 use cache_core::record::{Condition, Write};
-use cache_core::store::{Origin, Proposal, Store, Verdict};
+use cache_core::store::{Origin, Proposal, Purge, Purged, Store, Verdict};
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
 use test_support::servers::TestDatabase;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::members::says;
-use crate::suite::{key, version};
+use crate::suite::{key, tombstone, version};
 use crate::{Database, Implementation, StoreWithMembers, apply, load, numbered};
 
 /// The server brings its list of transactions up to date only for those who look
@@ -264,4 +264,52 @@ async fn a_write_is_judged_upon_what_it_waited_for() {
     holder.end("COMMIT").await;
     assert_eq!(judged.await.unwrap().unwrap(), [Verdict::ConditionFailed]);
     assert_eq!(load(&*store, "b").await.unwrap().version, version(6));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purge_step_waits_for_no_locked_row() {
+    let database = Implementation::Mysql.new_database();
+    let store = database.open().await;
+    apply(&*store, &numbered("live", 5)).await;
+    for (name, at) in [("a", 10), ("b", 20), ("c", 30)] {
+        apply(&*store, &tombstone(&key(name), version(at))).await;
+    }
+    let purge = |floor| Purge {
+        floor: version(floor),
+        through: version(40),
+        rows_max: 10,
+        unless_relied_on_by: None,
+    };
+    let live = Holder::begin(
+        &database,
+        "SELECT * FROM users WHERE name = 'live' FOR UPDATE",
+    );
+    let live = live.await;
+    let b = Holder::begin(&database, "SELECT * FROM users WHERE name = 'b' FOR UPDATE");
+    let b = b.await;
+    let held_up = Purged::HeldUp {
+        floor: version(19),
+        removed: 1,
+    };
+    assert_eq!(store.purge(purge(0)).await.unwrap(), held_up);
+    assert_eq!(store.purged_through().await.unwrap(), version(19));
+    apply(&*store, &numbered("other", 41)).await;
+    // Nothing at all can be removed.
+    let nothing = Purged::HeldUp {
+        floor: version(19),
+        removed: 0,
+    };
+    assert_eq!(store.purge(purge(19)).await.unwrap(), nothing);
+    let left: Vec<String> = database.ids().into_keys().collect();
+    assert_eq!(left, ["b", "c", "live", "other"]);
+    b.end("COMMIT").await;
+    let all = Purged::Through {
+        floor: version(30),
+        removed: 2,
+        is_all: true,
+    };
+    assert_eq!(store.purge(purge(19)).await.unwrap(), all);
+    live.end("COMMIT").await;
+    let left: Vec<String> = database.ids().into_keys().collect();
+    assert_eq!(left, ["live", "other"]);
 }

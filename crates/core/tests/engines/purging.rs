@@ -1,15 +1,17 @@
 //! Removing the tombstones of deleted users, beside a journal.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use cache_core::dead_letter::DeadLetter;
-use cache_core::engine::Engine;
+use cache_core::engine::{Engine, Outcome};
+use cache_core::error::Error;
 use cache_core::journal::Appended;
 use cache_core::purge::Purger;
 use cache_core::record::{Key, Record, Write};
 use cache_core::seeder::Seeder;
-use cache_core::store::{Origin, Purged, Store};
+use cache_core::store::{Origin, Purge, Purged, Store};
 use cache_core::version::Version;
 
 use crate::parts::{Parts, Place, body, in_each_place, put};
@@ -171,7 +173,8 @@ async fn a_redelivered_batch_restores_no_deleted_user(place: Place) {
     purge(&purger, later(Version::now(), HOUR_US)).await;
     assert!(!has(&parts, "gone").await);
 
-    store(&parts, &batch).await;
+    let again = parts.store.apply(&[batch], Origin::Drained).await;
+    assert!(matches!(again, Err(Error::Refused { .. })), "{again:?}");
     assert!(!has(&parts, "gone").await);
     assert_eq!(engine.read(&key).await.unwrap().record.body, None);
     // It is a name as any other.
@@ -229,8 +232,87 @@ async fn purging_beside_writes_finds_nothing_lost(place: Place) {
     engine.stop(PATIENCE).await;
 }
 
+/// Raises the floor to the version of a tombstone, as a process that does not know of this
+/// journal does.
+async fn purge_elsewhere(parts: &Parts, at: Version) {
+    let store = &parts.store.inner;
+    let record = tombstone("purged elsewhere", at);
+    store.apply(&[record], Origin::Drained).await.unwrap();
+    let purge = Purge {
+        floor: Version::ZERO,
+        through: at,
+        rows_max: 1_000,
+        unless_relied_on_by: None,
+    };
+    let purged = store.purge(purge).await.unwrap();
+    assert!(matches!(purged, Purged::Through { removed: 1, .. }));
+}
+
+/// The disk of another host comes back.
+async fn entries_older_than_the_floor_become_dead_letters(place: Place) {
+    let parts = place.open().await;
+    parts.journal.raise(&Version::ZERO).await.unwrap();
+    let names: Vec<String> = (0..20).map(|number| format!("user {number:02}")).collect();
+    let mut newest = Version::ZERO;
+    for name in &names {
+        newest = newest.max(append(&parts, put(name, 1)).await);
+    }
+    purge_elsewhere(&parts, later(newest, 1_000)).await;
+
+    let engine = parts.write_behind().await;
+    assert!(engine.flush(PATIENCE).await.unwrap());
+    let letters = engine.dead_letters(100).await.unwrap();
+    let dead: Vec<&str> = letters
+        .iter()
+        .map(|letter| letter.record.key.as_str())
+        .collect();
+    assert_eq!(dead, names);
+    assert!(letters[0].reason.contains("is not known"));
+    let key = Key::from(&*names[7]);
+    engine.read(&key).await.unwrap();
+    assert!(!has(&parts, &names[7]).await);
+    assert!(engine.replay_dead_letter(&key).await.unwrap());
+    assert!(has(&parts, &names[7]).await);
+    let read = engine.read(&key).await.unwrap();
+    assert_eq!(read.record.body, Some(body(&names[7], 1)));
+    assert_eq!(engine.dead_letters(100).await.unwrap().len(), 19);
+    engine.stop(PATIENCE).await;
+}
+
+/// The process is suspended with a batch that it has read.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_another_process_drained_is_skipped() {
+    let parts = Place::embedded();
+    let parts = parts.open().await;
+    let engine = parts.write_behind().await;
+    let suspended = parts.store.turn.lock().await;
+    let Outcome::Written { version, .. } = engine.write(put("gone", 1)).await.unwrap() else {
+        panic!("it has no condition");
+    };
+    let deadline = Instant::now() + PATIENCE;
+    while parts.store.applies.load(Ordering::SeqCst) == 0 {
+        assert!(Instant::now() < deadline, "nothing is drained");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let shard = parts.journal.shard_of(&Key::from("gone"));
+    parts
+        .journal
+        .acknowledge(shard, version, &[])
+        .await
+        .unwrap();
+    purge_elsewhere(&parts, version).await;
+    drop(suspended);
+    // The next entry of the shard is drained after that.
+    engine.write(put("next", 1)).await.unwrap();
+    assert!(engine.flush(PATIENCE).await.unwrap());
+    assert!(has(&parts, "next").await && !has(&parts, "gone").await);
+    assert_eq!(engine.dead_letters(10).await.unwrap(), []);
+    engine.stop(PATIENCE).await;
+}
+
 in_each_place! {
     purging_beside_writes_finds_nothing_lost
+    entries_older_than_the_floor_become_dead_letters
     a_tombstone_stays_for_its_retention
     nothing_is_purged_that_is_as_new_as_what_waits
     nothing_is_purged_that_is_as_new_as_a_dead_letter

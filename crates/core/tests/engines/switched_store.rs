@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use cache_core::error::{Error, Part, Result};
@@ -15,8 +15,12 @@ use cache_core::version::Version;
 
 #[derive(Debug)]
 pub(crate) struct SwitchedStore {
-    inner: Box<dyn Store>,
+    pub(crate) inner: Box<dyn Store>,
     refuses_writes: AtomicBool,
+    /// Records are applied while this is not held.
+    pub(crate) turn: tokio::sync::Mutex<()>,
+    /// How often records were to be applied.
+    pub(crate) applies: AtomicUsize,
 }
 
 impl SwitchedStore {
@@ -24,6 +28,8 @@ impl SwitchedStore {
         Arc::new(SwitchedStore {
             inner: Box::new(inner),
             refuses_writes: AtomicBool::new(false),
+            turn: tokio::sync::Mutex::default(),
+            applies: AtomicUsize::new(0),
         })
     }
 
@@ -44,6 +50,8 @@ impl SwitchedStore {
 impl Store for SwitchedStore {
     async fn apply(&self, records: &[Record], origin: Origin) -> Result<()> {
         self.refuse_or_not()?;
+        self.applies.fetch_add(1, Ordering::SeqCst);
+        drop(self.turn.lock().await);
         self.inner.apply(records, origin).await
     }
 
