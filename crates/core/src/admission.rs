@@ -3,19 +3,68 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
 use crate::telemetry;
 
-/// Why writes are refused now, by watcher. [`Admission::check`] costs one load.
+/// Those of this process, of which `writes_refused` tells.
+static REFUSALS: LazyLock<Arc<Refusals>> = LazyLock::new(Arc::default);
+
+/// How many admissions refuse writes now.
 #[derive(Debug, Default)]
+struct Refusals(Mutex<usize>);
+
+impl Refusals {
+    /// Tells how it is after `change`.
+    fn change(&self, change: impl FnOnce(&mut usize)) {
+        let mut refusing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut refusing);
+        // Under the lock, so that the last change is told last.
+        telemetry::writes_refused(*refusing > 0);
+    }
+}
+
+/// Why writes are refused now, by watcher. [`Admission::check`] costs one load.
+#[derive(Debug)]
 pub struct Admission {
     refuses: AtomicBool,
     reasons: Mutex<BTreeMap<&'static str, Arc<str>>>,
+    refusals: Arc<Refusals>,
+}
+
+impl Default for Admission {
+    fn default() -> Admission {
+        Admission::among(REFUSALS.clone())
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.refuses_from_now_on(false);
+    }
 }
 
 impl Admission {
+    fn among(refusals: Arc<Refusals>) -> Admission {
+        // There from the start.
+        refusals.change(|_| ());
+        Admission {
+            refuses: AtomicBool::new(false),
+            reasons: Mutex::default(),
+            refusals,
+        }
+    }
+
+    fn refuses_from_now_on(&self, refuses: bool) {
+        if self.refuses.swap(refuses, Ordering::AcqRel) != refuses {
+            self.refusals.change(|refusing| match refuses {
+                true => *refusing += 1,
+                false => *refusing -= 1,
+            });
+        }
+    }
+
     /// Refuses writes from now on. Clients get `reason`, a sentence without a full
     /// stop that names no server. Returns whether it is new for the watcher `source`,
     /// so that the caller logs it once.
@@ -23,8 +72,7 @@ impl Admission {
         let reason = reason.into();
         let mut reasons = self.reasons();
         let before = reasons.insert(source, reason.clone());
-        self.refuses.store(true, Ordering::Release);
-        telemetry::writes_refused(true);
+        self.refuses_from_now_on(true);
         before != Some(reason)
     }
 
@@ -32,8 +80,7 @@ impl Admission {
     pub fn allow(&self, source: &'static str) -> bool {
         let mut reasons = self.reasons();
         let was_refused = reasons.remove(source).is_some();
-        self.refuses.store(!reasons.is_empty(), Ordering::Release);
-        telemetry::writes_refused(!reasons.is_empty());
+        self.refuses_from_now_on(!reasons.is_empty());
         was_refused
     }
 
@@ -65,6 +112,8 @@ impl Admission {
 
 #[cfg(test)]
 mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
     use super::*;
 
     #[test]
@@ -82,5 +131,33 @@ mod tests {
         };
         assert_eq!(&*reason, "the second is wrong");
         assert!(admission.allow("b") && admission.check().is_ok());
+    }
+
+    #[test]
+    fn the_gauge_is_1_while_any_admission_refuses() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            let expect = |value: u8| {
+                let said = recorder.handle().render();
+                assert!(
+                    said.contains(&format!("writes_refused {value}\n")),
+                    "{said}"
+                );
+            };
+            let refusals = Arc::<Refusals>::default();
+            let [one, other] = [0; 2].map(|_| Admission::among(refusals.clone()));
+            expect(0);
+            one.refuse("claim", "another process");
+            one.refuse("claim", "another process");
+            other.allow("journal");
+            expect(1);
+            let _ = Admission::among(refusals.clone());
+            expect(1);
+            other.refuse("journal", "a policy");
+            drop(one);
+            expect(1);
+            other.allow("journal");
+            expect(0);
+        });
     }
 }

@@ -142,6 +142,14 @@ pub trait Journal: Debug + Send + Sync + 'static {
     /// that the database has and than all that the journal holds.
     async fn raise(&self, stored: &dyn StoredVersions) -> Result<()>;
 
+    /// Of a journal that runs: as [`Journal::raise`], without looking for what is lost.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Unseeded`] where [`Journal::raise`] is needed.
+    async fn raise_clocks(&self, stored: &dyn StoredVersions) -> Result<()> {
+        self.raise(stored).await
+    }
+
     /// How much waits, shard by shard.
     async fn stats(&self) -> Result<Vec<ShardStats>>;
 

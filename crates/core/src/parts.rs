@@ -117,6 +117,12 @@ impl Parts {
                         true
                     }
                 };
+                if has_journal_in_redis(settings) && is_there {
+                    // IMPORTANT: before the binding, which changes what it and the database have.
+                    let suits =
+                        async |_| RedisStreamJournal::check(&redis, wait_for(settings)).await;
+                    startup::within(settings.startup_deadline, suits).await?;
+                }
                 // IMPORTANT: before anything is taken from it or put into it. One that is away
                 // now is judged when it is first reached.
                 guard = Some(bind(settings, &redis, &store, &binding, is_there).await?);
@@ -128,15 +134,6 @@ impl Parts {
                 (Arc::new(cache), Some(redis))
             }
         };
-        if settings.service == Service::WriteBehind {
-            // IMPORTANT: before anything is acknowledged that only the journal has.
-            // Each question has a timeout; it may wait for others to have heard for longer.
-            let rely = async |_| access::rely(&*membership, WRITE_BEHIND).await;
-            let epoch = startup::within(settings.startup_deadline, rely).await?;
-            if let Some(redis) = &redis {
-                redis.enter(epoch, None);
-            }
-        }
         Ok(Parts {
             store,
             cache,
@@ -195,11 +192,28 @@ impl Parts {
         })
     }
 
-    /// Opens the journal that goes with them, and the leases on its shards.
+    /// Opens the journal that goes with them, and the leases on its shards; notes in the
+    /// database that it is relied on.
     ///
     /// # Errors
-    /// When it cannot be opened or is corrupt.
+    /// When it cannot be opened, is corrupt or is another database's. Nothing is noted then.
     pub async fn open_journal(
+        &self,
+        settings: &Settings,
+    ) -> Result<(Arc<dyn Journal>, Arc<dyn Leases>)> {
+        let opened = self.open_unnoted(settings).await?;
+        // IMPORTANT: after all that may refuse the start, since the note stays for good, and
+        // before anything is acknowledged that only the journal has. Each question has a
+        // timeout; it may wait for others to have heard for longer.
+        let rely = async |_| access::rely(&*self.membership, WRITE_BEHIND).await;
+        let epoch = startup::within(settings.startup_deadline, rely).await?;
+        if let Some(redis) = &self.redis {
+            redis.enter(epoch, None);
+        }
+        Ok(opened)
+    }
+
+    async fn open_unnoted(
         &self,
         settings: &Settings,
     ) -> Result<(Arc<dyn Journal>, Arc<dyn Leases>)> {
@@ -218,11 +232,6 @@ impl Parts {
                     clean: self.lifetimes.clean,
                     in_doubt: self.lifetimes.in_doubt,
                 };
-                let wait_for = WaitFor {
-                    replicas: settings.redis_wait_replicas,
-                    fsync: settings.redis_wait_fsync,
-                    timeout_ms: settings.redis_wait_timeout.as_millis() as u64,
-                };
                 // An answer that waits for replicas may take that much longer.
                 let appends = redis.again(settings.redis_timeout + settings.redis_wait_timeout)?;
                 let answers = async |by| startup::until(by, Part::Cache, appends.answers()).await;
@@ -230,7 +239,7 @@ impl Parts {
                 let journal = RedisStreamJournal::open(
                     redis.clone(),
                     appends,
-                    wait_for,
+                    wait_for(settings),
                     lifetimes,
                     leases.share_held(),
                 );
@@ -260,6 +269,18 @@ fn open_file(settings: &Settings, folder: &Path) -> Result<FileJournal> {
         settings.journal_sync,
         settings.journal_segment_bytes,
     )
+}
+
+fn has_journal_in_redis(settings: &Settings) -> bool {
+    settings.service == Service::WriteBehind && matches!(settings.journal, JournalUrl::WithCache)
+}
+
+fn wait_for(settings: &Settings) -> WaitFor {
+    WaitFor {
+        replicas: settings.redis_wait_replicas,
+        fsync: settings.redis_wait_fsync,
+        timeout_ms: settings.redis_wait_timeout.as_millis() as u64,
+    }
 }
 
 /// A name that no other process has, and that says where to look for it.

@@ -148,7 +148,7 @@ impl Purger {
         // IMPORTANT: in this order. A clock that went back would go on to issue versions
         // that are as old; and what no longer waits when it is asked is among the dead
         // letters before.
-        self.seeder.seed(self.seeder.generation()).await?;
+        self.seeder.raise_clocks().await?;
         let Some(journal) = &self.journal else {
             return Ok(through);
         };

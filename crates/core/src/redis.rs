@@ -41,7 +41,6 @@ use crate::admission::Admission;
 use crate::error::{Error, Part, Result};
 use crate::membership::Epoch;
 use crate::settings::Address;
-use crate::telemetry;
 
 use connection::{Opener, Shared};
 use endpoint::Endpoint;
@@ -100,7 +99,6 @@ pub(crate) enum Over {
 
 impl Place {
     fn new(keyspace: &Keyspace) -> Place {
-        telemetry::writes_refused(false);
         Place {
             moved: AtomicU64::new(0),
             used: RwLock::default(),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::attempts::Attempts;
 use crate::cache::Cache;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::journal::Journal;
 use crate::store::Store;
 
@@ -54,6 +54,26 @@ impl Seeder {
             Ok(())
         };
         self.seeding.unless_done(done, seed).await
+    }
+
+    /// Raises the clocks above all that the database has. Seeds only those that do not
+    /// know the newest version.
+    ///
+    /// # Errors
+    /// When a part is unavailable.
+    pub async fn raise_clocks(&self) -> Result<()> {
+        let generation = self.generation();
+        if let Some(journal) = &self.journal {
+            match journal.raise_clocks(&self.store).await {
+                Err(Error::Unseeded(_)) => return self.seed(generation).await,
+                raised => raised?,
+            }
+            if journal.holds_cache() {
+                // Its clocks are the cache's.
+                return Ok(());
+            }
+        }
+        self.cache.raise(&self.store).await
     }
 
     async fn raise(&self) -> Result<()> {

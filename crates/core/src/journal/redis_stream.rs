@@ -102,7 +102,7 @@ impl RedisStreamJournal {
         lifetimes: EntryLifetimes,
         held: Arc<Held>,
     ) -> Result<RedisStreamJournal> {
-        server::check(&redis, wait_for).await?;
+        RedisStreamJournal::check(&redis, wait_for).await?;
         let watch = Arc::new(Watch::new(redis.clone(), appends.clone(), wait_for));
         let seen = Seen::new(redis.keyspace.shards());
         let read_in = (0..redis.keyspace.shards()).map(|_| Mutex::default());
@@ -117,6 +117,14 @@ impl RedisStreamJournal {
             watch,
             read_in: read_in.collect(),
         })
+    }
+
+    /// Whether the server is set up for a journal, before one is opened.
+    ///
+    /// # Errors
+    /// As [`RedisStreamJournal::open`].
+    pub async fn check(redis: &Redis, wait_for: WaitFor) -> Result<()> {
+        server::check(redis, wait_for).await
     }
 
     fn was_read_in_another_run(&self, shard: Shard, run: &str) -> bool {
@@ -330,6 +338,10 @@ impl Journal for RedisStreamJournal {
         let link = self.redis.link(Part::Journal).await?;
         self.seen.came_back(link.keys.run());
         Ok(())
+    }
+
+    async fn raise_clocks(&self, stored: &dyn StoredVersions) -> Result<()> {
+        self.redis.raise_running(stored).await
     }
 
     async fn stats(&self) -> Result<Vec<ShardStats>> {

@@ -21,7 +21,32 @@ static RAISE: LazyLock<Script> = LazyLock::new(|| {
     ))
 });
 
+static RAISE_RUNNING: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("unseeded.lua"),
+        include_str!("raise_running.lua")
+    ))
+});
+
 impl Redis {
+    /// Raises the clock of every shard above all that `stored` has, where all are seeded.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Unseeded`] where one is not.
+    pub(crate) async fn raise_running(&self, stored: &dyn StoredVersions) -> Result<()> {
+        let mut link = self.link(Part::Journal).await?;
+        let keys = link.keys.clone();
+        // IMPORTANT: after it is known which clocks are raised. A clock that is seeded later
+        // starts above all of it.
+        let floor = encode_version(stored.newest().await?);
+        let calls = (0..self.keyspace.shards()).map(|shard| {
+            let mut call = Call::new(&RAISE_RUNNING, vec![keys.clock(Shard(shard))]);
+            call.arg(&floor);
+            call
+        });
+        link.scripts::<()>(calls.collect()).await.map(drop)
+    }
+
     /// Seeds the clock of every shard, above all that `stored` has and above the
     /// shard's journal. Where there is no clock yet in this run of the server,
     /// what the journal holds is brought into the cache first; for the journal's part,

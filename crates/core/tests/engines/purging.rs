@@ -198,7 +198,39 @@ async fn a_write_that_was_purged_counts_as_persisted(place: Place) {
     engine.stop(PATIENCE).await;
 }
 
+/// Purging takes part in nothing that recovers a journal.
+async fn purging_beside_writes_finds_nothing_lost(place: Place) {
+    let parts = place.open().await;
+    let engine = parts.write_behind().await;
+    let purger = purger(&parts, Duration::ZERO);
+    let purges = async {
+        for _ in 0..30 {
+            purger.through(Version::now()).await.unwrap();
+            assert_eq!(parts.journal.lost(), 0);
+        }
+    };
+    let write = async |writer: u32| {
+        for number in 0.. {
+            let name = format!("user {}", writer * 100 + number % 100);
+            engine.write(put(&name, 1)).await.unwrap();
+        }
+    };
+    let flush = async {
+        loop {
+            assert!(engine.flush(PATIENCE).await.unwrap());
+        }
+    };
+    tokio::select! {
+        () = purges => {}
+        _ = futures_util::future::join_all((0..8).map(write)) => {}
+        () = flush => {}
+    }
+    assert!(engine.flush(PATIENCE).await.unwrap());
+    engine.stop(PATIENCE).await;
+}
+
 in_each_place! {
+    purging_beside_writes_finds_nothing_lost
     a_tombstone_stays_for_its_retention
     nothing_is_purged_that_is_as_new_as_what_waits
     nothing_is_purged_that_is_as_new_as_a_dead_letter

@@ -46,6 +46,26 @@ async fn what_was_appended_and_is_missing_is_counted_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_appended_while_losses_are_counted_is_not_lost() {
+    let crashed = Crashed::new().await;
+    let appender = {
+        let journal = crashed.process.journal.clone();
+        tokio::spawn(async move {
+            loop {
+                for answer in journal.append(&writes(20)).await {
+                    answer.unwrap();
+                }
+            }
+        })
+    };
+    for _ in 0..50 {
+        assert_eq!(lost(&crashed).await, 0);
+    }
+    assert!(!appender.is_finished());
+    appender.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn everything_is_lost_with_all_the_data() {
     let mut crashed = Crashed::new().await;
     crashed.process.append(&writes(20)).await;

@@ -44,6 +44,8 @@ fn what_waits_in_a_file_journal_goes_to_its_own_database_only() {
         assert!(said.contains(word), "{word}: {said}");
     }
     assert_eq!(rows(&other), Vec::<Vec<String>>::new());
+    let relied_on_by = other.query_rows("SELECT process FROM cache_members");
+    assert_eq!(relied_on_by, Vec::<Vec<String>>::new());
     // The way to the database does not matter: its server says where it is.
     let mut process =
         ServiceProcess::start_in(folder.path(), service, &[("DATABASE_URL", &own.url())]);

@@ -232,6 +232,11 @@ fn a_redis_that_may_evict_the_journal_is_refused_and_the_setting_named() {
             for word in ["maxmemory-policy", policy, "noeviction"] {
                 assert!(said.contains(word), "{said}");
             }
+            let database = installation.database().unwrap();
+            let relied_on_by = database.query_rows("SELECT process FROM cache_members");
+            assert_eq!(relied_on_by, Vec::<Vec<String>>::new());
+            let bindings = admin.command(&["KEYS", "wc:*:binding"]).expect("keys");
+            assert!(bindings.many().is_empty(), "it is bound");
         }
     }
 }

@@ -24,8 +24,9 @@ impl RedisStreamJournal {
             // IMPORTANT: before the stream is looked at: what is appended meanwhile
             // would be missed in it otherwise.
             let before = self.seen.pending(shard);
+            let appended = self.seen.appended_to(shard);
             let stream = Stream::ask(&mut link, &name).await?;
-            let acknowledged = self.seen.misses(shard, stream.newest);
+            let acknowledged = self.seen.misses(shard, appended, stream.newest);
             let was_remade = self.seen.was_remade(shard, &stream.made);
             let (still, kept) = match (acknowledged, was_remade) {
                 (None, false) => (0, None),
@@ -40,6 +41,7 @@ impl RedisStreamJournal {
             lost += self.seen.count_lost(
                 shard,
                 Found {
+                    appended,
                     newest: stream.newest,
                     depth: stream.depth,
                     still,

@@ -24,6 +24,8 @@ pub(super) struct Seen {
 /// What a shard's stream is found to be when it may have lost entries.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Found {
+    /// The newest version that was appended from here before it was looked at.
+    pub(super) appended: Version,
     /// The newest version that it has ever had.
     pub(super) newest: Version,
     /// How many entries wait in it.
@@ -66,12 +68,23 @@ impl Seen {
         newest.collect()
     }
 
-    /// The newest version that is known to be in the database, where something
-    /// newer was appended than the shard's stream has ever had.
-    pub(super) fn misses(&self, shard: Shard, newest: Version) -> Option<Version> {
-        let seen = self.of(shard)?;
-        let acknowledged = version(&seen.acknowledged);
-        let appended = version(&seen.appended);
+    /// The newest version that was appended to the shard from here.
+    pub(super) fn appended_to(&self, shard: Shard) -> Version {
+        self.of(shard)
+            .map(|seen| version(&seen.appended))
+            .unwrap_or_default()
+    }
+
+    /// The newest version that is known to be in the database, where the newest
+    /// version `appended` before the shard's stream was looked at is newer than all
+    /// that the stream has ever had.
+    pub(super) fn misses(
+        &self,
+        shard: Shard,
+        appended: Version,
+        newest: Version,
+    ) -> Option<Version> {
+        let acknowledged = version(&self.of(shard)?.acknowledged);
         (appended > newest && appended > acknowledged).then_some(acknowledged)
     }
 
@@ -161,12 +174,12 @@ impl Seen {
         let Some(seen) = self.of(shard) else { return 0 };
         let before = seen.depth.swap(found.depth, Ordering::AcqRel);
         let mut lost = 0;
-        if self.misses(shard, found.newest).is_some() {
+        if self.misses(shard, found.appended, found.newest).is_some() {
             // At least the one whose version is missing. What waits again
             // although the database has it makes up for nothing.
             lost = before.saturating_sub(found.still).max(1);
-            let appended = seen.appended.load(Ordering::Acquire);
-            seen.acknowledged.store(appended, Ordering::Release);
+            let appended = found.appended.get();
+            seen.acknowledged.fetch_max(appended, Ordering::AcqRel);
         }
         if let Some(kept) = found.kept {
             // Exact for what this process has appended; the depth is of all, but only
@@ -210,10 +223,17 @@ mod tests {
         seen.appended(Shard(shard), &[answer], depth);
     }
 
+    /// Of streams at which nothing was appended meanwhile.
     fn count_lost(seen: &Seen, found: &[Found]) -> u64 {
-        let lost = found.iter().cloned().enumerate();
-        lost.map(|(shard, found)| seen.count_lost(Shard(shard as u16), found))
-            .sum()
+        let lost = found.iter().cloned().zip(0..).map(|(found, shard)| {
+            let appended = seen.appended_to(Shard(shard));
+            seen.count_lost(Shard(shard), Found { appended, ..found })
+        });
+        lost.sum()
+    }
+
+    fn misses(seen: &Seen, newest: u64) -> Option<Version> {
+        seen.misses(Shard(0), seen.appended_to(Shard(0)), version(newest))
     }
 
     #[test]
@@ -244,6 +264,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_appended_while_a_stream_is_looked_at_is_not_lost() {
+        let seen = Seen::new(1);
+        appended(&seen, 0, 10, 1);
+        let found = Found {
+            appended: seen.appended_to(Shard(0)),
+            newest: version(10),
+            depth: 1,
+            ..Found::default()
+        };
+        appended(&seen, 0, 20, 2);
+        assert_eq!(seen.misses(Shard(0), found.appended, found.newest), None);
+        assert_eq!(seen.count_lost(Shard(0), found), 0);
+        // It is still known as one that may be lost.
+        assert_eq!(misses(&seen, 10), Some(version(0)));
+    }
+
+    #[test]
     fn what_others_have_drained_is_known_by_what_waits_in_the_same_run() {
         let seen = Seen::new(1);
         let nothing = [Found::default()];
@@ -254,20 +291,20 @@ mod tests {
         };
         appended(&seen, 0, 10, 1);
         waits("b", None);
-        assert_eq!(seen.misses(Shard(0), version(9)), Some(version(0)));
+        assert_eq!(misses(&seen, 9), Some(version(0)));
         waits("a", Some(10));
-        assert_eq!(seen.misses(Shard(0), version(8)), Some(version(9)));
+        assert_eq!(misses(&seen, 8), Some(version(9)));
         waits("a", Some(11));
-        assert_eq!(seen.misses(Shard(0), version(8)), None);
+        assert_eq!(misses(&seen, 8), None);
         appended(&seen, 0, 12, 1);
         waits("a", None);
-        assert_eq!(seen.misses(Shard(0), version(8)), None);
+        assert_eq!(misses(&seen, 8), None);
         assert_eq!(count_lost(&seen, &nothing), 0);
         // Emptied in the same run, and somebody looks before it is counted.
         appended(&seen, 0, 14, 1);
         seen.comes_back();
         seen.waits("b", Shard(0), seen.newest_appended()[0], None, 0);
-        assert_eq!(seen.misses(Shard(0), version(13)), Some(version(12)));
+        assert_eq!(misses(&seen, 13), Some(version(12)));
         assert_eq!(count_lost(&seen, &nothing), 1);
     }
 
@@ -281,6 +318,7 @@ mod tests {
                 still.push(version(*number));
             }
             Found {
+                appended: seen.appended_to(Shard(0)),
                 newest: version(40),
                 depth: kept.len() as u64,
                 before: seen.pending(Shard(0)),
