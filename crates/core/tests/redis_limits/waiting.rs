@@ -195,9 +195,17 @@ async fn waiting_for_the_disk_is_refused_where_the_server_does_not_know() {
     let journal = open(redis, on_disk()).await.unwrap();
     journal.raise(&Version::ZERO).await.unwrap();
     command::<(), _>(server.url(), &set_to("no")).await;
-    let raised = journal.raise(&Version::ZERO).await;
-    assert!(
-        matches!(raised, Err(Error::BadSetting { .. })),
-        "{raised:?}"
-    );
+    let is_refused = async || match journal.append(&[put("a", "x")]).await.remove(0) {
+        Err(Error::NotAdmitted(reason)) => {
+            assert!(reason.contains("appendfsync no"), "{reason}");
+            true
+        }
+        // It may be under way when the server is set up in another way.
+        Ok(Appended::At(_)) | Err(Error::Unavailable { .. }) => false,
+        other => panic!("{other:?}"),
+    };
+    eventually("appends are refused", &is_refused).await;
+    assert!(!journal.health().await.up);
+    command::<(), _>(server.url(), &set_to("always")).await;
+    eventually("appends go on", async || !is_refused().await).await;
 }

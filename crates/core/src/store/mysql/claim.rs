@@ -113,11 +113,15 @@ impl MysqlClaim {
 
     /// Kills the process's earlier session, of which the server may not have heard that its
     /// connection has ended. A user may kill its own sessions.
-    async fn end_earlier_session(&self, connection: &mut AsyncMysqlConnection) -> QueryResult<()> {
-        let token = &self.token;
+    async fn end_earlier_session(
+        &mut self,
+        connection: &mut AsyncMysqlConnection,
+    ) -> QueryResult<()> {
+        let token = self.token.clone();
         if let Some(earlier) = ask(connection, &format!("IS_USED_LOCK('{token}')")).await? {
             // It may have ended by itself; a lost connection fails the next statement as well.
-            let _ = connection.batch_execute(&format!("KILL {earlier}")).await;
+            let kill = format!("KILL {earlier}");
+            let _ = connection.batch_execute(&kill).await;
             if self.usage == Usage::Alone {
                 let lock = self.alone();
                 let freed = format!("GET_LOCK('{lock}', {KILLED_WAIT_S})");
@@ -167,7 +171,7 @@ impl MysqlClaim {
     }
 
     /// Whether a lock that is not free is only that, or others have started as well.
-    async fn not_held(&self, connection: &mut AsyncMysqlConnection) -> QueryResult<Held> {
+    async fn not_held(&mut self, connection: &mut AsyncMysqlConnection) -> QueryResult<Held> {
         let Some(before) = self.starts else {
             return Ok(Held::No);
         };
