@@ -1,0 +1,90 @@
+//! The command line: the subcommands and their options.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::settings::Settings;
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Command {
+    /// Serve until told to stop.
+    Serve(Box<Settings>),
+    /// Bring the database up to date and exit.
+    Migrate(Box<Settings>, MigrateOptions),
+    /// Show the binding, renew the identity or hand over the binding, and exit.
+    Identity(IdentityAction, Box<Settings>),
+    /// Ask the service that listens as the settings say how it is, and exit.
+    Healthcheck {
+        /// What `LISTEN` says.
+        listen: SocketAddr,
+        /// Whether to ask if it can serve, rather than if it lives.
+        ready: bool,
+    },
+    /// Print this and exit with this code.
+    Print(String, u8),
+}
+
+/// How `migrate` adopts a `users` table that another program has made.
+#[derive(Args, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MigrateOptions {
+    /// Which row of each name stays. The others, and rows that break the rules, are moved
+    /// to the table users_set_aside. Without this, such rows end `migrate` with exit code 64.
+    #[arg(long, value_name = "ROWS")]
+    pub adopt: Option<Adopt>,
+    /// Say what would be done and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Which row of each name stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Adopt {
+    /// The one with the largest id.
+    Newest,
+}
+
+#[derive(Debug, Parser)]
+pub(super) struct Arguments {
+    /// A TOML file with settings, under the environment's [env: CONFIG_FILE].
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(super) action: Option<Action>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Action {
+    /// Bring the database and its tables up to date, then exit. A `users` table of the
+    /// classic demos is adopted, however large.
+    Migrate(MigrateOptions),
+    /// Show or change which database Redis and the journal belong to, after it was copied,
+    /// moved or restored.
+    Identity {
+        #[command(subcommand)]
+        action: IdentityAction,
+    },
+    /// Ask the service that runs here whether it lives: exit code 0 if so, else 1. Needs
+    /// no setting but LISTEN.
+    Healthcheck {
+        /// Ask whether it can serve: /readyz rather than /healthz.
+        #[arg(long)]
+        ready: bool,
+    },
+}
+
+/// What to do about the identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum IdentityAction {
+    /// Print the identity, and whether this Redis belongs to this database.
+    Show,
+    /// Give this database an identity of its own: for a copy that is to run beside the
+    /// original. Changes nothing in Redis.
+    New,
+    /// Hand Redis and journal to this database: for one that was moved or restored. Forgets
+    /// what is cached; what waits in the journal is then drained into this database. Stop all
+    /// services first.
+    Move,
+}
