@@ -138,3 +138,10 @@ fn another_length_of_a_users_texts_is_tolerated() {
     table.columns[3].kind = "char(10)".to_owned();
     assert_eq!(differences(&table, users(&MYSQL), Scope::All).len(), 1);
 }
+
+#[test]
+fn another_name_of_a_check_is_tolerated() {
+    let mut table = made(users(&MYSQL));
+    table.checks = vec!["users_chk_1".to_owned()];
+    assert_eq!(differences(&table, users(&MYSQL), Scope::All), [""; 0]);
+}
