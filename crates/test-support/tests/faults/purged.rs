@@ -1,4 +1,4 @@
-//! Deleted users of whom nothing is left in the database, whatever happens to the process that removes them.
+//! Purged tombstones stay purged, whatever happens to the process that removes them.
 
 use std::os::unix::process::ExitStatusExt as _;
 
