@@ -31,6 +31,7 @@
 //! | `journal.write` | the bytes of a batch are written |
 //! | `journal.cut` | what a failed write left is cut off |
 //! | `journal.sync` | a segment is synced |
+//! | `journal.note` | the note of where the acknowledged batches end is written |
 //! | `journal.segment` | a segment is created |
 //! | `journal.manifest` | the manifest is written; a new segment is complete |
 //! | `journal.begun` | a new segment that the manifest lists takes its first batch |

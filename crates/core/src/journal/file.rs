@@ -6,11 +6,11 @@
 //! says which segments there have to be. docs/design/file-journal.md has the
 //! reasons.
 //!
-//! * A batch that a crash cut short at the very end was never acknowledged and
-//!   is dropped when the journal is opened.
-//! * A frame that does not verify and has a whole one after it was damaged
-//!   later, and a file that the manifest lists and that is not there was lost:
-//!   opening is refused with the file and the offset.
+//! * Frames are chained, and a note apart says where the last acknowledged one
+//!   ended. Whatever is damaged or missing before that end was acknowledged:
+//!   opening is refused with the file, the offset and the entries in question.
+//! * What does not verify behind that end is a batch that a crash cut short. It
+//!   is not read, and it stays where it is; the next batch goes to a new segment.
 //! * A failed write is cut off again; a segment whose sync failed takes nothing
 //!   more, and the journal goes on in a new one. Nothing needs a restart.
 
@@ -20,10 +20,14 @@ mod head;
 mod header;
 mod layout;
 mod log;
+mod loss;
 mod manifest;
+mod opening;
 mod owner;
 mod scan;
 mod segment;
+mod synced;
+mod tail;
 mod writer;
 
 use std::fs::{File, TryLockError};
@@ -45,9 +49,9 @@ use crate::version::{Clock, Version};
 
 use dead_letters::DeadLetters;
 use head::Head;
-use layout::Layout;
 use log::{Log, Tail};
-use manifest::Manifest;
+use opening::Opening;
+use synced::SyncedNote;
 use writer::Writer;
 
 const SHARD: Shard = Shard(0);
@@ -101,50 +105,33 @@ impl FileJournal {
         sync: JournalSync,
         segment_bytes: u64,
     ) -> Result<FileJournal> {
-        let acknowledged = head::read_acknowledged(folder);
-        let (manifest, listed) = match layout::recognise(folder)? {
-            Layout::New => {
-                let manifest = layout::create(folder)?;
-                let listed = manifest.contents();
-                (Some(manifest), listed)
-            }
-            Layout::Listed(manifest, listed) => (Some(manifest), listed),
-            Layout::Adopted(listed) => (None, listed),
-        };
-        let scanned = scan::scan(folder, &listed, acknowledged)?;
-        if let Some(torn) = scanned.torn_bytes {
-            tracing::warn!(
-                bytes = torn,
-                "the journal ended in a batch that a crash cut short; it was never acknowledged and is dropped"
-            );
-        }
-        // IMPORTANT: only what was verified is listed.
-        let mut manifest = match manifest {
-            Some(manifest) => manifest,
-            None => Manifest::create(folder, listed)?,
-        };
+        let layout = layout::recognise(folder)?;
+        let mut opening = opening::verify(folder, layout)?;
+        opening.warn(folder);
         // What was read may not be on the disk, if the last sync of it failed.
-        manifest.change(|contents| *contents = listed)?;
-        let manifest = Arc::new(Mutex::new(manifest));
+        let manifest = Arc::new(Mutex::new(opening.list(folder)?));
         let dead = DeadLetters::open(folder, manifest.clone())?;
-        let newest = scanned.newest.unwrap_or_default().max(acknowledged);
-        let mut writer = Writer::open(
+        let Opening {
+            scanned,
+            acknowledged,
+            noted,
+            newest,
+            ..
+        } = opening;
+        let is_synced = sync == JournalSync::Fsync;
+        let note = |end| SyncedNote::open(folder, noted, end, is_synced);
+        let writer = Writer::open(
             folder,
             sync,
             segment_bytes,
             manifest.clone(),
             scanned.end,
-            newest,
+            note,
         )?;
-        if !writer.has_header() {
-            writer.begin_segment()?;
-        }
         let tail = Tail {
             end: writer.position(),
             depth: scanned.depth,
             bytes: scanned.bytes,
-            // IMPORTANT: versions go on above what was acknowledged as well: an
-            // entry below it would count as drained.
             newest: (newest > Version::ZERO).then_some(newest),
             ..Tail::default()
         };

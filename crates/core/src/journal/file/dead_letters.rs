@@ -5,6 +5,7 @@
 //! manifest has their number, so that the loss of one is noticed.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -24,7 +25,12 @@ const UNFINISHED: &str = "tmp";
 
 /// How many files of dead letters a journal has.
 pub(super) fn count(journal: &Path) -> Result<u64> {
-    Ok(files(&journal.join(FOLDER))?.len() as u64)
+    Ok(paths(journal)?.len() as u64)
+}
+
+/// The files of the dead letters of a journal.
+pub(super) fn paths(journal: &Path) -> Result<Vec<PathBuf>> {
+    files(&journal.join(FOLDER))
 }
 
 #[derive(Debug)]
@@ -111,7 +117,7 @@ impl DeadLetters {
         let path = self.path(letter.record.version);
         let unfinished = path.with_extension(UNFINISHED);
         let mut bytes = Vec::new();
-        frame::encode(&[letter.record.clone(), reason(letter)], &mut bytes);
+        frame::encode(&[letter.record.clone(), reason(letter)], None, &mut bytes);
         let replaces = held.is_some();
         let written = fault::disk("journal.letter", &self.journal)
             .and_then(|()| File::create(&unfinished))
@@ -169,8 +175,12 @@ impl DeadLetters {
     }
 
     fn path(&self, version: Version) -> PathBuf {
-        self.folder.join(format!("{:020}{SUFFIX}", version.get()))
+        self.folder.join(file_name(version))
     }
+}
+
+fn file_name(version: Version) -> String {
+    format!("{:020}{SUFFIX}", version.get())
 }
 
 /// The files of the letters in `folder`, which may not be there. Other files are
@@ -199,13 +209,21 @@ fn reason(letter: &DeadLetter) -> Record {
     }
 }
 
-fn read(path: &Path) -> Result<DeadLetter> {
+/// The dead letter in a file.
+///
+/// # Errors
+/// [`crate::error::Error::Corrupt`] when it is damaged.
+pub(super) fn read(path: &Path) -> Result<DeadLetter> {
     let file = File::open(path).map_err(|error| failed(path, error))?;
     let found = segment::frame_at(&file, 0).map_err(|error| failed(path, error))?;
     let Some((_, records)) = found else {
         return Err(segment::corrupt(path, 0, "the dead letter does not verify"));
     };
     match <[Record; 2]>::try_from(records) {
+        // One in the place of another would hide that the other is gone.
+        Ok([record, _]) if path.file_name() != Some(OsStr::new(&file_name(record.version))) => {
+            Err(segment::corrupt(path, 0, "it is another dead letter"))
+        }
         Ok([record, reason]) => Ok(DeadLetter {
             record,
             reason: reason.key.as_str().into(),

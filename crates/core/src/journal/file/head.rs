@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 use crate::error::Result;
 use crate::fault;
 use crate::journal::file::header::SegmentHeader;
-use crate::journal::file::manifest::Manifest;
+use crate::journal::file::manifest::{Forms, Manifest};
 use crate::journal::file::segment::{self, Position};
-use crate::journal::file::{failed, lock};
+use crate::journal::file::{failed, lock, tail};
 use crate::record::Record;
 use crate::version::Version;
 
@@ -64,8 +64,7 @@ struct Open {
 pub(super) struct Head {
     folder: PathBuf,
     manifest: Arc<Mutex<Manifest>>,
-    /// From which segment on they have headers.
-    headed: u64,
+    forms: Forms,
     front: Front,
     /// Where reading after a version may go on, besides at the front.
     resume: (Version, Position),
@@ -85,11 +84,11 @@ impl Head {
         end: Position,
         acknowledged: Version,
     ) -> Result<Head> {
-        let headed = lock(&manifest).contents().headed;
+        let forms = lock(&manifest).contents().forms;
         let mut head = Head {
             folder: folder.to_owned(),
             manifest,
-            headed,
+            forms,
             front: Front {
                 acknowledged,
                 position,
@@ -246,17 +245,28 @@ impl Head {
         }
         drop(manifest);
         for number in segment::list(&self.folder)? {
-            let path = segment::path(&self.folder, number);
             if number < first {
-                std::fs::remove_file(&path).map_err(|error| failed(&path, error))?;
+                self.delete_segment(number)?;
             }
         }
         self.deleted_before = first;
         Ok(())
     }
 
+    fn delete_segment(&mut self, number: u64) -> Result<()> {
+        let path = segment::path(&self.folder, number);
+        // Where the one after it is gone already, nothing tells where it ended.
+        let end = self.end_of(number).ok();
+        let remove = || std::fs::remove_file(&path);
+        let removed = match end {
+            Some(end) => tail::keep_over(&self.folder, number, end, remove),
+            None => remove(),
+        };
+        removed.map_err(|error| failed(&path, error))
+    }
+
     fn start_of(&self, number: u64) -> Position {
-        Position::start_of(number, self.headed)
+        Position::start_of(number, self.forms)
     }
 
     fn acknowledged_in_frame(&mut self, front: &Front, end: Position) -> Result<u64> {
@@ -308,7 +318,7 @@ impl Head {
     /// are of a batch whose sync failed.
     fn end_of(&mut self, number: u64) -> Result<u64> {
         let next = number + 1;
-        if next < self.headed {
+        if next < self.forms.headed {
             let path = segment::path(&self.folder, number);
             let metadata = self.open(number)?.file.metadata();
             return Ok(metadata.map_err(|error| failed(&path, error))?.len());

@@ -1,11 +1,13 @@
 //! How a segment begins.
 //!
 //! ```text
-//! header  magic u32 | checksum u32 | number u64 | end of the segment before u64 | newest version before u64
+//! chained magic u32 | checksum u32 | number u64 | end of the segment before u64 | newest version before u64
+//!         | entries before u64 | checksum of the frame before u64
+//! older   magic u32 | checksum u32 | number u64 | end of the segment before u64 | newest version before u64
 //! ```
 //!
 //! Numbers are little-endian. The checksum is the CRC-32 of all that follows
-//! it. A segment without a header was made by a version that wrote none.
+//! it. Versions before this one have made the older form, or no header at all.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -13,60 +15,87 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use crate::fault;
+use crate::journal::file::frame::Link;
 use crate::journal::file::segment;
 use crate::version::Version;
 
-pub(super) const HEADER_BYTES: u64 = 32;
-const MAGIC: [u8; 4] = *b"WBs1";
+pub(super) const BYTES: u64 = 48;
+pub(super) const OLDER_BYTES: u64 = 32;
+const MAGIC: [u8; 4] = *b"WBs2";
+const OLDER_MAGIC: [u8; 4] = *b"WBs1";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SegmentHeader {
     pub(super) number: u64,
-    /// Where the segment before this one ends. What stands behind that was
-    /// never acknowledged: its sync failed.
+    /// Where the segment before this one ends. What stands behind that is not
+    /// part of the journal: its sync failed, or a crash cut it short.
     pub(super) previous_end: u64,
     /// The newest version in the segments before this one.
     pub(super) newest_before: Version,
+    /// What the first frame follows; `None` where frames are not chained.
+    pub(super) link: Option<Link>,
 }
 
 impl SegmentHeader {
     /// The header of an open segment; `None` when it has none that verifies.
     pub(super) fn read(file: &File) -> io::Result<Option<SegmentHeader>> {
-        let mut bytes = [0; HEADER_BYTES as usize];
-        match file.read_exact_at(&mut bytes, 0) {
-            Ok(()) => Ok(SegmentHeader::parse(&bytes)),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
-            Err(error) => Err(error),
+        let mut older = [0; OLDER_BYTES as usize];
+        if !read_whole(file, &mut older)? {
+            return Ok(None);
         }
+        if older.starts_with(&OLDER_MAGIC) {
+            return Ok(SegmentHeader::parse(&older));
+        }
+        let mut bytes = [0; BYTES as usize];
+        let is_whole = read_whole(file, &mut bytes)?;
+        Ok(SegmentHeader::parse(&bytes).filter(|_| is_whole && bytes.starts_with(&MAGIC)))
     }
 
     fn parse(bytes: &[u8]) -> Option<SegmentHeader> {
-        let (magic, rest) = bytes.split_first_chunk::<4>()?;
+        let (_, rest) = bytes.split_first_chunk::<4>()?;
         let (checksum, fields) = rest.split_first_chunk::<4>()?;
-        if *magic != MAGIC || u32::from_le_bytes(*checksum) != crc32fast::hash(fields) {
+        if u32::from_le_bytes(*checksum) != crc32fast::hash(fields) {
             return None;
         }
         let (numbers, _) = fields.as_chunks::<8>();
-        let [number, previous_end, newest_before] = numbers else {
-            return None;
-        };
+        let mut numbers = numbers.iter().copied().map(u64::from_le_bytes);
         Some(SegmentHeader {
-            number: u64::from_le_bytes(*number),
-            previous_end: u64::from_le_bytes(*previous_end),
-            newest_before: match u64::from_le_bytes(*newest_before) {
-                0 => Version::ZERO,
-                version => Version::new(version)?,
+            number: numbers.next()?,
+            previous_end: numbers.next()?,
+            newest_before: Version::new(numbers.next()?)?,
+            link: match (numbers.next(), numbers.next()) {
+                (Some(entries), Some(checksum)) => Some(Link {
+                    entries,
+                    checksum: u32::try_from(checksum).ok()?,
+                }),
+                _ => None,
             },
         })
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    /// Where the first frame begins.
+    pub(super) fn bytes_in_file(&self) -> u64 {
+        match self.link {
+            Some(_) => BYTES,
+            None => OLDER_BYTES,
+        }
+    }
+
+    pub(super) fn bytes(&self) -> Vec<u8> {
         let newest = self.newest_before.get();
+        let link = self
+            .link
+            .map(|link| [link.entries, u64::from(link.checksum)]);
         let fields: Vec<u8> = [self.number, self.previous_end, newest]
             .into_iter()
+            .chain(link.into_iter().flatten())
             .flat_map(u64::to_le_bytes)
             .collect();
-        [&MAGIC[..], &crc32fast::hash(&fields).to_le_bytes(), &fields].concat()
+        let magic = match self.link {
+            Some(_) => MAGIC,
+            None => OLDER_MAGIC,
+        };
+        [&magic[..], &crc32fast::hash(&fields).to_le_bytes(), &fields].concat()
     }
 
     /// Creates the segment with this header, durably. A failure leaves nothing
@@ -94,8 +123,13 @@ impl SegmentHeader {
 /// Whether the segment begins as one with a header, whole or not.
 pub(super) fn begins_with_magic(file: &File) -> io::Result<bool> {
     let mut bytes = [0; MAGIC.len()];
-    match file.read_exact_at(&mut bytes, 0) {
-        Ok(()) => Ok(bytes == MAGIC),
+    Ok(read_whole(file, &mut bytes)? && (bytes == MAGIC || bytes == OLDER_MAGIC))
+}
+
+/// Whether the file has as many bytes.
+fn read_whole(file: &File, bytes: &mut [u8]) -> io::Result<bool> {
+    match file.read_exact_at(bytes, 0) {
+        Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
         Err(error) => Err(error),
     }

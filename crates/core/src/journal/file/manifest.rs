@@ -15,7 +15,10 @@ use crate::fault;
 use crate::journal::file::{failed, segment};
 
 const NAME: &str = "manifest";
-const FORMAT: &str = "write-behind-journal=1";
+const FORMAT: &str = "write-behind-journal=2";
+/// Of versions whose frames were not chained. They refuse the newer format,
+/// and with it frames that they would take for a torn tail.
+const OLDER_FORMAT: &str = "write-behind-journal=1";
 /// A page and a sector each: writing one slot leaves the other whole.
 const SLOT_BYTES: usize = 4_096;
 
@@ -26,11 +29,19 @@ pub(super) struct Contents {
     pub(super) first: u64,
     /// The newest segment.
     pub(super) last: u64,
-    /// The first segment with a header. Older ones were made by a version
-    /// without.
-    pub(super) headed: u64,
+    pub(super) forms: Forms,
     /// Dead letters, at least.
     pub(super) letters: u64,
+}
+
+/// From which segments on they have which form. Versions before this one have
+/// made the older ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Forms {
+    /// The first segment with a header.
+    pub(super) headed: u64,
+    /// The first segment with chained frames.
+    pub(super) chained: u64,
 }
 
 /// The manifest of an open journal.
@@ -39,6 +50,14 @@ pub(super) struct Manifest {
     folder: PathBuf,
     changes: u64,
     contents: Contents,
+    is_older: bool,
+}
+
+/// What a slot says.
+struct Slot {
+    changes: u64,
+    contents: Contents,
+    is_older: bool,
 }
 
 pub(super) fn path(folder: &Path) -> PathBuf {
@@ -54,13 +73,14 @@ impl Manifest {
             read => read.map_err(|error| failed(&path, error))?,
         };
         let slots = bytes.chunks(SLOT_BYTES).filter_map(parse);
-        let Some((changes, contents)) = slots.max_by_key(|(changes, _)| *changes) else {
+        let Some(slot) = slots.max_by_key(|slot| slot.changes) else {
             return Err(segment::corrupt(&path, 0, "the manifest does not verify"));
         };
         Ok(Some(Manifest {
             folder: folder.to_owned(),
-            changes,
-            contents,
+            changes: slot.changes,
+            contents: slot.contents,
+            is_older: slot.is_older,
         }))
     }
 
@@ -83,7 +103,13 @@ impl Manifest {
             folder: folder.to_owned(),
             changes: 0,
             contents,
+            is_older: false,
         })
+    }
+
+    /// Whether a version has made it whose frames were not chained.
+    pub(super) fn is_older(&self) -> bool {
+        self.is_older
     }
 
     pub(super) fn contents(&self) -> Contents {
@@ -107,7 +133,7 @@ impl Manifest {
                 file.sync_data()
             });
         written.map_err(|error| failed(&path, error))?;
-        (self.changes, self.contents) = (changes, contents);
+        (self.changes, self.contents, self.is_older) = (changes, contents, false);
         Ok(())
     }
 }
@@ -116,11 +142,12 @@ fn slot(changes: u64, contents: &Contents) -> Vec<u8> {
     let Contents {
         first,
         last,
-        headed,
+        forms: Forms { headed, chained },
         letters,
     } = contents;
     let mut line = format!(
-        "{FORMAT} changes={changes} first={first} last={last} headed={headed} dead-letters={letters}"
+        "{FORMAT} changes={changes} first={first} last={last} headed={headed} chained={chained} \
+         dead-letters={letters}"
     );
     let checksum = crc32fast::hash(line.as_bytes());
     line.push_str(&format!(" checksum={checksum:08x}"));
@@ -130,25 +157,36 @@ fn slot(changes: u64, contents: &Contents) -> Vec<u8> {
     bytes
 }
 
-fn parse(slot: &[u8]) -> Option<(u64, Contents)> {
+fn parse(slot: &[u8]) -> Option<Slot> {
     let line = std::str::from_utf8(slot).ok()?.trim_ascii_end();
     let (line, checksum) = line.rsplit_once(" checksum=")?;
     if u32::from_str_radix(checksum, 16).ok()? != crc32fast::hash(line.as_bytes()) {
         return None;
     }
-    let fields = line.strip_prefix(FORMAT)?;
+    let mut fields = line.split(' ');
+    let format = fields.next()?;
+    let fields: Vec<(&str, &str)> = fields.filter_map(|field| field.split_once('=')).collect();
     let number = |name: &str| {
-        let mut fields = fields.split(' ').filter_map(|field| field.split_once('='));
-        let (_, number) = fields.find(|(field, _)| *field == name)?;
-        number.parse::<u64>().ok()
+        let field = fields.iter().find(|(field, _)| *field == name);
+        field.and_then(|(_, number)| number.parse::<u64>().ok())
     };
-    let contents = Contents {
-        first: number("first")?,
-        last: number("last")?,
-        headed: number("headed")?,
-        letters: number("dead-letters")?,
+    let last = number("last")?;
+    let chained = match format {
+        FORMAT => number("chained")?,
+        OLDER_FORMAT => last.checked_add(1)?,
+        _ => return None,
     };
-    Some((number("changes")?, contents))
+    let headed = number("headed")?;
+    Some(Slot {
+        changes: number("changes")?,
+        contents: Contents {
+            first: number("first")?,
+            last,
+            forms: Forms { headed, chained },
+            letters: number("dead-letters")?,
+        },
+        is_older: format == OLDER_FORMAT,
+    })
 }
 
 #[cfg(test)]
@@ -158,7 +196,10 @@ mod tests {
     const CONTENTS: Contents = Contents {
         first: 3,
         last: 5,
-        headed: 4,
+        forms: Forms {
+            headed: 4,
+            chained: 5,
+        },
         letters: 2,
     };
 
@@ -194,7 +235,7 @@ mod tests {
         let file = path(folder.path());
         let whole = std::fs::read(&file).unwrap();
         let newer = String::from_utf8(whole.clone()).unwrap();
-        let newer = newer.replace("journal=1", "journal=2");
+        let newer = newer.replace("journal=2", "journal=3");
         for bad in [&[][..], &whole[..20], &[0; 8_192], newer.as_bytes()] {
             std::fs::write(&file, bad).unwrap();
             let refused = Manifest::read(folder.path()).unwrap_err().to_string();

@@ -7,11 +7,14 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Part, Result};
 use crate::journal::file::failed;
-use crate::journal::file::frame::{self, HEADER_BYTES, Header};
+use crate::journal::file::frame::{self, HEADER_BYTES, Header, MAGIC_PREFIX};
 use crate::journal::file::header;
+use crate::journal::file::manifest::Forms;
 use crate::record::Record;
 
 const SUFFIX: &str = ".segment";
+/// How much of a file is in memory while the next whole frame is searched.
+const SEARCH_BYTES: usize = 1 << 20;
 
 /// Where a frame begins, or the next one will.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,23 +24,27 @@ pub(super) struct Position {
 }
 
 impl Position {
-    /// Where the first frame of segment `number` is, if segments have a header
-    /// from `headed` on.
-    pub(super) fn start_of(number: u64, headed: u64) -> Position {
+    /// Where the first frame of segment `number` is.
+    pub(super) fn start_of(number: u64, forms: Forms) -> Position {
+        let offset = match number {
+            _ if number < forms.headed => 0,
+            _ if number < forms.chained => header::OLDER_BYTES,
+            _ => header::BYTES,
+        };
         Position {
             segment: number,
-            offset: if number < headed {
-                0
-            } else {
-                header::HEADER_BYTES
-            },
+            offset,
         }
     }
 }
 
 /// The file of segment `number`.
 pub(super) fn path(folder: &Path, number: u64) -> PathBuf {
-    folder.join(format!("{number:020}{SUFFIX}"))
+    folder.join(file_name(number))
+}
+
+pub(super) fn file_name(number: u64) -> String {
+    format!("{number:020}{SUFFIX}")
 }
 
 /// The segments in `folder`, oldest first.
@@ -72,16 +79,42 @@ pub(super) fn frame_at(file: &File, offset: u64) -> io::Result<Option<(Header, V
         return Ok(None);
     }
     let mut payload = vec![0; header.payload_bytes as usize];
-    file.read_exact_at(&mut payload, offset + HEADER_BYTES as u64)?;
+    file.read_exact_at(&mut payload, offset + header.header_bytes())?;
     if !header.verifies(&payload) {
         return Ok(None);
     }
     Ok(frame::decode(payload, header.entries).map(|records| (header, records)))
 }
 
+/// Where the next whole frame begins after `offset` and before `end`.
+pub(super) fn next_frame_after(file: &File, offset: u64, end: u64) -> io::Result<Option<u64>> {
+    let mut start = offset + 1;
+    let mut window = vec![0; SEARCH_BYTES];
+    while start + (MAGIC_PREFIX.len() as u64) < end {
+        let length = (end - start).min(SEARCH_BYTES as u64) as usize;
+        let Some(bytes) = window.get_mut(..length) else {
+            break;
+        };
+        file.read_exact_at(bytes, start)?;
+        let windows = bytes.windows(MAGIC_PREFIX.len()).enumerate();
+        for (place, _) in windows.filter(|(_, bytes)| *bytes == MAGIC_PREFIX) {
+            if frame_at(file, start + place as u64)?.is_some() {
+                return Ok(Some(start + place as u64));
+            }
+        }
+        // A prefix may lie across two windows.
+        start += (length - MAGIC_PREFIX.len() + 1) as u64;
+    }
+    Ok(None)
+}
+
 pub(super) fn corrupt(path: &Path, offset: u64, what: &str) -> Error {
-    Error::corrupt(
-        Part::Journal,
-        format!("{} at byte {offset}: {what}", path.display()),
-    )
+    let at = format!("{} at byte {offset}", path.display());
+    Error::corrupt(Part::Journal, format!("{at}: {what}"))
+}
+
+/// A place in words: file and offset.
+pub(super) fn at(folder: &Path, position: Position) -> String {
+    let path = path(folder, position.segment);
+    format!("{} at byte {}", path.display(), position.offset)
 }

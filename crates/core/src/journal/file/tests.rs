@@ -16,7 +16,9 @@ mod folder;
 mod missing;
 mod note;
 mod segments;
+mod synced_note;
 mod torn;
+mod variants;
 
 const SYNCS: [JournalSync; 2] = [JournalSync::Fsync, JournalSync::Os];
 /// More than any test writes.
@@ -89,7 +91,7 @@ fn segments(folder: &TempDir) -> Vec<u64> {
 fn frames(path: &Path) -> Vec<Range<usize>> {
     let file = File::open(path).unwrap();
     let mut frames = Vec::new();
-    let mut start = header::HEADER_BYTES as usize;
+    let mut start = header::BYTES as usize;
     while let Some((header, _)) = segment::frame_at(&file, start as u64).unwrap() {
         let end = start + header.frame_bytes() as usize;
         frames.push(start..end);

@@ -8,10 +8,12 @@ use std::sync::{Arc, Mutex};
 
 use crate::error::{Error, Part, Result};
 use crate::fault;
-use crate::journal::file::header::{HEADER_BYTES, SegmentHeader};
+use crate::journal::file::frame::{self, Link};
+use crate::journal::file::header::SegmentHeader;
 use crate::journal::file::manifest::Manifest;
 use crate::journal::file::segment::{self, Position};
-use crate::journal::file::{failed, frame, lock};
+use crate::journal::file::synced::{End, SyncedNote};
+use crate::journal::file::{failed, lock, tail};
 use crate::record::Record;
 use crate::settings::JournalSync;
 use crate::version::Version;
@@ -31,6 +33,9 @@ enum Standing {
     /// the next time, so nothing more is written to this file. (Rebello et al.,
     /// "Can Applications Recover from fsync Failures?", 2020)
     Distrusted,
+    /// Nothing more is written to this file: what a crash left may stand behind
+    /// the position, or it is of an older form.
+    Closed,
 }
 
 /// Why a batch was not made durable.
@@ -50,49 +55,56 @@ pub(super) struct Writer {
     position: Position,
     /// Of the last segment; `None` if it has none.
     header: Option<SegmentHeader>,
+    /// What the next frame follows.
+    link: Link,
     /// The newest version that was appended successfully.
     newest: Version,
+    note: SyncedNote,
     standing: Standing,
     buffer: Vec<u8>,
 }
 
 impl Writer {
-    /// Continues at `end`, cutting off what stands behind it. `newest` is the
-    /// newest version before it.
+    /// Continues at `end`. What stands behind that stays, and the next batch goes
+    /// to a new segment then. `note` makes the note of that end.
     pub(super) fn open(
         folder: &Path,
         sync: JournalSync,
         segment_bytes: u64,
         manifest: Arc<Mutex<Manifest>>,
-        end: Position,
-        newest: Version,
+        end: End,
+        note: impl FnOnce(End) -> Result<SyncedNote>,
     ) -> Result<Writer> {
-        let path = segment::path(folder, end.segment);
-        let headed = end.segment >= lock(&manifest).contents().headed;
+        let position = end.position;
+        let path = segment::path(folder, position.segment);
         let opened = OpenOptions::new()
             .read(true)
             .append(true)
             .open(&path)
             .and_then(|file| {
-                file.set_len(end.offset)?;
                 file.sync_all()?;
-                let header = match headed {
-                    true => SegmentHeader::read(&file)?,
-                    false => None,
-                };
-                Ok((file, header))
+                let header = SegmentHeader::read(&file)?;
+                let is_at_end = file.metadata()?.len() == position.offset;
+                Ok((file, header, is_at_end))
             });
-        let (file, header) = opened.map_err(|error| failed(&path, error))?;
+        let (file, header, is_at_end) = opened.map_err(|error| failed(&path, error))?;
+        let forms = lock(&manifest).contents().forms;
         Ok(Writer {
             folder: folder.to_owned(),
             sync,
             segment_bytes,
             manifest,
             file,
-            position: end,
-            header,
-            newest,
-            standing: Standing::Whole,
+            position,
+            header: header.filter(|_| position.segment >= forms.headed),
+            link: end.link,
+            newest: end.newest,
+            // IMPORTANT: after the sync of the segment.
+            note: note(end)?,
+            standing: match is_at_end && position.segment >= forms.chained {
+                true => Standing::Whole,
+                false => Standing::Closed,
+            },
             buffer: Vec::new(),
         })
     }
@@ -100,11 +112,6 @@ impl Writer {
     /// Where the next frame goes.
     pub(super) fn position(&self) -> Position {
         self.position
-    }
-
-    /// Whether the last segment has a header.
-    pub(super) fn has_header(&self) -> bool {
-        self.header.is_some()
     }
 
     /// Writes the records as one frame; on return they survive what the sync
@@ -115,17 +122,32 @@ impl Writer {
     /// after [`Error::Unavailable`] the next start may find it. Either way the
     /// next append or probe first mends what this one has left.
     pub(super) fn append(&mut self, records: &[Record]) -> Result<u64> {
-        frame::encode(records, &mut self.buffer);
-        let buffer = std::mem::take(&mut self.buffer);
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let header = frame::encode(records, Some(self.link), &mut buffer);
         let appended = self.append_bytes(&buffer);
         self.buffer = buffer;
         appended?;
-        let written = self.buffer.len() as u64;
-        self.position.offset += written;
-        self.newest = records
-            .last()
-            .map_or(self.newest, |record| record.version.max(self.newest));
-        Ok(written)
+        let mut end = self.end();
+        end.position.offset += header.frame_bytes();
+        end.link = header.link();
+        end.newest = end.newest.max(header.last_version);
+        // IMPORTANT: before the batch is acknowledged, so that the note never is
+        // behind that.
+        if let Err(error) = self.note.write(end) {
+            self.standing = Standing::Ragged;
+            let _ = self.cut_back();
+            return Err(failed(&self.folder, error));
+        }
+        (self.position, self.link, self.newest) = (end.position, end.link, end.newest);
+        Ok(header.frame_bytes())
+    }
+
+    fn end(&self) -> End {
+        End {
+            position: self.position,
+            link: self.link,
+            newest: self.newest,
+        }
     }
 
     /// Tries whether an append as large as the last one would succeed, and
@@ -135,18 +157,23 @@ impl Writer {
         let zeros = vec![0; self.buffer.len().max(PROBE_BYTES_MIN)];
         self.append_bytes(&zeros)?;
         self.standing = Standing::Ragged;
-        self.cut_back().map_err(|error| self.not_written(error))
+        self.cut_back().map_err(|error| self.not_written(error))?;
+        let end = self.end();
+        let noted = self.note.write(end);
+        noted.map_err(|error| self.not_written(error))
     }
 
     /// Begins the next segment, or the last one again if it holds no batch.
     pub(super) fn begin_segment(&mut self) -> Result<()> {
         let (header, is_new) = match self.header {
-            Some(header) if self.position.offset == HEADER_BYTES => (header, false),
+            // IMPORTANT: not one with a tail, which would be replaced.
+            Some(header) if self.is_empty() && self.standing != Standing::Closed => (header, false),
             _ => {
                 let header = SegmentHeader {
                     number: self.position.segment + 1,
                     previous_end: self.position.offset,
                     newest_before: self.newest,
+                    link: Some(self.link),
                 };
                 (header, true)
             }
@@ -165,7 +192,7 @@ impl Writer {
         self.header = Some(header);
         self.position = Position {
             segment: header.number,
-            offset: HEADER_BYTES,
+            offset: header.bytes_in_file(),
         };
         self.standing = Standing::Whole;
         fault::disk("journal.begun", &self.folder).map_err(|error| self.not_written(error))
@@ -174,22 +201,60 @@ impl Writer {
     /// Cuts off all batches of the last segment, which frees their room. Only
     /// where each of them is acknowledged. Returns whether it did.
     pub(super) fn empty_segment(&mut self) -> bool {
-        if self.header.is_none()
-            || self.position.offset == HEADER_BYTES
-            || self.standing == Standing::Distrusted
-        {
+        let Some(header) = self.header else {
+            return false;
+        };
+        let is_closed = self.standing == Standing::Closed;
+        if self.standing == Standing::Distrusted || (self.is_empty() && !is_closed) {
             return false;
         }
-        let end = std::mem::replace(&mut self.position.offset, HEADER_BYTES);
-        self.standing = Standing::Ragged;
-        match self.cut_back() {
-            Ok(()) => true,
+        match self.empty(&header) {
+            Ok(()) => {
+                // One of an older form takes no frame of this one.
+                if header.link.is_none() {
+                    self.standing = Standing::Closed;
+                }
+                true
+            }
             Err(error) => {
                 tracing::debug!(%error, "cannot give back the room of a drained segment");
-                self.position.offset = end;
                 false
             }
         }
+    }
+
+    fn empty(&mut self, header: &SegmentHeader) -> io::Result<()> {
+        let (folder, before) = (self.folder.clone(), self.end());
+        let start = End {
+            position: Position {
+                offset: header.bytes_in_file(),
+                ..self.position
+            },
+            link: header.link.unwrap_or_default(),
+            newest: self.newest,
+        };
+        // IMPORTANT: before the frames are gone, so that the note never demands them.
+        self.note.write(start)?;
+        let number = self.position.segment;
+        let tail = before.position.offset;
+        let standing = std::mem::replace(&mut self.standing, Standing::Ragged);
+        (self.position, self.link) = (start.position, start.link);
+        let emptied = tail::keep_over(&folder, number, tail, || self.cut_back());
+        if emptied.is_err() {
+            (self.position, self.link) = (before.position, before.link);
+            // It may have been cut all the same.
+            self.standing = match standing {
+                Standing::Closed => Standing::Closed,
+                _ => Standing::Ragged,
+            };
+        }
+        emptied
+    }
+
+    /// Whether the last segment holds no batch.
+    fn is_empty(&self) -> bool {
+        let start = self.header.map_or(0, |header| header.bytes_in_file());
+        self.position.offset == start
     }
 
     fn append_bytes(&mut self, bytes: &[u8]) -> Result<()> {
@@ -230,7 +295,7 @@ impl Writer {
     fn mend(&mut self) -> Result<()> {
         match self.standing {
             Standing::Ragged => self.cut_back().map_err(|error| self.not_written(error))?,
-            Standing::Distrusted => return self.begin_segment(),
+            Standing::Distrusted | Standing::Closed => return self.begin_segment(),
             Standing::Whole => {}
         }
         // What is written to a file without a name is lost at the next start.
@@ -238,7 +303,7 @@ impl Writer {
         if metadata.map_err(|error| self.not_written(error))?.nlink() == 0 {
             return Err(self.not_written("the segment has been removed"));
         }
-        let start = self.header.map_or(0, |_| HEADER_BYTES);
+        let start = self.header.map_or(0, |header| header.bytes_in_file());
         let batch_bytes = self.position.offset - start;
         if batch_bytes > 0 && batch_bytes >= self.segment_bytes {
             self.sync_at_end();

@@ -1,81 +1,165 @@
-//! A journal of the form without manifest and headers is adopted.
+//! Journals of older forms are adopted.
 
 use super::*;
 
-/// Takes headers and manifest away, as if an older version had made the journal.
-fn make_old(folder: &TempDir) {
-    for number in segments(folder) {
-        let path = segment_path(folder, number);
-        let whole = std::fs::read(&path).unwrap();
-        std::fs::write(&path, &whole[header::HEADER_BYTES as usize..]).unwrap();
-    }
-    std::fs::remove_file(manifest::path(folder.path())).unwrap();
+/// The forms of earlier versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Frames alone, and nothing else.
+    Bare,
+    /// Headers and a manifest as well.
+    Listed,
 }
 
-async fn old_journal(folder: &TempDir, bodies: &[&str]) -> Vec<Record> {
+/// Writes the journal as an older version would have, without the note.
+fn make_old(folder: &TempDir, form: Form) {
+    let numbers = segments(folder);
+    for number in &numbers {
+        let path = segment_path(folder, *number);
+        let file = File::open(&path).unwrap();
+        let header = header::SegmentHeader::read(&file).unwrap().unwrap();
+        let mut bytes = Vec::new();
+        if form == Form::Listed {
+            let previous_end = match number.checked_sub(1) {
+                Some(before) => std::fs::metadata(segment_path(folder, before))
+                    .unwrap()
+                    .len(),
+                None => 0,
+            };
+            let older = header::SegmentHeader {
+                previous_end,
+                link: None,
+                ..header
+            };
+            bytes = older.bytes();
+        }
+        for frame in frames(&path) {
+            let (_, records) = segment::frame_at(&file, frame.start as u64)
+                .unwrap()
+                .unwrap();
+            let mut buffer = Vec::new();
+            frame::encode(&records, None, &mut buffer);
+            bytes.extend(buffer);
+        }
+        std::fs::write(&path, bytes).unwrap();
+    }
+    std::fs::remove_file(synced::path(folder.path())).unwrap();
+    std::fs::remove_file(manifest::path(folder.path())).unwrap();
+    if form == Form::Listed {
+        let last = numbers.last().unwrap();
+        std::fs::write(manifest::path(folder.path()), older_manifest(*last)).unwrap();
+    }
+}
+
+/// The manifest of segments 0 to `last`, as the version before this one wrote it.
+fn older_manifest(last: u64) -> String {
+    let line =
+        format!("write-behind-journal=1 changes=7 first=0 last={last} headed=0 dead-letters=0");
+    let checksum = crc32fast::hash(line.as_bytes());
+    let line = format!("{line} checksum={checksum:08x}");
+    format!("{line:4095}\n").repeat(2)
+}
+
+async fn old_journal(folder: &TempDir, form: Form, bodies: &[&str]) -> Vec<Record> {
     let journal = open(folder, A_SEGMENT_A_FRAME);
     let mut all = Vec::new();
     for body in bodies {
         all.extend(append(&journal, body).await);
     }
     drop(journal);
-    make_old(folder);
+    make_old(folder, form);
     all
 }
 
 #[tokio::test]
 async fn an_older_journal_is_adopted_and_drained() {
-    let folder = TempDir::new().unwrap();
-    let mut all = old_journal(&folder, &["first", "second", "third"]).await;
-    for restart in 0..3 {
+    for form in [Form::Bare, Form::Listed] {
+        let folder = TempDir::new().unwrap();
+        let mut all = old_journal(&folder, form, &["first", "second", "third"]).await;
+        for restart in 0..3 {
+            let journal = open(&folder, ONE_SEGMENT);
+            assert_eq!(waiting(&journal).await, all, "{form:?}, restart {restart}");
+            all.extend(append(&journal, "after").await);
+            assert_eq!(segments(&folder), [0, 1, 2, 3]);
+        }
+        assert_eq!(frames(&segment_path(&folder, 3)).len(), 3);
         let journal = open(&folder, ONE_SEGMENT);
-        assert_eq!(waiting(&journal).await, all, "restart {restart}");
-        all.extend(append(&journal, "after").await);
-        assert_eq!(segments(&folder), [0, 1, 2, 3]);
+        acknowledge(&journal, &all[4]).await;
+        assert_eq!(segments(&folder), [1, 2, 3]);
+        acknowledge(&journal, &all[8]).await;
+        assert_eq!(segments(&folder), [3]);
+        assert_eq!(waiting(&journal).await, all[9..]);
+        drop(journal);
+        assert_eq!(waiting(&open(&folder, ONE_SEGMENT)).await, all[9..]);
     }
-    let journal = open(&folder, ONE_SEGMENT);
-    acknowledge(&journal, &all[4]).await;
-    assert_eq!(segments(&folder), [1, 2, 3]);
-    acknowledge(&journal, &all[8]).await;
-    assert_eq!(segments(&folder), [3]);
-    assert_eq!(waiting(&journal).await, all[9..]);
-    drop(journal);
-    assert_eq!(waiting(&open(&folder, ONE_SEGMENT)).await, all[9..]);
 }
 
 #[tokio::test]
 async fn an_older_journal_that_a_crash_left_is_adopted() {
-    let folder = TempDir::new().unwrap();
-    let all = old_journal(&folder, &["first", "second"]).await;
-    let path = segment_path(&folder, 1);
-    let whole = std::fs::read(&path).unwrap();
-    for torn in [&whole[..whole.len() - 1], &[]] {
-        std::fs::write(&path, torn).unwrap();
-        let journal = open(&folder, ONE_SEGMENT);
-        assert_eq!(waiting(&journal).await, all[..3]);
-        assert_eq!(segments(&folder), [0, 1, 2]);
-        drop(journal);
-        std::fs::remove_file(segment_path(&folder, 2)).unwrap();
-        std::fs::remove_file(manifest::path(folder.path())).unwrap();
+    for form in [Form::Bare, Form::Listed] {
+        let folder = TempDir::new().unwrap();
+        let all = old_journal(&folder, form, &["first", "second"]).await;
+        let path = segment_path(&folder, 1);
+        let whole = std::fs::read(&path).unwrap();
+        let start = if form == Form::Bare { 0 } else { 32 };
+        for torn in [&whole[..whole.len() - 1], &whole[..start]] {
+            std::fs::write(&path, torn).unwrap();
+            let journal = open(&folder, ONE_SEGMENT);
+            assert_eq!(waiting(&journal).await, all[..3]);
+            let after = append(&journal, "after").await;
+            assert_eq!(segments(&folder), [0, 1, 2]);
+            assert_eq!(std::fs::read(&path).unwrap(), torn, "it is not cut");
+            drop(journal);
+            let read = waiting(&open(&folder, ONE_SEGMENT)).await;
+            assert_eq!(read, [&all[..3], &after].concat());
+            // As it was before.
+            std::fs::write(&path, &whole).unwrap();
+            std::fs::remove_file(segment_path(&folder, 2)).unwrap();
+            std::fs::remove_file(synced::path(folder.path())).unwrap();
+            match form {
+                Form::Bare => std::fs::remove_file(manifest::path(folder.path())).unwrap(),
+                Form::Listed => {
+                    std::fs::write(manifest::path(folder.path()), older_manifest(1)).unwrap();
+                }
+            }
+        }
     }
+}
+
+/// An older version would take chained frames for a torn tail and cut them off.
+#[tokio::test]
+async fn no_slot_of_an_adopted_manifest_is_of_the_older_format() {
+    let folder = TempDir::new().unwrap();
+    old_journal(&folder, Form::Listed, &["first"]).await;
+    drop(open(&folder, ONE_SEGMENT));
+    let manifest = std::fs::read_to_string(manifest::path(folder.path())).unwrap();
+    assert_eq!(manifest.matches("write-behind-journal=2").count(), 2);
+    assert!(!manifest.contains("write-behind-journal=1"), "{manifest}");
 }
 
 #[tokio::test]
 async fn a_crash_while_it_is_adopted_is_no_refusal() {
-    let folder = TempDir::new().unwrap();
-    let all = old_journal(&folder, &["first", "second"]).await;
-    for point in ["journal.manifest=fail:28@1", "journal.segment=fail:28@1"] {
-        let full = fault::arm(folder.path(), point);
-        refusal(&folder);
-        drop(full);
+    for form in [Form::Bare, Form::Listed] {
+        let folder = TempDir::new().unwrap();
+        let mut all = old_journal(&folder, form, &["first", "second"]).await;
+        let points = ["journal.manifest=fail:28@1", "journal.manifest=fail:28@2"];
+        for point in points.into_iter().chain(["journal.note=fail:28@1"]) {
+            let full = fault::arm(folder.path(), point);
+            let _ = FileJournal::open(folder.path(), JournalSync::Os, ONE_SEGMENT);
+            drop(full);
+        }
+        let journal = open(&folder, ONE_SEGMENT);
+        assert_eq!(waiting(&journal).await, all);
+        all.extend(append(&journal, "after").await);
+        drop(journal);
+        assert_eq!(waiting(&open(&folder, ONE_SEGMENT)).await, all);
     }
-    assert_eq!(waiting(&open(&folder, ONE_SEGMENT)).await, all);
 }
 
 #[tokio::test]
 async fn a_gap_in_an_older_journal_is_refused() {
     let folder = TempDir::new().unwrap();
-    old_journal(&folder, &["first", "second", "third"]).await;
+    old_journal(&folder, Form::Bare, &["first", "second", "third"]).await;
     std::fs::remove_file(segment_path(&folder, 1)).unwrap();
     assert_corrupt(&folder, 1, 0, "missing");
     assert!(!manifest::path(folder.path()).exists(), "it is untouched");

@@ -74,7 +74,7 @@ async fn what_cannot_be_cut_off_yet_is_before_the_next_append() {
     let other = TempDir::new().unwrap();
     append(&open(&other, ONE_SEGMENT), "failed").await;
     let other = std::fs::read(segment_path(&other, 0)).unwrap();
-    add_bytes(&path, &other[header::HEADER_BYTES as usize..]);
+    add_bytes(&path, &other[header::BYTES as usize..]);
     assert_not_written(&try_append(&journal, "refused").await.unwrap_err());
     assert!(!journal.log.probe());
     assert_eq!(waiting(&journal).await, first);

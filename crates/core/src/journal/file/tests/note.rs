@@ -1,7 +1,5 @@
 //! The note of what is acknowledged.
 
-use std::fs::OpenOptions;
-
 use super::*;
 
 #[tokio::test]
@@ -43,10 +41,11 @@ async fn versions_go_on_above_the_note_in_a_segment_without_batches() {
     journal.raise(&ahead).await.unwrap();
     let before = append(&journal, "before").await;
     acknowledge(&journal, &before[2]).await;
+    let full = fault::arm(folder.path(), "journal.write=fail:28");
+    try_append(&journal, "it is emptied").await.unwrap_err();
+    drop(full);
     drop(journal);
-    let path = segment_path(&folder, 0);
-    let segment = OpenOptions::new().write(true).open(path).unwrap();
-    segment.set_len(header::HEADER_BYTES).unwrap();
+    assert_eq!(frames(&segment_path(&folder, 0)), []);
 
     let journal = FileJournal::open(folder.path(), JournalSync::Os, ONE_SEGMENT).unwrap();
     journal.raise(&Version::ZERO).await.unwrap();
