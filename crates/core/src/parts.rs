@@ -13,7 +13,7 @@ use crate::cache::{Cache, Lifetimes};
 use crate::claim::{Claimed, Usage};
 use crate::error::{Error, Part, Result};
 use crate::journal::Journal;
-use crate::journal::file::FileJournal;
+use crate::journal::file::{self, FileJournal};
 use crate::journal::redis_stream::{EntryLifetimes, RedisStreamJournal, WaitFor};
 use crate::lease::redis::RedisLeases;
 use crate::lease::{Leases, Sole};
@@ -22,7 +22,8 @@ use crate::purge::Purger;
 use crate::redis::Redis;
 use crate::seeder::Seeder;
 use crate::settings::{
-    Address, Adopt, CacheAway, CacheUrl, DatabaseUrl, JournalUrl, MigrateOptions, Service, Settings,
+    Address, Adopt, CacheAway, CacheUrl, DatabaseUrl, JournalAction, JournalUrl, MigrateOptions,
+    Service, Settings,
 };
 use crate::startup;
 use crate::store::mysql::{MysqlClaim, MysqlStore};
@@ -261,6 +262,29 @@ pub(crate) fn open_file_journal(settings: &Settings) -> Result<Option<FileJourna
         }
         _ => Ok(None),
     }
+}
+
+/// Shows or salvages the file journal of the settings. Returns the text to print.
+///
+/// # Errors
+/// [`Error::BadSetting`] where the journal has no files.
+pub fn run_on_journal(settings: &Settings, action: &JournalAction) -> Result<String> {
+    let reason = match &settings.journal {
+        _ if settings.service == Service::WriteThrough => "write-through-svc has no journal",
+        JournalUrl::WithCache => "the journal is in Redis and has no files: GET /journal shows it",
+        JournalUrl::File(folder) => {
+            return match action {
+                JournalAction::Show { frames } => file::show(folder, *frames),
+                JournalAction::Salvage { to } => {
+                    file::salvage(folder, to, settings.journal_segment_bytes)
+                }
+            };
+        }
+    };
+    Err(Error::BadSetting {
+        key: "JOURNAL_URL",
+        reason: reason.into(),
+    })
 }
 
 fn open_file(settings: &Settings, folder: &Path) -> Result<FileJournal> {

@@ -11,7 +11,7 @@ mod table;
 mod tls;
 mod urls;
 
-pub use command_line::{Adopt, Command, IdentityAction, MigrateOptions};
+pub use command_line::{Adopt, Command, IdentityAction, JournalAction, MigrateOptions};
 pub use urls::{Address, CacheUrl, DatabaseUrl, JournalUrl, Secret};
 
 use std::net::SocketAddr;
@@ -299,7 +299,10 @@ pub fn read(
         .name(service.binary())
         .version(revision::in_words(version, revision::revision()))
         .about(about)
-        .after_help(help(service));
+        .after_help(help(service))
+        .mut_subcommand("journal", |journal| {
+            journal.hide(service == Service::WriteThrough)
+        });
     let arguments = match parser
         .try_get_matches_from(arguments)
         .and_then(|found| Arguments::from_arg_matches(&found))
@@ -324,6 +327,7 @@ pub fn read(
         None => Command::Serve(settings()?),
         Some(Action::Migrate(options)) => Command::Migrate(settings()?, options),
         Some(Action::Identity { action }) => Command::Identity(action, settings()?),
+        Some(Action::Journal { action }) => Command::Journal(action, settings()?),
         Some(Action::Healthcheck { ready }) => Command::Healthcheck {
             listen: sources::listen(service, file, &environment)?,
             ready,

@@ -9,7 +9,8 @@ use cache_core::error::Error;
 use cache_core::identity;
 use cache_core::parts;
 use cache_core::settings::{
-    self, Command, EXIT_BAD_SETTINGS, IdentityAction, MigrateOptions, Service, Settings,
+    self, Command, EXIT_BAD_SETTINGS, IdentityAction, JournalAction, MigrateOptions, Service,
+    Settings,
 };
 use cache_core::shutdown::Signals;
 use cache_core::telemetry;
@@ -80,6 +81,10 @@ where
             telemetry::start_log(&settings.log);
             identify(action, *settings, signals).await
         }
+        Ok(Command::Journal(action, settings)) => {
+            telemetry::start_log(&settings.log);
+            on_journal(action, *settings, signals).await
+        }
         Ok(Command::Serve(settings)) => {
             telemetry::start_log(&settings.log);
             serve(*settings, signals).await
@@ -123,6 +128,19 @@ async fn identify(
     let done = signals.unless_stopped(async move { identity::run(&settings, action).await });
     if let Some(text) = done.await.transpose()? {
         let _ = std::io::stdout().write_all(text.as_bytes());
+    }
+    Ok(())
+}
+
+async fn on_journal(
+    action: JournalAction,
+    settings: Settings,
+    mut signals: Signals,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let work = move || parts::run_on_journal(&settings, &action);
+    let done = signals.unless_stopped(async { tokio::task::spawn_blocking(work).await });
+    if let Some(text) = done.await.transpose()? {
+        let _ = std::io::stdout().write_all(text?.as_bytes());
     }
     Ok(())
 }

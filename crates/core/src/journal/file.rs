@@ -24,8 +24,11 @@ mod loss;
 mod manifest;
 mod opening;
 mod owner;
+mod pieces;
+mod salvage;
 mod scan;
 mod segment;
+mod show;
 mod synced;
 mod tail;
 mod writer;
@@ -53,6 +56,9 @@ use log::{Log, Tail};
 use opening::Opening;
 use synced::SyncedNote;
 use writer::Writer;
+
+pub use salvage::salvage;
+pub use show::show;
 
 const SHARD: Shard = Shard(0);
 
@@ -90,8 +96,9 @@ impl FileJournal {
                 Error::Corrupt { part, reason } => Error::corrupt(
                     part,
                     format!(
-                        "{reason}. Put the folder back as it was, from a copy if need be; or move it away \
-                         to start without the writes that are only in it"
+                        "{reason}. `journal show` lists what is there. Put the folder back as it was, from a \
+                         copy if need be, or copy what is whole with `journal salvage`; or move it away to \
+                         start without the writes that are only in it"
                     ),
                 ),
                 error => error,

@@ -16,6 +16,8 @@ pub enum Command {
     Migrate(Box<Settings>, MigrateOptions),
     /// Show the binding, renew the identity or hand over the binding, and exit.
     Identity(IdentityAction, Box<Settings>),
+    /// Show or salvage the file journal, and exit.
+    Journal(JournalAction, Box<Settings>),
     /// Ask the service that listens as the settings say how it is, and exit.
     Healthcheck {
         /// What `LISTEN` says.
@@ -66,6 +68,11 @@ pub(super) enum Action {
         #[command(subcommand)]
         action: IdentityAction,
     },
+    /// Show the files of the file journal, or copy what is whole of a damaged one.
+    Journal {
+        #[command(subcommand)]
+        action: JournalAction,
+    },
     /// Ask the service that runs here whether it lives: exit code 0 if so, else 1. Needs
     /// no setting but LISTEN.
     Healthcheck {
@@ -87,4 +94,23 @@ pub enum IdentityAction {
     /// what is cached; what waits in the journal is then drained into this database. Stop all
     /// services first.
     Move,
+}
+
+/// What to do about the file journal.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum JournalAction {
+    /// List its files with offsets, counts, versions and damage, and say whether a start
+    /// takes it. Only reads, also while a service runs.
+    Show {
+        /// A line for each batch as well.
+        #[arg(long)]
+        frames: bool,
+    },
+    /// Copy all that is whole to a new journal that a start takes, and say what was left
+    /// out. The original stays as it is. Stop the service first.
+    Salvage {
+        /// The folder of the new journal, which is not there yet.
+        #[arg(long, value_name = "FOLDER")]
+        to: PathBuf,
+    },
 }

@@ -34,6 +34,7 @@ mod eviction;
 mod fault_points;
 mod full;
 mod full_disk;
+mod journal_damage;
 mod journal_files;
 mod late_reader;
 mod network;

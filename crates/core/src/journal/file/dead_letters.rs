@@ -33,6 +33,19 @@ pub(super) fn paths(journal: &Path) -> Result<Vec<PathBuf>> {
     files(&journal.join(FOLDER))
 }
 
+/// The dead letters of a journal whose manifest lists so many.
+///
+/// # Errors
+/// [`crate::error::Error::Corrupt`] when there are fewer, or one is damaged.
+pub(super) fn verify(journal: &Path, listed: u64) -> Result<Vec<DeadLetter>> {
+    let paths = paths(journal)?;
+    if (paths.len() as u64) < listed {
+        let what = format!("{} of {listed} dead letters are there", paths.len());
+        return Err(segment::corrupt(&journal.join(FOLDER), 0, &what));
+    }
+    paths.iter().map(|path| read(path)).collect()
+}
+
 #[derive(Debug)]
 pub(super) struct DeadLetters {
     journal: PathBuf,
@@ -49,12 +62,7 @@ impl DeadLetters {
     /// be, or one is damaged.
     pub(super) fn open(journal: &Path, manifest: Arc<Mutex<Manifest>>) -> Result<DeadLetters> {
         let folder = journal.join(FOLDER);
-        let files = files(&folder)?;
-        let listed = lock(&manifest).contents().letters;
-        if (files.len() as u64) < listed {
-            let what = format!("{} of {listed} dead letters are there", files.len());
-            return Err(segment::corrupt(&folder, 0, &what));
-        }
+        let letters = verify(journal, lock(&manifest).contents().letters)?;
         // The folder's name must survive as well as what is in it.
         fs::create_dir_all(&folder)
             .and_then(|()| File::open(journal)?.sync_all())
@@ -65,8 +73,7 @@ impl DeadLetters {
             manifest,
             letters: BTreeMap::new(),
         };
-        for path in files {
-            let letter = read(&path)?;
+        for letter in letters {
             dead.remember(letter)?;
         }
         dead.list_in_manifest(dead.count())?;

@@ -92,6 +92,14 @@ pub(super) fn hand_over(folder: &Path, bound: &Bound) -> Result<()> {
     write(folder, &Owner::of(folder, bound))
 }
 
+/// Lets a copy of the journal belong to the same database.
+pub(super) fn copy(folder: &Path, to: &Path) -> Result<()> {
+    match read(folder)? {
+        Some(owner) => write(to, &owner),
+        None => Ok(()),
+    }
+}
+
 /// Nothing for a journal that is older than this file.
 fn read(folder: &Path) -> Result<Option<Owner>> {
     let path = folder.join(OWNER);

@@ -303,3 +303,26 @@ fn boot() -> u128 {
     let digits: String = id.chars().filter(char::is_ascii_hexdigit).collect();
     u128::from_str_radix(&digits, 16).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// At most one task waits, and each write is followed by a sync.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_written_is_synced_off_the_path_of_the_batch() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut note = SyncedNote::open(folder.path(), None, End::default(), true).unwrap();
+        let is_scheduled = |note: &SyncedNote| note.shared.is_scheduled.load(Ordering::Acquire);
+        for _ in 0..3 {
+            assert!(!is_scheduled(&note));
+            for _ in 0..2 {
+                note.write(End::default()).unwrap();
+                assert!(is_scheduled(&note));
+            }
+            while is_scheduled(&note) {
+                tokio::time::sleep(SYNC_DELAY).await;
+            }
+        }
+    }
+}

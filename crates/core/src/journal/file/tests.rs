@@ -15,6 +15,7 @@ mod failed_writes;
 mod folder;
 mod missing;
 mod note;
+mod operator;
 mod segments;
 mod synced_note;
 mod torn;
