@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::journal::file::failed;
 use crate::journal::file::frame::{Header, Link};
 use crate::journal::file::header::SegmentHeader;
@@ -57,7 +57,7 @@ pub(super) struct Scan<'a> {
 /// Verifies every frame of every segment that the manifest lists.
 ///
 /// # Errors
-/// [`Error::Corrupt`] with file and offset where one is missing, shorter than
+/// [`crate::error::Error::Corrupt`] with file and offset where one is missing, shorter than
 /// it was, or damaged.
 pub(super) fn scan(
     folder: &Path,

@@ -40,10 +40,10 @@ pub(super) fn keep_over<T>(
     let freed = free()?;
     match early.or_else(|_| write(&path, &tail)) {
         Ok(()) => {
-            tracing::warn!(path = %path.display(), bytes = tail.len(), "what a crash had left behind the end of a drained segment is kept");
+            tracing::warn!(path = %path.display(), bytes = tail.len(), "what stood behind the end of a drained segment is kept");
         }
         Err(error) => {
-            tracing::error!(path = %path.display(), %error, "what a crash had left behind the end of a drained segment cannot be kept");
+            tracing::error!(path = %path.display(), %error, "what stood behind the end of a drained segment cannot be kept");
         }
     }
     remove_oldest(folder);

@@ -233,8 +233,10 @@ impl Writer {
             link: header.link.unwrap_or_default(),
             newest: self.newest,
         };
-        // IMPORTANT: before the frames are gone, so that the note never demands them.
+        // IMPORTANT: before the frames are gone, so that the note never demands them,
+        // after a power loss either.
         self.note.write(start)?;
+        self.note.sync()?;
         let number = self.position.segment;
         let tail = before.position.offset;
         let standing = std::mem::replace(&mut self.standing, Standing::Ragged);

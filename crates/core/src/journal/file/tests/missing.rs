@@ -146,6 +146,27 @@ async fn a_missing_or_emptied_dead_letter_is_refused() {
     assert!(refused.contains("0 of 2 dead letters"), "{refused}");
 }
 
+/// Their number is right, and one is gone.
+#[tokio::test]
+async fn a_dead_letter_under_the_name_of_another_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let journal = open(&folder, ONE_SEGMENT);
+    let records = append(&journal, "refused").await;
+    let letters = folder.path().join("dead-letters");
+    let path = |record: &Record| letters.join(format!("{:020}.letter", record.version.get()));
+    for record in &records {
+        let letter = DeadLetter {
+            record: record.clone(),
+            reason: "why".into(),
+            set_aside_at: record.version,
+        };
+        journal.set_aside(SHARD, &letter).await.unwrap();
+    }
+    drop(journal);
+    std::fs::copy(path(&records[0]), path(&records[1])).unwrap();
+    assert_refused(&folder, &path(&records[1]));
+}
+
 #[tokio::test]
 async fn deletions_that_a_crash_or_a_fault_interrupts_are_no_loss() {
     let folder = TempDir::new().unwrap();
