@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fault;
 use crate::journal::file::header::SegmentHeader;
 use crate::journal::file::manifest::{Forms, Manifest};
@@ -255,8 +255,14 @@ impl Head {
 
     fn delete_segment(&mut self, number: u64) -> Result<()> {
         let path = segment::path(&self.folder, number);
-        // Where the one after it is gone already, nothing tells where it ended.
-        let end = self.end_of(number).ok();
+        let is_followed = segment::path(&self.folder, number + 1).exists();
+        let end = match self.end_of(number) {
+            Ok(end) => Some(end),
+            // Nothing tells where it ended.
+            Err(Error::Corrupt { .. }) => None,
+            Err(_) if !is_followed => None,
+            Err(error) => return Err(error),
+        };
         let remove = || std::fs::remove_file(&path);
         let removed = match end {
             Some(end) => tail::keep_over(&self.folder, number, end, remove),
