@@ -37,6 +37,7 @@ mod full_disk;
 mod journal_files;
 mod late_reader;
 mod network;
+mod open_files;
 mod poison;
 mod purged;
 mod read_only;
