@@ -24,9 +24,10 @@ mod manifest;
 mod owner;
 mod scan;
 mod segment;
+mod surroundings;
+mod watch;
 mod writer;
 
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -48,9 +49,12 @@ use head::Head;
 use layout::Layout;
 use log::{Log, Tail};
 use manifest::Manifest;
+use surroundings::{Locked, Surroundings};
 use writer::Writer;
 
 const SHARD: Shard = Shard(0);
+/// What `/readyz` says of it after a failed write.
+const FAILING: &str = "a write to it failed; it is tried again every second";
 
 /// The file journal.
 #[derive(Debug)]
@@ -80,8 +84,8 @@ impl FileJournal {
     /// the folder cannot be used or another process has the journal open.
     pub fn open(folder: &Path, sync: JournalSync, segment_bytes: u64) -> Result<FileJournal> {
         std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
-        let lock_file = lock_folder(folder)?;
-        FileJournal::open_locked(folder, lock_file, sync, segment_bytes).map_err(|error| {
+        let locked = Locked::take(folder)?;
+        FileJournal::open_locked(folder, locked, sync, segment_bytes).map_err(|error| {
             match error {
                 Error::Corrupt { part, reason } => Error::corrupt(
                     part,
@@ -97,7 +101,7 @@ impl FileJournal {
 
     fn open_locked(
         folder: &Path,
-        lock_file: File,
+        locked: Locked,
         sync: JournalSync,
         segment_bytes: u64,
     ) -> Result<FileJournal> {
@@ -126,6 +130,7 @@ impl FileJournal {
         // What was read may not be on the disk, if the last sync of it failed.
         manifest.change(|contents| *contents = listed)?;
         let manifest = Arc::new(Mutex::new(manifest));
+        let surroundings = Surroundings::new(folder, locked)?;
         let dead = DeadLetters::open(folder, manifest.clone())?;
         let newest = scanned.newest.unwrap_or_default().max(acknowledged);
         let mut writer = Writer::open(
@@ -154,7 +159,7 @@ impl FileJournal {
             folder: folder.to_owned(),
             sync,
             clock: Clock::default(),
-            log: Arc::new(Log::new(writer, head, tail, lock_file)),
+            log: Arc::new(Log::new(writer, head, tail, surroundings)),
             dead: Arc::new(Mutex::new(dead)),
         })
     }
@@ -182,13 +187,23 @@ impl FileJournal {
         self.log.tail().depth + lock(&self.dead).count()
     }
 
+    /// Notices from now on that files of it are gone, also while nothing is written.
+    /// Ends with the journal.
+    pub fn watch(&self) {
+        watch::start(&self.log, &self.dead);
+    }
+
     /// Does something with the dead letters.
     async fn with_dead<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut DeadLetters) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let dead = self.dead.clone();
-        Self::blocking(move || work(&mut lock(&dead))).await
+        let (log, dead) = (self.log.clone(), self.dead.clone());
+        Self::blocking(move || {
+            log.surroundings().check_for_drain()?;
+            work(&mut lock(&dead))
+        })
+        .await
     }
 
     /// Runs what blocks on the disk where it may block.
@@ -198,19 +213,6 @@ impl FileJournal {
         tokio::task::spawn_blocking(work)
             .await
             .unwrap_or(Err(Error::Panicked))
-    }
-}
-
-/// Keeps other processes out of the folder.
-fn lock_folder(folder: &Path) -> Result<File> {
-    let path = folder.join("LOCK");
-    let file = File::create(&path).map_err(|error| failed(&path, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(failed(folder, "another process has the journal open"))
-        }
-        Err(TryLockError::Error(error)) => Err(failed(&path, error)),
     }
 }
 
@@ -270,6 +272,8 @@ impl Journal for FileJournal {
             _ => flushed.to_vec(),
         };
         Self::blocking(move || {
+            // IMPORTANT: before anything of the folder at the path is changed.
+            log.surroundings().check_for_drain()?;
             for (key, flushed) in &superseded {
                 lock(&dead).forget(key, |version| version <= *flushed)?;
             }
@@ -334,7 +338,10 @@ impl Journal for FileJournal {
     }
 
     async fn health(&self) -> PartHealth {
-        let up = !self.log.tail().failing;
+        let problem = match self.log.surroundings().problem() {
+            Some(problem) => Some(problem.into()),
+            None => self.log.tail().failing.then(|| FAILING.into()),
+        };
         let durability = match self.sync {
             JournalSync::Fsync => "survives a power loss: JOURNAL_SYNC=fsync",
             JournalSync::Os => {
@@ -344,8 +351,8 @@ impl Journal for FileJournal {
         PartHealth {
             kind: "file",
             at: self.folder.display().to_string(),
-            up,
-            problem: (!up).then(|| "a write to it failed; it is tried again every second".into()),
+            up: problem.is_none(),
+            problem,
             durability: Some(durability.to_owned()),
         }
     }

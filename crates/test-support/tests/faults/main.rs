@@ -42,6 +42,7 @@ mod poison;
 mod purged;
 mod read_only;
 mod redis;
+mod removed_files;
 mod replicas;
 mod slow_database;
 mod stops;
