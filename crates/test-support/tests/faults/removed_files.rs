@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use rusqlite::Connection;
 use serde_json::Value;
@@ -107,6 +108,36 @@ fn a_journal_that_is_not_at_its_path_takes_no_writes() {
     process.kill_9();
     let process = installation.start(Service::WriteBehind);
     expect_kept(&process.client(), &acknowledged);
+}
+
+/// Whether this process may mount something over the folder.
+fn is_mounted_over(folder: &Path) -> bool {
+    let mount = Command::new("mount")
+        .args(["-t", "tmpfs", "tmpfs"])
+        .arg(folder)
+        .output();
+    let is_mounted = mount.as_ref().is_ok_and(|output| output.status.success());
+    if !is_mounted {
+        println!("no file system can be mounted here: {mount:?}");
+    }
+    is_mounted
+}
+
+#[test]
+fn a_journal_that_is_mounted_over_takes_no_writes() {
+    let installation = Parts::Embedded.install(Service::WriteBehind);
+    let process = installation.start(Service::WriteBehind);
+    let client = process.client();
+    put_acknowledged(&client, &["first"]);
+    let folder = installation.folder().join(JOURNAL);
+    if !is_mounted_over(&folder) {
+        return;
+    }
+    let refused = put(&client, "second");
+    let unmounted = Command::new("umount").arg(&folder).status();
+    assert!(unmounted.is_ok_and(|status| status.success()));
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    put_acknowledged(&client, &["second"]);
 }
 
 /// What is at the path may be another process's.

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::error::{Error, Part, Result};
 use crate::journal::file::head::Head;
-use crate::journal::file::lock;
 use crate::journal::file::segment::Position;
 use crate::journal::file::surroundings::Surroundings;
 use crate::journal::file::writer::Writer;
+use crate::journal::file::{ENTRY_MEMORY_BYTES, lock};
 use crate::record::{Record, Write};
 use crate::version::{Clock, Version};
 
@@ -41,6 +41,13 @@ pub(super) struct Tail {
     pub(super) failing: bool,
     /// Whether a task probes until it no longer does.
     pub(super) probed: bool,
+}
+
+impl Tail {
+    /// What waits, on the disk and in this process's memory.
+    pub(super) fn used_bytes(&self) -> u64 {
+        self.bytes + self.depth * ENTRY_MEMORY_BYTES
+    }
 }
 
 impl Log {
