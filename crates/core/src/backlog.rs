@@ -1,5 +1,7 @@
 //! The bound on what may wait in the journal, and how fast it gets less.
 
+mod in_flight;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +11,10 @@ use tokio::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::journal::{Journal, ShardStats};
+use crate::record::Write;
 use crate::telemetry;
+
+use in_flight::InFlight;
 
 /// How often the journal is asked while something waits in it.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -42,7 +47,21 @@ pub struct Backlog {
     journal: Arc<dyn Journal>,
     limits: BacklogLimits,
     latest: Mutex<Latest>,
+    in_flight: InFlight,
     appended: Notify,
+}
+
+/// Room in the journal for one write that was admitted. Dropped after the journal counts the write.
+#[derive(Debug)]
+pub struct Reserved {
+    backlog: Arc<Backlog>,
+    bytes: u64,
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.backlog.in_flight.end(self.bytes);
+    }
 }
 
 /// What the journal last said.
@@ -78,6 +97,7 @@ impl Backlog {
             }),
             journal,
             limits,
+            in_flight: InFlight::default(),
             appended: Notify::new(),
         });
         telemetry::journal_limits(limits.entries, limits.bytes, limits.age);
@@ -90,42 +110,46 @@ impl Backlog {
         self.appended.notify_one();
     }
 
-    /// Whether one more write may be appended. What other processes append at
-    /// the same time is known a moment later, so several may together go over a
-    /// limit by what they have in flight.
+    /// Reserves room for a write. What other processes append at the same time is known a moment
+    /// later, so several may together go over a limit by what the others have in flight.
     ///
     /// # Errors
     /// [`Error::Full`].
-    pub fn admit(&self) -> Result<()> {
+    pub fn admit(self: &Arc<Backlog>, write: &Write) -> Result<Reserved> {
+        let bytes = write.size_bytes() as u64 + self.journal.entry_overhead_bytes();
+        self.in_flight.begin(bytes);
+        if let Err(full) = self.check() {
+            self.in_flight.refuse(bytes);
+            return Err(full);
+        }
+        Ok(Reserved {
+            backlog: self.clone(),
+            bytes,
+        })
+    }
+
+    /// Whether all that is in flight may be appended.
+    fn check(&self) -> Result<()> {
+        // IMPORTANT: before the journal's figures. What ends in between counts twice, not never.
+        let (entries, bytes) = (self.in_flight.entries(), self.in_flight.bytes());
         let depth = self.journal.depth();
         let latest = self.latest();
-        if depth == 0 && latest.dead == 0 {
-            return Ok(());
-        }
-        let bytes = match latest.depth {
-            // Too few to tell from them how large an entry is.
-            0..TYPICAL_ENTRIES => latest.bytes,
-            // More entries like those that there were.
-            known => (latest.bytes as f64 * (depth as f64 / known as f64)) as u64,
-        };
+        let waiting = depth + latest.dead;
         let full = |what, used: u64, limit: u64| Error::Full {
             what,
-            retry_after: latest.until_room(depth, used as f64 / limit as f64),
+            retry_after: match waiting {
+                0 => RETRY_MIN,
+                _ => latest.until_room(depth, used as f64 / limit as f64),
+            },
         };
-        if depth + latest.dead >= self.limits.entries {
-            let used = depth + latest.dead;
-            return Err(full(
-                "it has as many entries as it may",
-                used,
-                self.limits.entries,
-            ));
+        let (used, limit) = (waiting + entries, self.limits.entries);
+        if used > limit {
+            return Err(full("it has as many entries as it may", used, limit));
         }
-        if bytes >= self.limits.bytes {
-            return Err(full(
-                "it has as many bytes as it may",
-                bytes,
-                self.limits.bytes,
-            ));
+        // An empty journal takes one, however large.
+        let (used, limit) = (self.bytes(depth, &latest) + bytes, self.limits.bytes);
+        if used > limit && waiting + entries > 1 {
+            return Err(full("it has as many bytes as it may", used, limit));
         }
         if depth > 0
             && latest.depth > 0
@@ -138,6 +162,21 @@ impl Backlog {
             ));
         }
         Ok(())
+    }
+
+    /// Bytes of what waits, when that are `depth` entries.
+    fn bytes(&self, depth: u64, latest: &Latest) -> u64 {
+        if let Some(bytes) = self.journal.bytes() {
+            return bytes;
+        }
+        let scaled = match (depth, latest.depth) {
+            (0, _) => return 0,
+            // Too few to tell from them how large an entry is.
+            (_, 0..TYPICAL_ENTRIES) => latest.bytes,
+            // More entries of other processes, like those that there were.
+            (depth, known) => (latest.bytes as f64 * (depth as f64 / known as f64)) as u64,
+        };
+        scaled.max(latest.bytes + self.in_flight.unheard_bytes())
     }
 
     /// When to come back after the journal's server had no room itself.
@@ -156,8 +195,12 @@ impl Backlog {
 
     async fn run(self: Arc<Self>) {
         loop {
+            self.in_flight.ask();
             match self.journal.stats().await {
-                Ok(stats) => self.take(&stats),
+                Ok(stats) => {
+                    self.take(&stats);
+                    self.in_flight.heard();
+                }
                 Err(error) => tracing::debug!(%error, "the journal does not say how much waits"),
             }
             let idle = {

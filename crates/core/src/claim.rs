@@ -53,6 +53,18 @@ pub trait Claim: Debug + Send + 'static {
     /// # Errors
     /// When the database is unavailable; then it may be lost.
     async fn hold(&mut self) -> Result<Held>;
+
+    /// What clients get after it has lapsed: a sentence without a full stop.
+    fn lapsed(&self, usage: Usage) -> &'static str {
+        match usage {
+            Usage::Alone => {
+                "another process has used the database beside this one, whose cache is in its memory; this process must be restarted"
+            }
+            Usage::Together => {
+                "a process whose cache is in its memory has used the database beside this one; this process must be restarted"
+            }
+        }
+    }
 }
 
 /// A claim that a task keeps.
@@ -157,14 +169,7 @@ async fn keep(mut claim: impl Claim, usage: Usage, admission: Arc<Admission>, mu
             }
         }
     }
-    let reason = match usage {
-        Usage::Alone => {
-            "another process has used the database beside this one, whose cache is in its memory; this process must be restarted"
-        }
-        Usage::Together => {
-            "a process whose cache is in its memory has used the database beside this one; this process must be restarted"
-        }
-    };
+    let reason = claim.lapsed(usage);
     if admission.refuse(SOURCE, reason) {
         tracing::error!("{reason}");
     }

@@ -15,6 +15,9 @@ use crate::seed::StoredVersions;
 use crate::shard::Shard;
 use crate::version::Version;
 
+/// What an entry takes in a stream of Redis besides its key and body, about.
+const ENTRY_OVERHEAD_BYTES: u64 = 50;
+
 /// What became of an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Appended {
@@ -84,6 +87,16 @@ pub trait Journal: Debug + Send + Sync + 'static {
     /// acknowledged through this value is counted at once, what other processes
     /// do when this one next asks.
     fn depth(&self) -> u64;
+
+    /// [`ShardStats::bytes`] of all shards at this moment; `None` where only the server knows.
+    fn bytes(&self) -> Option<u64> {
+        None
+    }
+
+    /// Bytes that an entry takes besides its key and body, about.
+    fn entry_overhead_bytes(&self) -> u64 {
+        ENTRY_OVERHEAD_BYTES
+    }
 
     /// Acknowledged writes that a journal which came back without its newest
     /// entries has lost, as far as this process can know: at most so many.

@@ -22,6 +22,7 @@ pub mod error;
 pub mod fault;
 pub mod group_commit;
 pub mod health;
+mod held_path;
 pub mod identity;
 pub mod journal;
 pub mod lease;

@@ -77,8 +77,12 @@ impl Parts {
             store,
             membership,
             binding,
+            claimed,
         } = open_database(settings).await?;
-        let claimed = claim(settings).await?;
+        let claimed = match claimed {
+            Some(claimed) => Some(claimed),
+            None => claim(settings).await?,
+        };
         let mut guard = None;
         let lifetimes = Lifetimes {
             clean: settings.cache_ttl,
@@ -223,6 +227,7 @@ impl Parts {
                 let journal = open_file(settings, folder)?;
                 let bound = self.binding.bound().await?;
                 journal.belong_to(&bound, settings.service.binary())?;
+                journal.watch();
                 let leases = Sole::new(journal.shards());
                 Ok((Arc::new(journal), Arc::new(leases)))
             }
@@ -317,7 +322,7 @@ fn name_of_this_process() -> String {
     format!("{host}:{}:{:08x}", std::process::id(), fastrand::u32(..))
 }
 
-/// Sees to it that no process uses a memory cache beside others. (A SQLite file is locked.)
+/// Sees to it that no process uses a memory cache beside others. (For a SQLite file its lock does.)
 async fn claim(settings: &Settings) -> Result<Option<Claimed>> {
     let DatabaseUrl::Mysql(url) = &settings.database else {
         return Ok(None);
@@ -376,6 +381,8 @@ pub(crate) struct Database {
     pub(crate) store: Arc<dyn Store>,
     membership: Arc<dyn Membership>,
     pub(crate) binding: Arc<dyn BindingStore>,
+    /// Where opening it took the right to use it.
+    claimed: Option<Claimed>,
 }
 
 impl Database {
@@ -385,6 +392,7 @@ impl Database {
             store: store.clone(),
             membership: store.clone(),
             binding: store,
+            claimed: None,
         }
     }
 }
@@ -423,7 +431,14 @@ async fn bind(
 pub(crate) async fn open_database(settings: &Settings) -> Result<Database> {
     tls::install_provider();
     match &settings.database {
-        DatabaseUrl::Sqlite(path) => Ok(Database::of(SqliteStore::open(path).await?)),
+        DatabaseUrl::Sqlite(path) => {
+            let store = SqliteStore::open(path).await?;
+            let claimed = Claimed::take(store.claim(), Usage::Alone).await?;
+            Ok(Database {
+                claimed: Some(claimed),
+                ..Database::of(store)
+            })
+        }
         DatabaseUrl::Mysql(url) => {
             let open = async |by| {
                 let address = Address {

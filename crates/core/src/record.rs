@@ -156,6 +156,11 @@ impl Write {
         }
     }
 
+    /// Bytes of key and body.
+    pub fn size_bytes(&self) -> usize {
+        self.key.as_str().len() + self.body.as_ref().map_or(0, Bytes::len)
+    }
+
     /// The record that this write becomes at `version`.
     pub fn at(&self, version: Version) -> Record {
         Record {

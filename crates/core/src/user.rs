@@ -23,7 +23,9 @@ impl User {
     /// The record's body: the JSON that a read answers with, field for field.
     pub fn to_body(&self) -> Bytes {
         // Serializing two strings and a number into memory cannot fail.
-        serde_json::to_vec(self).unwrap_or_default().into()
+        // IMPORTANT: without the buffer's spare room, which can be more than the record and would be
+        // kept in memory for as long as the write waits.
+        Bytes::copy_from_slice(&serde_json::to_vec(self).unwrap_or_default())
     }
 
     /// The user that [`User::to_body`] wrote.
@@ -81,6 +83,20 @@ fn check_length(text: &str) -> Result<(), &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_takes_no_more_memory_than_it_needs() {
+        for occupation in ["x", &"😀".repeat(255)] {
+            let user = User {
+                name: "Zoë".to_owned(),
+                age: 30,
+                occupation: occupation.to_owned(),
+            };
+            let body = user.to_body();
+            let bytes = body.len();
+            assert_eq!(Vec::from(body).capacity(), bytes);
+        }
+    }
 
     #[test]
     fn length_counts_characters_not_bytes() {

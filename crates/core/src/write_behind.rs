@@ -272,9 +272,9 @@ impl Engine for WriteBehind {
     }
 
     async fn write(&self, mut write: Write) -> Result<Outcome> {
-        self.backlog.admit()?;
         for attempt in 0..CONDITION_TRIES_MAX {
-            match self.appends.submit(write.clone()).await? {
+            let reserved = self.backlog.admit(&write)?;
+            match self.appends.submit((write.clone(), reserved)).await? {
                 Appended::At(version) => {
                     return Ok(Outcome::Written {
                         version,

@@ -6,6 +6,7 @@ pub mod body;
 pub mod cache;
 pub mod cache_control;
 pub mod dashboard;
+mod descriptors;
 pub mod durability;
 pub mod figures;
 pub mod health;

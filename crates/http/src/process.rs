@@ -15,7 +15,7 @@ use cache_core::settings::{
 use cache_core::shutdown::Signals;
 use cache_core::telemetry;
 
-use crate::healthcheck;
+use crate::{descriptors, healthcheck};
 
 /// Runs a service's `main` on the runtime that everything but the HTTP server's
 /// workers is on. Whatever still blocks a thread at its end is left behind: it is
@@ -87,7 +87,10 @@ where
         }
         Ok(Command::Serve(settings)) => {
             telemetry::start_log(&settings.log);
-            serve(*settings, signals).await
+            match descriptors::prepare(&settings) {
+                Ok(()) => serve(*settings, signals).await,
+                Err(error) => Err(error.into()),
+            }
         }
     };
     match outcome {

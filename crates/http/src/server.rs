@@ -15,6 +15,7 @@ use cache_core::shutdown::Signals;
 use tokio::time::Instant;
 
 use crate::dashboard::{self, Viewers};
+use crate::descriptors;
 use crate::state::State;
 use crate::{cache, health, unknown, users};
 
@@ -53,12 +54,32 @@ pub async fn run(
         metrics,
         viewers: Viewers::new(),
     };
-    let deadline = serve(listener, settings.http_workers, state, own_routes, signal).await?;
+    let threads = Threads {
+        workers: descriptors::workers(settings),
+        connections_max: descriptors::worker_connections_max(settings)
+            .map_err(io::Error::other)?
+            .get(),
+    };
+    let deadline = serve(listener, threads, state, own_routes, signal).await?;
     engine
         .stop(deadline.saturating_duration_since(Instant::now()))
         .await;
     Ok(())
 }
+
+/// The threads that serve HTTP.
+#[derive(Clone, Copy, Debug)]
+pub struct Threads {
+    /// How many.
+    pub workers: usize,
+    /// Most connections of each; others wait until one ends.
+    pub connections_max: usize,
+}
+
+/// How long a client may take to send the head of its first request, and how long a connection
+/// is kept between two.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// Serves the shared routes and the service's own until `stop` completes with
 /// the time by which all must be over; then takes no more connections and
@@ -68,7 +89,7 @@ pub async fn run(
 /// When the listener cannot be used.
 pub async fn serve(
     listener: TcpListener,
-    workers: usize,
+    threads: Threads,
     state: State,
     own_routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
     stop: impl Future<Output = Instant>,
@@ -85,12 +106,12 @@ pub async fn serve(
             .configure(dashboard::configure)
             .configure(unknown::configure)
     });
-    let server = if workers > 0 {
-        server.workers(workers)
-    } else {
-        server
-    };
     let server = server
+        .workers(threads.workers)
+        // One that says nothing is closed by the timeouts, and another takes its place.
+        .max_connections(threads.connections_max)
+        .client_request_timeout(REQUEST_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
         .listen(listener)?
         .disable_signals()
         .shutdown_timeout(u64::from(u32::MAX))

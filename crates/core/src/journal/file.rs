@@ -29,11 +29,12 @@ mod salvage;
 mod scan;
 mod segment;
 mod show;
+mod surroundings;
 mod synced;
 mod tail;
+mod watch;
 mod writer;
 
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -54,6 +55,7 @@ use dead_letters::DeadLetters;
 use head::Head;
 use log::{Log, Tail};
 use opening::Opening;
+use surroundings::{Locked, Surroundings};
 use synced::SyncedNote;
 use writer::Writer;
 
@@ -61,6 +63,12 @@ pub use salvage::salvage;
 pub use show::show;
 
 const SHARD: Shard = Shard(0);
+/// What an entry takes in its segment besides its key and body, where it is the only one of its frame.
+const ENTRY_FRAME_BYTES: u64 = 40;
+/// What an entry that waits costs in the memory of this process, where the cache is, about.
+const ENTRY_MEMORY_BYTES: u64 = 400;
+/// What `/readyz` says of it after a failed write.
+const FAILING: &str = "a write to it failed; it is tried again every second";
 
 /// The file journal.
 #[derive(Debug)]
@@ -90,8 +98,8 @@ impl FileJournal {
     /// the folder cannot be used or another process has the journal open.
     pub fn open(folder: &Path, sync: JournalSync, segment_bytes: u64) -> Result<FileJournal> {
         std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
-        let lock_file = lock_folder(folder)?;
-        FileJournal::open_locked(folder, lock_file, sync, segment_bytes).map_err(|error| {
+        let locked = Locked::take(folder)?;
+        FileJournal::open_locked(folder, locked, sync, segment_bytes).map_err(|error| {
             match error {
                 Error::Corrupt { part, reason } => Error::corrupt(
                     part,
@@ -108,7 +116,7 @@ impl FileJournal {
 
     fn open_locked(
         folder: &Path,
-        lock_file: File,
+        locked: Locked,
         sync: JournalSync,
         segment_bytes: u64,
     ) -> Result<FileJournal> {
@@ -144,11 +152,12 @@ impl FileJournal {
         };
         let first = scanned.head.unwrap_or(tail.end);
         let head = Head::new(folder, manifest, first, tail.end, acknowledged)?;
+        let surroundings = Surroundings::new(folder, locked)?;
         Ok(FileJournal {
             folder: folder.to_owned(),
             sync,
             clock: Clock::default(),
-            log: Arc::new(Log::new(writer, head, tail, lock_file)),
+            log: Arc::new(Log::new(writer, head, tail, surroundings)),
             dead: Arc::new(Mutex::new(dead)),
         })
     }
@@ -176,13 +185,23 @@ impl FileJournal {
         self.log.tail().depth + lock(&self.dead).count()
     }
 
+    /// Notices from now on that files of it are gone, also while nothing is written.
+    /// Ends with the journal.
+    pub fn watch(&self) {
+        watch::start(&self.log, &self.dead);
+    }
+
     /// Does something with the dead letters.
     async fn with_dead<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut DeadLetters) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let dead = self.dead.clone();
-        Self::blocking(move || work(&mut lock(&dead))).await
+        let (log, dead) = (self.log.clone(), self.dead.clone());
+        Self::blocking(move || {
+            log.surroundings().check_for_drain()?;
+            work(&mut lock(&dead))
+        })
+        .await
     }
 
     /// Runs what blocks on the disk where it may block.
@@ -192,19 +211,6 @@ impl FileJournal {
         tokio::task::spawn_blocking(work)
             .await
             .unwrap_or(Err(Error::Panicked))
-    }
-}
-
-/// Keeps other processes out of the folder.
-fn lock_folder(folder: &Path) -> Result<File> {
-    let path = folder.join("LOCK");
-    let file = File::create(&path).map_err(|error| failed(&path, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(failed(folder, "another process has the journal open"))
-        }
-        Err(TryLockError::Error(error)) => Err(failed(&path, error)),
     }
 }
 
@@ -246,6 +252,14 @@ impl Journal for FileJournal {
         self.log.tail().depth
     }
 
+    fn bytes(&self) -> Option<u64> {
+        Some(self.log.tail().used_bytes())
+    }
+
+    fn entry_overhead_bytes(&self) -> u64 {
+        ENTRY_FRAME_BYTES + ENTRY_MEMORY_BYTES
+    }
+
     async fn read(&self, _: Shard, after: Version, max: usize) -> Result<Vec<Record>> {
         let log = self.log.clone();
         Self::blocking(move || log.read(after, max)).await
@@ -264,6 +278,8 @@ impl Journal for FileJournal {
             _ => flushed.to_vec(),
         };
         Self::blocking(move || {
+            // IMPORTANT: before anything of the folder at the path is changed.
+            log.surroundings().check_for_drain()?;
             for (key, flushed) in &superseded {
                 lock(&dead).forget(key, |version| version <= *flushed)?;
             }
@@ -318,7 +334,7 @@ impl Journal for FileJournal {
         Ok(vec![ShardStats {
             shard: SHARD,
             depth: tail.depth,
-            bytes: tail.bytes,
+            bytes: tail.used_bytes(),
             oldest,
             newest: tail.newest,
             oldest_age_us: oldest.map_or(0, |oldest| oldest.age_us(Version::now())),
@@ -328,7 +344,10 @@ impl Journal for FileJournal {
     }
 
     async fn health(&self) -> PartHealth {
-        let up = !self.log.tail().failing;
+        let problem = match self.log.surroundings().problem() {
+            Some(problem) => Some(problem.into()),
+            None => self.log.tail().failing.then(|| FAILING.into()),
+        };
         let durability = match self.sync {
             JournalSync::Fsync => "survives a power loss: JOURNAL_SYNC=fsync",
             JournalSync::Os => {
@@ -338,8 +357,8 @@ impl Journal for FileJournal {
         PartHealth {
             kind: "file",
             at: self.folder.display().to_string(),
-            up,
-            problem: (!up).then(|| "a write to it failed; it is tried again every second".into()),
+            up: problem.is_none(),
+            problem,
             durability: Some(durability.to_owned()),
         }
     }

@@ -44,6 +44,7 @@ pub(super) fn check_type(setting: &Setting, merged: &config::Config) -> Result<(
                 "DRAIN_LINGER_MS",
                 "REDIS_WAIT_REPLICAS",
                 "COMMIT_LANES",
+                "JOURNAL_BYTES_MAX",
                 "TOMBSTONE_RETENTION_S",
             ];
             let min = match setting.key {

@@ -121,8 +121,8 @@ pub(super) const TABLE: &[Setting] = &[
     ),
     write_behind(
         "JOURNAL_BYTES_MAX",
-        "4000000000",
-        "most bytes that those take in the journal; more are answered 503",
+        "0",
+        "most bytes that those take in the journal; more are answered 503; 0 = 128000000 in a file journal, which counts this process's memory for them too, 4000000000 in Redis",
     ),
     write_behind(
         "JOURNAL_AGE_MAX_S",

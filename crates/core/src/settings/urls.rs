@@ -148,7 +148,21 @@ pub enum JournalUrl {
     WithCache,
 }
 
+/// Default bounds on what waits: the file journal's is also in this process's memory, since its
+/// cache must not evict it.
+const FILE_BYTES_MAX: u64 = 128_000_000;
+const REDIS_BYTES_MAX: u64 = 4_000_000_000;
+
 impl JournalUrl {
+    /// The bound on what waits in it, where 0 stands for the default.
+    pub(super) fn bytes_max(&self, setting: u64) -> u64 {
+        match (setting, self) {
+            (0, JournalUrl::File(_)) => FILE_BYTES_MAX,
+            (0, JournalUrl::WithCache) => REDIS_BYTES_MAX,
+            (bytes, _) => bytes,
+        }
+    }
+
     /// Reads `file:PATH`, the URL of the cache's Redis, or nothing for what
     /// goes with the cache.
     ///

@@ -1,16 +1,16 @@
 //! SQLite: the embedded database, for one process.
 
 mod binding;
+mod files;
 mod flushing;
 mod session;
 mod tables;
 
 use std::collections::HashMap;
-use std::fs::{File, TryLockError};
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use diesel::SqliteConnection;
@@ -25,6 +25,7 @@ use diesel_async::pooled_connection::{
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection as _, SimpleAsyncConnection};
 
+use crate::claim::Claim;
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::membership::Membership;
@@ -34,6 +35,7 @@ use crate::store::schema::prepare;
 use crate::store::{Adoption, Origin, Store, row};
 use crate::version::Version;
 
+use files::{FileLock, Files};
 use flushing::Flushing;
 use tables::SqliteTables;
 
@@ -63,7 +65,10 @@ pub struct SqliteStore {
     identity: String,
     path: PathBuf,
     durability: Durability,
-    _lock: Arc<File>,
+    files: Arc<Files>,
+    /// While it is open, SQLite keeps its write-ahead log, so that nothing but another program
+    /// removes that.
+    _keeper: Mutex<Connection>,
 }
 
 impl std::fmt::Debug for SqliteStore {
@@ -84,11 +89,13 @@ impl SqliteStore {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|error| in_file(folder, error))?;
         }
-        let lock = lock(path)?;
+        let lock = FileLock::take(path)?;
+        lock.wait_for_others().await;
         let name = name_of(path)?;
         let identity = migrate(path, Adoption::AT_START).await?.identity;
         // What cannot be had is told here; the pool only knows that there is no connection.
-        connect(name).await?;
+        let keeper = connect(name).await?;
+        let files = Files::of(path, lock).map_err(|error| in_file(path, error))?;
         let mut config = ManagerConfig::<Connection>::default();
         config.custom_setup = Box::new(|name| {
             let name = name.to_owned();
@@ -108,7 +115,8 @@ impl SqliteStore {
             identity,
             path: path.to_owned(),
             durability: Durability::default(),
-            _lock: lock.into(),
+            files: files.into(),
+            _keeper: keeper.into(),
         })
     }
 
@@ -124,11 +132,17 @@ impl SqliteStore {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|error| in_file(folder, error))?;
         }
-        let _lock = lock(path)?;
+        let _lock = FileLock::take(path)?;
         Ok(migrate(path, adoption).await?.done)
     }
 
+    /// The right to use the file, to be kept.
+    pub fn claim(&self) -> impl Claim + use<> {
+        self.files.clone()
+    }
+
     async fn connection(&self) -> Result<Object<Connection>> {
+        self.files.check()?;
         self.pool.get().await.map_err(unavailable)
     }
 }
@@ -182,18 +196,6 @@ async fn migrate(path: &Path, adoption: Adoption) -> Result<Migrated> {
 fn name_of(path: &Path) -> Result<&str> {
     path.to_str()
         .ok_or_else(|| in_file(path, "the path is not UTF-8"))
-}
-
-/// Keeps other processes out: they would not know what this one's cache holds.
-fn lock(path: &Path) -> Result<File> {
-    let mut lock_path = path.as_os_str().to_owned();
-    lock_path.push(".lock");
-    let file = File::create(&lock_path).map_err(|error| in_file(path, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(in_file(path, "another process has it open")),
-        Err(TryLockError::Error(error)) => Err(in_file(path, error)),
-    }
 }
 
 fn in_file(path: &Path, error: impl std::fmt::Display) -> Error {
@@ -260,6 +262,8 @@ impl SqliteStore {
         &self,
         operation: impl for<'c> FnOnce(&'c mut Connection) -> Operation<'c, T> + Send + 'static,
     ) -> Result<T> {
+        // IMPORTANT: what is committed to a file that was removed is lost.
+        self.files.check()?;
         let pool = self.pool.clone();
         // IMPORTANT: in a task of its own, since a transaction that is dropped
         // midway goes back to the pool open, and keeps every other writer out.
@@ -354,7 +358,7 @@ impl Store for SqliteStore {
             kind: "sqlite",
             at: self.path.display().to_string(),
             up: flushing.is_ok(),
-            problem: flushing.is_err().then_some("it does not answer".into()),
+            problem: flushing.is_err().then(|| self.files.problem().into()),
             durability: flushing.ok().map(|flushing| flushing.in_words()),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::backlog::Backlog;
+use crate::backlog::{Backlog, Reserved};
 use crate::cache::{Cache, Lookup};
 use crate::drainer::Wake;
 use crate::error::{Error, Result};
@@ -51,10 +51,13 @@ pub(super) struct Appends {
 
 #[async_trait]
 impl Commit for Appends {
-    type Request = Write;
+    /// A write that was admitted.
+    type Request = (Write, Reserved);
     type Answer = Appended;
 
-    async fn commit(&self, batch: Vec<Write>) -> Vec<Result<Appended>> {
+    async fn commit(&self, batch: Vec<(Write, Reserved)>) -> Vec<Result<Appended>> {
+        // Kept until the journal counts the writes, also if their callers have gone away.
+        let (batch, _reserved): (Vec<Write>, Vec<Reserved>) = batch.into_iter().unzip();
         let mut appended = if self.journal.holds_cache() {
             self.append(&batch).await
         } else {

@@ -63,10 +63,7 @@ impl DeadLetters {
     pub(super) fn open(journal: &Path, manifest: Arc<Mutex<Manifest>>) -> Result<DeadLetters> {
         let folder = journal.join(FOLDER);
         let letters = verify(journal, lock(&manifest).contents().letters)?;
-        // The folder's name must survive as well as what is in it.
-        fs::create_dir_all(&folder)
-            .and_then(|()| File::open(journal)?.sync_all())
-            .map_err(|error| failed(&folder, error))?;
+        make_folder(journal, &folder)?;
         let mut dead = DeadLetters {
             journal: journal.to_owned(),
             folder,
@@ -121,11 +118,38 @@ impl DeadLetters {
         if held.is_some_and(|held| held.record.version >= letter.record.version) {
             return Ok(());
         }
+        let replaces = held.is_some();
+        self.mend()?;
+        self.write(letter)?;
+        if !replaces {
+            self.list_in_manifest(self.count() + 1)?;
+        }
+        self.remember(letter.clone())
+    }
+
+    /// Makes the folder again, with all letters, where it was removed.
+    pub(super) fn mend(&self) -> Result<()> {
+        match fs::symlink_metadata(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            _ => return Ok(()),
+        }
+        make_folder(&self.journal, &self.folder)?;
+        for letter in self.letters.values() {
+            self.write(letter)?;
+        }
+        tracing::warn!(
+            letters = self.count(),
+            "the folder of the dead letters had been removed, and was made again with all of them"
+        );
+        Ok(())
+    }
+
+    /// Writes the letter's file, durably.
+    fn write(&self, letter: &DeadLetter) -> Result<()> {
         let path = self.path(letter.record.version);
         let unfinished = path.with_extension(UNFINISHED);
         let mut bytes = Vec::new();
         frame::encode(&[letter.record.clone(), reason(letter)], None, &mut bytes);
-        let replaces = held.is_some();
         let written = fault::disk("journal.letter", &self.journal)
             .and_then(|()| File::create(&unfinished))
             .and_then(|mut file| {
@@ -139,10 +163,7 @@ impl DeadLetters {
             let _ = fs::remove_file(&unfinished);
             return Err(failed(&path, error));
         }
-        if !replaces {
-            self.list_in_manifest(self.count() + 1)?;
-        }
-        self.remember(letter.clone())
+        Ok(())
     }
 
     /// Removes the letter of `key` if its version is one of those that `ended`
@@ -188,6 +209,16 @@ impl DeadLetters {
 
 fn file_name(version: Version) -> String {
     format!("{:020}{SUFFIX}", version.get())
+}
+
+fn make_folder(journal: &Path, folder: &Path) -> Result<()> {
+    // The folder's name must survive as well as what is in it.
+    let made = match fs::create_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    };
+    made.and_then(|()| File::open(journal)?.sync_all())
+        .map_err(|error| failed(folder, error))
 }
 
 /// The files of the letters in `folder`, which may not be there. Other files are

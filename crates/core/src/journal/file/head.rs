@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::error::{Error, Result};
 use crate::fault;
+use crate::held_path::HeldPath;
 use crate::journal::file::header::SegmentHeader;
 use crate::journal::file::manifest::{Forms, Manifest};
 use crate::journal::file::segment::{self, Position};
@@ -32,6 +33,16 @@ pub(super) fn read_acknowledged(folder: &Path) -> Version {
 /// Whether there is a note, so that a journal was here.
 pub(super) fn has_note(folder: &Path) -> bool {
     folder.join(ACKNOWLEDGED).exists()
+}
+
+fn open_note(path: &Path) -> std::io::Result<(File, HeldPath)> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
+    let held = HeldPath::of(path, &file)?;
+    Ok((file, held))
 }
 
 /// What an acknowledgement passed over.
@@ -69,7 +80,7 @@ pub(super) struct Head {
     /// Where reading after a version may go on, besides at the front.
     resume: (Version, Position),
     open: Option<Open>,
-    note: Option<File>,
+    note: Option<(File, HeldPath)>,
     /// There are no segments before this one any more, unless a crash left some.
     deleted_before: u64,
 }
@@ -365,17 +376,12 @@ impl Head {
         note.iter_mut()
             .zip(bytes)
             .for_each(|(place, byte)| *place = byte);
-        if self.note.is_none() {
-            let file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&path);
-            self.note = Some(file.map_err(|error| failed(&path, error))?);
-        }
-        let Some(file) = &self.note else {
-            return Ok(());
-        };
+        // One that was removed is made again.
+        let noted = self.note.take().filter(|(_, held)| held.check().is_ok());
+        let noted = noted.map_or_else(|| open_note(&path), Ok);
+        let (file, _) = self
+            .note
+            .insert(noted.map_err(|error| failed(&path, error))?);
         file.write_all_at(&note, 0)
             .map_err(|error| failed(&path, error))
     }

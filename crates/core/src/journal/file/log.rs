@@ -1,15 +1,15 @@
 //! The segments as one log: appended to at one end, read and acknowledged at
 //! the other.
 
-use std::fs::File;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use crate::error::{Error, Part, Result};
 use crate::journal::file::head::Head;
-use crate::journal::file::lock;
 use crate::journal::file::segment::Position;
+use crate::journal::file::surroundings::Surroundings;
 use crate::journal::file::writer::Writer;
+use crate::journal::file::{ENTRY_MEMORY_BYTES, lock};
 use crate::record::{Record, Write};
 use crate::version::{Clock, Version};
 
@@ -22,8 +22,7 @@ pub(super) struct Log {
     writer: Mutex<Writer>,
     head: Mutex<Head>,
     tail: Mutex<Tail>,
-    /// Held for as long as anything may touch the folder.
-    _lock: File,
+    surroundings: Surroundings,
 }
 
 /// What is known of the written part without touching the disk.
@@ -44,14 +43,25 @@ pub(super) struct Tail {
     pub(super) probed: bool,
 }
 
+impl Tail {
+    /// What waits, on the disk and in this process's memory.
+    pub(super) fn used_bytes(&self) -> u64 {
+        self.bytes + self.depth * ENTRY_MEMORY_BYTES
+    }
+}
+
 impl Log {
-    pub(super) fn new(writer: Writer, head: Head, tail: Tail, lock: File) -> Log {
+    pub(super) fn new(writer: Writer, head: Head, tail: Tail, surroundings: Surroundings) -> Log {
         Log {
             writer: Mutex::new(writer),
             head: Mutex::new(head),
             tail: Mutex::new(tail),
-            _lock: lock,
+            surroundings,
         }
+    }
+
+    pub(super) fn surroundings(&self) -> &Surroundings {
+        &self.surroundings
     }
 
     /// Waits until the append that is under way, if there is one, has ended.
@@ -68,6 +78,7 @@ impl Log {
         // IMPORTANT: versions are issued under the writer's lock, so that they
         // grow along the file.
         let mut writer = lock(&self.writer);
+        self.surroundings.check()?;
         let records: Vec<Record> = writes
             .iter()
             .map(|write| {
@@ -91,6 +102,7 @@ impl Log {
     /// Records after `after` that are not acknowledged, at most `max`.
     pub(super) fn read(&self, after: Version, max: usize) -> Result<Vec<Record>> {
         let mut head = lock(&self.head);
+        self.surroundings.check_for_drain()?;
         let end = self.tail().end;
         head.read(after, max, end)
     }
@@ -98,6 +110,7 @@ impl Log {
     /// The oldest record that waits, and the tail at that moment.
     pub(super) fn oldest(&self) -> Result<(Option<Record>, Tail)> {
         let mut head = lock(&self.head);
+        self.surroundings.check_for_drain()?;
         let tail = self.tail();
         let oldest = head.read(Version::ZERO, 1, tail.end)?.pop();
         Ok((oldest, tail))
@@ -120,7 +133,8 @@ impl Log {
     pub(super) fn probe(&self) -> bool {
         let mut writer = lock(&self.writer);
         if self.tail().failing {
-            let probed = self.with_room(&mut writer, Writer::probe);
+            let probed = self.surroundings.check();
+            let probed = probed.and_then(|()| self.with_room(&mut writer, Writer::probe));
             let mut tail = lock(&self.tail);
             tail.end = writer.position();
             match probed {
@@ -134,6 +148,21 @@ impl Log {
         let mut tail = lock(&self.tail);
         tail.probed = tail.failing;
         !tail.failing
+    }
+
+    /// Notices that files are not at their paths any more.
+    pub(super) fn look(&self) {
+        let writer = lock(&self.writer);
+        if self.surroundings.check().is_err() {
+            return;
+        }
+        let mut tail = lock(&self.tail);
+        if !tail.failing
+            && let Err(error) = writer.is_at_its_path()
+        {
+            tail.failing = true;
+            tracing::error!(%error, "the journal takes no writes");
+        }
     }
 
     /// Probes from time to time until the log takes appends again, also where

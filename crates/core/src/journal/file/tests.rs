@@ -1,5 +1,6 @@
 //! What only the file journal can get wrong: its files, between a crash and the next start.
 
+use std::fs::File;
 use std::ops::Range;
 
 use bytes::Bytes;

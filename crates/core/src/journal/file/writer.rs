@@ -2,12 +2,12 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use crate::error::{Error, Part, Result};
 use crate::fault;
+use crate::held_path::HeldPath;
 use crate::journal::file::frame::{self, Link};
 use crate::journal::file::header::SegmentHeader;
 use crate::journal::file::manifest::Manifest;
@@ -51,6 +51,7 @@ pub(super) struct Writer {
     segment_bytes: u64,
     manifest: Arc<Mutex<Manifest>>,
     file: File,
+    held: HeldPath,
     /// The end of what was appended successfully.
     position: Position,
     /// Of the last segment; `None` if it has none.
@@ -85,9 +86,10 @@ impl Writer {
                 file.sync_all()?;
                 let header = SegmentHeader::read(&file)?;
                 let is_at_end = file.metadata()?.len() == position.offset;
-                Ok((file, header, is_at_end))
+                let held = HeldPath::of(&path, &file)?;
+                Ok((file, held, header, is_at_end))
             });
-        let (file, header, is_at_end) = opened.map_err(|error| failed(&path, error))?;
+        let (file, held, header, is_at_end) = opened.map_err(|error| failed(&path, error))?;
         let forms = lock(&manifest).contents().forms;
         Ok(Writer {
             folder: folder.to_owned(),
@@ -95,6 +97,7 @@ impl Writer {
             segment_bytes,
             manifest,
             file,
+            held,
             position,
             header: header.filter(|_| position.segment >= forms.headed),
             link: end.link,
@@ -179,16 +182,19 @@ impl Writer {
             }
         };
         let path = segment::path(&self.folder, header.number);
-        let file = header
-            .create(&self.folder)
-            .map_err(|error| Error::not_written(Part::Journal, in_file(&path, error)))?;
+        let created = header.create(&self.folder).and_then(|file| {
+            let held = HeldPath::of(&path, &file)?;
+            Ok((file, held))
+        });
+        let (file, held) =
+            created.map_err(|error| Error::not_written(Part::Journal, in_file(&path, error)))?;
         if is_new {
             // IMPORTANT: before it takes a batch, so that its loss is noticed.
             lock(&self.manifest)
                 .change(|listed| listed.last = header.number)
                 .map_err(|error| Error::not_written(Part::Journal, error))?;
         }
-        self.file = file;
+        (self.file, self.held) = (file, held);
         self.header = Some(header);
         self.position = Position {
             segment: header.number,
@@ -300,11 +306,7 @@ impl Writer {
             Standing::Distrusted | Standing::Closed => return self.begin_segment(),
             Standing::Whole => {}
         }
-        // What is written to a file without a name is lost at the next start.
-        let metadata = self.file.metadata();
-        if metadata.map_err(|error| self.not_written(error))?.nlink() == 0 {
-            return Err(self.not_written("the segment has been removed"));
-        }
+        self.is_at_its_path()?;
         let start = self.header.map_or(0, |header| header.bytes_in_file());
         let batch_bytes = self.position.offset - start;
         if batch_bytes > 0 && batch_bytes >= self.segment_bytes {
@@ -312,6 +314,17 @@ impl Writer {
             return self.begin_segment();
         }
         Ok(())
+    }
+
+    /// Whether the next start finds the last segment's file.
+    ///
+    /// # Errors
+    /// [`Error::NotWritten`].
+    pub(super) fn is_at_its_path(&self) -> Result<()> {
+        self.held.check().map_err(|error| {
+            let reason = format!("the segment has been removed: {error}");
+            Error::not_written(Part::Journal, reason)
+        })
     }
 
     /// Syncs a segment that takes no more, where its batches were not. A failure
@@ -352,6 +365,7 @@ impl Writer {
                 .append(true)
                 .open(self.path())?;
             cut(&file, end)?;
+            self.held = HeldPath::of(&self.path(), &file)?;
             self.file = file;
         }
         self.standing = Standing::Whole;

@@ -83,3 +83,16 @@ async fn drained_segments_are_deleted_without_a_note() {
         "what was drained takes no space"
     );
 }
+
+#[tokio::test]
+async fn a_note_that_was_removed_is_made_again() {
+    let folder = TempDir::new().unwrap();
+    let journal = open(&folder, ONE_SEGMENT);
+    let first = append(&journal, "first").await;
+    let second = append(&journal, "second").await;
+    acknowledge(&journal, &first[2]).await;
+    std::fs::remove_file(folder.path().join("acknowledged")).unwrap();
+    acknowledge(&journal, &second[1]).await;
+    drop(journal);
+    assert_eq!(waiting(&open(&folder, ONE_SEGMENT)).await, second[2..]);
+}

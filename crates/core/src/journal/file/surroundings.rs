@@ -1,0 +1,125 @@
+//! What the journal lies in: its folder, `LOCK`, the manifest and the note of what was synced, by which the
+//! next start finds and verifies it and which keep other processes out.
+//!
+//! While one of them is not at its path, nothing is read, written or deleted: what was written could
+//! not be found again, and the files at the path may be those of another process.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::Path;
+
+use crate::admission::Admission;
+use crate::error::{Error, Part, Result};
+use crate::held_path::HeldPath;
+use crate::journal::file::{failed, manifest, synced};
+
+/// The watcher's name in the admission.
+const SOURCE: &str = "journal";
+/// What clients get meanwhile.
+const AWAY: &str = "the journal's files are not at their path any more; put them back as they were, or \
+                    restart the service";
+
+/// The folder and `LOCK`, locked for this process.
+#[derive(Debug)]
+pub(super) struct Locked {
+    held: Vec<HeldPath>,
+    _locks: Vec<File>,
+}
+
+#[derive(Debug)]
+pub(super) struct Surroundings {
+    held: Vec<HeldPath>,
+    admission: Admission,
+    /// Held for as long as anything may touch the folder.
+    _locked: Locked,
+}
+
+impl Locked {
+    /// Keeps other processes out of the folder.
+    ///
+    /// # Errors
+    /// When another process has the journal open.
+    pub(super) fn take(folder: &Path) -> Result<Locked> {
+        let lock_path = folder.join("LOCK");
+        let (folder_itself, held_folder) = held(folder, File::open(folder))?;
+        // IMPORTANT: as well as LOCK, which can be removed and made again.
+        match folder_itself.try_lock() {
+            Err(TryLockError::WouldBlock) => return Err(is_open_elsewhere(folder)),
+            Err(TryLockError::Error(error)) => {
+                tracing::debug!(%error, "the journal's folder cannot be locked here, only the LOCK in it");
+            }
+            Ok(()) => {}
+        }
+        let (lock, held_lock) = held(&lock_path, File::create(&lock_path))?;
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => return Err(is_open_elsewhere(folder)),
+            Err(TryLockError::Error(error)) => return Err(failed(&lock_path, error)),
+            Ok(()) => {}
+        }
+        Ok(Locked {
+            held: vec![held_folder, held_lock],
+            _locks: vec![folder_itself, lock],
+        })
+    }
+}
+
+fn held(path: &Path, opened: io::Result<File>) -> Result<(File, HeldPath)> {
+    let opened = opened.and_then(|file| {
+        let held = HeldPath::of(path, &file)?;
+        Ok((file, held))
+    });
+    opened.map_err(|error| failed(path, error))
+}
+
+fn is_open_elsewhere(folder: &Path) -> Error {
+    failed(folder, "another process has the journal open")
+}
+
+impl Surroundings {
+    /// Those of a journal that has been opened.
+    pub(super) fn new(folder: &Path, locked: Locked) -> Result<Surroundings> {
+        let mut held = locked.held.clone();
+        for path in [manifest::path(folder), synced::path(folder)] {
+            held.push(HeldPath::at(&path).map_err(|error| failed(&path, error))?);
+        }
+        Ok(Surroundings {
+            held,
+            admission: Admission::default(),
+            _locked: locked,
+        })
+    }
+
+    /// Whether all is at its path. Costs a `stat` for each.
+    ///
+    /// # Errors
+    /// [`Error::NotAdmitted`].
+    pub(super) fn check(&self) -> Result<()> {
+        match self.held.iter().find_map(|held| held.check().err()) {
+            Some(error) => {
+                if self.admission.refuse(SOURCE, AWAY) {
+                    tracing::error!(%error, "{AWAY}");
+                }
+            }
+            None if self.admission.check().is_err() => {
+                self.admission.allow(SOURCE);
+                tracing::info!("the journal's files are at their path again");
+            }
+            None => {}
+        }
+        self.admission.check()
+    }
+
+    /// As [`Surroundings::check`], for what is no write.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub(super) fn check_for_drain(&self) -> Result<()> {
+        self.check()
+            .map_err(|error| Error::unavailable(Part::Journal, error))
+    }
+
+    /// What was wrong when they were last looked at.
+    pub(super) fn problem(&self) -> Option<String> {
+        self.admission.problem()
+    }
+}

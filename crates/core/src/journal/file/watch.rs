@@ -1,0 +1,38 @@
+//! Looking from time to time whether the journal's files are at their paths, since a service without
+//! writes would not notice, and `/readyz` has to say so.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::journal::file::dead_letters::DeadLetters;
+use crate::journal::file::lock;
+use crate::journal::file::log::Log;
+
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Looks for as long as the journal is there.
+pub(super) fn start(log: &Arc<Log>, dead: &Arc<Mutex<DeadLetters>>) {
+    let (log, dead) = (Arc::downgrade(log), Arc::downgrade(dead));
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(LOOK_INTERVAL).await;
+            let (Some(log), Some(dead)) = (log.upgrade(), dead.upgrade()) else {
+                return;
+            };
+            let looked = tokio::task::spawn_blocking(move || look(&log, &dead)).await;
+            if looked.is_err() {
+                tracing::error!("looking at the journal's files panicked");
+            }
+        }
+    });
+}
+
+fn look(log: &Arc<Log>, dead: &Mutex<DeadLetters>) {
+    log.look();
+    log.probe_while_failing();
+    if log.surroundings().problem().is_none()
+        && let Err(error) = lock(dead).mend()
+    {
+        tracing::warn!(%error, "the folder of the dead letters was removed and cannot be made");
+    }
+}

@@ -1,0 +1,136 @@
+//! The files of the database: the lock beside it, and whether they are all at their paths.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::in_file;
+use crate::claim::{Claim, Held, Usage};
+use crate::error::Result;
+use crate::held_path::HeldPath;
+
+/// Twice the time in which a process notices that its lock's file was removed.
+const OTHERS_NOTICE: Duration = Duration::from_secs(2);
+
+/// What clients get when one is gone.
+const GONE: &str = "a file of the database is not at its path any more, and what is written to it would be lost; \
+                    put it back, and restart this process";
+
+/// Keeps other processes out: they would not know what this one's cache holds.
+#[derive(Debug)]
+pub(super) struct FileLock {
+    held: HeldPath,
+    _file: File,
+    /// Whether the database was there and the lock's file was not.
+    is_new: bool,
+}
+
+impl FileLock {
+    /// # Errors
+    /// When another process has the database open.
+    pub(super) fn take(path: &Path) -> Result<FileLock> {
+        let lock_path = beside(path, ".lock");
+        let is_new = path.exists() && !lock_path.exists();
+        let file = File::create(&lock_path).map_err(|error| in_file(path, error))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(in_file(path, "another process has it open"));
+            }
+            Err(TryLockError::Error(error)) => return Err(in_file(path, error)),
+        }
+        Ok(FileLock {
+            held: HeldPath::of(&lock_path, &file).map_err(|error| in_file(path, error))?,
+            _file: file,
+            is_new,
+        })
+    }
+
+    /// Lets a process whose lock's file was removed notice that, before this one writes what
+    /// the other's cache does not know.
+    pub(super) async fn wait_for_others(&self) {
+        if self.is_new {
+            tokio::time::sleep(OTHERS_NOTICE).await;
+        }
+    }
+}
+
+/// The files while the database is open. Once one is gone, it is so for good: another process may
+/// have used it under another name meanwhile.
+#[derive(Debug)]
+pub(super) struct Files {
+    held: Vec<HeldPath>,
+    gone: AtomicBool,
+    _lock: FileLock,
+}
+
+impl Files {
+    /// Those of a database with an open connection.
+    ///
+    /// # Errors
+    /// When one is not there.
+    pub(super) fn of(path: &Path, lock: FileLock) -> io::Result<Files> {
+        let mut held = vec![lock.held.clone(), HeldPath::at(path)?];
+        // SQLite goes by what the path stands for where it is a symbolic link.
+        let path = path.canonicalize()?;
+        for end in ["-wal", "-shm"] {
+            held.push(HeldPath::at(&beside(&path, end))?);
+        }
+        Ok(Files {
+            held,
+            gone: AtomicBool::new(false),
+            _lock: lock,
+        })
+    }
+
+    /// Whether all are at their paths. Costs a `stat` for each.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Unavailable`].
+    pub(super) fn check(&self) -> Result<()> {
+        if self.gone.load(Ordering::Acquire) {
+            return Err(super::unavailable(GONE));
+        }
+        let Some(error) = self.held.iter().find_map(|held| held.check().err()) else {
+            return Ok(());
+        };
+        if error.kind() == io::ErrorKind::NotFound && !self.gone.swap(true, Ordering::AcqRel) {
+            tracing::error!(%error, "a file of the database was removed or replaced");
+        }
+        Err(super::unavailable(error))
+    }
+
+    /// Why the database does not answer.
+    pub(super) fn problem(&self) -> &'static str {
+        match self.gone.load(Ordering::Acquire) {
+            true => GONE,
+            false => "it does not answer",
+        }
+    }
+}
+
+#[async_trait]
+impl Claim for Arc<Files> {
+    async fn hold(&mut self) -> Result<Held> {
+        match self.check() {
+            Ok(()) => Ok(Held::Yes),
+            Err(_) if self.gone.load(Ordering::Acquire) => Ok(Held::Lapsed),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn lapsed(&self, _: Usage) -> &'static str {
+        GONE
+    }
+}
+
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
