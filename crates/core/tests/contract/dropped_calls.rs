@@ -96,7 +96,11 @@ async fn dropped_calls_disturb_no_other(implementation: Implementation) {
         let store = store.clone();
         callers.spawn(async move {
             for number in caller * ROUNDS..(caller + 1) * ROUNDS {
-                for name in CALLS {
+                // One caller does what takes long: SQLite has one writer at a time.
+                for name in CALLS
+                    .iter()
+                    .filter(|name| caller == 0 || **name != "apply many")
+                {
                     tokio::select! {
                         biased;
                         () = call(&*store, name, number + 8) => {}
