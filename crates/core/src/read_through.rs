@@ -245,32 +245,43 @@ impl ReadThrough {
         }
     }
 
-    /// In a task, since others wait for it: this reader may go away.
+    /// In a task, since others wait for it when this reader goes away. It ends when the last
+    /// of them does.
     async fn lead(&self, key: Key, lead: Lead<Flight, Loaded>) -> Result<Read> {
         let reader = self.clone();
+        let _waits = lead.follow();
         let task = tokio::spawn(async move {
-            let read = reader.fill(&key, &lead).await;
-            lead.land(match &read {
-                Ok(read) => {
+            let read = reader.fill(&key, &lead).await.transpose();
+            match &read {
+                Some(Ok(read)) => {
                     let stored = read.source == Source::Miss { stored: true };
-                    Ok((read.record.clone(), stored))
+                    lead.land(Ok((read.record.clone(), stored)));
                 }
-                Err(error) => Err(error.clone()),
-            });
+                Some(Err(error)) => lead.land(Err(error.clone())),
+                None => {}
+            }
             read
         });
-        task.await.unwrap_or(Err(Error::Panicked))
+        task.await.ok().flatten().unwrap_or(Err(Error::Panicked))
     }
 
-    async fn fill(&self, key: &Key, lead: &Lead<Flight, Loaded>) -> Result<Read> {
+    /// `None` where no reader waits any longer.
+    async fn fill(&self, key: &Key, lead: &Lead<Flight, Loaded>) -> Result<Option<Read>> {
         // IMPORTANT: the ticket is taken before the database is read. A write
         // in between voids it, so an old value never overwrites a new one, even
         // one that was evicted meanwhile.
-        match self.begin_fill(key).await? {
-            FillStart::Granted(ticket) => self.fill_by(key, ticket, Some(lead)).await,
-            FillStart::Busy => self.found(key, Lookup::Miss).await,
-            FillStart::Found(lookup) => self.found(key, lookup).await,
-        }
+        let lookup = match self.begin_fill(key).await? {
+            FillStart::Granted(ticket) => {
+                let Some(loaded) = lead.while_wanted(self.load(key)).await else {
+                    let _ = self.cache.abandon_fill(key, ticket).await;
+                    return Ok(None);
+                };
+                return self.put(key, ticket, loaded, Some(lead)).await.map(Some);
+            }
+            FillStart::Busy => Lookup::Miss,
+            FillStart::Found(lookup) => lookup,
+        };
+        lead.while_wanted(self.found(key, lookup)).await.transpose()
     }
 
     async fn begin_fill(&self, key: &Key) -> Result<FillStart> {
@@ -281,13 +292,15 @@ impl ReadThrough {
         }
     }
 
-    async fn fill_by(
+    /// Puts what was loaded by `ticket`.
+    async fn put(
         &self,
         key: &Key,
         ticket: FillTicket,
+        loaded: Result<Record>,
         lead: Option<&Lead<Flight, Loaded>>,
     ) -> Result<Read> {
-        let record = match self.load(key).await {
+        let record = match loaded {
             Ok(record) => record,
             Err(error) => {
                 // Else nobody could fill the key until the ticket expires.

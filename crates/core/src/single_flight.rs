@@ -2,13 +2,14 @@
 //! `golang.org/x/sync/singleflight` gave it the name.)
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-type Landing<T> = watch::Receiver<Option<T>>;
+type Landing<T> = Arc<watch::Sender<Option<T>>>;
 
 /// What is under way, and where to.
 #[derive(Debug)]
@@ -28,12 +29,12 @@ pub(crate) enum Turn<K: Eq + Hash, T> {
 pub(crate) struct Lead<K: Eq + Hash, T> {
     key: K,
     closed: AtomicBool,
-    landing: watch::Sender<Option<T>>,
+    landing: Landing<T>,
     flights: Arc<Mutex<HashMap<K, Landing<T>>>>,
 }
 
 /// Waits for another's flight.
-pub(crate) struct Follow<T>(Landing<T>);
+pub(crate) struct Follow<T>(watch::Receiver<Option<T>>);
 
 impl<K: Clone + Eq + Hash, T: Clone> SingleFlight<K, T> {
     pub(crate) fn new() -> SingleFlight<K, T> {
@@ -46,10 +47,10 @@ impl<K: Clone + Eq + Hash, T: Clone> SingleFlight<K, T> {
     pub(crate) fn join(&self, key: &K) -> Turn<K, T> {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(landing) = flights.get(key) {
-            return Turn::Follow(Follow(landing.clone()));
+            return Turn::Follow(Follow(landing.subscribe()));
         }
-        let (landing, follow) = watch::channel(None);
-        flights.insert(key.clone(), follow);
+        let landing = Landing::new(watch::channel(None).0);
+        flights.insert(key.clone(), landing.clone());
         Turn::Lead(Lead {
             key: key.clone(),
             closed: AtomicBool::new(false),
@@ -66,6 +67,20 @@ impl<K: Eq + Hash, T> Lead<K, T> {
         if !self.closed.swap(true, Ordering::AcqRel) {
             let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
             flights.remove(&self.key);
+        }
+    }
+
+    /// One more that waits.
+    pub(crate) fn follow(&self) -> Follow<T> {
+        Follow(self.landing.subscribe())
+    }
+
+    /// Does `work` for as long as something waits for this flight. `None` once nothing does.
+    pub(crate) async fn while_wanted<W>(&self, work: impl Future<Output = W>) -> Option<W> {
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = self.landing.closed() => None,
         }
     }
 
@@ -137,5 +152,19 @@ mod tests {
         drop(first);
         assert_eq!(follower.landed().await, None);
         drop(lead(&flights, key));
+    }
+
+    #[tokio::test]
+    async fn work_ends_with_its_last_follower() {
+        let (flights, key) = (SingleFlight::new(), "a");
+        let first = lead(&flights, key);
+        let (leader, follower) = (first.follow(), follow(&flights, key));
+        drop(leader);
+        assert_eq!(first.while_wanted(std::future::ready(7)).await, Some(7));
+        let endless = first.while_wanted(std::future::pending::<()>());
+        let mut endless = std::pin::pin!(endless);
+        assert!(futures_util::poll!(endless.as_mut()).is_pending());
+        drop(follower);
+        assert_eq!(endless.await, None);
     }
 }

@@ -5,7 +5,9 @@ pub mod sqlite;
 
 mod binding;
 mod broken;
+mod calls;
 mod durability;
+mod headroom;
 mod judge;
 mod locks;
 mod members;

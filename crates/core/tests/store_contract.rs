@@ -16,6 +16,9 @@ mod suite;
 #[path = "contract/broken_rows.rs"]
 mod broken_rows;
 
+#[path = "contract/dropped_calls.rs"]
+mod dropped_calls;
+
 #[path = "contract/fences.rs"]
 mod fences;
 

@@ -141,7 +141,8 @@ fn connect(client: TcpStream, server: SocketAddr, shared: &Arc<Shared>) -> io::R
     Ok(())
 }
 
-/// Passes on until either side ends, each piece after `before_piece`, and nothing once it is forgotten.
+/// Passes on until either side ends, each piece after `before_piece`. Nothing once it is forgotten, nor
+/// that a side has ended.
 fn pass_on(
     mut from: TcpStream,
     mut to: TcpStream,
@@ -159,7 +160,9 @@ fn pass_on(
         }
     }
     let _ = from.shutdown(Shutdown::Both);
-    let _ = to.shutdown(Shutdown::Both);
+    if !forgotten.load(Ordering::Acquire) {
+        let _ = to.shutdown(Shutdown::Both);
+    }
 }
 
 impl Shared {
@@ -232,5 +235,28 @@ mod tests {
         proxy.release();
         at_server.read_exact(&mut came).unwrap();
         assert_eq!(&came, b"ping");
+    }
+
+    #[test]
+    fn neither_side_hears_of_a_forgotten_connection() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let proxy = ChaosProxy::before(&format!("redis://{}", server.local_addr().unwrap()));
+        for closes_client in [true, false] {
+            let client = TcpStream::connect(proxy.address).unwrap();
+            let (at_server, _) = server.accept().unwrap();
+            proxy.forget();
+            let (mut closed, mut other) = match closes_client {
+                true => (client, at_server),
+                false => (at_server, client),
+            };
+            closed.write_all(b"ping").unwrap();
+            closed.shutdown(Shutdown::Write).unwrap();
+            // The proxy has seen the end: it has closed its own side.
+            assert_eq!(closed.read(&mut [0; 4]).unwrap(), 0);
+            other.set_nonblocking(true).unwrap();
+            let heard = other.read(&mut [0; 4]).unwrap_err();
+            assert_eq!(heard.kind(), io::ErrorKind::WouldBlock);
+            other.write_all(b"pong").unwrap();
+        }
     }
 }

@@ -95,7 +95,10 @@ impl ReadThrough {
             start = self.begin_fill(key).await?;
         }
         let read = match start {
-            FillStart::Granted(ticket) => self.fill_by(key, ticket, None).await?,
+            FillStart::Granted(ticket) => {
+                let loaded = self.load(key).await;
+                self.put(key, ticket, loaded, None).await?
+            }
             FillStart::Busy => self.found(key, Lookup::Miss).await?,
             FillStart::Found(lookup) => return Ok(Filled::Found(lookup)),
         };

@@ -78,6 +78,12 @@ macro_rules! binding {
         }
 
         async fn renew_identity(connection: &mut $connection) -> Tried<()> {
+            begin(connection).await?;
+            let renewed = renewed(connection).await;
+            end(connection, renewed).await
+        }
+
+        async fn renewed(connection: &mut $connection) -> Tried<()> {
             diesel::update(users_identity::table)
                 .set(users_identity::identity.eq(new_token()))
                 .execute(connection)
@@ -90,7 +96,7 @@ macro_rules! binding {
                 ))
                 .execute(connection)
                 .await?;
-            begin_epoch_after(connection, 0).await?;
+            begun_after(connection, 0).await?;
             diesel::delete(cache_members::table)
                 .execute(connection)
                 .await?;
@@ -98,6 +104,12 @@ macro_rules! binding {
         }
 
         async fn begin_epoch_after(connection: &mut $connection, epoch: i64) -> Tried<()> {
+            begin(connection).await?;
+            let begun = begun_after(connection, epoch).await;
+            end(connection, begun).await
+        }
+
+        async fn begun_after(connection: &mut $connection, epoch: i64) -> Tried<()> {
             let before: i64 = cache_epoch::table
                 .select(cache_epoch::epoch)
                 .first(connection)

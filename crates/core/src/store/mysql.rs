@@ -19,8 +19,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use diesel_async::{AsyncMysqlConnection, SimpleAsyncConnection};
-use tokio::runtime::Handle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
@@ -28,6 +27,7 @@ use crate::membership::Membership;
 use crate::record::{Key, Record};
 use crate::settings::{Address, Secret};
 use crate::startup;
+use crate::store::calls::Calls;
 use crate::store::durability::Durability;
 use crate::store::{Adoption, Locks, Origin, Store, row};
 use crate::version::Version;
@@ -64,7 +64,7 @@ type Operation<'c, T> = Pin<Box<dyn Future<Output = Tried<T>> + Send + 'c>>;
 /// A MySQL or MariaDB database.
 pub struct MysqlStore {
     pool: Pool<Connector>,
-    runtime: Handle,
+    calls: Calls,
     timeout: Duration,
     identity: String,
     url: Secret,
@@ -113,7 +113,7 @@ impl MysqlStore {
         let migrated = migrate(connection, &connector, timeout, Adoption::AT_START).await?;
         Ok(MysqlStore {
             pool: Pool::new(connector, pool_max),
-            runtime: Handle::current(),
+            calls: Calls::new(pool_max),
             timeout,
             identity: migrated.identity,
             url,
@@ -159,8 +159,7 @@ impl MysqlStore {
             .done)
     }
 
-    /// Runs `operation` in a task of its own, so that a caller that goes away
-    /// costs no connection, for at most the timeout.
+    /// Runs `operation` on a connection of its own, for at most the timeout.
     async fn run<T: Send + 'static>(
         &self,
         operation: impl for<'c> Fn(&'c mut AsyncMysqlConnection) -> Operation<'c, T>
@@ -169,12 +168,11 @@ impl MysqlStore {
         + 'static,
     ) -> Result<T> {
         let (pool, timeout) = (self.pool.clone(), self.timeout);
-        let task = self.runtime.spawn(async move {
-            tokio::time::timeout(timeout, attempts(&pool, &operation))
-                .await
-                .unwrap_or_else(|_| Err(unavailable(format!("no answer in {timeout:?}"))))
-        });
-        task.await.unwrap_or(Err(Error::Panicked))
+        let deadline = Instant::now() + timeout;
+        let late = move |_| unavailable(format!("no answer in {timeout:?}"));
+        let turn = timeout_at(deadline, self.calls.turn()).await;
+        let call = async move { timeout_at(deadline, attempts(&pool, &operation)).await };
+        turn.map_err(late)??.run(call).await?.map_err(late)?
     }
 }
 
@@ -291,9 +289,9 @@ async fn release(connection: &mut AsyncMysqlConnection, keys: &[Key]) -> Tried<(
         let names = keys.iter().map(Key::as_str);
         let made = users::table.filter(users::name.eq_any(names).and(users::version.eq(0)));
         statements::hold();
-        diesel::delete(made.filter(users::deleted_at.is_not_null()))
-            .execute(connection)
-            .await?;
+        let delete = diesel::delete(made.filter(users::deleted_at.is_not_null()));
+        let done = delete.execute(connection).await;
+        diagnosed(connection, done).await?;
     }
     Ok(())
 }
@@ -439,7 +437,6 @@ impl Store for MysqlStore {
     async fn health(&self) -> PartHealth {
         let asked =
             self.run(|connection| Box::pin(async move { Ok(Flushing::ask(connection).await?) }));
-        // What is asked goes on by itself, so nothing is cut off.
         let flushing = tokio::time::timeout(HEALTH_PATIENCE, asked)
             .await
             .unwrap_or_else(|_| Err(unavailable("no answer in time")));

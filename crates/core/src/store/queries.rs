@@ -113,6 +113,17 @@ macro_rules! queries {
             Ok(newest.version)
         }
 
+        /// The id and version of the newest row.
+        async fn newest_row(connection: &mut $connection) -> QueryResult<Option<(i64, i64)>> {
+            users::table
+                .filter(users::version.le(crate::version::Version::MAX.to_i64()))
+                .order(users::version.desc())
+                .select((users::id, users::version))
+                .first(connection)
+                .await
+                .optional()
+        }
+
         /// Gives a new database its name; keeps that of one that has one.
         async fn identify(connection: &mut $connection) -> QueryResult<String> {
             let proposed = format!("{:016x}", fastrand::u64(..));

@@ -3,6 +3,7 @@
 mod binding;
 mod files;
 mod flushing;
+mod refusal;
 mod session;
 mod tables;
 
@@ -30,9 +31,10 @@ use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::membership::Membership;
 use crate::record::{Key, Record};
+use crate::store::calls::Calls;
 use crate::store::durability::Durability;
 use crate::store::schema::prepare;
-use crate::store::{Adoption, Origin, Store, row};
+use crate::store::{Adoption, Origin, Store, headroom, row};
 use crate::version::Version;
 
 use files::{FileLock, Files};
@@ -62,6 +64,7 @@ const CONNECTIONS_MAX: usize = 4;
 /// A SQLite file, locked for this process.
 pub struct SqliteStore {
     pool: Pool<Connection>,
+    calls: Calls,
     identity: String,
     path: PathBuf,
     durability: Durability,
@@ -112,6 +115,7 @@ impl SqliteStore {
         drop(pool.get().await.map_err(|error| in_file(path, error))?);
         Ok(SqliteStore {
             pool,
+            calls: Calls::new(CONNECTIONS_MAX),
             identity,
             path: path.to_owned(),
             durability: Durability::default(),
@@ -139,11 +143,6 @@ impl SqliteStore {
     /// The right to use the file, to be kept.
     pub fn claim(&self) -> impl Claim + use<> {
         self.files.clone()
-    }
-
-    async fn connection(&self) -> Result<Object<Connection>> {
-        self.files.check()?;
-        self.pool.get().await.map_err(unavailable)
     }
 }
 
@@ -186,7 +185,10 @@ async fn migrate(path: &Path, adoption: Adoption) -> Result<Migrated> {
             identity: String::new(),
         });
     }
-    let identity = identify(tables.connection()?).await;
+    let connection = tables.connection()?;
+    let newest = newest_row(connection).await;
+    headroom::check(newest.map_err(|error| in_file(path, error))?)?;
+    let identity = identify(connection).await;
     Ok(Migrated {
         done,
         identity: identity.map_err(|error| in_file(path, error))?,
@@ -206,8 +208,7 @@ fn unavailable(error: impl std::fmt::Display) -> Error {
     Error::unavailable(Part::Database, error)
 }
 
-/// Why a statement failed: of SQLite's errors only a violated constraint lies in
-/// the record.
+/// Why a statement failed, as far as diesel tells: [`refusal`] finds the rest.
 async fn diagnosed<T>(_: &mut Connection, done: diesel::QueryResult<T>) -> Tried<T> {
     done.map_err(|error| match &error {
         // What `Upsert` does to a statement of another epoch.
@@ -256,27 +257,68 @@ fn failed(failed: Failed) -> Error {
     }
 }
 
+/// A connection that goes back to its pool only when it is given back: one in a transaction
+/// that did not end would keep every other writer out.
+struct Lent(Option<Object<Connection>>);
+
+impl Lent {
+    fn give_back(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        drop(self.0.take().map(Object::take));
+    }
+}
+
 impl SqliteStore {
     /// Runs `operation` on a connection of its own.
     async fn run<T: Send + 'static>(
         &self,
         operation: impl for<'c> FnOnce(&'c mut Connection) -> Operation<'c, T> + Send + 'static,
     ) -> Result<T> {
+        self.attempt(operation).await?.map_err(failed)
+    }
+
+    /// The same, with the reason why it failed.
+    async fn attempt<T: Send + 'static>(
+        &self,
+        operation: impl for<'c> FnOnce(&'c mut Connection) -> Operation<'c, T> + Send + 'static,
+    ) -> Result<Tried<T>> {
         // IMPORTANT: what is committed to a file that was removed is lost.
         self.files.check()?;
         let pool = self.pool.clone();
-        // IMPORTANT: in a task of its own, since a transaction that is dropped
-        // midway goes back to the pool open, and keeps every other writer out.
-        let task = tokio::spawn(async move {
-            let mut connection = pool.get().await.map_err(unavailable)?;
-            let done = operation(&mut connection).await;
-            if matches!(done, Err(Failed::Broken(_) | Failed::Uncertain(_))) {
-                // So does one that could not be rolled back.
-                drop(Object::take(connection));
+        let turn = self.calls.turn().await?;
+        turn.run(async move {
+            let mut lent = Lent(Some(pool.get().await.map_err(Failed::broken)?));
+            let connection = lent
+                .0
+                .as_mut()
+                .ok_or_else(|| Failed::broken("no connection"))?;
+            let done = operation(connection).await;
+            if !matches!(done, Err(Failed::Broken(_) | Failed::Uncertain(_))) {
+                lent.give_back();
             }
-            done.map_err(failed)
-        });
-        task.await.unwrap_or(Err(Error::Panicked))
+            done
+        })
+        .await
+    }
+
+    /// How writing `rows` ended. What failed for another reason than diesel can tell may have
+    /// been refused.
+    async fn explained<T>(&self, done: Tried<T>, rows: Arc<[Row]>) -> Result<T> {
+        let reason = match done {
+            Err(Failed::Broken(reason)) => reason,
+            done => return done.map_err(failed),
+        };
+        let path = self.path.clone();
+        let refusal = tokio::task::spawn_blocking(move || refusal::of(&path, &rows)).await;
+        Err(match refusal {
+            Ok(Some(refusal)) => Error::refused(Part::Database, refusal),
+            _ => unavailable(reason),
+        })
     }
 }
 
@@ -290,47 +332,69 @@ impl Store for SqliteStore {
             .iter()
             .map(Row::from_record)
             .collect::<Result<Vec<Row>>>()?;
-        self.run(move |connection| Box::pin(async move { apply(connection, &rows, origin).await }))
-            .await
+        let rows: Arc<[Row]> = rows.into();
+        let applied = rows.clone();
+        let done = self
+            .attempt(move |connection| {
+                Box::pin(async move { apply(connection, &applied, origin).await })
+            })
+            .await?;
+        self.explained(done, rows).await
     }
 
     async fn transact(&self, proposals: &[Proposal], fence: Option<Epoch>) -> Result<Vec<Verdict>> {
+        let rows = proposals.iter().map(|proposal| {
+            let version = proposal.version.unwrap_or_else(Version::now);
+            Row::from_record(&proposal.write.at(version))
+        });
+        let rows = rows.filter_map(Result::ok).collect();
         let proposals = proposals.to_vec();
-        self.run(move |connection| {
-            Box::pin(async move { transact(connection, &proposals, fence).await })
-        })
-        .await
+        let done = self
+            .attempt(move |connection| {
+                Box::pin(async move { transact(connection, &proposals, fence).await })
+            })
+            .await?;
+        self.explained(done, rows).await
     }
 
     async fn load(&self, key: &Key) -> Result<Option<Record>> {
-        let selected = load(&mut *self.connection().await?, key.as_str())
-            .await
-            .map_err(unavailable)?;
+        let key = key.clone();
+        let selected = self
+            .run(move |connection| {
+                Box::pin(async move { Ok(load(connection, key.as_str()).await?) })
+            })
+            .await?;
         selected.map(row::read).transpose()
     }
 
     async fn versions(&self, keys: &[Key]) -> Result<HashMap<Key, Version>> {
-        let selected = load_many(&mut *self.connection().await?, keys).await;
-        let selected = selected.map_err(unavailable)?;
+        let keys = keys.to_vec();
+        let selected = self
+            .run(move |connection| Box::pin(async move { Ok(load_many(connection, &keys).await?) }))
+            .await?;
         Ok(selected.iter().map(row::versioned).collect())
     }
 
     async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page> {
-        page(&mut *self.connection().await?, after, limit)
-            .await
-            .map_err(unavailable)
+        let after = after.cloned();
+        self.run(move |connection| {
+            Box::pin(async move { Ok(page(connection, after.as_ref(), limit).await?) })
+        })
+        .await
     }
 
     async fn newest_version(&self) -> Result<Version> {
-        let newest = newest_version(&mut *self.connection().await?)
-            .await
-            .map_err(unavailable)?;
+        let newest = self
+            .run(|connection| Box::pin(async move { Ok(newest_version(connection).await?) }))
+            .await?;
         Ok(Version::from_i64(newest.unwrap_or_default()).unwrap_or_default())
     }
 
     async fn purged_through(&self) -> Result<Version> {
-        let floor = purged_through(&mut *self.connection().await?).await;
-        to_floor(floor.map_err(unavailable)?)
+        let floor = self
+            .run(|connection| Box::pin(async move { Ok(purged_through(connection).await?) }))
+            .await?;
+        to_floor(floor)
     }
 
     async fn purge(&self, what: Purge) -> Result<Purged> {
@@ -343,13 +407,14 @@ impl Store for SqliteStore {
     }
 
     async fn health(&self) -> PartHealth {
-        let asked = async {
-            let mut connection = self.connection().await?;
-            let newest = newest_uncounted(&mut connection).await;
-            newest.map_err(unavailable)?;
-            Flushing::ask(&mut connection).await.map_err(unavailable)
-        };
-        let flushing: Result<Flushing> = asked.await;
+        let flushing = self
+            .run(|connection| {
+                Box::pin(async move {
+                    newest_uncounted(connection).await?;
+                    Ok(Flushing::ask(connection).await?)
+                })
+            })
+            .await;
         if let Ok(flushing) = &flushing {
             self.durability
                 .is(flushing.survives(), &flushing.in_words());

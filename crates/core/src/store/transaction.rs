@@ -63,16 +63,24 @@ macro_rules! transactions {
         /// committed.
         async fn end<T>(connection: &mut $connection, done: Tried<T>) -> Tried<T> {
             match done {
-                Ok(answer) => {
-                    connection.batch_execute("COMMIT").await?;
-                    Ok(answer)
-                }
-                Err(failed) => {
-                    // One that is still open is of no use to the next who is
-                    // lent it.
-                    connection.batch_execute("ROLLBACK").await?;
-                    Err(failed)
-                }
+                Ok(answer) => commit(connection).await.map(|()| answer),
+                Err(failed) => roll_back(connection, failed).await,
+            }
+        }
+
+        /// One that is still open is of no use to the next who is lent it.
+        async fn roll_back<T>(connection: &mut $connection, failed: Failed) -> Tried<T> {
+            connection.batch_execute("ROLLBACK").await?;
+            Err(failed)
+        }
+
+        async fn commit(connection: &mut $connection) -> Tried<()> {
+            let done = connection.batch_execute("COMMIT").await;
+            match diagnosed(connection, done).await {
+                Err(Failed::Broken(reason)) => Err(Failed::Broken(reason)),
+                // IMPORTANT: nothing took place, and some of these leave the transaction open.
+                Err(failed) => roll_back(connection, failed).await,
+                Ok(()) => Ok(()),
             }
         }
 
@@ -125,16 +133,17 @@ macro_rules! transactions {
         ) -> Tried<Vec<Verdict>> {
             begin(connection).await?;
             match judged(connection, proposals, fence).await {
-                Ok(verdicts) => match connection.batch_execute("COMMIT").await {
+                Ok(verdicts) => match commit(connection).await {
                     Ok(()) => {
                         if verdicts.iter().any(Verdict::is_written) {
                             statements::committed();
                         }
                         Ok(verdicts)
                     }
-                    Err(error) => Err(Failed::Uncertain(error.to_string())),
+                    Err(Failed::Broken(reason)) => Err(Failed::Uncertain(reason)),
+                    Err(failed) => Err(failed),
                 },
-                Err(failed) => end(connection, Err(failed)).await,
+                Err(failed) => roll_back(connection, failed).await,
             }
         }
 

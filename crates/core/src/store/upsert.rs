@@ -180,6 +180,14 @@ impl<'a> Upsert<'a> {
             order,
         }
     }
+
+    /// The rows of the statement, in order: with the last one repeated to fill it up.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &'a Row> + use<'a> {
+        let padding = self.rows.len().next_power_of_two() - self.rows.len();
+        let last = self.rows.last().into_iter();
+        let padding = last.flat_map(move |last| std::iter::repeat_n(last, padding));
+        self.rows.iter().chain(padding)
+    }
 }
 
 impl QueryId for Upsert<'_> {
@@ -202,10 +210,9 @@ where
     Option<NaiveDateTime>: ToSql<Nullable<Timestamp>, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        let Some(last) = self.rows.last() else {
+        if self.rows.is_empty() {
             return Ok(());
-        };
-        let padding = self.rows.len().next_power_of_two() - self.rows.len();
+        }
         out.push_sql(
             "INSERT INTO users (name, age, occupation, version, deleted_at, judged) VALUES ",
         );
@@ -213,12 +220,7 @@ where
             Order::Any | Order::Strict => ", 0)",
             Order::Judged => ", 1)",
         };
-        for (index, row) in self
-            .rows
-            .iter()
-            .chain(std::iter::repeat_n(last, padding))
-            .enumerate()
-        {
+        for (index, row) in self.rows().enumerate() {
             out.push_sql(if index == 0 { "(" } else { ", (" });
             out.push_bind_param::<Text, _>(&row.name)?;
             out.push_sql(", ");

@@ -20,7 +20,7 @@ async fn fill(site: &Site, store: &Arc<MysqlStore>) {
     let mut loads = JoinSet::new();
     while site.connections().len() < POOL_MAX {
         for _ in 0..POOL_MAX * 4 {
-            loads.spawn(operate(store, "apply many", 1));
+            loads.spawn(operate(store, "load", 1));
         }
         while let Some(load) = loads.join_next().await {
             load.unwrap().unwrap();

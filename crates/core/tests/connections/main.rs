@@ -9,6 +9,7 @@
     reason = "a test that fails says why"
 )]
 
+mod forgotten_claim;
 mod hostile;
 mod inherited;
 mod limits;

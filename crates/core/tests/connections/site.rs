@@ -94,7 +94,7 @@ pub(crate) async fn open_at(url: &str) -> Result<MysqlStore> {
     MysqlStore::open(secret(url), POOL_MAX, TIMEOUT).await
 }
 
-fn secret(url: &str) -> Secret {
+pub(crate) fn secret(url: &str) -> Secret {
     match DatabaseUrl::parse(url).unwrap() {
         DatabaseUrl::Mysql(secret) => secret,
         other => panic!("{other:?}"),

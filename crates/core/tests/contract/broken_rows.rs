@@ -224,6 +224,46 @@ async fn an_impossible_version_is_older_than_every_write(implementation: Impleme
     }
 }
 
+/// Else every later write would fail: there is no version above it.
+async fn a_row_next_to_the_largest_version_ends_the_start(implementation: Implementation) {
+    let database = implementation.new_database();
+    let store = database.open().await;
+    apply(&*store, &numbered("fine", 50)).await;
+    drop(store);
+    let row = |name: &str, version: u64| {
+        format!(
+            "INSERT INTO users (name, age, occupation, version) VALUES ('{name}', 40, 'x', {version})"
+        )
+    };
+    for number in [Version::MAX.get(), Version::MAX.get() - 1_000_000] {
+        database.execute(&row("last", number));
+        let id = database.ids()["last"];
+        let Err(Error::BadSetting {
+            key: setting,
+            reason,
+        }) = database.try_open().await.map(drop)
+        else {
+            panic!("it was opened");
+        };
+        assert_eq!(setting, "DATABASE_URL");
+        assert!(reason.contains(&format!("id {id} ")), "{reason}");
+        assert!(reason.contains(&number.to_string()), "{reason}");
+        database.execute("UPDATE users SET version = 0 WHERE name = 'last'");
+        let store = database.open().await;
+        apply(&*store, &numbered("last", 7)).await;
+        drop(store);
+        database.execute("DELETE FROM users WHERE name = 'last'");
+    }
+    let in_twenty_years = Version::now().get() + 20 * 365 * 24 * 3_600 * 1_000_000;
+    for number in [in_twenty_years, 1 << 53, i64::MAX as u64] {
+        database.execute(&row(&format!("far {number}"), number));
+        let store = database.open().await;
+        let write = [proposal(&format!("far {number}"), Condition::Exists)];
+        let written = store.transact(&write, None).await.unwrap();
+        assert!(matches!(written[..], [Verdict::Written(_)]), "{number}");
+    }
+}
+
 /// The pages through tombstones, and how many rows the database has read for each.
 async fn page_over_tombstones(store: &dyn Store, limit: u32) -> Vec<Page> {
     let mut pages: Vec<Page> = Vec::new();
@@ -267,6 +307,7 @@ contract!(
         a_broken_row_is_a_value_to_a_condition,
         versions_are_those_of_broken_rows_too,
         an_impossible_version_is_older_than_every_write,
+        a_row_next_to_the_largest_version_ends_the_start,
         a_page_looks_at_a_bounded_number_of_tombstones,
     ]
 );

@@ -10,6 +10,7 @@
     reason = "a test that fails says why"
 )]
 
+mod at_commit;
 mod durability;
 mod in_the_record;
 mod in_the_server;

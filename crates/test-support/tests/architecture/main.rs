@@ -35,7 +35,7 @@ const REDIS: &str = "core/src/redis.rs core/src/redis/* core/src/cache/redis.rs 
 const TLS: &str = "core/src/tls.rs";
 const MYSQL: &str = "core/src/store.rs core/src/store/* test-support/src/* \
                      compare/src/servers/mysql.rs compare/src/servers/mysql/*";
-const SQLITE: &str = "compare/src/sqlite.rs";
+const SQLITE: &str = "core/src/store/sqlite/refusal.rs compare/src/sqlite.rs";
 const SETTINGS: &str = "core/src/settings.rs core/src/settings/*";
 const ENGINES: &str = "core/src/engine.rs core/src/engine/* core/src/read_through.rs core/src/read_through/* \
                        core/src/write_through.rs core/src/write_through/* \
@@ -75,7 +75,7 @@ const RULES: &[Rule] = &[
     rule(EVERYWHERE, STORE,          DIESEL,                                  NONE,                "diesel lives in the store"),
     rule(EVERYWHERE, REDIS,          "deadpool_redis redis",                  NONE,                "deadpool-redis lives in the Redis files, and where a comparison asks the server"),
     rule(EVERYWHERE, MYSQL,          "mysql_async",                           NONE,                "the driver of MySQL lives in the store, and where a comparison asks the server"),
-    rule(EVERYWHERE, SQLITE,         "rusqlite",                              NONE,                "a comparison reaches into a SQLite file in one place"),
+    rule(EVERYWHERE, SQLITE,         "rusqlite",                              NONE,                "SQLite is asked past diesel for the number of an error, and by a comparison"),
     rule(EVERYWHERE, TLS,            "rustls pkcs8",                          NONE,                "what TLS says is understood in one place"),
     rule(EVERYWHERE, HTTP,           ACTIX,                                   NONE,                "actix-web lives in the HTTP parts"),
     rule(EVERYWHERE, SETTINGS,       "config",                                NONE,                "the config crate lives in the settings"),

@@ -27,6 +27,7 @@ mod writers;
 
 mod alone;
 mod backlog;
+mod client_resets;
 mod crashes;
 mod database;
 mod database_sessions;

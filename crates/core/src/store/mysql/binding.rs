@@ -87,24 +87,12 @@ impl BindingStore for MysqlStore {
     }
 
     async fn renew_identity(&self) -> Result<()> {
-        self.run(|connection| {
-            Box::pin(async move {
-                begin(connection).await?;
-                let renewed = renew_identity(connection).await;
-                end(connection, renewed).await
-            })
-        })
-        .await
+        self.run(|connection| Box::pin(renew_identity(connection)))
+            .await
     }
 
     async fn begin_epoch_after(&self, epoch: u64) -> Result<()> {
-        self.run(move |connection| {
-            Box::pin(async move {
-                begin(connection).await?;
-                let begun = begin_epoch_after(connection, epoch as i64).await;
-                end(connection, begun).await
-            })
-        })
-        .await
+        self.run(move |connection| Box::pin(begin_epoch_after(connection, epoch as i64)))
+            .await
     }
 }

@@ -8,9 +8,10 @@ use tokio::time::Instant;
 
 use super::connector::{Connector, NotConnected};
 use super::tables::MysqlTables;
-use super::{identify, unavailable};
+use super::{identify, newest_row, unavailable};
 use crate::error::{Part, Result};
 use crate::startup;
+use crate::store::headroom;
 use crate::store::schema::{Adoption, prepare};
 
 /// How long one replica waits for another that is running the migrations.
@@ -53,7 +54,9 @@ pub(super) async fn migrate(
             identity: String::new(),
         });
     }
-    let identity = identify(tables.connection()?).await;
+    let connection = tables.connection()?;
+    headroom::check(newest_row(connection).await.map_err(unavailable)?)?;
+    let identity = identify(connection).await;
     Ok(Migrated {
         done,
         identity: identity.map_err(unavailable)?,

@@ -1,0 +1,69 @@
+//! Telling a record that SQLite refuses from a file that cannot be written just now, by the
+//! number of the error.
+//!
+//! diesel says which constraint was violated, but not of a trigger's RAISE that it was one: that
+//! has a text of its own and the number 1811, which diesel keeps to itself. So the statement is
+//! repeated by a driver that tells the number, in a transaction that is rolled back.
+
+use std::path::Path;
+
+use diesel::query_builder::{QueryBuilder as _, QueryFragment as _};
+use diesel::sqlite::{Sqlite, SqliteQueryBuilder};
+use rusqlite::types::Value;
+use rusqlite::{Connection, Error, OpenFlags, TransactionBehavior, params_from_iter};
+
+use crate::store::row::Row;
+use crate::store::upsert::{Order, ROWS_MAX, Upsert};
+
+/// Errors that lie in the record: too long, a violated constraint of any kind, a value of
+/// another type. The number's lowest byte; the others say more.
+const REFUSALS: [i32; 3] = [
+    rusqlite::ffi::SQLITE_TOOBIG,
+    rusqlite::ffi::SQLITE_CONSTRAINT,
+    rusqlite::ffi::SQLITE_MISMATCH,
+];
+
+/// Why the database in `path` would refuse `rows`, if it would. `None` also where it cannot be
+/// asked. Blocks the thread, but waits for no lock.
+pub(super) fn of(path: &Path, rows: &[Row]) -> Option<String> {
+    match repeat(path, rows).err()? {
+        Error::SqliteFailure(failure, message) => {
+            let number = failure.extended_code;
+            let message = message.unwrap_or_default();
+            REFUSALS
+                .contains(&(number & 0xff))
+                .then(|| format!("error {number}: {message}"))
+        }
+        _ => None,
+    }
+}
+
+fn repeat(path: &Path, rows: &[Row]) -> rusqlite::Result<()> {
+    let mut connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    // It is rolled back when it is dropped.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for rows in rows.chunks(ROWS_MAX) {
+        let upsert = Upsert::held(rows, Order::Any);
+        let mut text = SqliteQueryBuilder::new();
+        if upsert.to_sql(&mut text, &Sqlite).is_err() {
+            continue;
+        }
+        let values = upsert.rows().flat_map(values);
+        transaction.execute(&text.finish(), params_from_iter(values))?;
+    }
+    Ok(())
+}
+
+/// As diesel binds them.
+fn values(row: &Row) -> [Value; 5] {
+    let deleted_at = row
+        .deleted_at
+        .map(|time| time.format("%F %T%.f").to_string());
+    [
+        row.name.clone().into(),
+        row.age.into(),
+        row.occupation.clone().into(),
+        row.version.into(),
+        deleted_at.into(),
+    ]
+}
