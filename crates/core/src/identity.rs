@@ -1,18 +1,15 @@
 //! The subcommands for a database that was copied, moved or restored: showing what it is bound
 //! to, giving it another identity, and handing it the binding.
 
-use std::sync::Arc;
-
 use tokio::time::{Duration, Instant};
 
 use crate::binding::{
     Binding, Bound, Found, LIFETIME, Likeness, Place, Verdict, in_words, judge, new_token,
 };
-use crate::error::{Error, Part, Result};
+use crate::error::{Error, Result};
 use crate::parts::{self, Database};
 use crate::redis::Redis;
-use crate::settings::{Address, CacheUrl, IdentityAction, Settings};
-use crate::startup;
+use crate::settings::{IdentityAction, Settings};
 
 /// The process name of the registration under which the binding is handed over.
 const PROCESS: &str = "identity move";
@@ -25,28 +22,12 @@ const LOOK_PAUSE: Duration = Duration::from_millis(200);
 /// [`Error::BadSetting`] with a sentence when it must not be done now.
 pub async fn run(settings: &Settings, action: IdentityAction) -> Result<String> {
     let database = parts::open_database(settings).await?;
-    let redis = open_redis(settings, &database).await?;
+    let redis = parts::open_redis(settings, database.store.identity()).await?;
     match action {
         IdentityAction::Show => show(settings, &database, redis.as_deref()).await,
         IdentityAction::New => renew(settings, &database, redis.as_deref()).await,
         IdentityAction::Move => hand_over(settings, &database, redis.as_deref()).await,
     }
-}
-
-/// The Redis of the settings, if there is one.
-async fn open_redis(settings: &Settings, database: &Database) -> Result<Option<Arc<Redis>>> {
-    let CacheUrl::Redis(url) = &settings.cache else {
-        return Ok(None);
-    };
-    let address = Address {
-        url: url.clone(),
-        tls: settings.cache_tls.clone(),
-    };
-    let identity = database.store.identity();
-    let redis = Redis::unconnected(address, settings.redis_timeout, identity)?;
-    let answers = async |by| startup::until(by, Part::Cache, redis.answers()).await;
-    startup::within(settings.startup_deadline, answers).await?;
-    Ok(Some(redis))
 }
 
 async fn show(settings: &Settings, database: &Database, redis: Option<&Redis>) -> Result<String> {
@@ -84,7 +65,7 @@ async fn renew(settings: &Settings, database: &Database, redis: Option<&Redis>) 
     let mine = database.binding.bound().await?;
     let journal = parts::open_file_journal(settings)?;
     let mut waiting = match &journal {
-        Some(journal) if journal.belong_to(&mine, settings.service.binary()).is_ok() => {
+        Some(journal) if journal.belongs_to(&mine, settings.service.binary()).is_ok() => {
             journal.waiting()
         }
         _ => 0,
@@ -164,7 +145,7 @@ async fn hand_over(
 }
 
 /// What Redis knows once `served` names no place. Waits for the registrations of dead processes.
-async fn unserved(
+pub(crate) async fn unserved(
     redis: &Redis,
     mine: &Bound,
     served: impl Fn(&Found) -> Option<&Place>,

@@ -2,6 +2,7 @@
 //! does not use a Redis that belongs to another database.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,7 +13,8 @@ use tokio::time::Instant;
 
 use crate::attempts::Attempts;
 use crate::binding::{
-    Binding, BindingStore, Bound, LIFETIME, Likeness, Place, Verdict, in_words, judge, new_token,
+    Binding, BindingStore, Bound, Found, LIFETIME, Likeness, Place, Verdict, in_words, judge,
+    new_token,
 };
 use crate::error::{Error, Part, Result};
 use crate::fault;
@@ -88,6 +90,23 @@ struct State {
     refused: Option<(Error, Instant)>,
 }
 
+/// What database and Redis have, and whether they belong together.
+struct Judged {
+    mine: Bound,
+    found: Found,
+    verdict: Verdict,
+}
+
+impl Judged {
+    /// What is in the way.
+    fn refusal(self) -> Option<Verdict> {
+        match self.verdict {
+            Verdict::Holds | Verdict::Binds => None,
+            refused => Some(refused),
+        }
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -128,15 +147,30 @@ impl Guard {
         })
     }
 
-    /// Binds database and Redis before anything is served. Registrations of processes that
-    /// have died are waited for, since they look like those of processes that are alive.
+    /// Whether database and Redis may be bound; changes neither. Registrations of processes
+    /// that have died are waited for, since they look like those of processes that are alive.
     ///
     /// # Errors
     /// [`Error::BadSetting`] with a sentence when the Redis is another database's.
+    pub async fn check(&self) -> Result<()> {
+        self.while_served(|| self.shared.refusal_now()).await
+    }
+
+    /// Binds database and Redis before anything is served.
+    ///
+    /// # Errors
+    /// As [`Guard::check`].
     pub async fn bind(&self) -> Result<()> {
+        self.while_served(|| self.shared.settle()).await
+    }
+
+    async fn while_served<F>(&self, what: impl Fn() -> F) -> Result<()>
+    where
+        F: Future<Output = Result<Option<Verdict>>>,
+    {
         let deadline = Instant::now() + LIFETIME + LOOK_PAUSE;
         loop {
-            match self.shared.settle().await? {
+            match what().await? {
                 None => return Ok(()),
                 Some(Verdict::Served(_)) if Instant::now() < deadline => {
                     tokio::time::sleep(LOOK_PAUSE).await;
@@ -271,30 +305,47 @@ impl Shared {
         Ok(follows)
     }
 
+    /// Asks Redis and the database, and judges what they answer.
+    async fn judged(&self) -> Result<Judged> {
+        let found = self.redis.look(&self.settings.process).await?;
+        // IMPORTANT: asked after Redis, so that it has whatever Redis was told is committed.
+        let mut mine = self.bound().await?;
+        let noted = mine.newest;
+        mine.newest = mine.newest.max(self.store.newest_version().await?);
+        let mut state = lock(&self.state);
+        if found.stored.is_empty() {
+            // A Redis that was emptied has nothing of the newer state.
+            (state.noted, state.is_older) = (noted, false);
+        }
+        let verdict = if mine.identity != self.store.identity() {
+            Verdict::Rebound(mine.place.clone())
+        } else if state.is_older {
+            Verdict::Older
+        } else {
+            judge(&mine, &found, !state.held.is_empty())
+        };
+        Ok(Judged {
+            mine,
+            found,
+            verdict,
+        })
+    }
+
+    /// What would be in the way of binding; changes nothing.
+    async fn refusal_now(&self) -> Result<Option<Verdict>> {
+        Ok(self.judged().await?.refusal())
+    }
+
     /// Binds what may be bound. Returns what is in the way.
     async fn settle(&self) -> Result<Option<Verdict>> {
         for _ in 0..EXCHANGES_MAX {
             let asked_at = Instant::now();
-            let process = &self.settings.process;
-            let found = self.redis.look(process).await?;
-            // IMPORTANT: asked after Redis, so that it has whatever Redis was told is committed.
-            let mut mine = self.bound().await?;
-            let noted = mine.newest;
-            mine.newest = mine.newest.max(self.store.newest_version().await?);
-            if mine.identity != self.store.identity() {
-                return Ok(Some(Verdict::Rebound(mine.place)));
-            }
-            let is_running = {
-                let mut state = lock(&self.state);
-                if found.stored.is_empty() {
-                    // A Redis that was emptied has nothing of the newer state.
-                    (state.noted, state.is_older) = (noted, false);
-                } else if state.is_older {
-                    return Ok(Some(Verdict::Older));
-                }
-                !state.held.is_empty()
-            };
-            match judge(&mine, &found, is_running) {
+            let Judged {
+                mut mine,
+                found,
+                verdict,
+            } = self.judged().await?;
+            match verdict {
                 Verdict::Holds => {}
                 Verdict::Binds => {
                     if !self.exchange(&mut mine, &found.stored).await? {
@@ -305,6 +356,7 @@ impl Shared {
             }
             let next = mine.binding();
             let exchange = (found.stored.as_str(), next.as_str());
+            let process = &self.settings.process;
             if self.redis.claim(exchange, process, &mine, true).await? {
                 self.trust(asked_at, mine, next);
                 return Ok(None);

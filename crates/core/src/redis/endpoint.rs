@@ -67,6 +67,17 @@ impl Endpoint {
         self.info.clone()
     }
 
+    /// The same without the choice of a database, which not every kind of server has.
+    pub(super) fn info_without_database(&self) -> ConnectionInfo {
+        let settings = self.info.redis_settings().clone().set_db(0);
+        self.info.clone().set_redis_settings(settings)
+    }
+
+    /// Whether the URL names another database than 0.
+    pub(super) fn names_database(&self) -> bool {
+        self.info.redis_settings().db() != 0
+    }
+
     /// The same for a connection over which the driver says that it has ended, which
     /// it only does in the newer protocol.
     pub(super) fn info_for_pushes(&self) -> ConnectionInfo {

@@ -44,15 +44,7 @@ macro_rules! binding {
             if let Some(found) = found {
                 return Ok(found);
             }
-            diesel::insert_or_ignore_into(cache_binding::table)
-                .values((
-                    cache_binding::id.eq(1),
-                    cache_binding::token.eq(new_token()),
-                    cache_binding::previous.eq(""),
-                    cache_binding::newest.eq(0),
-                ))
-                .execute(connection)
-                .await?;
+            super::make_binding(connection).await?;
             Ok(row().first(connection).await?)
         }
 
