@@ -4,8 +4,10 @@
 use tokio::time::{Duration, Instant};
 
 use crate::binding::{
-    Binding, Bound, Found, LIFETIME, Likeness, Place, Verdict, in_words, judge, new_token,
+    Binding, Bound, Found, Kinship, LIFETIME, Likeness, Place, ServedBy, Verdict, in_words, judge,
+    new_token,
 };
+use crate::claim::{Taken, Usage};
 use crate::error::{Error, Result};
 use crate::parts::{self, Database};
 use crate::redis::Redis;
@@ -44,9 +46,11 @@ async fn show(settings: &Settings, database: &Database, redis: Option<&Redis>) -
             .filter(|place| (**place == mine.place) == place_is_mine)
             .count()
     };
-    let verdict = match judge(&mine, &found, false) {
+    let verdict = match judge(&mine, &found, mine.kinship(&found), false) {
         Verdict::Holds => "this Redis belongs to this database".to_owned(),
-        Verdict::Binds => "this Redis will be bound to this database at the next start".to_owned(),
+        Verdict::Binds | Verdict::Takes => {
+            "this Redis will be bound to this database at the next start".to_owned()
+        }
         verdict => in_words(&verdict, &mine.place, settings.service.binary()),
     };
     text += &format!(
@@ -115,9 +119,11 @@ async fn hand_over(
         Some(journal) => journal.hand_over(&mine)?,
         None => 0,
     };
-    let mut forgotten = "";
+    let mut forgotten = String::new();
     if let Some(redis) = redis {
-        unserved(redis, &mine, |found| found.others.first()).await?;
+        let found = unserved(redis, &mine, |found| found.others.first()).await?;
+        let is_other = matches!(mine.kinship(&found), Kinship::Restarted | Kinship::Other);
+        let _alone = leave_before(settings, &mine, is_other, &mut forgotten).await?;
         let epoch = redis.newest_epoch().await?;
         // IMPORTANT: the database first. After a crash at any step a start is refused, and the
         // subcommand may be repeated.
@@ -126,6 +132,15 @@ async fn hand_over(
             return Err(changed());
         }
         let mine = database.binding.bound().await?;
+        let noted = ServedBy {
+            cache: found.cache,
+            place: mine.place.clone(),
+            contender: None,
+        };
+        let binding = &database.binding;
+        if !binding.note_cache(&mine.served_by, &noted.encode()).await? {
+            return Err(changed());
+        }
         redis.forget_committed().await?;
         let found = redis.look(PROCESS).await?;
         let next = mine.binding();
@@ -135,13 +150,47 @@ async fn hand_over(
         }
         redis.resign(PROCESS).await?;
         waiting = found.waiting;
-        forgotten = "; what it had cached and the database holds is forgotten";
+        forgotten += "; what it had cached and the database holds is forgotten";
+    } else if mine.noted().is_some() {
+        let _alone = leave_before(settings, &mine, true, &mut forgotten).await?;
+        // What that Redis has cached is not used again, should it serve the database later.
+        database.binding.begin_epoch_after(0).await?;
+        if !database.binding.note_cache(&mine.served_by, "").await? {
+            return Err(changed());
+        }
     }
     Ok(format!(
         "the database {} of the identity {} has the binding now{forgotten}\n{waiting} entries wait \
          in the journal and go to this database at the next start of write-behind-svc\n",
         mine.place, mine.identity
     ))
+}
+
+/// Takes the database for this process alone where another Redis than before is to serve it, or
+/// none: processes of the one before are registered there. Adds to `said` what stays behind.
+async fn leave_before(
+    settings: &Settings,
+    mine: &Bound,
+    is_other: bool,
+    said: &mut String,
+) -> Result<Option<Taken>> {
+    match mine.noted() {
+        Some(noted) if is_other => {
+            *said += &format!("; what waits in the Redis {} stays there", noted.cache);
+            alone(settings).await
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Takes the database for this process alone. (A SQLite file is locked already.)
+pub(crate) async fn alone(settings: &Settings) -> Result<Option<Taken>> {
+    match parts::claim(settings, Usage::Alone).await {
+        Err(Error::BadSetting { .. }) => Err(refused(
+            "a process uses this database: stop all services first".to_owned(),
+        )),
+        taken => taken,
+    }
 }
 
 /// What Redis knows once `served` names no place. Waits for the registrations of dead processes.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::{self, Access, AccessSettings};
-use crate::binding::{BindingStore, Guard, GuardSettings};
+use crate::binding::{BindingStore, Guard, GuardSettings, in_memory_in_words};
 use crate::cache::memory::MemoryCache;
 use crate::cache::redis::RedisCache;
 use crate::cache::{Cache, Lifetimes};
@@ -90,6 +90,9 @@ impl Parts {
             None => None,
         };
         let taken = claim(settings, database::usage(settings)).await?;
+        if reached.is_none() {
+            check_memory(settings, &database).await?;
+        }
         let file = open_own_file(settings, &database).await?;
         // IMPORTANT: everything is checked by now. From here on others are told of this process.
         let claimed = match taken {
@@ -267,6 +270,19 @@ fn name_of_this_process() -> String {
 /// Whether the service goes on without its cache.
 fn may_bypass(settings: &Settings) -> bool {
     settings.service == Service::WriteThrough && settings.cache_away == CacheAway::Bypass
+}
+
+/// Makes sure that no Redis serves the database: it would keep values, and maybe writes, that a
+/// process with a memory cache knows nothing of.
+async fn check_memory(settings: &Settings, database: &Database) -> Result<()> {
+    let mine = database.binding.bound().await?;
+    let program = settings.service.binary();
+    mine.noted().map_or(Ok(()), |noted| {
+        Err(Error::BadSetting {
+            key: "CACHE_URL",
+            reason: in_memory_in_words(&noted.cache, &mine.place, program).into(),
+        })
+    })
 }
 
 /// Guards the Redis, and checks that it is this database's if it is there. One that is away now

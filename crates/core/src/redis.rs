@@ -157,7 +157,7 @@ impl Redis {
         let cause = match &error {
             Error::Unavailable { lasting: false, .. } => {
                 match endpoint.speaks_no_tls(Part::Cache).await {
-                    None if endpoint.names_database() => self.is_unsupported().await,
+                    None if endpoint.database() != 0 => self.is_unsupported().await,
                     no_tls => no_tls,
                 }
             }

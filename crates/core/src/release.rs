@@ -2,9 +2,8 @@
 //! relies on its cache for good, so that the other one may bypass that cache again.
 
 use crate::binding::{Bound, Verdict, in_words, judge};
-use crate::claim::{Taken, Usage};
 use crate::error::{Error, Result};
-use crate::identity::unserved;
+use crate::identity::{alone, unserved};
 use crate::parts::{self, Database};
 use crate::redis::Redis;
 use crate::settings::Settings;
@@ -45,16 +44,6 @@ pub async fn run(settings: &Settings) -> Result<String> {
     })
 }
 
-/// Takes the database for this process alone. (A SQLite file is locked already.)
-async fn alone(settings: &Settings) -> Result<Option<Taken>> {
-    match parts::claim(settings, Usage::Alone).await {
-        Err(Error::BadSetting { .. }) => Err(refused(
-            "a process uses this database: stop all services first".to_owned(),
-        )),
-        taken => taken,
-    }
-}
-
 /// How much waits in the file journal, if there is one. A process that has it open may have
 /// lost the database, and with that its lock there.
 fn waiting_in_files(settings: &Settings) -> Result<u64> {
@@ -76,9 +65,9 @@ async fn waiting_in(
 ) -> Result<u64> {
     let found = unserved(redis, &mine, |found| found.others.first()).await?;
     mine.newest = mine.newest.max(database.store.newest_version().await?);
-    match judge(&mine, &found, false) {
+    match judge(&mine, &found, mine.kinship(&found), false) {
         Verdict::Holds => Ok(found.waiting),
-        Verdict::Binds => Err(refused(format!(
+        Verdict::Binds | Verdict::Takes => Err(refused(format!(
             "this Redis, {}, is not bound to the database {}, so it cannot tell what waits for it: \
              name the Redis that the service has used, or start and stop the service once",
             redis.at(),

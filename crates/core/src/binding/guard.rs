@@ -1,6 +1,8 @@
 //! A process's part in the binding: it registers the place that it serves, renews that, and
 //! does not use a Redis that belongs to another database.
 
+mod contest;
+
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,8 +15,8 @@ use tokio::time::Instant;
 
 use crate::attempts::Attempts;
 use crate::binding::{
-    Binding, BindingStore, Bound, Found, LIFETIME, Likeness, Place, Verdict, in_words, judge,
-    new_token,
+    Binding, BindingStore, Bound, Found, LIFETIME, Likeness, Place, ServedBy, Verdict, in_words,
+    judge, new_token,
 };
 use crate::error::{Error, Part, Result};
 use crate::fault;
@@ -81,11 +83,15 @@ struct Shared {
 struct State {
     mine: Bound,
     /// The newest version that the database had noted. An older state of it has an older one.
-    noted: Version,
+    newest: Version,
     /// Whether the database has returned to an older state under this process.
     is_older: bool,
     /// The binding as this process knows it to be stored; empty before the first time.
     held: String,
+    /// The Redis that the database noted when the process was bound last.
+    noted: Option<ServedBy>,
+    /// Since when the process asks whether another one objects to its Redis.
+    contends_since: Option<Instant>,
     /// Why the Redis is another database's, and since when.
     refused: Option<(Error, Instant)>,
 }
@@ -129,10 +135,12 @@ impl Guard {
             store,
             settings,
             state: Mutex::new(State {
-                noted: mine.newest,
+                newest: mine.newest,
                 is_older: false,
                 mine,
                 held: String::new(),
+                noted: None,
+                contends_since: None,
                 refused: None,
             }),
             began: Instant::now(),
@@ -175,6 +183,7 @@ impl Guard {
                 Some(Verdict::Served(_)) if Instant::now() < deadline => {
                     tokio::time::sleep(LOOK_PAUSE).await;
                 }
+                Some(Verdict::Contends) => tokio::time::sleep(LOOK_PAUSE).await,
                 Some(verdict) => return Err(self.shared.refusal(&verdict)),
             }
         }
@@ -225,6 +234,7 @@ impl Shared {
         let Ok(mine) = self.bound().await else {
             return;
         };
+        self.object(&mine).await;
         let noted = mine.newest;
         let is_older = {
             let mut state = lock(&self.state);
@@ -242,7 +252,7 @@ impl Shared {
             match self.database.note_newest(newest).await {
                 Ok(()) => {
                     let mut state = lock(&self.state);
-                    state.noted = state.noted.max(newest);
+                    state.newest = state.newest.max(newest);
                 }
                 Err(error) => {
                     tracing::debug!(%error, "cannot note the newest version in the database");
@@ -254,13 +264,13 @@ impl Shared {
     /// What the database reports. Finds out whether it is in an older state than before.
     async fn bound(&self) -> Result<Bound> {
         // IMPORTANT: read before the database is asked. Answers may arrive out of order.
-        let noted = lock(&self.state).noted;
+        let newest = lock(&self.state).newest;
         let mine = self.database.bound().await?;
         let mut state = lock(&self.state);
-        if mine.newest < noted {
+        if mine.newest < newest {
             state.is_older = true;
         }
-        state.noted = state.noted.max(mine.newest);
+        state.newest = state.newest.max(mine.newest);
         Ok(mine)
     }
 
@@ -315,14 +325,15 @@ impl Shared {
         let mut state = lock(&self.state);
         if found.stored.is_empty() {
             // A Redis that was emptied has nothing of the newer state.
-            (state.noted, state.is_older) = (noted, false);
+            (state.newest, state.is_older) = (noted, false);
         }
         let verdict = if mine.identity != self.store.identity() {
             Verdict::Rebound(mine.place.clone())
         } else if state.is_older {
             Verdict::Older
         } else {
-            judge(&mine, &found, !state.held.is_empty())
+            let kinship = state.kinship(&mine, &found);
+            judge(&mine, &found, kinship, !state.held.is_empty())
         };
         Ok(Judged {
             mine,
@@ -331,9 +342,14 @@ impl Shared {
         })
     }
 
-    /// What would be in the way of binding; changes nothing.
+    /// What would be in the way of binding. Changes nothing but for the question whether
+    /// another process objects.
     async fn refusal_now(&self) -> Result<Option<Verdict>> {
-        Ok(self.judged().await?.refusal())
+        let judged = self.judged().await?;
+        match judged.verdict {
+            Verdict::Takes => self.contest(&judged.mine, &judged.found).await,
+            _ => Ok(judged.refusal()),
+        }
     }
 
     /// Binds what may be bound. Returns what is in the way.
@@ -352,12 +368,25 @@ impl Shared {
                         continue;
                     }
                 }
+                Verdict::Takes => {
+                    if let Some(verdict) = self.contest(&mine, &found).await? {
+                        return Ok(Some(verdict));
+                    }
+                    // IMPORTANT: the Redis before, if this is another one, has the old token.
+                    if !self.renew_token(&mut mine).await? {
+                        continue;
+                    }
+                }
                 refused => return Ok(Some(refused)),
             }
+            let Some(noted) = self.note(&mine, &found).await? else {
+                continue;
+            };
             let next = mine.binding();
             let exchange = (found.stored.as_str(), next.as_str());
             let process = &self.settings.process;
             if self.redis.claim(exchange, process, &mine, true).await? {
+                lock(&self.state).noted = Some(noted);
                 self.trust(asked_at, mine, next);
                 return Ok(None);
             }
@@ -374,12 +403,8 @@ impl Shared {
         let Some(before) = Binding::parse(stored) else {
             return Ok(true);
         };
-        if before.token == mine.token {
-            let token = new_token();
-            if !self.database.exchange(&mine.token, &token).await? {
-                return Ok(false);
-            }
-            mine.previous = std::mem::replace(&mut mine.token, token);
+        if before.token == mine.token && !self.renew_token(mine).await? {
+            return Ok(false);
         }
         fault::point("binding.exchanged").await;
         tracing::warn!(
@@ -390,12 +415,23 @@ impl Shared {
         Ok(true)
     }
 
+    /// Exchanges the token in the database. Returns whether no other process did so meanwhile.
+    async fn renew_token(&self, mine: &mut Bound) -> Result<bool> {
+        let token = new_token();
+        if !self.database.exchange(&mine.token, &token).await? {
+            return Ok(false);
+        }
+        mine.previous = std::mem::replace(&mut mine.token, token);
+        Ok(true)
+    }
+
     fn trust(&self, asked_at: Instant, mine: Bound, held: String) {
         let until = (asked_at + TRUST).duration_since(self.began);
         let was_refused = {
             let mut state = lock(&self.state);
             state.mine = mine;
             state.held = held;
+            state.contends_since = None;
             state.refused.take().is_some()
         };
         self.trusted_until_ms

@@ -73,9 +73,14 @@ impl Endpoint {
         self.info.clone().set_redis_settings(settings)
     }
 
-    /// Whether the URL names another database than 0.
-    pub(super) fn names_database(&self) -> bool {
-        self.info.redis_settings().db() != 0
+    /// The number of the database that the URL names.
+    pub(super) fn database(&self) -> i64 {
+        self.info.redis_settings().db()
+    }
+
+    /// Host and port, or the path of a socket.
+    pub(super) fn address(&self) -> String {
+        self.info.addr().to_string()
     }
 
     /// The same for a connection over which the driver says that it has ended, which

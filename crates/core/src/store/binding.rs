@@ -6,11 +6,12 @@ diesel::table! {
         token -> Text,
         previous -> Text,
         newest -> BigInt,
+        served_by -> Text,
     }
 }
 
-/// Token, the one before, and the newest version.
-pub(super) type BindingRow = (String, String, i64);
+/// Token, the one before, the newest version, and the Redis.
+pub(super) type BindingRow = (String, String, i64, String);
 
 /// Defines the module-private queries for one connection type.
 macro_rules! binding {
@@ -38,6 +39,7 @@ macro_rules! binding {
                     cache_binding::token,
                     cache_binding::previous,
                     cache_binding::newest,
+                    cache_binding::served_by,
                 ))
             };
             let found: Option<BindingRow> = row().first(connection).await.optional()?;
@@ -60,6 +62,18 @@ macro_rules! binding {
             Ok(exchanged == 1)
         }
 
+        async fn note_cache(connection: &mut $connection, from: &str, to: &str) -> Tried<bool> {
+            if from == to {
+                return Ok(true);
+            }
+            let noted = diesel::update(cache_binding::table)
+                .filter(cache_binding::served_by.eq(from))
+                .set(cache_binding::served_by.eq(to))
+                .execute(connection)
+                .await?;
+            Ok(noted == 1)
+        }
+
         async fn note_newest(connection: &mut $connection, newest: i64) -> Tried<()> {
             diesel::update(cache_binding::table)
                 .filter(cache_binding::newest.lt(newest))
@@ -79,6 +93,7 @@ macro_rules! binding {
                     cache_binding::token.eq(new_token()),
                     cache_binding::previous.eq(""),
                     cache_binding::newest.eq(0),
+                    cache_binding::served_by.eq(""),
                 ))
                 .execute(connection)
                 .await?;

@@ -140,6 +140,7 @@ mod tests {
                 inode: inode.to_owned(),
             },
             newest: Version::ZERO,
+            served_by: String::new(),
         }
     }
 
