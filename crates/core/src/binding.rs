@@ -7,11 +7,13 @@
 
 mod guard;
 mod place;
+mod served_by;
 mod words;
 
 pub use guard::{Guard, GuardSettings};
 pub use place::{Likeness, Place};
-pub use words::in_words;
+pub use served_by::{CacheSite, Kinship, ServedBy};
+pub use words::{in_memory_in_words, in_words};
 
 use std::fmt;
 use std::time::Duration;
@@ -38,6 +40,8 @@ pub struct Bound {
     pub place: Place,
     /// The newest version that it is known to have had.
     pub newest: Version,
+    /// The Redis that it notes to be served by, as it is stored; empty if none.
+    pub served_by: String,
 }
 
 impl Bound {
@@ -48,6 +52,18 @@ impl Bound {
             place: self.place.clone(),
         };
         binding.to_string()
+    }
+
+    /// The Redis that serves the database, as it is noted. One that was noted for the original
+    /// of a copy does not count.
+    pub fn noted(&self) -> Option<ServedBy> {
+        let noted = ServedBy::parse(&self.served_by)?;
+        (noted.place.likeness(&self.place) != Likeness::Other).then_some(noted)
+    }
+
+    /// How the Redis that was found compares with the noted one.
+    pub fn kinship(&self, found: &Found) -> Kinship {
+        ServedBy::kinship(self.noted().as_ref(), &found.cache)
     }
 }
 
@@ -62,6 +78,8 @@ pub struct Found {
     pub committed: Version,
     /// Journal entries and dead letters.
     pub waiting: u64,
+    /// Which Redis it is.
+    pub cache: CacheSite,
 }
 
 /// A binding as Redis stores it.
@@ -97,6 +115,13 @@ pub enum Verdict {
     Holds,
     /// They may be bound: there is no binding, or the database has moved.
     Binds,
+    /// They may be bound unless a process objects: Redis is empty, and it is either the one
+    /// that was noted, restarted, or another one at the same address.
+    Takes,
+    /// A process asks whether another one objects to that.
+    Contends,
+    /// The database is served by the Redis at this address.
+    Elsewhere(String),
     /// Live processes serve the database at this place.
     Served(Place),
     /// Redis has been bound to another copy since, at this place.
@@ -108,13 +133,27 @@ pub enum Verdict {
 }
 
 /// Judges a database by what Redis knows. `is_running` is for a process that was bound
-/// already: a database that moves under it takes the waiting entries with it.
-pub fn judge(mine: &Bound, found: &Found, is_running: bool) -> Verdict {
+/// already: a database that moves under it takes the waiting entries with it. `kinship` is that
+/// of Redis with the one that the database notes.
+pub fn judge(mine: &Bound, found: &Found, kinship: Kinship, is_running: bool) -> Verdict {
+    let elsewhere = || {
+        let noted = ServedBy::parse(&mine.served_by);
+        let noted = noted.map(|noted| noted.cache.to_string());
+        Verdict::Elsewhere(noted.unwrap_or_default())
+    };
     let Some(bound) = Binding::parse(&found.stored) else {
-        return Verdict::Binds;
+        return match kinship {
+            Kinship::Unnoted | Kinship::Same => Verdict::Binds,
+            Kinship::Restarted => Verdict::Takes,
+            Kinship::Other => elsewhere(),
+        };
     };
     if bound.token != mine.token && bound.token != mine.previous {
         return Verdict::Rebound(bound.place);
+    }
+    // The token before is of a move that was cut short, or of a Redis that was left behind.
+    if bound.token != mine.token && matches!(kinship, Kinship::Restarted | Kinship::Other) {
+        return elsewhere();
     }
     if mine.newest < found.committed {
         return Verdict::Older;
@@ -145,6 +184,12 @@ pub trait BindingStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// When it is unavailable: then it may have been exchanged or not.
     async fn exchange(&self, from: &str, to: &str) -> Result<bool>;
+
+    /// Notes which Redis serves the database, if `from` is noted. Returns whether it was.
+    ///
+    /// # Errors
+    /// When it is unavailable: then it may be noted or not.
+    async fn note_cache(&self, from: &str, to: &str) -> Result<bool>;
 
     /// Notes that the database has had this version.
     ///

@@ -54,6 +54,9 @@ pub trait Claim: Debug + Send + 'static {
     /// When the database is unavailable; then it may be lost.
     async fn hold(&mut self) -> Result<Held>;
 
+    /// From now on [`Claim::hold`] also lets the others know that the process serves.
+    fn serves(&mut self) {}
+
     /// What clients get after it has lapsed: a sentence without a full stop.
     fn lapsed(&self, usage: Usage) -> &'static str {
         match usage {
@@ -65,6 +68,14 @@ pub trait Claim: Debug + Send + 'static {
             }
         }
     }
+}
+
+/// A claim that is taken, of which nothing is written yet: the start may still be refused.
+#[derive(Debug)]
+pub struct Taken {
+    claim: Box<dyn Claim>,
+    usage: Usage,
+    is_held: bool,
 }
 
 /// A claim that a task keeps.
@@ -81,15 +92,15 @@ impl Drop for Claimed {
     }
 }
 
-impl Claimed {
-    /// Takes the claim, and keeps it from then on.
+impl Taken {
+    /// Takes the claim.
     ///
     /// # Errors
     /// [`Error::BadSetting`] when a process uses the database that must not run beside this one.
     /// For [`Usage::Alone`], also when the database is unavailable.
-    pub async fn take(mut claim: impl Claim, usage: Usage) -> Result<Claimed> {
+    pub async fn take(mut claim: impl Claim, usage: Usage) -> Result<Taken> {
         let deadline = Instant::now() + START_WAIT;
-        let was_held = loop {
+        let is_held = loop {
             match claim.hold().await {
                 Ok(Held::Yes) => break true,
                 Ok(_) if Instant::now() < deadline => tokio::time::sleep(LOOK_AGAIN).await,
@@ -107,11 +118,47 @@ impl Claimed {
                 Err(error) => return Err(error),
             }
         };
-        let admission = Arc::new(Admission::default());
-        let keeper = tokio::spawn(keep(claim, usage, admission.clone(), was_held));
-        Ok(Claimed { admission, keeper })
+        Ok(Taken {
+            claim: Box::new(claim),
+            usage,
+            is_held,
+        })
     }
 
+    /// Lets the others know of it, and keeps it from then on.
+    ///
+    /// # Errors
+    /// As [`Taken::take`].
+    pub async fn keep(mut self) -> Result<Claimed> {
+        self.claim.serves();
+        if self.is_held {
+            self = Taken::take(self.claim, self.usage).await?;
+        }
+        let admission = Arc::new(Admission::default());
+        let keeping = keep(self.claim, self.usage, admission.clone(), self.is_held);
+        Ok(Claimed {
+            admission,
+            keeper: tokio::spawn(keeping),
+        })
+    }
+}
+
+#[async_trait]
+impl Claim for Box<dyn Claim> {
+    async fn hold(&mut self) -> Result<Held> {
+        (**self).hold().await
+    }
+
+    fn serves(&mut self) {
+        (**self).serves();
+    }
+
+    fn lapsed(&self, usage: Usage) -> &'static str {
+        (**self).lapsed(usage)
+    }
+}
+
+impl Claimed {
     /// `engine`, which answers only while the claim is unbroken.
     pub fn admits(&self, engine: Arc<dyn Engine>) -> Arc<dyn Engine> {
         Arc::new(Admitted::new(engine, self.admission.clone()))

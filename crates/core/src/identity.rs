@@ -1,18 +1,17 @@
 //! The subcommands for a database that was copied, moved or restored: showing what it is bound
 //! to, giving it another identity, and handing it the binding.
 
-use std::sync::Arc;
-
 use tokio::time::{Duration, Instant};
 
 use crate::binding::{
-    Binding, Bound, Found, LIFETIME, Likeness, Place, Verdict, in_words, judge, new_token,
+    Binding, Bound, Found, Kinship, LIFETIME, Likeness, Place, ServedBy, Verdict, in_words, judge,
+    new_token,
 };
-use crate::error::{Error, Part, Result};
+use crate::claim::{Taken, Usage};
+use crate::error::{Error, Result};
 use crate::parts::{self, Database};
 use crate::redis::Redis;
-use crate::settings::{Address, CacheUrl, IdentityAction, Settings};
-use crate::startup;
+use crate::settings::{IdentityAction, Settings};
 
 /// The process name of the registration under which the binding is handed over.
 const PROCESS: &str = "identity move";
@@ -25,28 +24,12 @@ const LOOK_PAUSE: Duration = Duration::from_millis(200);
 /// [`Error::BadSetting`] with a sentence when it must not be done now.
 pub async fn run(settings: &Settings, action: IdentityAction) -> Result<String> {
     let database = parts::open_database(settings).await?;
-    let redis = open_redis(settings, &database).await?;
+    let redis = parts::open_redis(settings, database.store.identity()).await?;
     match action {
         IdentityAction::Show => show(settings, &database, redis.as_deref()).await,
         IdentityAction::New => renew(settings, &database, redis.as_deref()).await,
         IdentityAction::Move => hand_over(settings, &database, redis.as_deref()).await,
     }
-}
-
-/// The Redis of the settings, if there is one.
-async fn open_redis(settings: &Settings, database: &Database) -> Result<Option<Arc<Redis>>> {
-    let CacheUrl::Redis(url) = &settings.cache else {
-        return Ok(None);
-    };
-    let address = Address {
-        url: url.clone(),
-        tls: settings.cache_tls.clone(),
-    };
-    let identity = database.store.identity();
-    let redis = Redis::unconnected(address, settings.redis_timeout, identity)?;
-    let answers = async |by| startup::until(by, Part::Cache, redis.answers()).await;
-    startup::within(settings.startup_deadline, answers).await?;
-    Ok(Some(redis))
 }
 
 async fn show(settings: &Settings, database: &Database, redis: Option<&Redis>) -> Result<String> {
@@ -63,9 +46,11 @@ async fn show(settings: &Settings, database: &Database, redis: Option<&Redis>) -
             .filter(|place| (**place == mine.place) == place_is_mine)
             .count()
     };
-    let verdict = match judge(&mine, &found, false) {
+    let verdict = match judge(&mine, &found, mine.kinship(&found), false) {
         Verdict::Holds => "this Redis belongs to this database".to_owned(),
-        Verdict::Binds => "this Redis will be bound to this database at the next start".to_owned(),
+        Verdict::Binds | Verdict::Takes => {
+            "this Redis will be bound to this database at the next start".to_owned()
+        }
         verdict => in_words(&verdict, &mine.place, settings.service.binary()),
     };
     text += &format!(
@@ -84,7 +69,7 @@ async fn renew(settings: &Settings, database: &Database, redis: Option<&Redis>) 
     let mine = database.binding.bound().await?;
     let journal = parts::open_file_journal(settings)?;
     let mut waiting = match &journal {
-        Some(journal) if journal.belong_to(&mine, settings.service.binary()).is_ok() => {
+        Some(journal) if journal.belongs_to(&mine, settings.service.binary()).is_ok() => {
             journal.waiting()
         }
         _ => 0,
@@ -134,9 +119,11 @@ async fn hand_over(
         Some(journal) => journal.hand_over(&mine)?,
         None => 0,
     };
-    let mut forgotten = "";
+    let mut forgotten = String::new();
     if let Some(redis) = redis {
-        unserved(redis, &mine, |found| found.others.first()).await?;
+        let found = unserved(redis, &mine, |found| found.others.first()).await?;
+        let is_other = matches!(mine.kinship(&found), Kinship::Restarted | Kinship::Other);
+        let _alone = leave_before(settings, &mine, is_other, &mut forgotten).await?;
         let epoch = redis.newest_epoch().await?;
         // IMPORTANT: the database first. After a crash at any step a start is refused, and the
         // subcommand may be repeated.
@@ -145,6 +132,15 @@ async fn hand_over(
             return Err(changed());
         }
         let mine = database.binding.bound().await?;
+        let noted = ServedBy {
+            cache: found.cache,
+            place: mine.place.clone(),
+            contender: None,
+        };
+        let binding = &database.binding;
+        if !binding.note_cache(&mine.served_by, &noted.encode()).await? {
+            return Err(changed());
+        }
         redis.forget_committed().await?;
         let found = redis.look(PROCESS).await?;
         let next = mine.binding();
@@ -154,7 +150,14 @@ async fn hand_over(
         }
         redis.resign(PROCESS).await?;
         waiting = found.waiting;
-        forgotten = "; what it had cached and the database holds is forgotten";
+        forgotten += "; what it had cached and the database holds is forgotten";
+    } else if mine.noted().is_some() {
+        let _alone = leave_before(settings, &mine, true, &mut forgotten).await?;
+        // What that Redis has cached is not used again, should it serve the database later.
+        database.binding.begin_epoch_after(0).await?;
+        if !database.binding.note_cache(&mine.served_by, "").await? {
+            return Err(changed());
+        }
     }
     Ok(format!(
         "the database {} of the identity {} has the binding now{forgotten}\n{waiting} entries wait \
@@ -163,8 +166,35 @@ async fn hand_over(
     ))
 }
 
+/// Takes the database for this process alone where another Redis than before is to serve it, or
+/// none: processes of the one before are registered there. Adds to `said` what stays behind.
+async fn leave_before(
+    settings: &Settings,
+    mine: &Bound,
+    is_other: bool,
+    said: &mut String,
+) -> Result<Option<Taken>> {
+    match mine.noted() {
+        Some(noted) if is_other => {
+            *said += &format!("; what waits in the Redis {} stays there", noted.cache);
+            alone(settings).await
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Takes the database for this process alone. (A SQLite file is locked already.)
+pub(crate) async fn alone(settings: &Settings) -> Result<Option<Taken>> {
+    match parts::claim(settings, Usage::Alone).await {
+        Err(Error::BadSetting { .. }) => Err(refused(
+            "a process uses this database: stop all services first".to_owned(),
+        )),
+        taken => taken,
+    }
+}
+
 /// What Redis knows once `served` names no place. Waits for the registrations of dead processes.
-async fn unserved(
+pub(crate) async fn unserved(
     redis: &Redis,
     mine: &Bound,
     served: impl Fn(&Found) -> Option<&Place>,

@@ -33,6 +33,7 @@ pub mod purge;
 pub mod read_through;
 pub mod record;
 pub mod redis;
+pub mod release;
 pub mod revision;
 pub mod seed;
 pub mod seeder;

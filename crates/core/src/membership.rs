@@ -172,11 +172,11 @@ pub trait Membership: fmt::Debug + Send + Sync + 'static {
     /// When the database is unavailable, or the cache is being written past.
     async fn rely(&self, holder: &str, all_have_heard: bool) -> Result<View>;
 
-    /// Forgets a process that trusts nothing any more.
+    /// Forgets a process that trusts nothing any more. Returns whether it was known.
     ///
     /// # Errors
     /// When the database is unavailable.
-    async fn leave(&self, process: &str) -> Result<()>;
+    async fn leave(&self, process: &str) -> Result<bool>;
 }
 
 #[cfg(test)]

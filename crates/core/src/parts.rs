@@ -1,16 +1,19 @@
 //! Which concrete cache, journal and store the settings ask for: the only
 //! place that names them all.
 
+mod database;
+mod reach;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::{self, Access, AccessSettings};
-use crate::binding::{BindingStore, Guard, GuardSettings};
+use crate::binding::{BindingStore, Guard, GuardSettings, in_memory_in_words};
 use crate::cache::memory::MemoryCache;
 use crate::cache::redis::RedisCache;
 use crate::cache::{Cache, Lifetimes};
-use crate::claim::{Claimed, Usage};
+use crate::claim::Claimed;
 use crate::error::{Error, Part, Result};
 use crate::journal::Journal;
 use crate::journal::file::{self, FileJournal};
@@ -21,15 +24,15 @@ use crate::membership::Membership;
 use crate::purge::Purger;
 use crate::redis::Redis;
 use crate::seeder::Seeder;
-use crate::settings::{
-    Address, Adopt, CacheAway, CacheUrl, DatabaseUrl, JournalAction, JournalUrl, MigrateOptions,
-    Service, Settings,
-};
+use crate::settings::{CacheAway, JournalAction, JournalUrl, Service, Settings};
 use crate::startup;
-use crate::store::mysql::{MysqlClaim, MysqlStore};
-use crate::store::sqlite::SqliteStore;
-use crate::store::{Adoption, Store};
-use crate::tls;
+use crate::store::Store;
+
+use reach::Reached;
+
+pub use database::migrate;
+pub(crate) use database::{Database, claim, open_database};
+pub(crate) use reach::open_redis;
 
 /// How long a name of whose write nobody knows the outcome is read from the
 /// database. Far longer than a statement waits for its locks there: one that is
@@ -39,16 +42,21 @@ const IN_DOUBT_LIFETIME: Duration = Duration::from_secs(600);
 /// longer to load a row does not fill it.
 const FILL_LIFETIME: Duration = Duration::from_secs(3);
 
-/// How long a service that can do without Redis waits for it at its start.
-const REDIS_START_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a reader that can do without Redis waits for it.
 const READ_PATIENCE: Duration = Duration::from_millis(250);
 
 /// Services that rely on the cache for good, or have a journal with writes that the database
-/// lacks, as rows in the database. An operator may remove a row when none of its services runs
-/// any more.
+/// lacks, as rows in the database. `crate::release` removes a row.
 const WRITE_BEHIND: &str = "every write-behind-svc";
 const REFUSING: &str = "every write-through-svc with CACHE_AWAY=refuse";
+
+/// The row of a service that relies on the cache for good.
+pub(crate) fn holder(service: Service) -> &'static str {
+    match service {
+        Service::WriteBehind => WRITE_BEHIND,
+        Service::WriteThrough => REFUSING,
+    }
+}
 
 /// The parts that every pattern needs.
 #[derive(Debug)]
@@ -62,91 +70,57 @@ pub struct Parts {
     binding: Arc<dyn BindingStore>,
     guard: Option<Arc<Guard>>,
     redis: Option<Arc<Redis>>,
+    file: Option<FileJournal>,
     lifetimes: Lifetimes,
 }
 
 impl Parts {
-    /// Opens database and cache, waiting for servers that are coming up.
+    /// Opens database, cache and file journal, waiting for servers that are coming up.
     ///
     /// # Errors
     /// When one of them is still away at the end of `settings.startup_deadline`;
     /// but a service that can do without Redis starts without. At once when there is
-    /// no secure connection to one of them.
+    /// no secure connection to one of them. When the start is refused, database, Redis and
+    /// files are as they were, but for tables that were brought up to date.
     pub async fn open(settings: &Settings) -> Result<Parts> {
-        let Database {
-            store,
-            membership,
-            binding,
-            claimed,
-        } = open_database(settings).await?;
-        let claimed = match claimed {
-            Some(claimed) => Some(claimed),
-            None => claim(settings).await?,
+        let mut database = open_database(settings).await?;
+        let reached = reach::reach(settings, database.store.identity()).await?;
+        let guard = match &reached {
+            Some(reached) => Some(post(settings, reached, &database).await?),
+            None => None,
         };
-        let mut guard = None;
+        let taken = match database.taken.take() {
+            Some(taken) => Some(taken),
+            None => claim(settings, database::usage(settings)).await?,
+        };
+        if reached.is_none() {
+            check_memory(settings, &database).await?;
+        }
+        let file = open_own_file(settings, &database).await?;
+        // IMPORTANT: everything is checked by now. From here on others are told of this process.
+        let claimed = match taken {
+            Some(taken) => Some(taken.keep().await?),
+            None => None,
+        };
+        if let (Some(guard), Some(reached)) = (&guard, &reached) {
+            bind(settings, guard, reached).await?;
+        }
         let lifetimes = Lifetimes {
             clean: settings.cache_ttl,
             absent: settings.cache_absent_ttl,
             in_doubt: IN_DOUBT_LIFETIME,
             fill: FILL_LIFETIME,
         };
-        let (cache, redis): (Arc<dyn Cache>, _) = match &settings.cache {
-            CacheUrl::Memory => (
-                Arc::new(MemoryCache::new(settings.cache_capacity_bytes, lifetimes)),
-                None,
-            ),
-            CacheUrl::Redis(url) => {
-                let may_bypass = may_bypass(settings);
-                let timeout = settings.redis_timeout;
-                let address = Address {
-                    url: url.clone(),
-                    tls: settings.cache_tls.clone(),
-                };
-                let redis = Redis::unconnected(address, timeout, store.identity())?;
-                let patience = match may_bypass {
-                    true => REDIS_START_PATIENCE.min(settings.startup_deadline),
-                    false => settings.startup_deadline,
-                };
-                let answers = async |by| match may_bypass {
-                    // IMPORTANT: not cut off so soon, but after its own timeout: only then is
-                    // it asked whether it speaks TLS at all.
-                    true => redis.answers().await,
-                    false => startup::until(by, Part::Cache, redis.answers()).await,
-                };
-                let is_there = match startup::within(patience, answers).await {
-                    // IMPORTANT: not one that is lasting. Where one process goes past Redis
-                    // all do, so one with a wrong certificate would cost all of them the cache.
-                    Err(Error::Unavailable { lasting: false, .. }) if may_bypass => false,
-                    answer => {
-                        answer?;
-                        true
-                    }
-                };
-                if has_journal_in_redis(settings) && is_there {
-                    // IMPORTANT: before the binding, which changes what it and the database have.
-                    let suits =
-                        async |_| RedisStreamJournal::check(&redis, wait_for(settings)).await;
-                    startup::within(settings.startup_deadline, suits).await?;
-                }
-                // IMPORTANT: before anything is taken from it or put into it. One that is away
-                // now is judged when it is first reached.
-                guard = Some(bind(settings, &redis, &store, &binding, is_there).await?);
-                let reads = match may_bypass {
-                    true => redis.again(timeout.min(READ_PATIENCE))?,
-                    false => redis.clone(),
-                };
-                let cache = RedisCache::reading_by(reads, redis.clone(), lifetimes);
-                (Arc::new(cache), Some(redis))
-            }
-        };
+        let redis = reached.map(|reached| reached.redis);
         Ok(Parts {
-            store,
-            cache,
-            membership,
+            cache: cache(settings, redis.as_ref(), lifetimes)?,
+            store: database.store,
+            membership: database.membership,
             claimed,
-            binding,
+            binding: database.binding,
             guard,
             redis,
+            file,
             lifetimes,
         })
     }
@@ -201,9 +175,9 @@ impl Parts {
     /// database that it is relied on.
     ///
     /// # Errors
-    /// When it cannot be opened, is corrupt or is another database's. Nothing is noted then.
+    /// When it cannot be opened. Nothing is noted then.
     pub async fn open_journal(
-        &self,
+        &mut self,
         settings: &Settings,
     ) -> Result<(Arc<dyn Journal>, Arc<dyn Leases>)> {
         let opened = self.open_unnoted(settings).await?;
@@ -219,19 +193,17 @@ impl Parts {
     }
 
     async fn open_unnoted(
-        &self,
+        &mut self,
         settings: &Settings,
     ) -> Result<(Arc<dyn Journal>, Arc<dyn Leases>)> {
-        match (&settings.journal, &self.redis) {
-            (JournalUrl::File(folder), _) => {
-                let journal = open_file(settings, folder)?;
-                let bound = self.binding.bound().await?;
-                journal.belong_to(&bound, settings.service.binary())?;
+        match (self.file.take(), &self.redis) {
+            (Some(journal), _) => {
+                journal.adopt(&self.binding.bound().await?)?;
                 journal.watch();
                 let leases = Sole::new(journal.shards());
                 Ok((Arc::new(journal), Arc::new(leases)))
             }
-            (JournalUrl::WithCache, Some(redis)) => {
+            (None, Some(redis)) => {
                 let leases =
                     RedisLeases::new(redis.clone(), name_of_this_process(), settings.lease);
                 let lifetimes = EntryLifetimes {
@@ -251,7 +223,7 @@ impl Parts {
                 );
                 Ok((Arc::new(journal.await?), Arc::new(leases)))
             }
-            (JournalUrl::WithCache, None) => Err(Error::unavailable(
+            (None, None) => Err(Error::unavailable(
                 Part::Journal,
                 "the cache is not in Redis",
             )),
@@ -322,139 +294,94 @@ fn name_of_this_process() -> String {
     format!("{host}:{}:{:08x}", std::process::id(), fastrand::u32(..))
 }
 
-/// Sees to it that no process uses a memory cache beside others. (For a SQLite file its lock does.)
-async fn claim(settings: &Settings) -> Result<Option<Claimed>> {
-    let DatabaseUrl::Mysql(url) = &settings.database else {
-        return Ok(None);
-    };
-    let usage = match &settings.cache {
-        CacheUrl::Memory => Usage::Alone,
-        CacheUrl::Redis(_) => Usage::Together,
-    };
-    let token = fastrand::u64(..);
-    let take = async |_| {
-        let address = Address {
-            url: url.clone(),
-            tls: settings.database_tls.clone(),
-        };
-        let claim = MysqlClaim::new(address, usage, settings.database_timeout, token)?;
-        Claimed::take(claim, usage).await
-    };
-    startup::within(settings.startup_deadline, take)
-        .await
-        .map(Some)
-}
-
 /// Whether the service goes on without its cache.
 fn may_bypass(settings: &Settings) -> bool {
     settings.service == Service::WriteThrough && settings.cache_away == CacheAway::Bypass
 }
 
-/// Creates the database and brings its tables up to date where that is missing. Returns
-/// what was done, or with a dry run what would be, in sentences.
-///
-/// # Errors
-/// When it is still away at the end of `settings.startup_deadline`; at once when its
-/// tables are not what they have to be.
-pub async fn migrate(settings: &Settings, options: MigrateOptions) -> Result<Vec<String>> {
-    tls::install_provider();
-    let keep_newest = options.adopt == Some(Adopt::Newest);
-    let adoption = Adoption::by_migrate(keep_newest, options.dry_run);
-    match &settings.database {
-        DatabaseUrl::Sqlite(path) => SqliteStore::migrate(path, adoption).await,
-        DatabaseUrl::Mysql(url) => {
-            let migrate = async |by| {
-                let address = Address {
-                    url: url.clone(),
-                    tls: settings.database_tls.clone(),
-                };
-                MysqlStore::migrate_by(by, address, settings.database_timeout, adoption).await
-            };
-            startup::within(settings.startup_deadline, migrate).await
-        }
-    }
+/// Makes sure that no Redis serves the database: it would keep values, and maybe writes, that a
+/// process with a memory cache knows nothing of.
+async fn check_memory(settings: &Settings, database: &Database) -> Result<()> {
+    let mine = database.binding.bound().await?;
+    let program = settings.service.binary();
+    mine.noted().map_or(Ok(()), |noted| {
+        Err(Error::BadSetting {
+            key: "CACHE_URL",
+            reason: in_memory_in_words(&noted.cache, &mine.place, program).into(),
+        })
+    })
 }
 
-/// A database by what it is for.
-#[derive(Debug)]
-pub(crate) struct Database {
-    pub(crate) store: Arc<dyn Store>,
-    membership: Arc<dyn Membership>,
-    pub(crate) binding: Arc<dyn BindingStore>,
-    /// Where opening it took the right to use it.
-    claimed: Option<Claimed>,
-}
-
-impl Database {
-    fn of(store: impl Store + Membership + BindingStore) -> Database {
-        let store = Arc::new(store);
-        Database {
-            store: store.clone(),
-            membership: store.clone(),
-            binding: store,
-            claimed: None,
-        }
-    }
-}
-
-/// Binds the database to its Redis, if that is there, and watches over it.
-async fn bind(
-    settings: &Settings,
-    redis: &Redis,
-    store: &Arc<dyn Store>,
-    binding: &Arc<dyn BindingStore>,
-    is_there: bool,
-) -> Result<Arc<Guard>> {
+/// Guards the Redis, and checks that it is this database's if it is there. One that is away now
+/// is judged when it is first reached.
+async fn post(settings: &Settings, reached: &Reached, database: &Database) -> Result<Arc<Guard>> {
     let guard = GuardSettings {
         process: name_of_this_process(),
         program: settings.service.binary(),
     };
-    let guard = Guard::post(redis, binding.clone(), store.clone(), guard).await?;
-    let bound = match is_there {
-        true if may_bypass(settings) => guard.bind().await,
-        true => startup::within(settings.startup_deadline, async |_| guard.bind().await).await,
-        false => Ok(()),
-    };
-    match bound {
-        // It has gone away since.
-        Err(Error::Unavailable {
-            part: Part::Cache, ..
-        }) if may_bypass(settings) => {}
-        bound => bound?,
+    let (binding, store) = (database.binding.clone(), database.store.clone());
+    let guard = Guard::post(&reached.redis, binding, store, guard).await?;
+    if reached.is_there {
+        unless_away(settings, || guard.check()).await?;
     }
-    guard.watch();
     Ok(Arc::new(guard))
 }
 
-/// Opens the database, creating it and its tables where they are missing. Always the
-/// first part to be opened.
-pub(crate) async fn open_database(settings: &Settings) -> Result<Database> {
-    tls::install_provider();
-    match &settings.database {
-        DatabaseUrl::Sqlite(path) => {
-            let store = SqliteStore::open(path).await?;
-            let claimed = Claimed::take(store.claim(), Usage::Alone).await?;
-            Ok(Database {
-                claimed: Some(claimed),
-                ..Database::of(store)
-            })
-        }
-        DatabaseUrl::Mysql(url) => {
-            let open = async |by| {
-                let address = Address {
-                    url: url.clone(),
-                    tls: settings.database_tls.clone(),
-                };
-                MysqlStore::open_by(
-                    by,
-                    address,
-                    settings.database_pool_max,
-                    settings.database_timeout,
-                )
-                .await
-            };
-            let store = startup::within(settings.startup_deadline, open).await?;
-            Ok(Database::of(store))
-        }
+/// Binds the database to its Redis, if that is there, and watches over it.
+///
+/// IMPORTANT: before anything is taken from it or put into it.
+async fn bind(settings: &Settings, guard: &Guard, reached: &Reached) -> Result<()> {
+    if reached.is_there {
+        unless_away(settings, || guard.bind()).await?;
     }
+    guard.watch();
+    Ok(())
+}
+
+/// Does `step`, for which Redis may have gone away since where the service can do without it.
+async fn unless_away<F>(settings: &Settings, step: impl Fn() -> F) -> Result<()>
+where
+    F: Future<Output = Result<()>>,
+{
+    if !may_bypass(settings) {
+        return startup::within(settings.startup_deadline, |_| step()).await;
+    }
+    match step().await {
+        Err(Error::Unavailable {
+            part: Part::Cache, ..
+        }) => Ok(()),
+        done => done,
+    }
+}
+
+/// The cache of the settings, in Redis if there is one.
+fn cache(
+    settings: &Settings,
+    redis: Option<&Arc<Redis>>,
+    lifetimes: Lifetimes,
+) -> Result<Arc<dyn Cache>> {
+    let Some(redis) = redis else {
+        let capacity = settings.cache_capacity_bytes;
+        return Ok(Arc::new(MemoryCache::new(capacity, lifetimes)));
+    };
+    let reads = match may_bypass(settings) {
+        true => redis.again(settings.redis_timeout.min(READ_PATIENCE))?,
+        false => redis.clone(),
+    };
+    let cache = RedisCache::reading_by(reads, redis.clone(), lifetimes);
+    Ok(Arc::new(cache))
+}
+
+/// The file journal of the settings, if they name one, which is made where it is missing.
+async fn open_own_file(settings: &Settings, database: &Database) -> Result<Option<FileJournal>> {
+    let JournalUrl::File(folder) = &settings.journal else {
+        return Ok(None);
+    };
+    if settings.service != Service::WriteBehind {
+        return Ok(None);
+    }
+    let journal = open_file(settings, folder)?;
+    let bound = database.binding.bound().await?;
+    journal.belongs_to(&bound, settings.service.binary())?;
+    Ok(Some(journal))
 }

@@ -11,6 +11,7 @@ mod endpoint;
 mod entry;
 mod evictions;
 mod keyspace;
+mod kind;
 mod link;
 mod local;
 mod recovery;
@@ -152,13 +153,17 @@ impl Redis {
         let Err(error) = self.link(Part::Cache).await else {
             return Ok(());
         };
-        let no_tls = match &error {
+        let endpoint = &self.opener.endpoint;
+        let cause = match &error {
             Error::Unavailable { lasting: false, .. } => {
-                self.opener.endpoint.speaks_no_tls(Part::Cache).await
+                match endpoint.speaks_no_tls(Part::Cache).await {
+                    None if endpoint.database() != 0 => self.is_unsupported().await,
+                    no_tls => no_tls,
+                }
             }
             _ => None,
         };
-        Err(no_tls.unwrap_or(error))
+        Err(cause.unwrap_or(error))
     }
 
     /// As [`Redis::connect`], but the first who asks something connects.

@@ -328,6 +328,7 @@ pub fn read(
         Some(Action::Migrate(options)) => Command::Migrate(settings()?, options),
         Some(Action::Identity { action }) => Command::Identity(action, settings()?),
         Some(Action::Journal { action }) => Command::Journal(action, settings()?),
+        Some(Action::Release) => Command::Release(settings()?),
         Some(Action::Healthcheck { ready }) => Command::Healthcheck {
             listen: sources::listen(service, file, &environment)?,
             ready,

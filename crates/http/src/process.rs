@@ -8,9 +8,9 @@ use std::process::ExitCode;
 use cache_core::error::Error;
 use cache_core::identity;
 use cache_core::parts;
+use cache_core::release;
 use cache_core::settings::{
-    self, Command, EXIT_BAD_SETTINGS, IdentityAction, JournalAction, MigrateOptions, Service,
-    Settings,
+    self, Command, EXIT_BAD_SETTINGS, JournalAction, MigrateOptions, Service, Settings,
 };
 use cache_core::shutdown::Signals;
 use cache_core::telemetry;
@@ -79,7 +79,13 @@ where
         }
         Ok(Command::Identity(action, settings)) => {
             telemetry::start_log(&settings.log);
-            identify(action, *settings, signals).await
+            let text = async move { identity::run(&settings, action).await };
+            print(text, signals).await
+        }
+        Ok(Command::Release(settings)) => {
+            telemetry::start_log(&settings.log);
+            let text = async move { release::run(&settings).await };
+            print(text, signals).await
         }
         Ok(Command::Journal(action, settings)) => {
             telemetry::start_log(&settings.log);
@@ -123,13 +129,12 @@ async fn migrate(
     Ok(())
 }
 
-async fn identify(
-    action: IdentityAction,
-    settings: Settings,
+/// Prints what a subcommand has done.
+async fn print(
+    text: impl Future<Output = Result<String, Error>> + Send + 'static,
     mut signals: Signals,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let done = signals.unless_stopped(async move { identity::run(&settings, action).await });
-    if let Some(text) = done.await.transpose()? {
+    if let Some(text) = signals.unless_stopped(text).await.transpose()? {
         let _ = std::io::stdout().write_all(text.as_bytes());
     }
     Ok(())

@@ -8,10 +8,16 @@ use std::time::Duration;
 
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, HttpServer};
+use cache_core::binding::Guard;
+use cache_core::claim::Claimed;
 use cache_core::engine::{Engine, Health};
+use cache_core::error::Error;
 use cache_core::health::PartHealth;
+use cache_core::purge::Purging;
 use cache_core::settings::{Service, Settings};
 use cache_core::shutdown::Signals;
+use cache_core::telemetry::{self, MetricsHandle};
+use tokio::net::TcpSocket;
 use tokio::time::Instant;
 
 use crate::dashboard::{self, Viewers};
@@ -19,38 +25,118 @@ use crate::descriptors;
 use crate::state::State;
 use crate::{cache, health, unknown, users};
 
-/// Listens, says where, serves until SIGTERM or SIGINT, and stops cleanly: takes
-/// no more connections, finishes what is in flight, then stops the engine, all
-/// within the settings' deadline.
+/// An engine that was started, and what works beside it until the engine has stopped.
+#[derive(Debug)]
+pub struct Started {
+    /// The engine.
+    pub engine: Arc<dyn Engine>,
+    /// The right to use the database, where several processes could.
+    pub claimed: Option<Claimed>,
+    /// What guards a Redis from being used for another database than its own.
+    pub guard: Option<Arc<Guard>>,
+    /// What removes old tombstones.
+    pub purging: Option<Purging>,
+}
+
+impl Started {
+    /// Stops the engine and ends the rest, in an order in which none waits for another.
+    async fn stop(self, deadline: Instant) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        self.engine.stop(left).await;
+        // It uses the journal's links, which would wait for the guard.
+        drop(self.purging);
+        if let Some(guard) = self.guard {
+            guard.leave().await;
+        }
+    }
+}
+
+/// Takes the address, starts the service by `start`, says where it listens, serves until
+/// SIGTERM or SIGINT, and stops cleanly: takes no more connections, finishes what is in
+/// flight, then stops the engine, all within the settings' deadline. `start` returns the
+/// service's own routes as well.
 ///
 /// # Errors
-/// When the address cannot be listened on.
-pub async fn run(
+/// When the address is taken, which is found before `start`, or when `start` fails.
+pub async fn run<R>(
     settings: &Settings,
     version: &str,
+    mut signals: Signals,
+    start: impl Future<Output = Result<(Started, R), Error>> + Send + 'static,
+) -> Result<(), Box<dyn std::error::Error>>
+where
+    R: Fn(&mut ServiceConfig) + Clone + Send + 'static,
+{
+    let metrics = telemetry::start_metrics(settings.service.name())?;
+    let address = take(settings.listen)?;
+    let Some(started) = signals.unless_stopped(start).await else {
+        return Ok(());
+    };
+    let (mut started, own_routes) = started?;
+    if let Some(claimed) = &started.claimed {
+        started.engine = claimed.admits(started.engine);
+    }
+    let engine = started.engine.clone();
+    let served = listen(
+        settings, version, address, engine, signals, metrics, own_routes,
+    )
+    .await;
+    let deadline = match &served {
+        Ok(deadline) => *deadline,
+        Err(_) => Instant::now() + settings.shutdown_deadline,
+    };
+    started.stop(deadline).await;
+    Ok(served.map(drop)?)
+}
+
+/// Takes the address, without listening on it: until the service is there, connections are
+/// refused.
+fn take(address: SocketAddr) -> io::Result<TcpSocket> {
+    let taken = || {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        // As a listener of the standard library has it: what was closed just now is no obstacle.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        Ok(socket)
+    };
+    taken().map_err(|error: io::Error| {
+        io::Error::new(error.kind(), format!("LISTEN {address}: {error}"))
+    })
+}
+
+/// Listens and serves. Returns the time by which all must be over.
+async fn listen(
+    settings: &Settings,
+    version: &str,
+    address: TcpSocket,
     engine: Arc<dyn Engine>,
     mut signals: Signals,
-    metrics: cache_core::telemetry::MetricsHandle,
+    metrics: MetricsHandle,
     own_routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
-) -> io::Result<()> {
-    let listener = TcpListener::bind(settings.listen).map_err(|error| {
+) -> io::Result<Instant> {
+    let listener = address.listen(CONNECTIONS_WAITING_MAX).map_err(|error| {
         io::Error::new(error.kind(), format!("LISTEN {}: {error}", settings.listen))
     })?;
+    let listener = listener.into_std()?;
     announce(
         settings.service,
         version,
         listener.local_addr()?,
         &engine.health().await,
     );
+    let shutdown_deadline = settings.shutdown_deadline;
     let signal = async move {
         // Not among the event's fields, which nobody evaluates where the log leaves the event out.
         let signal = signals.next().await;
         tracing::info!(signal, "stopping");
-        Instant::now() + settings.shutdown_deadline
+        Instant::now() + shutdown_deadline
     };
     let state = State {
         service: settings.service,
-        engine: engine.clone(),
+        engine,
         metrics,
         viewers: Viewers::new(),
     };
@@ -60,11 +146,7 @@ pub async fn run(
             .map_err(io::Error::other)?
             .get(),
     };
-    let deadline = serve(listener, threads, state, own_routes, signal).await?;
-    engine
-        .stop(deadline.saturating_duration_since(Instant::now()))
-        .await;
-    Ok(())
+    serve(listener, threads, state, own_routes, signal).await
 }
 
 /// The threads that serve HTTP.
@@ -133,6 +215,9 @@ pub async fn serve(
     running.await.map_err(io::Error::other)??;
     Ok(deadline)
 }
+
+/// Connections that may wait to be accepted.
+const CONNECTIONS_WAITING_MAX: u32 = 1024;
 
 /// The part of the shutdown deadline that requests in flight leave to the drain.
 const DRAIN_RESERVE: Duration = Duration::from_secs(5);

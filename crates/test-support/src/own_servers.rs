@@ -84,6 +84,24 @@ impl OwnServer {
         OwnServer::start(url, command, redis_is_ready, folder)
     }
 
+    /// A Redis Sentinel that watches no server.
+    pub fn sentinel() -> Self {
+        let folder = own_folder();
+        let port = free_port();
+        let file = folder.path().join("sentinel.conf");
+        // It writes its own state into it.
+        fs::write(&file, "").expect("a file in the temporary folder");
+        let mut command = server_command("redis-server", "TEST_REDIS_URL");
+        command
+            .arg(&file)
+            .args(["--sentinel", "--bind", "127.0.0.1"])
+            .args(["--port", &port.to_string()])
+            .arg("--dir")
+            .arg(folder.path());
+        let url = format!("redis://127.0.0.1:{port}");
+        OwnServer::start(url, command, sentinel_is_ready, folder)
+    }
+
     fn start(
         url: String,
         mut command: Command,
@@ -226,18 +244,22 @@ impl Drop for OwnServer {
 }
 
 /// Asks for the process id, so that only the server started here counts.
-fn redis_is_ready(server: &OwnServer, child: &Child) -> bool {
+fn sentinel_is_ready(server: &OwnServer, child: &Child) -> bool {
     let info = RedisConnection::open(&server.url)
         .and_then(|mut redis| redis.command(&["INFO", "server"]))
         .ok()
         .and_then(|reply| reply.bytes())
         .unwrap_or_default();
+    let own = format!("process_id:{}", child.id());
+    let info = String::from_utf8_lossy(&info);
+    info.lines().any(|line| line.trim_end() == own)
+}
+
+fn redis_is_ready(server: &OwnServer, child: &Child) -> bool {
     let loaded = RedisConnection::open(&server.url)
         .and_then(|mut redis| redis.command(&["DBSIZE"]))
         .is_ok();
-    let own = format!("process_id:{}", child.id());
-    let info = String::from_utf8_lossy(&info);
-    loaded && info.lines().any(|line| line.trim_end() == own)
+    loaded && sentinel_is_ready(server, child)
 }
 
 /// A port that nothing listens on, below the range that outgoing connections use: it must be free again

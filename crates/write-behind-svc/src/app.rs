@@ -1,22 +1,17 @@
 //! Puts the service together.
 
 use std::error::Error;
-use std::sync::Arc;
 
 use actix_web::web::{Data, ServiceConfig};
 use cache_core::backlog::BacklogLimits;
-use cache_core::binding::Guard;
-use cache_core::claim::Claimed;
 use cache_core::drainer::DrainerSettings;
-use cache_core::engine::Engine;
 use cache_core::group_commit::GroupCommitBounds;
 use cache_core::parts::Parts;
-use cache_core::purge::{Purger, Purging};
+use cache_core::purge::Purger;
 use cache_core::settings::Settings;
 use cache_core::shutdown::Signals;
-use cache_core::telemetry;
 use cache_core::write_behind::{WriteBehind, WriteBehindSettings};
-use cache_http::server;
+use cache_http::server::{self, Started};
 
 use crate::routes;
 
@@ -24,45 +19,18 @@ use crate::routes;
 ///
 /// # Errors
 /// When a part cannot be opened or the address is taken.
-pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<(), Box<dyn Error>> {
-    let metrics = telemetry::start_metrics(settings.service.name())?;
-    let Some(engine) = signals.unless_stopped(start(settings.clone())).await else {
-        return Ok(());
-    };
-    // IMPORTANT: the others are kept until the engine has stopped, and end then.
-    let Started {
-        engine,
-        claimed,
-        guard,
-        purging,
-    } = engine?;
-    let engine_of_routes = Data::from(engine.clone());
-    let routes = move |config: &mut ServiceConfig| {
-        routes::configure(config, engine_of_routes.clone());
-    };
-    let engine: Arc<dyn Engine> = match &claimed {
-        Some(claimed) => claimed.admits(engine),
-        None => engine,
-    };
+pub(crate) async fn serve(settings: Settings, signals: Signals) -> Result<(), Box<dyn Error>> {
     let version = env!("CARGO_PKG_VERSION");
-    server::run(&settings, version, engine, signals, metrics, routes).await?;
-    // It uses the journal's links, which would wait for the guard.
-    drop(purging);
-    if let Some(guard) = guard {
-        guard.leave().await;
-    }
-    Ok(())
+    let starting = start(settings.clone());
+    server::run(&settings, version, signals, starting).await
 }
 
-/// The engine, and what works beside it.
-struct Started {
-    engine: Arc<WriteBehind>,
-    claimed: Option<Claimed>,
-    guard: Option<Arc<Guard>>,
-    purging: Option<Purging>,
-}
-
-async fn start(settings: Settings) -> cache_core::error::Result<Started> {
+async fn start(
+    settings: Settings,
+) -> cache_core::error::Result<(
+    Started,
+    impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+)> {
     let mut parts = Parts::open(&settings).await?;
     let claimed = parts.claimed();
     let guard = parts.guard();
@@ -85,10 +53,15 @@ async fn start(settings: Settings) -> cache_core::error::Result<Started> {
         },
     };
     let engine = WriteBehind::start(parts.cache, journal, parts.store, leases, settings).await?;
-    Ok(Started {
+    let engine_of_routes = Data::from(engine.clone());
+    let routes = move |config: &mut ServiceConfig| {
+        routes::configure(config, engine_of_routes.clone());
+    };
+    let started = Started {
         engine,
         claimed,
         guard,
         purging: purger.map(Purger::start),
-    })
+    };
+    Ok((started, routes))
 }

@@ -1,19 +1,15 @@
 //! Puts the service together.
 
 use std::error::Error;
-use std::sync::Arc;
 
-use cache_core::binding::Guard;
-use cache_core::claim::Claimed;
-use cache_core::engine::Engine;
+use actix_web::web::ServiceConfig;
 use cache_core::group_commit::GroupCommitBounds;
 use cache_core::parts::Parts;
-use cache_core::purge::{Purger, Purging};
+use cache_core::purge::Purger;
 use cache_core::settings::{DatabaseUrl, Settings};
 use cache_core::shutdown::Signals;
-use cache_core::telemetry;
 use cache_core::write_through::{WriteThrough, WriteThroughSettings};
-use cache_http::server;
+use cache_http::server::{self, Started};
 
 use crate::routes;
 
@@ -26,48 +22,13 @@ const LANES_MYSQL: usize = 2;
 ///
 /// # Errors
 /// When a part cannot be opened or the address is taken.
-pub(crate) async fn serve(settings: Settings, mut signals: Signals) -> Result<(), Box<dyn Error>> {
-    let metrics = telemetry::start_metrics(settings.service.name())?;
-    let Some(engine) = signals.unless_stopped(start(settings.clone())).await else {
-        return Ok(());
-    };
-    // IMPORTANT: the others are kept until the engine has stopped, and end then.
-    let Started {
-        engine,
-        claimed,
-        guard,
-        purging,
-    } = engine?;
-    let engine: Arc<dyn Engine> = match &claimed {
-        Some(claimed) => claimed.admits(engine),
-        None => engine,
-    };
+pub(crate) async fn serve(settings: Settings, signals: Signals) -> Result<(), Box<dyn Error>> {
     let version = env!("CARGO_PKG_VERSION");
-    server::run(
-        &settings,
-        version,
-        engine,
-        signals,
-        metrics,
-        routes::configure,
-    )
-    .await?;
-    drop(purging);
-    if let Some(guard) = guard {
-        guard.leave().await;
-    }
-    Ok(())
+    let starting = start(settings.clone());
+    server::run(&settings, version, signals, starting).await
 }
 
-/// The engine, and what works beside it.
-struct Started {
-    engine: Arc<WriteThrough>,
-    claimed: Option<Claimed>,
-    guard: Option<Arc<Guard>>,
-    purging: Option<Purging>,
-}
-
-async fn start(settings: Settings) -> cache_core::error::Result<Started> {
+async fn start(settings: Settings) -> cache_core::error::Result<(Started, fn(&mut ServiceConfig))> {
     let mut parts = Parts::open(&settings).await?;
     let claimed = parts.claimed();
     let guard = parts.guard();
@@ -87,10 +48,11 @@ async fn start(settings: Settings) -> cache_core::error::Result<Started> {
     };
     let purger = parts.purger(&settings, None);
     let engine = WriteThrough::start(parts.cache, parts.store, access, write_through).await?;
-    Ok(Started {
+    let started = Started {
         engine,
         claimed,
         guard,
         purging: purger.map(Purger::start),
-    })
+    };
+    Ok((started, routes::configure))
 }

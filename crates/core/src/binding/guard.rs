@@ -1,7 +1,10 @@
 //! A process's part in the binding: it registers the place that it serves, renews that, and
 //! does not use a Redis that belongs to another database.
 
+mod contest;
+
 use std::fmt;
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,7 +15,8 @@ use tokio::time::Instant;
 
 use crate::attempts::Attempts;
 use crate::binding::{
-    Binding, BindingStore, Bound, LIFETIME, Likeness, Place, Verdict, in_words, judge, new_token,
+    Binding, BindingStore, Bound, Found, LIFETIME, Likeness, Place, ServedBy, Verdict, in_words,
+    judge, new_token,
 };
 use crate::error::{Error, Part, Result};
 use crate::fault;
@@ -79,13 +83,34 @@ struct Shared {
 struct State {
     mine: Bound,
     /// The newest version that the database had noted. An older state of it has an older one.
-    noted: Version,
+    newest: Version,
     /// Whether the database has returned to an older state under this process.
     is_older: bool,
     /// The binding as this process knows it to be stored; empty before the first time.
     held: String,
+    /// The Redis that the database noted when the process was bound last.
+    noted: Option<ServedBy>,
+    /// Since when the process asks whether another one objects to its Redis.
+    contends_since: Option<Instant>,
     /// Why the Redis is another database's, and since when.
     refused: Option<(Error, Instant)>,
+}
+
+/// What database and Redis have, and whether they belong together.
+struct Judged {
+    mine: Bound,
+    found: Found,
+    verdict: Verdict,
+}
+
+impl Judged {
+    /// What is in the way.
+    fn refusal(self) -> Option<Verdict> {
+        match self.verdict {
+            Verdict::Holds | Verdict::Binds => None,
+            refused => Some(refused),
+        }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -110,10 +135,12 @@ impl Guard {
             store,
             settings,
             state: Mutex::new(State {
-                noted: mine.newest,
+                newest: mine.newest,
                 is_older: false,
                 mine,
                 held: String::new(),
+                noted: None,
+                contends_since: None,
                 refused: None,
             }),
             began: Instant::now(),
@@ -128,19 +155,35 @@ impl Guard {
         })
     }
 
-    /// Binds database and Redis before anything is served. Registrations of processes that
-    /// have died are waited for, since they look like those of processes that are alive.
+    /// Whether database and Redis may be bound; changes neither. Registrations of processes
+    /// that have died are waited for, since they look like those of processes that are alive.
     ///
     /// # Errors
     /// [`Error::BadSetting`] with a sentence when the Redis is another database's.
+    pub async fn check(&self) -> Result<()> {
+        self.while_served(|| self.shared.refusal_now()).await
+    }
+
+    /// Binds database and Redis before anything is served.
+    ///
+    /// # Errors
+    /// As [`Guard::check`].
     pub async fn bind(&self) -> Result<()> {
+        self.while_served(|| self.shared.settle()).await
+    }
+
+    async fn while_served<F>(&self, what: impl Fn() -> F) -> Result<()>
+    where
+        F: Future<Output = Result<Option<Verdict>>>,
+    {
         let deadline = Instant::now() + LIFETIME + LOOK_PAUSE;
         loop {
-            match self.shared.settle().await? {
+            match what().await? {
                 None => return Ok(()),
                 Some(Verdict::Served(_)) if Instant::now() < deadline => {
                     tokio::time::sleep(LOOK_PAUSE).await;
                 }
+                Some(Verdict::Contends) => tokio::time::sleep(LOOK_PAUSE).await,
                 Some(verdict) => return Err(self.shared.refusal(&verdict)),
             }
         }
@@ -191,6 +234,7 @@ impl Shared {
         let Ok(mine) = self.bound().await else {
             return;
         };
+        self.object(&mine).await;
         let noted = mine.newest;
         let is_older = {
             let mut state = lock(&self.state);
@@ -208,7 +252,7 @@ impl Shared {
             match self.database.note_newest(newest).await {
                 Ok(()) => {
                     let mut state = lock(&self.state);
-                    state.noted = state.noted.max(newest);
+                    state.newest = state.newest.max(newest);
                 }
                 Err(error) => {
                     tracing::debug!(%error, "cannot note the newest version in the database");
@@ -220,13 +264,13 @@ impl Shared {
     /// What the database reports. Finds out whether it is in an older state than before.
     async fn bound(&self) -> Result<Bound> {
         // IMPORTANT: read before the database is asked. Answers may arrive out of order.
-        let noted = lock(&self.state).noted;
+        let newest = lock(&self.state).newest;
         let mine = self.database.bound().await?;
         let mut state = lock(&self.state);
-        if mine.newest < noted {
+        if mine.newest < newest {
             state.is_older = true;
         }
-        state.noted = state.noted.max(mine.newest);
+        state.newest = state.newest.max(mine.newest);
         Ok(mine)
     }
 
@@ -271,41 +315,78 @@ impl Shared {
         Ok(follows)
     }
 
+    /// Asks Redis and the database, and judges what they answer.
+    async fn judged(&self) -> Result<Judged> {
+        let found = self.redis.look(&self.settings.process).await?;
+        // IMPORTANT: asked after Redis, so that it has whatever Redis was told is committed.
+        let mut mine = self.bound().await?;
+        let noted = mine.newest;
+        mine.newest = mine.newest.max(self.store.newest_version().await?);
+        let mut state = lock(&self.state);
+        if found.stored.is_empty() {
+            // A Redis that was emptied has nothing of the newer state.
+            (state.newest, state.is_older) = (noted, false);
+        }
+        let verdict = if mine.identity != self.store.identity() {
+            Verdict::Rebound(mine.place.clone())
+        } else if state.is_older {
+            Verdict::Older
+        } else {
+            let kinship = state.kinship(&mine, &found);
+            judge(&mine, &found, kinship, !state.held.is_empty())
+        };
+        Ok(Judged {
+            mine,
+            found,
+            verdict,
+        })
+    }
+
+    /// What would be in the way of binding. Changes nothing but for the question whether
+    /// another process objects.
+    async fn refusal_now(&self) -> Result<Option<Verdict>> {
+        let judged = self.judged().await?;
+        match judged.verdict {
+            Verdict::Takes => self.contest(&judged.mine, &judged.found).await,
+            _ => Ok(judged.refusal()),
+        }
+    }
+
     /// Binds what may be bound. Returns what is in the way.
     async fn settle(&self) -> Result<Option<Verdict>> {
         for _ in 0..EXCHANGES_MAX {
             let asked_at = Instant::now();
-            let process = &self.settings.process;
-            let found = self.redis.look(process).await?;
-            // IMPORTANT: asked after Redis, so that it has whatever Redis was told is committed.
-            let mut mine = self.bound().await?;
-            let noted = mine.newest;
-            mine.newest = mine.newest.max(self.store.newest_version().await?);
-            if mine.identity != self.store.identity() {
-                return Ok(Some(Verdict::Rebound(mine.place)));
-            }
-            let is_running = {
-                let mut state = lock(&self.state);
-                if found.stored.is_empty() {
-                    // A Redis that was emptied has nothing of the newer state.
-                    (state.noted, state.is_older) = (noted, false);
-                } else if state.is_older {
-                    return Ok(Some(Verdict::Older));
-                }
-                !state.held.is_empty()
-            };
-            match judge(&mine, &found, is_running) {
+            let Judged {
+                mut mine,
+                found,
+                verdict,
+            } = self.judged().await?;
+            match verdict {
                 Verdict::Holds => {}
                 Verdict::Binds => {
                     if !self.exchange(&mut mine, &found.stored).await? {
                         continue;
                     }
                 }
+                Verdict::Takes => {
+                    if let Some(verdict) = self.contest(&mine, &found).await? {
+                        return Ok(Some(verdict));
+                    }
+                    // IMPORTANT: the Redis before, if this is another one, has the old token.
+                    if !self.renew_token(&mut mine).await? {
+                        continue;
+                    }
+                }
                 refused => return Ok(Some(refused)),
             }
+            let Some(noted) = self.note(&mine, &found).await? else {
+                continue;
+            };
             let next = mine.binding();
             let exchange = (found.stored.as_str(), next.as_str());
+            let process = &self.settings.process;
             if self.redis.claim(exchange, process, &mine, true).await? {
+                lock(&self.state).noted = Some(noted);
                 self.trust(asked_at, mine, next);
                 return Ok(None);
             }
@@ -322,12 +403,8 @@ impl Shared {
         let Some(before) = Binding::parse(stored) else {
             return Ok(true);
         };
-        if before.token == mine.token {
-            let token = new_token();
-            if !self.database.exchange(&mine.token, &token).await? {
-                return Ok(false);
-            }
-            mine.previous = std::mem::replace(&mut mine.token, token);
+        if before.token == mine.token && !self.renew_token(mine).await? {
+            return Ok(false);
         }
         fault::point("binding.exchanged").await;
         tracing::warn!(
@@ -338,12 +415,23 @@ impl Shared {
         Ok(true)
     }
 
+    /// Exchanges the token in the database. Returns whether no other process did so meanwhile.
+    async fn renew_token(&self, mine: &mut Bound) -> Result<bool> {
+        let token = new_token();
+        if !self.database.exchange(&mine.token, &token).await? {
+            return Ok(false);
+        }
+        mine.previous = std::mem::replace(&mut mine.token, token);
+        Ok(true)
+    }
+
     fn trust(&self, asked_at: Instant, mine: Bound, held: String) {
         let until = (asked_at + TRUST).duration_since(self.began);
         let was_refused = {
             let mut state = lock(&self.state);
             state.mine = mine;
             state.held = held;
+            state.contends_since = None;
             state.refused.take().is_some()
         };
         self.trusted_until_ms

@@ -17,6 +17,7 @@ fn bound(token: &str, place: Place) -> Bound {
         previous: "before".to_owned(),
         place,
         newest: Version::new(10).unwrap(),
+        served_by: String::new(),
     }
 }
 
@@ -81,11 +82,14 @@ fn a_database_at_its_place_with_its_token_goes_on() {
     let mut there = found("token", &place);
     there.others = vec![place.clone()];
     there.waiting = 9;
-    assert_eq!(judge(&mine, &there, false), Verdict::Holds);
-    assert_eq!(judge(&mine, &Found::default(), false), Verdict::Binds);
+    assert_eq!(judge(&mine, &there, Kinship::Same, false), Verdict::Holds);
+    assert_eq!(
+        judge(&mine, &Found::default(), Kinship::Same, false),
+        Verdict::Binds
+    );
     // A move that was cut short is finished.
     assert_eq!(
-        judge(&mine, &found("before", &place), false),
+        judge(&mine, &found("before", &place), Kinship::Same, false),
         Verdict::Binds
     );
 }
@@ -98,7 +102,7 @@ fn a_copy_is_refused_while_the_original_is_served() {
     );
     let mut there = found("token", &place);
     there.others = vec![place.clone()];
-    let judged = judge(&bound("token", copy), &there, false);
+    let judged = judge(&bound("token", copy), &there, Kinship::Same, false);
     assert_eq!(judged, Verdict::Served(place));
 }
 
@@ -110,10 +114,13 @@ fn a_database_that_moved_is_bound_unless_entries_wait() {
     );
     let mine = bound("token", new);
     let mut there = found("token", &place);
-    assert_eq!(judge(&mine, &there, false), Verdict::Binds);
+    assert_eq!(judge(&mine, &there, Kinship::Same, false), Verdict::Binds);
     there.waiting = 3;
-    assert_eq!(judge(&mine, &there, false), Verdict::Waiting(place, 3));
-    assert_eq!(judge(&mine, &there, true), Verdict::Binds);
+    assert_eq!(
+        judge(&mine, &there, Kinship::Same, false),
+        Verdict::Waiting(place, 3)
+    );
+    assert_eq!(judge(&mine, &there, Kinship::Same, true), Verdict::Binds);
 }
 
 #[test]
@@ -122,7 +129,62 @@ fn an_older_state_and_another_token_are_refused() {
     let mine = bound("token", place.clone());
     let mut there = found("token", &place);
     there.committed = Version::new(11).unwrap();
-    assert_eq!(judge(&mine, &there, false), Verdict::Older);
+    assert_eq!(judge(&mine, &there, Kinship::Same, false), Verdict::Older);
     let other = found("other", &place);
-    assert_eq!(judge(&mine, &other, false), Verdict::Rebound(place));
+    assert_eq!(
+        judge(&mine, &other, Kinship::Same, false),
+        Verdict::Rebound(place)
+    );
+}
+
+fn cache(run: &str, database: i64, address: &str) -> CacheSite {
+    CacheSite {
+        run: run.to_owned(),
+        database,
+        address: address.to_owned(),
+    }
+}
+
+#[test]
+fn a_redis_is_known_by_its_run_and_then_by_its_address() {
+    let place = mysql("users", "db:3306", "uuid-1", "1");
+    let noted = ServedBy {
+        cache: cache("run", 0, "a:6379"),
+        place: place.clone(),
+        contender: None,
+    };
+    assert_eq!(ServedBy::parse(&noted.encode()), Some(noted.clone()));
+    for (now, expected) in [
+        (cache("run", 0, "a:6379"), Kinship::Same),
+        (cache("run", 0, "alias:6379"), Kinship::Same),
+        (cache("run", 1, "a:6379"), Kinship::Other),
+        (cache("later", 0, "a:6379"), Kinship::Restarted),
+        (cache("later", 0, "b:6379"), Kinship::Other),
+    ] {
+        let kinship = ServedBy::kinship(Some(&noted), &now);
+        assert_eq!(kinship, expected, "{now:?}");
+    }
+    let mut copy = bound("token", mysql("staging", "db:3306", "uuid-1", "2"));
+    copy.served_by = noted.encode();
+    assert_eq!(copy.noted(), None);
+    copy.place = place;
+    assert_eq!(copy.noted(), Some(noted));
+}
+
+#[test]
+fn a_redis_that_was_left_behind_is_refused() {
+    let place = mysql("users", "db:3306", "", "1");
+    let mine = bound("token", place.clone());
+    let empty = Found::default();
+    let elsewhere = Verdict::Elsewhere(String::new());
+    assert_eq!(judge(&mine, &empty, Kinship::Other, false), elsewhere);
+    assert_eq!(
+        judge(&mine, &empty, Kinship::Restarted, false),
+        Verdict::Takes
+    );
+    // It has the data, wherever it is now.
+    let there = found("token", &place);
+    assert_eq!(judge(&mine, &there, Kinship::Other, false), Verdict::Holds);
+    let left = found("before", &place);
+    assert_eq!(judge(&mine, &left, Kinship::Other, false), elsewhere);
 }

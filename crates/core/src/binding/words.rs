@@ -1,11 +1,29 @@
 //! What an operator is told of a Redis that belongs to another database.
 
-use crate::binding::{Place, Verdict};
+use crate::binding::{CacheSite, Place, Verdict};
+
+/// Why a process with a memory cache must not serve a database that a Redis serves.
+pub fn in_memory_in_words(cache: &CacheSite, mine: &Place, program: &str) -> String {
+    format!(
+        "with memory: {mine} is served by the Redis {cache}, which keeps values and maybe writes \
+         that the database lacks. To go on without it, let the journal drain first, stop all \
+         services and run `{program} identity move`"
+    )
+}
 
 /// What was found, and what to do about it.
 pub fn in_words(verdict: &Verdict, mine: &Place, program: &str) -> String {
     let found = match verdict {
-        Verdict::Holds | Verdict::Binds => String::new(),
+        Verdict::Holds | Verdict::Binds | Verdict::Takes => String::new(),
+        Verdict::Contends => format!(
+            "this Redis is empty, and the processes that serve {mine} have some seconds to say \
+             that they are served by another one"
+        ),
+        Verdict::Elsewhere(address) => format!(
+            "{mine} is served by the Redis {address}, and this is another one, or another database \
+             in it: all services on a database must share one. To go on with this one, let the \
+             journal drain first and stop all services"
+        ),
         Verdict::Served(other) if other.to_string() == mine.to_string() => format!(
             "processes serve this database, {mine}, on another server or before its tables were \
              recreated"

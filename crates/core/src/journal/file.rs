@@ -162,13 +162,21 @@ impl FileJournal {
         })
     }
 
-    /// Makes sure that what waits here is for this database. `program` has the subcommand
-    /// that the refusal names.
+    /// Makes sure that what waits here is for this database; writes nothing. `program` has the
+    /// subcommand that the refusal names.
     ///
     /// # Errors
     /// [`Error::BadSetting`] when it is for another one.
-    pub fn belong_to(&self, bound: &Bound, program: &str) -> Result<()> {
+    pub fn belongs_to(&self, bound: &Bound, program: &str) -> Result<()> {
         owner::check(&self.folder, self.waiting(), bound, program)
+    }
+
+    /// Notes that the journal is this database's, after [`FileJournal::belongs_to`].
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn adopt(&self, bound: &Bound) -> Result<()> {
+        owner::adopt(&self.folder, bound)
     }
 
     /// Hands what waits here to this database. Returns how much that is.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use deadpool_redis::redis::{Script, cmd};
 
-use crate::binding::{self, Bound, Found, LIFETIME};
+use crate::binding::{self, Bound, CacheSite, Found, LIFETIME};
 use crate::error::{Part, Result};
 use crate::redis::{Call, Place, Redis, milliseconds, parse_version};
 use crate::shard::Shard;
@@ -69,6 +69,11 @@ impl Redis {
             others: others.collect(),
             committed: parse_version(at(1).as_bytes()).unwrap_or_default(),
             waiting: at(2).parse().unwrap_or_default(),
+            cache: CacheSite {
+                run: link.server_run().to_owned(),
+                database: self.opener.endpoint.database(),
+                address: self.opener.endpoint.address(),
+            },
         })
     }
 

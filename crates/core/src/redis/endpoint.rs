@@ -67,6 +67,22 @@ impl Endpoint {
         self.info.clone()
     }
 
+    /// The same without the choice of a database, which not every kind of server has.
+    pub(super) fn info_without_database(&self) -> ConnectionInfo {
+        let settings = self.info.redis_settings().clone().set_db(0);
+        self.info.clone().set_redis_settings(settings)
+    }
+
+    /// The number of the database that the URL names.
+    pub(super) fn database(&self) -> i64 {
+        self.info.redis_settings().db()
+    }
+
+    /// Host and port, or the path of a socket.
+    pub(super) fn address(&self) -> String {
+        self.info.addr().to_string()
+    }
+
     /// The same for a connection over which the driver says that it has ended, which
     /// it only does in the newer protocol.
     pub(super) fn info_for_pushes(&self) -> ConnectionInfo {

@@ -18,6 +18,8 @@ pub enum Command {
     Identity(IdentityAction, Box<Settings>),
     /// Show or salvage the file journal, and exit.
     Journal(JournalAction, Box<Settings>),
+    /// Forget that the service relies on its cache for good, and exit.
+    Release(Box<Settings>),
     /// Ask the service that listens as the settings say how it is, and exit.
     Healthcheck {
         /// What `LISTEN` says.
@@ -73,6 +75,9 @@ pub(super) enum Action {
         #[command(subcommand)]
         action: JournalAction,
     },
+    /// Let the other service bypass the cache again, after the last process of this one has
+    /// stopped and its journal is empty. Stop all services first.
+    Release,
     /// Ask the service that runs here whether it lives: exit code 0 if so, else 1. Needs
     /// no setting but LISTEN.
     Healthcheck {

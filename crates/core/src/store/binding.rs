@@ -6,11 +6,12 @@ diesel::table! {
         token -> Text,
         previous -> Text,
         newest -> BigInt,
+        served_by -> Text,
     }
 }
 
-/// Token, the one before, and the newest version.
-pub(super) type BindingRow = (String, String, i64);
+/// Token, the one before, the newest version, and the Redis.
+pub(super) type BindingRow = (String, String, i64, String);
 
 /// Defines the module-private queries for one connection type.
 macro_rules! binding {
@@ -38,21 +39,14 @@ macro_rules! binding {
                     cache_binding::token,
                     cache_binding::previous,
                     cache_binding::newest,
+                    cache_binding::served_by,
                 ))
             };
             let found: Option<BindingRow> = row().first(connection).await.optional()?;
             if let Some(found) = found {
                 return Ok(found);
             }
-            diesel::insert_or_ignore_into(cache_binding::table)
-                .values((
-                    cache_binding::id.eq(1),
-                    cache_binding::token.eq(new_token()),
-                    cache_binding::previous.eq(""),
-                    cache_binding::newest.eq(0),
-                ))
-                .execute(connection)
-                .await?;
+            super::make_binding(connection).await?;
             Ok(row().first(connection).await?)
         }
 
@@ -66,6 +60,18 @@ macro_rules! binding {
                 .execute(connection)
                 .await?;
             Ok(exchanged == 1)
+        }
+
+        async fn note_cache(connection: &mut $connection, from: &str, to: &str) -> Tried<bool> {
+            if from == to {
+                return Ok(true);
+            }
+            let noted = diesel::update(cache_binding::table)
+                .filter(cache_binding::served_by.eq(from))
+                .set(cache_binding::served_by.eq(to))
+                .execute(connection)
+                .await?;
+            Ok(noted == 1)
         }
 
         async fn note_newest(connection: &mut $connection, newest: i64) -> Tried<()> {
@@ -93,6 +99,7 @@ macro_rules! binding {
                     cache_binding::token.eq(new_token()),
                     cache_binding::previous.eq(""),
                     cache_binding::newest.eq(0),
+                    cache_binding::served_by.eq(""),
                 ))
                 .execute(connection)
                 .await?;

@@ -203,11 +203,11 @@ macro_rules! members {
             Ok(view)
         }
 
-        async fn leave(connection: &mut $connection, process: &str) -> Tried<()> {
-            diesel::delete(cache_members::table.find(process))
+        async fn leave(connection: &mut $connection, process: &str) -> Tried<bool> {
+            let deleted = diesel::delete(cache_members::table.find(process))
                 .execute(connection)
                 .await?;
-            Ok(())
+            Ok(deleted > 0)
         }
     };
 }

@@ -476,7 +476,7 @@ impl Membership for MysqlStore {
         .map_err(outage)
     }
 
-    async fn leave(&self, process: &str) -> Result<()> {
+    async fn leave(&self, process: &str) -> Result<bool> {
         let process: Arc<str> = process.into();
         self.run(move |connection| {
             let process = process.clone();

@@ -21,6 +21,8 @@ macro_rules! queries {
         use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, QueryResult};
         use diesel_async::RunQueryDsl;
 
+        use crate::binding::new_token;
+        use crate::store::binding::cache_binding;
         use crate::store::page::{Page, Paging};
         use crate::store::queries::{NEWEST, Newest};
         use crate::store::row::{Row, Selected, users, users_identity};
@@ -124,7 +126,7 @@ macro_rules! queries {
                 .optional()
         }
 
-        /// Gives a new database its name; keeps that of one that has one.
+        /// Gives a new database its name and a token; keeps those of one that has them.
         async fn identify(connection: &mut $connection) -> QueryResult<String> {
             let proposed = format!("{:016x}", fastrand::u64(..));
             diesel::insert_or_ignore_into(users_identity::table)
@@ -134,10 +136,25 @@ macro_rules! queries {
                 ))
                 .execute(connection)
                 .await?;
+            make_binding(connection).await?;
             users_identity::table
                 .select(users_identity::identity)
                 .first(connection)
                 .await
+        }
+
+        /// Makes the row of the binding where it is missing.
+        async fn make_binding(connection: &mut $connection) -> QueryResult<()> {
+            diesel::insert_or_ignore_into(cache_binding::table)
+                .values((
+                    cache_binding::id.eq(1),
+                    cache_binding::token.eq(new_token()),
+                    cache_binding::previous.eq(""),
+                    cache_binding::newest.eq(0),
+                ))
+                .execute(connection)
+                .await?;
+            Ok(())
         }
     };
 }

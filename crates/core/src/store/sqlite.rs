@@ -445,7 +445,7 @@ impl Membership for SqliteStore {
         .await
     }
 
-    async fn leave(&self, process: &str) -> Result<()> {
+    async fn leave(&self, process: &str) -> Result<bool> {
         let process = process.to_owned();
         self.run(move |connection| Box::pin(async move { leave(connection, &process).await }))
             .await

@@ -148,14 +148,14 @@ impl Membership for Line {
         Err(Error::unavailable(Part::Database, "nobody asks this"))
     }
 
-    async fn leave(&self, process: &str) -> Result<()> {
+    async fn leave(&self, process: &str) -> Result<bool> {
         let travel = (self.fate.lock().unwrap())();
         if travel.passage != Passage::Whole {
             return Err(Error::unavailable(Part::Database, "it does not answer"));
         }
         self.passes(travel.there).await;
         self.database.forget(process);
-        Ok(())
+        Ok(true)
     }
 }
 

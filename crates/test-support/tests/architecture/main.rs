@@ -49,7 +49,7 @@ const HTTP: &str = "http/src/* *-svc/src/app.rs *-svc/src/routes.rs *-svc/src/jo
                     *-svc/src/dead_letters.rs *-svc/src/main.rs bench/src/bin/bench-baseline.rs \
                     compare/src/no_op.rs compare/src/live.rs compare/src/live/controls.rs \
                     compare/src/live/guard.rs";
-const CHOICE_OF_PARTS: &str = "core/src/parts.rs";
+const CHOICE_OF_PARTS: &str = "core/src/parts.rs core/src/parts/*";
 
 const CONCRETE_PARTS: &str = "cache_core::cache::redis cache_core::cache::memory \
                               cache_core::journal::redis_stream cache_core::journal::file cache_core::lease::redis \

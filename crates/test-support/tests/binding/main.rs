@@ -13,5 +13,6 @@ mod file_journal;
 mod moves;
 mod overwritten;
 mod restored;
+mod second_redis;
 mod site;
 mod starts;

@@ -99,6 +99,10 @@ fn a_memory_cache_beside_a_redis_is_refused_and_vice_versa() {
     // As many with Redis as there are.
     drop(site.start(through, "another", &[]));
     assert!(with_redis.terminate().success());
+    let mut handed_over = site.installation.command();
+    let (key, memory) = MEMORY;
+    let handed_over = run_to_end(handed_over.env(key, memory).args(["identity", "move"]));
+    assert!(handed_over.status.success());
     let with_memory = site.start(through, "with memory", &[MEMORY]);
     let refused = site.start_in_vain(behind, &[]);
     assert_refused(&refused, "would not hear of what this one writes");

@@ -55,34 +55,40 @@ fn way(folder: &Path, file: &Path) -> Option<PathBuf> {
 }
 
 /// Makes sure that the journal in `folder`, in which so many entries wait, is the one of this
-/// database. An empty one is handed over, and so is one that names none.
+/// database. An empty one is any database's, and so is one that names none. Writes nothing.
 ///
 /// # Errors
 /// [`Error::BadSetting`] when entries wait for another one.
 pub(super) fn check(folder: &Path, waiting: u64, bound: &Bound, program: &str) -> Result<()> {
     let now = Owner::of(folder, bound);
-    let Some(before) = read(folder)? else {
-        return write(folder, &now);
-    };
-    if now == before {
-        return Ok(());
+    match read(folder)? {
+        Some(before) if waiting > 0 && !now.is_database_of(&before) => {
+            let reason = format!(
+                "{waiting} acknowledged writes wait in this journal, {}, for the database {}, and \
+                 DATABASE_URL names {}. Set it back, or use another journal; if that is the database \
+                 to go on with, `{program} identity move` hands it the journal",
+                folder.display(),
+                before.place,
+                now.place,
+            );
+            Err(Error::BadSetting {
+                key: "JOURNAL_URL",
+                reason: reason.into(),
+            })
+        }
+        _ => Ok(()),
     }
-    if waiting > 0 && !now.is_database_of(&before) {
-        let reason = format!(
-            "{waiting} acknowledged writes wait in this journal, {}, for the database {}, and \
-             DATABASE_URL names {}. Set it back, or use another journal; if that is the database \
-             to go on with, `{program} identity move` hands it the journal",
-            folder.display(),
-            before.place,
-            now.place,
-        );
-        return Err(Error::BadSetting {
-            key: "JOURNAL_URL",
-            reason: reason.into(),
-        });
-    }
-    if !now.is_database_of(&before) {
-        tracing::warn!(before = %before.place, now = %now.place, "the empty journal is used for another database");
+}
+
+/// Notes that the journal is this database's, which [`check`] allows.
+pub(super) fn adopt(folder: &Path, bound: &Bound) -> Result<()> {
+    let now = Owner::of(folder, bound);
+    match read(folder)? {
+        Some(before) if now == before => return Ok(()),
+        Some(before) if !now.is_database_of(&before) => {
+            tracing::warn!(before = %before.place, now = %now.place, "the empty journal is used for another database");
+        }
+        _ => {}
     }
     write(folder, &now)
 }
@@ -142,6 +148,7 @@ mod tests {
                 inode: inode.to_owned(),
             },
             newest: Version::ZERO,
+            served_by: String::new(),
         }
     }
 
@@ -154,7 +161,9 @@ mod tests {
         let first = sqlite(&root.join("a.db"), "1:1", "identity");
         let copy = sqlite(&root.join("b.db"), "1:2", "identity");
         let other = sqlite(&root.join("a.db"), "1:1", "another");
-        let check = |waiting, bound: &Bound| check(&journal, waiting, bound, "svc");
+        let check = |waiting, bound: &Bound| {
+            check(&journal, waiting, bound, "svc").and_then(|()| adopt(&journal, bound))
+        };
         // A journal that is older than this file is adopted.
         check(20, &first).unwrap();
         check(20, &first).unwrap();
@@ -182,6 +191,7 @@ mod tests {
         let in_copy = sqlite(&root.join("copy/users.db"), "1:2", "identity");
         let (data, copy) = (root.join("data/journal"), root.join("copy/journal"));
         check(&data, 1, &in_data, "svc").unwrap();
+        adopt(&data, &in_data).unwrap();
         fs::copy(data.join(OWNER), copy.join(OWNER)).unwrap();
         check(&copy, 1, &in_copy, "svc").unwrap();
         assert!(check(&data, 1, &in_copy, "svc").is_err());

@@ -139,6 +139,27 @@ pub(super) async fn check(redis: &Redis, wait_for: WaitFor) -> Result<()> {
     Ok(())
 }
 
+/// What a failover to one of so many replicas may take, when a write waits for some of them.
+fn replicas(connected: u64, waited_for: u32) -> String {
+    let waited = match waited_for {
+        0 => String::new(),
+        waited => format!(", {waited} waited for"),
+    };
+    let risk = match (connected, waited_for) {
+        (0, _) => "",
+        (_, 0) => {
+            ": a failover may lose acknowledged writes, since none waits for a replica \
+             (REDIS_WAIT_REPLICAS)"
+        }
+        (connected, waited) if u64::from(waited) < connected => {
+            ": a failover to one of the others may lose acknowledged writes \
+             (REDIS_WAIT_REPLICAS)"
+        }
+        _ => "",
+    };
+    format!("{connected} replicas{waited}{risk}")
+}
+
 /// What an acknowledged write survives, as a server is set up.
 pub(super) trait Durable {
     /// In words.
@@ -166,11 +187,7 @@ impl Durable for Configuration {
             (true, _) => "appendonly yes, appendfsync unknown: survives a crash of Redis",
             (false, _) => "appendonly no: survives a crash of this service, not one of Redis",
         };
-        let waited = match wait_for.replicas {
-            0 => String::new(),
-            waited => format!(", {waited} waited for"),
-        };
-        format!("{survives}; {} replicas{waited}", self.replicas)
+        format!("{survives}; {}", replicas(self.replicas, wait_for.replicas))
     }
 
     fn rank(&self) -> u8 {
@@ -186,6 +203,21 @@ impl Durable for Configuration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fewer_replicas_waited_for_than_connected_are_told() {
+        for (connected, waited_for, told) in [
+            (0, 0, "0 replicas"),
+            (0, 2, "0 replicas, 2 waited for"),
+            (2, 2, "2 replicas, 2 waited for"),
+        ] {
+            assert_eq!(replicas(connected, waited_for), told);
+        }
+        for (connected, waited_for) in [(1, 0), (3, 2)] {
+            let told = replicas(connected, waited_for);
+            assert!(told.contains("a failover"), "{told}");
+        }
+    }
 
     #[test]
     fn fewer_replicas_than_asked_for_are_not_enough() {

@@ -55,7 +55,7 @@ impl From<PlaceRow> for Place {
 
 async fn bound(connection: &mut AsyncMysqlConnection) -> Tried<Bound> {
     let identity = identity(connection).await?;
-    let (token, previous, newest) = binding_row(connection).await?;
+    let (token, previous, newest, served_by) = binding_row(connection).await?;
     let place: PlaceRow = diesel::sql_query(PLACE).get_result(connection).await?;
     Ok(Bound {
         identity,
@@ -63,6 +63,7 @@ async fn bound(connection: &mut AsyncMysqlConnection) -> Tried<Bound> {
         previous,
         place: place.into(),
         newest: Version::from_i64(newest).unwrap_or_default(),
+        served_by,
     })
 }
 
@@ -77,6 +78,15 @@ impl BindingStore for MysqlStore {
         self.run(move |connection| {
             let (from, to) = (from.clone(), to.clone());
             Box::pin(async move { exchange(connection, &from, &to).await })
+        })
+        .await
+    }
+
+    async fn note_cache(&self, from: &str, to: &str) -> Result<bool> {
+        let (from, to): (Arc<str>, Arc<str>) = (from.into(), to.into());
+        self.run(move |connection| {
+            let (from, to) = (from.clone(), to.clone());
+            Box::pin(async move { note_cache(connection, &from, &to).await })
         })
         .await
     }

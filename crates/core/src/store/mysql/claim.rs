@@ -34,6 +34,8 @@ pub struct MysqlClaim {
     lock: Option<String>,
     /// How often processes of either kind had started when this one did.
     starts: Option<Starts>,
+    /// Whether the process serves, so that its start counts.
+    serves: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, QueryableByName)]
@@ -77,6 +79,7 @@ impl MysqlClaim {
             token: format!("claim {token:016x}"),
             lock: None,
             starts: None,
+            serves: false,
         })
     }
 
@@ -138,7 +141,10 @@ impl MysqlClaim {
         if let Some(lock) = &self.lock {
             let mine = format!("IS_USED_LOCK('{lock}') = CONNECTION_ID()");
             if ask(connection, &mine).await? == Some(1) {
-                return Ok(Held::Yes);
+                return match self.starts {
+                    Some(_) => Ok(Held::Yes),
+                    None => self.count(connection).await,
+                };
             }
         }
         self.lock = None;
@@ -165,9 +171,8 @@ impl MysqlClaim {
             }
             return self.not_held(connection).await;
         }
-        let held = self.count(connection).await?;
         self.lock = lock;
-        Ok(held)
+        self.count(connection).await
     }
 
     /// Whether a lock that is not free is only that, or others have started as well.
@@ -191,6 +196,9 @@ impl MysqlClaim {
 
     /// Whether others have been there since this process has started, which is counted.
     async fn count(&mut self, connection: &mut AsyncMysqlConnection) -> QueryResult<Held> {
+        if !self.serves {
+            return Ok(Held::Yes);
+        }
         if self.starts.is_none() {
             let column = match self.usage {
                 Usage::Alone => "alone_starts",
@@ -252,5 +260,9 @@ impl Claim for MysqlClaim {
         tokio::time::timeout(timeout, self.look())
             .await
             .unwrap_or_else(|_| Err(unavailable(format!("no answer in {timeout:?}"))))
+    }
+
+    fn serves(&mut self) {
+        self.serves = true;
     }
 }

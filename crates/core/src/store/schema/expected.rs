@@ -203,6 +203,10 @@ pub(in crate::store) const MYSQL: Expected = Expected {
                 column("token", "char(16)").collate("ascii_bin"),
                 column("previous", "char(16)").collate("ascii_bin"),
                 column("newest", "bigint"),
+                column("served_by", "varchar(4096)")
+                    .collate("utf8mb4_bin")
+                    .default()
+                    .since("00000000000011"),
             ],
             keys: &[key(Primary, &["id"])],
             checks: &[],
@@ -287,6 +291,9 @@ pub(in crate::store) const SQLITE: Expected = Expected {
                 column("token", "text"),
                 column("previous", "text"),
                 column("newest", "integer"),
+                column("served_by", "text")
+                    .default()
+                    .since("00000000000010"),
             ],
             keys: &[key(Primary, &["id"])],
             checks: &[],

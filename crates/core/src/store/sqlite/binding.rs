@@ -28,13 +28,14 @@ impl BindingStore for SqliteStore {
         self.run(|connection| {
             Box::pin(async move {
                 let identity = identity(connection).await?;
-                let (token, previous, newest) = binding_row(connection).await?;
+                let (token, previous, newest, served_by) = binding_row(connection).await?;
                 Ok(Bound {
                     identity,
                     token,
                     previous,
                     place,
                     newest: Version::from_i64(newest).unwrap_or_default(),
+                    served_by,
                 })
             })
         })
@@ -45,6 +46,14 @@ impl BindingStore for SqliteStore {
         let (from, to) = (from.to_owned(), to.to_owned());
         self.run(move |connection| Box::pin(async move { exchange(connection, &from, &to).await }))
             .await
+    }
+
+    async fn note_cache(&self, from: &str, to: &str) -> Result<bool> {
+        let (from, to) = (from.to_owned(), to.to_owned());
+        self.run(move |connection| {
+            Box::pin(async move { note_cache(connection, &from, &to).await })
+        })
+        .await
     }
 
     async fn note_newest(&self, newest: Version) -> Result<()> {

@@ -1,0 +1,120 @@
+//! Which Redis serves the database. An empty one at the noted address may be that one, restarted
+//! without its data, or one of another host that has the same name there. Only processes that
+//! serve the database know. So a start asks by a note in the database and waits; a process that
+//! reaches the noted Redis removes the note.
+
+use tokio::time::Instant;
+
+use super::{Shared, State, lock};
+use crate::binding::{Bound, Found, Kinship, LIFETIME, Place, ServedBy, Verdict};
+use crate::error::Result;
+
+impl State {
+    /// How the Redis that was found compares with the noted one.
+    pub(super) fn kinship(&self, mine: &Bound, found: &Found) -> Kinship {
+        let noted = uncontended(mine);
+        // This process has served by it, under whatever name.
+        match noted.is_some() && noted == self.noted {
+            true => Kinship::Same,
+            false => mine.kinship(found),
+        }
+    }
+}
+
+/// What the database notes, but for a contender.
+fn uncontended(mine: &Bound) -> Option<ServedBy> {
+    mine.noted().map(|noted| ServedBy {
+        contender: None,
+        ..noted
+    })
+}
+
+impl Shared {
+    /// Asks whether a process objects that the database is served by the Redis that was found.
+    /// Returns what is in the way.
+    pub(super) async fn contest(&self, mine: &Bound, found: &Found) -> Result<Option<Verdict>> {
+        let noted = match mine.noted() {
+            // A SQLite file is locked for this process.
+            Some(noted) if !matches!(mine.place, Place::Sqlite { .. }) => noted,
+            _ => return Ok(None),
+        };
+        let contends = noted.contender.as_ref();
+        let contends = contends.is_some_and(|contender| contender.is_same_run(&found.cache));
+        let since = lock(&self.state).contends_since;
+        match since {
+            Some(since) if contends && since.elapsed() >= LIFETIME => Ok(None),
+            Some(_) if contends => Ok(Some(Verdict::Contends)),
+            Some(_) => {
+                lock(&self.state).contends_since = None;
+                Ok(Some(Verdict::Elsewhere(noted.cache.to_string())))
+            }
+            None => {
+                let contended = ServedBy {
+                    contender: Some(found.cache.clone()),
+                    ..noted
+                };
+                let contended = contended.encode();
+                if contends
+                    || self
+                        .database
+                        .note_cache(&mine.served_by, &contended)
+                        .await?
+                {
+                    lock(&self.state).contends_since = Some(Instant::now());
+                }
+                Ok(Some(Verdict::Contends))
+            }
+        }
+    }
+
+    /// Objects to a contender while this process is served by the noted Redis.
+    pub(super) async fn object(&self, mine: &Bound) {
+        if mine.noted().is_none_or(|noted| noted.contender.is_none()) {
+            return;
+        }
+        // IMPORTANT: it may be the contender that this process is served by, restarted since the
+        // last look.
+        if self
+            .renewing
+            .unless_done(|| None, self.renew())
+            .await
+            .is_err()
+        {
+            return;
+        }
+        let noted = uncontended(mine);
+        if lock(&self.state).noted != noted {
+            return;
+        }
+        let noted = noted.map(|noted| noted.encode()).unwrap_or_default();
+        match self.database.note_cache(&mine.served_by, &noted).await {
+            Ok(true) => {
+                tracing::warn!(
+                    "a process was to serve this database by another Redis; it is refused"
+                );
+            }
+            Ok(false) => {}
+            Err(error) => tracing::debug!(%error, "cannot object to another Redis"),
+        }
+    }
+
+    /// Notes in the database that it is served by the Redis that was found. Returns what is
+    /// noted then, or nothing if another process has noted something else.
+    pub(super) async fn note(&self, mine: &Bound, found: &Found) -> Result<Option<ServedBy>> {
+        let now = match uncontended(mine) {
+            Some(noted) if noted.cache.is_same_run(&found.cache) && noted.place == mine.place => {
+                return Ok(Some(noted));
+            }
+            _ => ServedBy {
+                cache: found.cache.clone(),
+                place: mine.place.clone(),
+                contender: None,
+            },
+        };
+        let is_noted = self
+            .database
+            .note_cache(&mine.served_by, &now.encode())
+            .await?;
+        Ok(is_noted.then_some(now))
+    }
+}

@@ -1,0 +1,85 @@
+//! Which Redis serves a database, as the database notes it: a second one would not hear of what
+//! is written by way of the first.
+
+use serde::{Deserialize, Serialize};
+
+use crate::binding::Place;
+
+/// A run of a server that does not say which one it is.
+const UNKNOWN_RUN: &str = "0";
+
+/// What tells a Redis from another one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheSite {
+    /// The run of the server, from one start to the next.
+    pub run: String,
+    /// The number of the database in it.
+    pub database: i64,
+    /// Host and port by which this process reaches it. Another process may have other names.
+    pub address: String,
+}
+
+impl CacheSite {
+    /// Whether it is the same one, not restarted since.
+    pub fn is_same_run(&self, other: &CacheSite) -> bool {
+        self.run == other.run && self.database == other.database && self.run != UNKNOWN_RUN
+    }
+
+    fn has_same_address(&self, other: &CacheSite) -> bool {
+        self.address == other.address && self.database == other.database
+    }
+}
+
+impl std::fmt::Display for CacheSite {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}/{}", self.address, self.database)
+    }
+}
+
+/// What the database has noted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServedBy {
+    /// The Redis.
+    pub cache: CacheSite,
+    /// Where the database was then. A copy of it is served by another one.
+    pub place: Place,
+    /// Another Redis, by which a process would serve the database unless a process that serves
+    /// it now objects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contender: Option<CacheSite>,
+}
+
+/// How a Redis compares with the one that is noted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kinship {
+    /// None is noted.
+    Unnoted,
+    /// It is that one.
+    Same,
+    /// It has the same address, and was started since; or it is another one there.
+    Restarted,
+    /// It is another one.
+    Other,
+}
+
+impl ServedBy {
+    /// `None` for an empty text.
+    pub fn parse(text: &str) -> Option<ServedBy> {
+        serde_json::from_str(text).ok()
+    }
+
+    /// As the database keeps it.
+    pub fn encode(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// How `cache` compares with the one that is noted.
+    pub fn kinship(noted: Option<&ServedBy>, cache: &CacheSite) -> Kinship {
+        match noted {
+            None => Kinship::Unnoted,
+            Some(noted) if noted.cache.is_same_run(cache) => Kinship::Same,
+            Some(noted) if noted.cache.has_same_address(cache) => Kinship::Restarted,
+            Some(_) => Kinship::Other,
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The database of the settings.
+
+use std::sync::Arc;
+
+use crate::binding::BindingStore;
+use crate::claim::{Taken, Usage};
+use crate::error::Result;
+use crate::membership::Membership;
+use crate::settings::{Address, Adopt, CacheUrl, DatabaseUrl, MigrateOptions, Settings};
+use crate::startup;
+use crate::store::mysql::{MysqlClaim, MysqlStore};
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Adoption, Store};
+use crate::tls;
+
+/// A database by what it is for.
+#[derive(Debug)]
+pub(crate) struct Database {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) membership: Arc<dyn Membership>,
+    pub(crate) binding: Arc<dyn BindingStore>,
+    /// Where opening it took the right to use it.
+    pub(super) taken: Option<Taken>,
+}
+
+impl Database {
+    fn of(store: impl Store + Membership + BindingStore) -> Database {
+        let store = Arc::new(store);
+        Database {
+            store: store.clone(),
+            membership: store.clone(),
+            binding: store,
+            taken: None,
+        }
+    }
+}
+
+/// Opens the database, creating it and its tables where they are missing. Always the
+/// first part to be opened.
+pub(crate) async fn open_database(settings: &Settings) -> Result<Database> {
+    tls::install_provider();
+    match &settings.database {
+        DatabaseUrl::Sqlite(path) => {
+            let store = SqliteStore::open(path).await?;
+            let taken = Taken::take(store.claim(), Usage::Alone).await?;
+            Ok(Database {
+                taken: Some(taken),
+                ..Database::of(store)
+            })
+        }
+        DatabaseUrl::Mysql(url) => {
+            let open = async |by| {
+                let address = Address {
+                    url: url.clone(),
+                    tls: settings.database_tls.clone(),
+                };
+                MysqlStore::open_by(
+                    by,
+                    address,
+                    settings.database_pool_max,
+                    settings.database_timeout,
+                )
+                .await
+            };
+            let store = startup::within(settings.startup_deadline, open).await?;
+            Ok(Database::of(store))
+        }
+    }
+}
+
+/// Creates the database and brings its tables up to date where that is missing. Returns
+/// what was done, or with a dry run what would be, in sentences.
+///
+/// # Errors
+/// When it is still away at the end of `settings.startup_deadline`; at once when its
+/// tables are not what they have to be.
+pub async fn migrate(settings: &Settings, options: MigrateOptions) -> Result<Vec<String>> {
+    tls::install_provider();
+    let keep_newest = options.adopt == Some(Adopt::Newest);
+    let adoption = Adoption::by_migrate(keep_newest, options.dry_run);
+    match &settings.database {
+        DatabaseUrl::Sqlite(path) => SqliteStore::migrate(path, adoption).await,
+        DatabaseUrl::Mysql(url) => {
+            let migrate = async |by| {
+                let address = Address {
+                    url: url.clone(),
+                    tls: settings.database_tls.clone(),
+                };
+                MysqlStore::migrate_by(by, address, settings.database_timeout, adoption).await
+            };
+            startup::within(settings.startup_deadline, migrate).await
+        }
+    }
+}
+
+/// How a service with these settings uses its database.
+pub(super) fn usage(settings: &Settings) -> Usage {
+    match &settings.cache {
+        CacheUrl::Memory => Usage::Alone,
+        CacheUrl::Redis(_) => Usage::Together,
+    }
+}
+
+/// Sees to it that no process uses a memory cache beside others. (A SQLite file is locked.)
+pub(crate) async fn claim(settings: &Settings, usage: Usage) -> Result<Option<Taken>> {
+    let DatabaseUrl::Mysql(url) = &settings.database else {
+        return Ok(None);
+    };
+    let token = fastrand::u64(..);
+    let take = async |_| {
+        let address = Address {
+            url: url.clone(),
+            tls: settings.database_tls.clone(),
+        };
+        let claim = MysqlClaim::new(address, usage, settings.database_timeout, token)?;
+        Taken::take(claim, usage).await
+    };
+    startup::within(settings.startup_deadline, take)
+        .await
+        .map(Some)
+}

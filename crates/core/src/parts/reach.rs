@@ -1,0 +1,81 @@
+//! The Redis of the settings, as a start needs it: reached, of a kind that the services can
+//! use, and set up as they need it. Nothing is written there.
+
+use std::sync::Arc;
+
+use tokio::time::{Duration, Instant};
+
+use crate::error::{Error, Part, Result};
+use crate::journal::redis_stream::RedisStreamJournal;
+use crate::redis::Redis;
+use crate::settings::{Address, CacheUrl, Settings};
+use crate::startup;
+
+use super::{has_journal_in_redis, may_bypass, wait_for};
+
+/// How long a service that can do without Redis waits for it at its start.
+const REDIS_START_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A Redis, and whether it answered.
+#[derive(Debug)]
+pub(super) struct Reached {
+    pub(super) redis: Arc<Redis>,
+    pub(super) is_there: bool,
+}
+
+/// The Redis of the settings, if they name one. Where the service can do without, it need not
+/// be there.
+pub(super) async fn reach(settings: &Settings, identity: &str) -> Result<Option<Reached>> {
+    let Some(redis) = unconnected(settings, identity)? else {
+        return Ok(None);
+    };
+    let is_there = match suited(settings, &redis).await {
+        // IMPORTANT: not one that is lasting. Where one process goes past Redis all do, so
+        // one with a wrong certificate would cost all of them the cache.
+        Err(Error::Unavailable { lasting: false, .. }) if may_bypass(settings) => false,
+        answer => answer.map(|()| true)?,
+    };
+    Ok(Some(Reached { redis, is_there }))
+}
+
+/// The same for a subcommand, which cannot do without.
+pub(crate) async fn open_redis(settings: &Settings, identity: &str) -> Result<Option<Arc<Redis>>> {
+    let Some(redis) = unconnected(settings, identity)? else {
+        return Ok(None);
+    };
+    let deadline = settings.startup_deadline;
+    startup::within(deadline, |by| answers_by(by, &redis)).await?;
+    startup::within(deadline, |by| redis.is_primary(by)).await?;
+    Ok(Some(redis))
+}
+
+fn unconnected(settings: &Settings, identity: &str) -> Result<Option<Arc<Redis>>> {
+    let CacheUrl::Redis(url) = &settings.cache else {
+        return Ok(None);
+    };
+    let address = Address {
+        url: url.clone(),
+        tls: settings.cache_tls.clone(),
+    };
+    Redis::unconnected(address, settings.redis_timeout, identity).map(Some)
+}
+
+async fn suited(settings: &Settings, redis: &Redis) -> Result<()> {
+    let deadline = settings.startup_deadline;
+    match may_bypass(settings) {
+        // IMPORTANT: not cut off so soon, but after its own timeout: only then is it asked
+        // whether it speaks TLS at all.
+        true => startup::within(REDIS_START_PATIENCE.min(deadline), |_| redis.answers()).await?,
+        false => startup::within(deadline, |by| answers_by(by, redis)).await?,
+    }
+    startup::within(deadline, |by| redis.is_primary(by)).await?;
+    if has_journal_in_redis(settings) {
+        let wait_for = wait_for(settings);
+        startup::within(deadline, |_| RedisStreamJournal::check(redis, wait_for)).await?;
+    }
+    Ok(())
+}
+
+async fn answers_by(deadline: Instant, redis: &Redis) -> Result<()> {
+    startup::until(deadline, Part::Cache, redis.answers()).await
+}

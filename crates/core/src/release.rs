@@ -1,0 +1,88 @@
+//! The subcommand for a service that is no longer used: the database forgets that the service
+//! relies on its cache for good, so that the other one may bypass that cache again.
+
+use crate::binding::{Bound, Verdict, in_words, judge};
+use crate::error::{Error, Result};
+use crate::identity::{alone, unserved};
+use crate::parts::{self, Database};
+use crate::redis::Redis;
+use crate::settings::Settings;
+
+/// Runs the subcommand. Returns the text to print.
+///
+/// # Errors
+/// [`Error::BadSetting`] with a sentence when a process uses the database, or when the service's
+/// journal may hold something that the database lacks.
+pub async fn run(settings: &Settings) -> Result<String> {
+    let database = parts::open_database(settings).await?;
+    let redis = parts::open_redis(settings, database.store.identity()).await?;
+    // IMPORTANT: kept until the row is removed. A process that starts meanwhile is refused.
+    let _alone = alone(settings).await?;
+    let mine = database.binding.bound().await?;
+    let mut waiting = waiting_in_files(settings)?;
+    if let Some(redis) = redis {
+        waiting += waiting_in(&redis, mine.clone(), &database, settings).await?;
+    }
+    if waiting > 0 {
+        return Err(refused(format!(
+            "{waiting} acknowledged writes and dead letters wait in the journal for this database, {}: \
+             start the service, let it drain them, and replay or delete the dead letters",
+            mine.place
+        )));
+    }
+    let holder = parts::holder(settings.service);
+    Ok(match database.membership.leave(holder).await? {
+        true => format!(
+            "nothing waits in the journal, and the database {} is no longer noted as used by \
+             {holder}\n",
+            mine.place
+        ),
+        false => format!(
+            "the database {} is not noted as used by {holder}\n",
+            mine.place
+        ),
+    })
+}
+
+/// How much waits in the file journal, if there is one. A process that has it open may have
+/// lost the database, and with that its lock there.
+fn waiting_in_files(settings: &Settings) -> Result<u64> {
+    match parts::open_file_journal(settings) {
+        Ok(journal) => Ok(journal.map_or(0, |journal| journal.waiting())),
+        Err(error @ Error::Unavailable { .. }) => {
+            Err(refused(format!("{error}: stop all services first")))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// How much waits in the Redis, which must be the one that the service has used last.
+async fn waiting_in(
+    redis: &Redis,
+    mut mine: Bound,
+    database: &Database,
+    settings: &Settings,
+) -> Result<u64> {
+    let found = unserved(redis, &mine, |found| found.others.first()).await?;
+    mine.newest = mine.newest.max(database.store.newest_version().await?);
+    match judge(&mine, &found, mine.kinship(&found), false) {
+        Verdict::Holds => Ok(found.waiting),
+        Verdict::Binds | Verdict::Takes => Err(refused(format!(
+            "this Redis, {}, is not bound to the database {}, so it cannot tell what waits for it: \
+             name the Redis that the service has used, or start and stop the service once",
+            redis.at(),
+            mine.place
+        ))),
+        verdict => {
+            let program = settings.service.binary();
+            Err(refused(in_words(&verdict, &mine.place, program)))
+        }
+    }
+}
+
+fn refused(reason: String) -> Error {
+    Error::BadSetting {
+        key: "DATABASE_URL",
+        reason: reason.into(),
+    }
+}

@@ -1,0 +1,14 @@
+//! What a start checks, says and leaves behind.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails says why"
+)]
+
+mod kinds;
+mod release;
+mod site;
+mod traces;
