@@ -22,6 +22,7 @@ use diesel_async::{AsyncMysqlConnection, SimpleAsyncConnection};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
+use crate::binding::BindingStore;
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::membership::Membership;
@@ -430,6 +431,10 @@ impl Store for MysqlStore {
     async fn purge(&self, what: Purge) -> Result<Purged> {
         self.run(move |connection| Box::pin(purge(connection, what)))
             .await
+    }
+
+    async fn takes_writes(&self) -> Result<()> {
+        BindingStore::note_newest(self, Version::ZERO).await
     }
 
     fn identity(&self) -> &str {

@@ -28,6 +28,7 @@ mod writers;
 mod alone;
 mod backlog;
 mod crashes;
+mod cut_off_database;
 mod database;
 mod database_sessions;
 mod eviction;
