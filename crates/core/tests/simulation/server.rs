@@ -26,6 +26,10 @@ pub(crate) struct Server {
     pub(crate) run: u64,
     pub(crate) clocks: Vec<Option<Version>>,
     pub(crate) cache: BTreeMap<Key, Entry>,
+    /// What the runs before had cached.
+    before: BTreeMap<Key, Entry>,
+    /// Whether it has lost something since its clocks were raised by the database.
+    pub(crate) has_lost: bool,
     pub(crate) next_ticket: u64,
     pub(crate) away_until: Option<Instant>,
     pub(crate) drained: Vec<u64>,
@@ -50,6 +54,8 @@ impl Server {
             run: 0,
             clocks: vec![None; shards],
             cache: BTreeMap::new(),
+            before: BTreeMap::new(),
+            has_lost: true,
             next_ticket: 0,
             away_until: None,
             drained: vec![0; shards],
@@ -93,6 +99,26 @@ impl Server {
         }
         self.clocks[place] = Some(raised);
         self.lasting.clocks[place] = raised;
+    }
+
+    /// The version that is dirty in this run or one before.
+    pub(crate) fn dirty(&self, key: &Key) -> Option<Version> {
+        let held = [self.cache.get(key), self.before.get(key)];
+        let dirty = held.into_iter().flatten().filter_map(|entry| match entry {
+            Entry::Dirty(record) => Some(record.version),
+            _ => None,
+        });
+        dirty.max()
+    }
+
+    /// Ends the run, and its cache with it.
+    fn end_run(&mut self) {
+        self.run += 1;
+        if self.clocks.iter().all(Option::is_some) {
+            self.before.clear();
+        }
+        self.clocks.fill(None);
+        self.before.append(&mut self.cache);
     }
 
     /// Holds a record that only the journal has, unless it holds a newer one.
@@ -146,15 +172,14 @@ impl World {
             let mut guard = self.lock();
             let state = &mut *guard;
             let server = &mut state.server;
-            server.run += 1;
-            server.clocks.fill(None);
-            server.cache.clear();
+            server.end_run();
             let saved = state.dice.usize(0..=server.saved.len());
             let saved = server.saved.drain(..).nth(saved);
             match saved {
                 Some((log, lasting)) if falls_back => {
                     state.log = log;
                     server.lasting = lasting;
+                    server.has_lost = true;
                     state.forget_what_is_nowhere()
                 }
                 _ => 0,

@@ -42,6 +42,7 @@ mod poison;
 mod purged;
 mod read_only;
 mod redis;
+mod redis_alone;
 mod replicas;
 mod slow_database;
 mod stops;
