@@ -26,8 +26,6 @@ pub(crate) struct Server {
     pub(crate) run: u64,
     pub(crate) clocks: Vec<Option<Version>>,
     pub(crate) cache: BTreeMap<Key, Entry>,
-    /// What the runs before had cached.
-    before: BTreeMap<Key, Entry>,
     /// Whether it has lost something since its clocks were raised by the database.
     pub(crate) has_lost: bool,
     pub(crate) next_ticket: u64,
@@ -39,12 +37,14 @@ pub(crate) struct Server {
     saved: VecDeque<(Log, Lasting)>,
 }
 
-/// What survives a restart beside the journal: the clocks of the runs before,
-/// and the newest version that each stream has had.
+/// What survives a restart beside the journal: the clocks of the runs before, what they
+/// had cached, and the newest version that each stream has had.
 #[derive(Clone, Debug)]
 struct Lasting {
     clocks: Vec<Version>,
     last: Vec<Version>,
+    /// What was cached in these runs.
+    cached: BTreeMap<Key, Entry>,
 }
 
 impl Server {
@@ -54,7 +54,6 @@ impl Server {
             run: 0,
             clocks: vec![None; shards],
             cache: BTreeMap::new(),
-            before: BTreeMap::new(),
             has_lost: true,
             next_ticket: 0,
             away_until: None,
@@ -63,6 +62,7 @@ impl Server {
             lasting: Lasting {
                 clocks: vec![Version::ZERO; shards],
                 last: vec![Version::ZERO; shards],
+                cached: BTreeMap::new(),
             },
             saved: VecDeque::new(),
         }
@@ -103,7 +103,7 @@ impl Server {
 
     /// The version that is dirty in this run or one before.
     pub(crate) fn dirty(&self, key: &Key) -> Option<Version> {
-        let held = [self.cache.get(key), self.before.get(key)];
+        let held = [self.cache.get(key), self.lasting.cached.get(key)];
         let dirty = held.into_iter().flatten().filter_map(|entry| match entry {
             Entry::Dirty(record) => Some(record.version),
             _ => None,
@@ -111,14 +111,22 @@ impl Server {
         dirty.max()
     }
 
+    /// What a restart finds.
+    fn lasting(&self) -> Lasting {
+        let mut lasting = self.lasting.clone();
+        if self.clocks.iter().all(Option::is_some) {
+            lasting.cached.clear();
+        }
+        lasting.cached.extend(self.cache.clone());
+        lasting
+    }
+
     /// Ends the run, and its cache with it.
     fn end_run(&mut self) {
         self.run += 1;
-        if self.clocks.iter().all(Option::is_some) {
-            self.before.clear();
-        }
+        self.lasting = self.lasting();
         self.clocks.fill(None);
-        self.before.append(&mut self.cache);
+        self.cache.clear();
     }
 
     /// Holds a record that only the journal has, unless it holds a newer one.
@@ -157,7 +165,7 @@ impl World {
             return;
         }
         let mut state = self.lock();
-        let saved = (state.log.clone(), state.server.lasting.clone());
+        let saved = (state.log.clone(), state.server.lasting());
         state.server.saved.push_back(saved);
         if state.server.saved.len() > SAVED_MAX {
             state.server.saved.pop_front();
