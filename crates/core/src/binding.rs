@@ -25,6 +25,8 @@ use crate::version::Version;
 
 /// How long a process that stopped renewing its registration counts as alive.
 pub const LIFETIME: Duration = Duration::from_secs(6);
+/// How often a registration is renewed.
+pub(crate) const RENEWAL: Duration = Duration::from_secs(2);
 
 /// What a database reports about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

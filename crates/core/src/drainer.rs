@@ -3,6 +3,7 @@
 mod attempt;
 mod drain;
 mod keeper;
+mod reach;
 mod shard_loop;
 mod wake;
 mod window;
@@ -28,6 +29,8 @@ use crate::store::Store;
 use crate::telemetry;
 use crate::version::Version;
 
+use keeper::Keeper;
+use reach::Reach;
 use shard_loop::ShardLoop;
 
 /// How to drain.
@@ -73,7 +76,9 @@ impl Drainer {
         let wake = Wake::new(shards);
         let (progressed, progress) = watch::channel(());
         let (stop, stopping) = watch::channel(false);
-        let drain = Arc::new(Drain::new(cache, journal, store, wake.clone(), progressed));
+        let reach = Arc::new(Reach::default());
+        let taker = store.clone();
+        let drain = Arc::new(Drain::new(cache, journal, taker, wake.clone(), progressed));
         let turns = Arc::new(Semaphore::new(settings.parallel_max.max(1)));
         let mut loops = JoinSet::new();
         for shard in (0..shards).map(Shard) {
@@ -82,6 +87,7 @@ impl Drainer {
                 leases: leases.clone(),
                 seeder: seeder.clone(),
                 turns: turns.clone(),
+                reach: reach.clone(),
                 shard,
                 wake: wake.clone(),
                 batch_max: settings.batch_max.max(1),
@@ -92,7 +98,15 @@ impl Drainer {
         }
         let mut keeper = JoinSet::new();
         if let Some(lifetime) = leases.lifetime() {
-            keeper.spawn(keeper::keep(leases.clone(), lifetime, wake.clone(), shards));
+            let kept = Keeper {
+                leases: leases.clone(),
+                lifetime,
+                wake: wake.clone(),
+                shards,
+                reach,
+                store,
+            };
+            keeper.spawn(kept.keep());
         }
         Drainer {
             drain,

@@ -39,6 +39,12 @@ pub trait Leases: Debug + Send + Sync + 'static {
     /// gives back what falls to others.
     async fn renew(&self) -> Result<()>;
 
+    /// As [`Leases::renew`] for a process that cannot drain now: it gives all back, if another
+    /// process can drain. If there is none, it keeps what it has.
+    async fn stand_back(&self) -> Result<()> {
+        self.renew().await
+    }
+
     /// Gives everything back, for good.
     async fn release(&self) -> Result<()>;
 

@@ -10,6 +10,7 @@ pub(crate) mod dead_letter;
 mod endpoint;
 mod entry;
 mod evictions;
+mod intact;
 mod keyspace;
 mod kind;
 mod link;
@@ -19,6 +20,7 @@ mod rescue;
 mod returned;
 mod server;
 mod stream;
+mod witness;
 
 pub(crate) use binding::{Ownership, newest};
 pub(crate) use configuration::Configuration;
@@ -45,6 +47,7 @@ use crate::settings::Address;
 
 use connection::{Opener, Shared};
 use endpoint::Endpoint;
+use witness::Witness;
 
 /// What a script answers when its clock has not been raised yet.
 const UNSEEDED: &str = "UNSEEDED";
@@ -77,6 +80,7 @@ struct Place {
     used: RwLock<Used>,
     admission: Admission,
     evictions: Evictions,
+    witness: Arc<Witness>,
     // Without one, nothing says that the server belongs to another database.
     ownership: OnceLock<Arc<dyn Ownership>>,
 }
@@ -105,6 +109,7 @@ impl Place {
             used: RwLock::default(),
             admission: Admission::default(),
             evictions: Evictions::none(keyspace.shards()),
+            witness: Witness::new(keyspace.shards()),
             ownership: OnceLock::new(),
         }
     }
@@ -242,6 +247,11 @@ impl Redis {
     /// In which shards the cache may miss what only the journal has.
     pub(crate) fn evictions(&self) -> &Evictions {
         &self.place.evictions
+    }
+
+    /// What this process was told by the server.
+    pub(crate) fn witness(&self) -> &Witness {
+        &self.place.witness
     }
 
     /// Where the server is, without credentials.

@@ -139,6 +139,14 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// never be taken for another's. 16 hexadecimal digits.
     fn identity(&self) -> &str;
 
+    /// Whether the database takes writes. Changes nothing.
+    ///
+    /// # Errors
+    /// When it takes none, as it is unavailable or read-only.
+    async fn takes_writes(&self) -> Result<()> {
+        self.newest_version().await.map(drop)
+    }
+
     /// Whether the database answers. Reads only.
     async fn health(&self) -> PartHealth;
 }

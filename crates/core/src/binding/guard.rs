@@ -15,8 +15,8 @@ use tokio::time::Instant;
 
 use crate::attempts::Attempts;
 use crate::binding::{
-    Binding, BindingStore, Bound, Found, LIFETIME, Likeness, Place, ServedBy, Verdict, in_words,
-    judge, new_token,
+    Binding, BindingStore, Bound, Found, LIFETIME, Likeness, Place, RENEWAL, ServedBy, Verdict,
+    in_words, judge, new_token,
 };
 use crate::error::{Error, Part, Result};
 use crate::fault;
@@ -24,8 +24,6 @@ use crate::redis::{Ownership, Redis};
 use crate::store::Store;
 use crate::version::Version;
 
-/// How often the registration is renewed.
-const RENEWAL: Duration = Duration::from_secs(2);
 /// How often the database is asked for its token and place.
 const ASK: Duration = Duration::from_secs(1);
 /// How long a process relies on its registration, counted from before it asked for it. That is
@@ -489,6 +487,10 @@ impl Ownership for Shared {
         };
         let done = || self.is_current().then_some(());
         self.renewing.unless_done(done, renew).await
+    }
+
+    async fn register(&self) -> Result<()> {
+        self.renewing.unless_done(|| None, self.renew()).await
     }
 
     fn problem(&self) -> Option<&'static str> {

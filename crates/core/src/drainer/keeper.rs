@@ -6,33 +6,73 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::drainer::Wake;
+use crate::drainer::reach::Reach;
+use crate::error::Result;
 use crate::lease::{Call, Leases};
 use crate::shard::Shard;
+use crate::store::Store;
 use crate::telemetry;
 
 /// How many times a lease is renewed while it lasts.
 const RENEWALS: u32 = 3;
 
-/// Renews the leases for ever, and wakes the loops: of all shards at each
-/// renewal, so that whatever was not heard is found, and of one when another
-/// process says that there is something in it.
-pub(super) async fn keep(leases: Arc<dyn Leases>, lifetime: Duration, wake: Wake, shards: u16) {
-    loop {
-        let began = Instant::now();
-        if let Err(error) = leases.renew().await {
-            telemetry::failed("lease", &error);
-            tracing::warn!(%error, "cannot renew the leases on the journal's shards");
-        }
-        let held = (0..shards).filter(|shard| leases.held().holds(Shard(*shard)));
-        telemetry::leases(held.count());
-        wake.wake_all();
-        let renew_at = began + lifetime / RENEWALS;
-        while let Ok(said) = tokio::time::timeout_at(renew_at, leases.called()).await {
-            match said {
-                Call::Entries(shard) => wake.wake(shard),
-                Call::Everything => wake.wake_all(),
-                Call::Leases => break,
+/// Keeps the leases of one process.
+pub(super) struct Keeper {
+    pub(super) leases: Arc<dyn Leases>,
+    pub(super) lifetime: Duration,
+    pub(super) wake: Wake,
+    pub(super) shards: u16,
+    pub(super) reach: Arc<Reach>,
+    pub(super) store: Arc<dyn Store>,
+}
+
+impl Keeper {
+    /// Renews the leases for ever, and wakes the loops: of all shards at each
+    /// renewal, so that whatever was not heard is found, and of one when another
+    /// process says that there is something in it.
+    pub(super) async fn keep(self) {
+        loop {
+            let began = Instant::now();
+            if let Err(error) = self.renew().await {
+                telemetry::failed("lease", &error);
+                tracing::warn!(%error, "cannot renew the leases on the journal's shards");
+            }
+            telemetry::leases(self.held());
+            self.wake.wake_all();
+            let renew_at = began + self.lifetime / RENEWALS;
+            while let Ok(said) = tokio::time::timeout_at(renew_at, self.leases.called()).await {
+                match said {
+                    Call::Entries(shard) => self.wake.wake(shard),
+                    Call::Everything => self.wake.wake_all(),
+                    Call::Leases => break,
+                }
             }
         }
+    }
+
+    fn held(&self) -> usize {
+        let held = (0..self.shards).filter(|shard| self.leases.held().holds(Shard(*shard)));
+        held.count()
+    }
+
+    async fn renew(&self) -> Result<()> {
+        if self.reach.is_lost(self.lifetime) && self.held() == 0 {
+            // What holds no shard attempts nothing by which it would notice.
+            let patience = self.lifetime / RENEWALS;
+            let store = &*self.store;
+            self.reach.ask_again(store, self.lifetime, patience).await;
+        }
+        if !self.reach.is_lost(self.lifetime) {
+            return self.leases.renew().await;
+        }
+        let held = self.held();
+        self.leases.stand_back().await?;
+        if held > 0 && self.held() == 0 {
+            tracing::warn!(
+                shards = held,
+                "the database takes nothing from this process; other processes drain the journal"
+            );
+        }
+        Ok(())
     }
 }

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 
+use crate::drainer::reach::Reach;
 use crate::drainer::{Drain, Drained, Wake};
-use crate::error::{Error, Result};
+use crate::error::{Error, Part, Result};
 use crate::lease::Leases;
 use crate::seeder::Seeder;
 use crate::shard::Shard;
@@ -24,6 +26,7 @@ pub(super) struct ShardLoop {
     pub(super) leases: Arc<dyn Leases>,
     pub(super) seeder: Arc<Seeder>,
     pub(super) turns: Arc<Semaphore>,
+    pub(super) reach: Arc<Reach>,
     pub(super) shard: Shard,
     pub(super) wake: Wake,
     pub(super) batch_max: usize,
@@ -112,6 +115,20 @@ impl ShardLoop {
         if !self.leases.held().holds(self.shard) {
             return Ok(Drained::default());
         }
+        let began = Instant::now();
+        let drained = self.step(batch_max).await;
+        match &drained {
+            Ok(drained) if drained.rows > 0 => self.reach.succeeded(),
+            Err(Error::Unavailable { part, .. }) if *part == Part::Database => {
+                self.reach.failed(began);
+            }
+            _ => {}
+        }
+        drained
+    }
+
+    /// Drains, and seeds the clocks first where that is needed.
+    async fn step(&self, batch_max: usize) -> Result<Drained> {
         let seed = self.seeder.generation();
         let drained = AssertUnwindSafe(self.drain.once(self.shard, batch_max))
             .catch_unwind()

@@ -103,6 +103,7 @@ impl RedisStreamJournal {
         held: Arc<Held>,
     ) -> Result<RedisStreamJournal> {
         RedisStreamJournal::check(&redis, wait_for).await?;
+        redis.witness().takes_part();
         let watch = Arc::new(Watch::new(redis.clone(), appends.clone(), wait_for));
         let seen = Seen::new(redis.keyspace.shards());
         let read_in = (0..redis.keyspace.shards()).map(|_| Mutex::default());
@@ -132,6 +133,11 @@ impl RedisStreamJournal {
         read_in.is_some_and(|read_in| read_in.as_ref().is_some_and(|keys| keys.run() != run))
     }
 
+    fn tell(&self, link: &Link, shard: Shard, version: Version) -> Result<()> {
+        let witness = self.redis.witness();
+        witness.tell(link.server_run(), shard, version)
+    }
+
     fn all_shards(&self) -> impl Iterator<Item = Shard> + use<> {
         (0..self.redis.keyspace.shards()).map(Shard)
     }
@@ -139,6 +145,13 @@ impl RedisStreamJournal {
 
 /// What the script of a shard's state answers.
 type Said = (u64, u64, Bytes, Bytes, u64, u64, u64, Bytes);
+
+fn newest_of(answers: &[Result<Appended>]) -> Version {
+    newest(answers.iter().filter_map(|answer| match answer {
+        Ok(Appended::At(version)) => Some(*version),
+        _ => None,
+    }))
+}
 
 /// The first id that comes after the entry of a version. It is none of ours:
 /// Redis gives it to an entry that somebody adds without an id.
@@ -223,7 +236,10 @@ impl Journal for RedisStreamJournal {
                 Ok((first, verdicts, depth)) => {
                     let answers = parse_answer(&first, &verdicts);
                     self.seen.appended(*shard, &answers, depth);
-                    answers
+                    match self.tell(&link, *shard, newest_of(&answers)) {
+                        Ok(()) => answers,
+                        Err(error) => vec![Err(error); places.len()],
+                    }
                 }
             };
             for (place, answer) in places.iter().zip(answers) {
@@ -250,9 +266,13 @@ impl Journal for RedisStreamJournal {
         let stream = self.redis.keyspace.journal(shard);
         let mut link = self.redis.link(Part::Journal).await?;
         let entries = range(&mut link, &stream, &first_id_after(after), max).await?;
-        if entries.is_empty() && !link.command::<bool>(cmd("EXISTS").arg(&stream)).await? {
-            // Not drained, which leaves it there, but lost.
-            return Err(Error::Unseeded(Part::Journal));
+        if entries.is_empty() {
+            let mut exist = cmd("EXISTS");
+            exist.arg(&stream).arg(link.keys.clock(shard));
+            // Not drained, which leaves the stream there, but lost; or the server has come back.
+            if link.command::<u8>(&exist).await? < 2 {
+                return Err(Error::Unseeded(Part::Journal));
+            }
         }
         if let Some(read_in) = self.read_in.get(usize::from(shard.0)) {
             let mut read_in = lock(read_in);
@@ -266,7 +286,10 @@ impl Journal for RedisStreamJournal {
             *read_in = Some(link.keys.clone());
         }
         let records: Option<Vec<Record>> = entries.iter().map(parse_entry).collect();
-        records.ok_or_else(|| corrupt("an entry of the stream has no known form"))
+        let records = records.ok_or_else(|| corrupt("an entry of the stream has no known form"))?;
+        let read = newest(records.iter().map(|record| record.version));
+        self.tell(&link, shard, read)?;
+        Ok(records)
     }
 
     async fn acknowledge(
@@ -388,7 +411,13 @@ impl Journal for RedisStreamJournal {
 
     async fn health(&self) -> PartHealth {
         let (durability, problem) = match self.watch.now().await {
-            Ok((now, problem)) => (Some(now.durability(self.wait_for)), problem.map(Cow::from)),
+            Ok((now, problem)) => {
+                let problem = match problem {
+                    None => self.redis.stalled().await,
+                    problem => problem,
+                };
+                (Some(now.durability(self.wait_for)), problem.map(Cow::from))
+            }
             Err(_) => (None, Some(self.redis.problem().into())),
         };
         PartHealth {

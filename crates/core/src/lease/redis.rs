@@ -91,6 +91,26 @@ impl RedisLeases {
         Ok(gave_back)
     }
 
+    /// Says that this process lives, where it can drain or is the only one, and takes what
+    /// falls to it.
+    async fn take_part(&self, can_drain: bool) -> Result<()> {
+        let mut join = Call::new(&JOIN, vec![self.redis.keyspace.processes()]);
+        join.arg(&self.process)
+            .arg(milliseconds(self.lifetime))
+            .arg(u8::from(can_drain));
+        let mut link = self.redis.link(Part::Journal).await?;
+        let (joined, processes): (bool, Vec<String>) = link.script(join).await?;
+        if joined && processes.len() > 1 {
+            self.say(LEASES).await?;
+        }
+        let is_mine = |shard| falls_to(shard, &processes) == Some(&self.process);
+        if self.lease(is_mine).await? {
+            // Or they would stay with nobody until the others happen to renew.
+            self.say(LEASES).await?;
+        }
+        Ok(())
+    }
+
     async fn say(&self, what: &str) -> Result<()> {
         let mut link = self.redis.link(Part::Journal).await?;
         let channel = self.redis.keyspace.wake_channel();
@@ -121,19 +141,11 @@ impl Leases for RedisLeases {
     }
 
     async fn renew(&self) -> Result<()> {
-        let mut join = Call::new(&JOIN, vec![self.redis.keyspace.processes()]);
-        join.arg(&self.process).arg(milliseconds(self.lifetime));
-        let mut link = self.redis.link(Part::Journal).await?;
-        let (joined, processes): (bool, Vec<String>) = link.script(join).await?;
-        if joined && processes.len() > 1 {
-            self.say(LEASES).await?;
-        }
-        let is_mine = |shard| falls_to(shard, &processes) == Some(&self.process);
-        if self.lease(is_mine).await? {
-            // Or they would stay with nobody until the others happen to renew.
-            self.say(LEASES).await?;
-        }
-        Ok(())
+        self.take_part(true).await
+    }
+
+    async fn stand_back(&self) -> Result<()> {
+        self.take_part(false).await
     }
 
     async fn release(&self) -> Result<()> {

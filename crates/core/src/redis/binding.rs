@@ -28,6 +28,12 @@ pub(crate) trait Ownership: Debug + Send + Sync {
     /// When it does not belong to it, or cannot be asked.
     async fn confirm(&self) -> Result<()>;
 
+    /// Registers this process at the server, which must belong to the database.
+    ///
+    /// # Errors
+    /// As [`Ownership::confirm`].
+    async fn register(&self) -> Result<()>;
+
     /// What is wrong, if the server belongs to another database.
     fn problem(&self) -> Option<&'static str>;
 }
@@ -36,7 +42,10 @@ impl Redis {
     /// A link to the same server that asks no [`Ownership`] first.
     pub(crate) fn unowned(&self) -> Result<Arc<Redis>> {
         let (endpoint, keyspace) = (self.opener.endpoint.clone(), self.keyspace.clone());
-        let place = Arc::new(Place::new(&keyspace));
+        let place = Arc::new(Place {
+            witness: self.place.witness.clone(),
+            ..Place::new(&keyspace)
+        });
         Redis::with(endpoint, self.timeout, keyspace, place)
     }
 
@@ -79,7 +88,8 @@ impl Redis {
 
     /// Registers `process` at the place of `mine`, and puts the binding `next` in place of
     /// `expected`. Returns whether it did: not where there is another binding, nor, if `alone`,
-    /// while a process is alive that serves another place.
+    /// while a process is alive that serves another place. The first time in a run of the
+    /// server, the process testifies whether the server has all that it was told.
     pub(crate) async fn claim(
         &self,
         (expected, next): (&str, &str),
@@ -88,15 +98,37 @@ impl Redis {
         alone: bool,
     ) -> Result<bool> {
         let mut link = self.link(Part::Cache).await?;
-        let keys = vec![self.keyspace.binding(), self.keyspace.served()];
+        let run = link.server_run().to_owned();
+        let told = self.place.witness.meets(&run);
+        let has_all = match &told {
+            Some(told) => self.has_all(&mut link, told).await?,
+            None => false,
+        };
+        let keyspace = &self.keyspace;
+        let keys = vec![
+            keyspace.binding(),
+            keyspace.served(),
+            keyspace.witnesses(),
+            keyspace.run(Shard(0)),
+        ];
         let mut call = Call::new(&CLAIM, keys);
         call.arg(expected)
             .arg(next)
             .arg(process)
             .arg(mine.place.encode())
             .arg(milliseconds(LIFETIME))
-            .arg(u8::from(alone));
-        link.script(call).await
+            .arg(u8::from(alone))
+            .arg(&run);
+        match &told {
+            Some(told) => call.arg(u8::from(has_all)).arg(&told.registered),
+            None => call.arg("").arg(""),
+        };
+        let until: String = link.script(call).await?;
+        let is_registered = !until.is_empty();
+        if is_registered {
+            self.place.witness.registered(&run, until);
+        }
+        Ok(is_registered)
     }
 
     /// Ends the registration of `process`.

@@ -1,24 +1,43 @@
--- Registers a process as alive, and exchanges the binding.
--- KEYS: binding, served. ARGV: the binding expected, the one to put, process, its place,
--- lifetime of the registration in ms, '1' if no process may serve another place.
--- Returns 1 if it did, 0 if the binding is another one or such a process is alive.
+-- Registers a process as alive, and exchanges the binding. The first time in a run of the
+-- server, the process also testifies whether the server has all that the process was told.
+-- KEYS: binding, served, witnesses, the runs of a shard. ARGV: the binding expected, the one to
+-- put, process, its place, lifetime of the registration in ms, '1' if no process may serve
+-- another place, the run of the server, then '' or the testimony: '1' if all versions are
+-- there, and until when the process was registered before.
+-- Returns until when the process is registered, '' if the binding is another one or such a
+-- process is alive.
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then
-  return 0
+  return ''
 end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local before = string.sub(redis.call('HGET', KEYS[2], ARGV[3]) or '', 1, 16)
 -- First, since a server that is out of memory takes it, and the rest with it.
 redis.call('HDEL', KEYS[2], ARGV[3])
+-- Until a server that came back is used, also those count that cannot testify any more.
+local is_used = string.match(redis.call('GET', KEYS[4]) or '', '^(%S+)%.%d+') == ARGV[7]
 local served = redis.call('HGETALL', KEYS[2])
 for i = 1, #served, 2 do
   if tonumber(string.sub(served[i + 1], 1, 16)) <= now then
-    redis.call('HDEL', KEYS[2], served[i])
+    if is_used then
+      redis.call('HDEL', KEYS[2], served[i])
+    end
   elseif ARGV[6] == '1' and string.sub(served[i + 1], 17) ~= ARGV[4] then
-    return 0
+    return ''
   end
+end
+if ARGV[8] ~= '' then
+  if redis.call('HGET', KEYS[3], 'run') ~= ARGV[7] then
+    redis.call('DEL', KEYS[3])
+    redis.call('HSET', KEYS[3], 'run', ARGV[7], 'since', now)
+  end
+  -- As many digits, so that they compare as texts.
+  local has_all = ARGV[8] == '1' and ARGV[9] ~= '' and before >= ARGV[9]
+  redis.call('HSETNX', KEYS[3], 'process ' .. ARGV[3], has_all and '1' or '0')
 end
 if ARGV[1] ~= ARGV[2] then
   redis.call('SET', KEYS[1], ARGV[2])
 end
-redis.call('HSET', KEYS[2], ARGV[3], string.format('%016.0f', now + tonumber(ARGV[5])) .. ARGV[4])
-return 1
+local till = string.format('%016.0f', now + tonumber(ARGV[5]))
+redis.call('HSET', KEYS[2], ARGV[3], till .. ARGV[4])
+return till

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use deadpool_redis::redis::{Script, cmd};
 
-use crate::error::{Part, Result};
+use crate::error::{Error, Part, Result};
 use crate::redis::{Call, Redis, RunKeys, encode_version, milliseconds};
 use crate::seed::StoredVersions;
 use crate::shard::Shard;
+use crate::version::Version;
 
 /// How long it is remembered that a run was left: longer than anything that was
 /// cached in it stays.
@@ -50,13 +51,23 @@ impl Redis {
     /// Seeds the clock of every shard, above all that `stored` has and above the
     /// shard's journal. Where there is no clock yet in this run of the server,
     /// what the journal holds is brought into the cache first; for the journal's part,
-    /// where a stream is lost, what the cache holds of it yet is brought back.
+    /// where a stream is lost, what the cache holds of it yet is brought back. While the
+    /// database is unavailable, only a server that has all its data is used (`intact.rs`).
     pub(crate) async fn raise(&self, part: Part, stored: &dyn StoredVersions) -> Result<()> {
         let mut link = self.link(part).await?;
         let keys = link.keys.clone();
         // IMPORTANT: asked after it is known in which epoch the clocks are raised:
         // all that was written past the cache before that is there.
-        let floor = stored.newest().await?;
+        let newest = stored.newest().await;
+        let intact;
+        let (floor, stored): (Version, &dyn StoredVersions) = match newest {
+            Ok(newest) => (newest, stored),
+            Err(away) if part == Part::Journal && is_away(&away) => {
+                intact = self.intact(&mut link, away).await?;
+                (intact.newest().await?, &intact)
+            }
+            Err(error) => return Err(error),
+        };
         let mut calls = Vec::new();
         for shard in (0..self.keyspace.shards()).map(Shard) {
             let clock = keys.clock(shard);
@@ -111,6 +122,13 @@ impl Redis {
             }
             calls.push(call);
         }
-        link.scripts::<()>(calls).await.map(drop)
+        link.scripts::<()>(calls).await?;
+        self.place.witness.stall(None);
+        Ok(())
     }
+}
+
+fn is_away(error: &Error) -> bool {
+    let database = Part::Database;
+    matches!(error, Error::Unavailable { part, .. } if *part == database)
 }

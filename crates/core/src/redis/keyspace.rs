@@ -16,6 +16,8 @@
 //! wc:{<identity>}:probe                     string  written to see whether the server takes it
 //! wc:{<identity>}:binding                   string  the token and the place of the database: see `crate::binding`
 //! wc:{<identity>}:served                    hash    the processes that serve a database: until when, and which
+//! wc:{<identity>}:witnesses                 hash    a run of the server, since when processes register in it, and of
+//!                                                   each whether all that it was told before is there
 //! wc:{<identity>}:processes                 zset    the processes that share the shards, by the end of their lease
 //! ```
 //!
@@ -126,6 +128,11 @@ impl Keyspace {
     /// The processes that serve a database of this identity.
     pub(crate) fn served(&self) -> String {
         format!("{}served", self.prefix)
+    }
+
+    /// Which processes confirm that a server which came back has all that they were told.
+    pub(crate) fn witnesses(&self) -> String {
+        format!("{}witnesses", self.prefix)
     }
 
     pub(crate) fn processes(&self) -> String {

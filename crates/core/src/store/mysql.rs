@@ -21,6 +21,7 @@ use async_trait::async_trait;
 use diesel_async::{AsyncMysqlConnection, SimpleAsyncConnection};
 use tokio::time::{Instant, timeout_at};
 
+use crate::binding::BindingStore;
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::membership::Membership;
@@ -428,6 +429,10 @@ impl Store for MysqlStore {
     async fn purge(&self, what: Purge) -> Result<Purged> {
         self.run(move |connection| Box::pin(purge(connection, what)))
             .await
+    }
+
+    async fn takes_writes(&self) -> Result<()> {
+        BindingStore::note_newest(self, Version::ZERO).await
     }
 
     fn identity(&self) -> &str {

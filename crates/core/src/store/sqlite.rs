@@ -26,6 +26,7 @@ use diesel_async::pooled_connection::{
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection as _, SimpleAsyncConnection};
 
+use crate::binding::BindingStore;
 use crate::claim::Claim;
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
@@ -400,6 +401,10 @@ impl Store for SqliteStore {
     async fn purge(&self, what: Purge) -> Result<Purged> {
         self.run(move |connection| Box::pin(purge(connection, what)))
             .await
+    }
+
+    async fn takes_writes(&self) -> Result<()> {
+        BindingStore::note_newest(self, Version::ZERO).await
     }
 
     fn identity(&self) -> &str {

@@ -77,6 +77,40 @@ async fn those_that_come_get_a_share_and_those_that_go_leave_theirs() {
     assert_eq!(two.held(), every_shard());
 }
 
+/// It stays away for as long as another one can drain, and keeps what it has where none can.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_cannot_drain_leaves_all_to_the_others() {
+    let identity = new_identity();
+    let one = Drainer::start(&identity, "host-1:1001:1f", LASTING).await;
+    let two = Drainer::start(&identity, "host-2:1002:2f", LASTING).await;
+    for _ in 0..2 {
+        one.leases.stand_back().await.unwrap();
+        assert_eq!(one.held(), every_shard(), "there is no other");
+    }
+    for _ in 0..2 {
+        two.renew().await;
+        one.renew().await;
+    }
+    two.renew().await;
+    assert_they_share(&[&one, &two]).await;
+    for _ in 0..3 {
+        one.leases.stand_back().await.unwrap();
+        assert!(one.held().is_empty());
+        two.renew().await;
+        assert_eq!(two.held(), every_shard());
+    }
+    // Nor can the other one now: it has nothing to leave them to.
+    for _ in 0..3 {
+        two.leases.stand_back().await.unwrap();
+        one.leases.stand_back().await.unwrap();
+        assert_eq!((one.held(), two.held()), (vec![], every_shard()));
+    }
+    one.renew().await;
+    two.leases.stand_back().await.unwrap();
+    one.renew().await;
+    assert_eq!((one.held(), two.held()), (every_shard(), vec![]));
+}
+
 /// In whatever order they ask, nobody believes to hold what another one does.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_shard_is_held_twice() {

@@ -16,7 +16,7 @@ pub(crate) async fn chaos(world: Arc<World>, processes: Vec<Arc<Process>>) {
     for _ in 0..world.plan.events {
         tokio::time::sleep(world.draw_ms(1..250)).await;
         let process = &processes[world.draw(0..processes.len() as u64) as usize];
-        match (world.plan.shape, world.draw(0..14)) {
+        match (world.plan.shape, world.draw(0..16)) {
             (_, 0) => {
                 let deadline = world.draw_ms(0..1_000);
                 process.order_stop(deadline);
@@ -33,7 +33,7 @@ pub(crate) async fn chaos(world: Arc<World>, processes: Vec<Arc<Process>>) {
                 world.lock().database_away_until = Some(Instant::now() + away);
             }
             (_, 4..6) if world.plan.clock_is_wild => clock(&world),
-            (_, 12..) => {
+            (_, 12..14) => {
                 let (name, held) = (crate::clients::name(&world), world.draw_ms(20..6_000));
                 world.note(|| format!("another transaction locks {} for {held:?}", name.as_str()));
                 let until = Instant::now() + held;
@@ -45,6 +45,12 @@ pub(crate) async fn chaos(world: Arc<World>, processes: Vec<Arc<Process>>) {
                 world.lock().server.away_until = Some(Instant::now() + away);
             }
             (Shape::Server, 7..9) => world.restart_server(),
+            (Shape::Server, 14..) => {
+                let away = world.draw_ms(500..3_000);
+                world.note(|| format!("the database is away for {away:?}"));
+                world.lock().database_away_until = Some(Instant::now() + away);
+                world.restart_server();
+            }
             (Shape::Server, 9) => evict(&world),
             (Shape::Server, _) if world.plan.leases_are_wild => {
                 let leases = process.running().and_then(|running| running.leases);

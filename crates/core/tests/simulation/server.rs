@@ -26,6 +26,8 @@ pub(crate) struct Server {
     pub(crate) run: u64,
     pub(crate) clocks: Vec<Option<Version>>,
     pub(crate) cache: BTreeMap<Key, Entry>,
+    /// Whether it has lost something since its clocks were raised by the database.
+    pub(crate) has_lost: bool,
     pub(crate) next_ticket: u64,
     pub(crate) away_until: Option<Instant>,
     pub(crate) drained: Vec<u64>,
@@ -35,12 +37,14 @@ pub(crate) struct Server {
     saved: VecDeque<(Log, Lasting)>,
 }
 
-/// What survives a restart beside the journal: the clocks of the runs before,
-/// and the newest version that each stream has had.
+/// What survives a restart beside the journal: the clocks of the runs before, what they
+/// had cached, and the newest version that each stream has had.
 #[derive(Clone, Debug)]
 struct Lasting {
     clocks: Vec<Version>,
     last: Vec<Version>,
+    /// What was cached in these runs.
+    cached: BTreeMap<Key, Entry>,
 }
 
 impl Server {
@@ -50,6 +54,7 @@ impl Server {
             run: 0,
             clocks: vec![None; shards],
             cache: BTreeMap::new(),
+            has_lost: true,
             next_ticket: 0,
             away_until: None,
             drained: vec![0; shards],
@@ -57,6 +62,7 @@ impl Server {
             lasting: Lasting {
                 clocks: vec![Version::ZERO; shards],
                 last: vec![Version::ZERO; shards],
+                cached: BTreeMap::new(),
             },
             saved: VecDeque::new(),
         }
@@ -95,6 +101,34 @@ impl Server {
         self.lasting.clocks[place] = raised;
     }
 
+    /// The version that is dirty in this run or one before.
+    pub(crate) fn dirty(&self, key: &Key) -> Option<Version> {
+        let held = [self.cache.get(key), self.lasting.cached.get(key)];
+        let dirty = held.into_iter().flatten().filter_map(|entry| match entry {
+            Entry::Dirty(record) => Some(record.version),
+            _ => None,
+        });
+        dirty.max()
+    }
+
+    /// What a restart finds.
+    fn lasting(&self) -> Lasting {
+        let mut lasting = self.lasting.clone();
+        if self.clocks.iter().all(Option::is_some) {
+            lasting.cached.clear();
+        }
+        lasting.cached.extend(self.cache.clone());
+        lasting
+    }
+
+    /// Ends the run, and its cache with it.
+    fn end_run(&mut self) {
+        self.run += 1;
+        self.lasting = self.lasting();
+        self.clocks.fill(None);
+        self.cache.clear();
+    }
+
     /// Holds a record that only the journal has, unless it holds a newer one.
     pub(crate) fn put_dirty(&mut self, record: &Record) {
         let held = match self.cache.get(&record.key) {
@@ -131,7 +165,7 @@ impl World {
             return;
         }
         let mut state = self.lock();
-        let saved = (state.log.clone(), state.server.lasting.clone());
+        let saved = (state.log.clone(), state.server.lasting());
         state.server.saved.push_back(saved);
         if state.server.saved.len() > SAVED_MAX {
             state.server.saved.pop_front();
@@ -146,15 +180,14 @@ impl World {
             let mut guard = self.lock();
             let state = &mut *guard;
             let server = &mut state.server;
-            server.run += 1;
-            server.clocks.fill(None);
-            server.cache.clear();
+            server.end_run();
             let saved = state.dice.usize(0..=server.saved.len());
             let saved = server.saved.drain(..).nth(saved);
             match saved {
                 Some((log, lasting)) if falls_back => {
                     state.log = log;
                     server.lasting = lasting;
+                    server.has_lost = true;
                     state.forget_what_is_nowhere()
                 }
                 _ => 0,

@@ -1,6 +1,6 @@
 //! The journal of a server that holds the cache as well.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -164,12 +164,44 @@ pub(crate) fn tell_all(world: &World, call: Call) {
     }
 }
 
+/// A server that has lost nothing, in place of a database that does not answer.
+struct Intact<'a>(&'a Door);
+
+#[async_trait]
+impl StoredVersions for Intact<'_> {
+    async fn newest(&self) -> Result<Version> {
+        Ok(Version::ZERO)
+    }
+
+    async fn of(&self, keys: &[Key]) -> Result<HashMap<Key, Version>> {
+        let state = self.0.world.lock();
+        let of = keys.iter().map(|key| {
+            let dirty = state.server.dirty(key);
+            let dirty = dirty.ok_or_else(|| self.0.fails("only the database knows"))?;
+            Ok((key.clone(), dirty.just_before()))
+        });
+        of.collect()
+    }
+}
+
 /// Caches what the journal holds, in a new run of the server, and raises the
 /// clocks.
 pub(crate) async fn raise(door: &Door, stored: &dyn StoredVersions) -> Result<()> {
     let run = door.world.lock().server.run;
     // IMPORTANT: afterwards, as `Redis::raise` does.
-    let floor = stored.newest().await?;
+    let newest = stored.newest().await;
+    let intact = Intact(door);
+    let by_database = newest.is_ok();
+    let (floor, stored): (Version, &dyn StoredVersions) = match newest {
+        Ok(newest) => (newest, stored),
+        Err(error) if door.world.lock().server.has_lost => return Err(error),
+        Err(_) => {
+            let name = &door.life.name;
+            door.world
+                .note(|| format!("{name} needs no database: nothing is lost"));
+            (Version::ZERO, &intact)
+        }
+    };
     for shard in (0..door.world.plan.shards).map(Shard) {
         if door.world.lock().server.clock(shard).is_none() {
             let waiting = newest_per_key({
@@ -213,6 +245,10 @@ pub(crate) async fn raise(door: &Door, stored: &dyn StoredVersions) -> Result<()
             set,
         )
         .await?;
+    }
+    let server = &mut door.world.lock().server;
+    if by_database && server.run == run {
+        server.has_lost = false;
     }
     Ok(())
 }
@@ -264,9 +300,13 @@ impl Journal for ServerJournal {
             if after > Version::ZERO && before.is_some_and(|before| before != run) {
                 return Err(Error::Unseeded(Part::Journal));
             }
-            self.read_in.lock().unwrap().insert(shard, run);
             let newer = state.log.of(shard).filter(|record| record.version > after);
-            Ok(newer.take(max).cloned().collect())
+            let newer: Vec<Record> = newer.take(max).cloned().collect();
+            if newer.is_empty() && state.server.clock(shard).is_none() {
+                return Err(Error::Unseeded(Part::Journal));
+            }
+            self.read_in.lock().unwrap().insert(shard, run);
+            Ok(newer)
         };
         self.door
             .pass(&format!("read {}", shard.0), world.plan.journal_fails, read)

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use test_support::own_servers::{AppendFsync, OwnServer};
 use test_support::parts::Installation;
+use test_support::proxy::ChaosProxy;
 use test_support::servers::TestDatabase;
 use test_support::service::Service;
 
@@ -53,6 +54,31 @@ fn write_behind_is_linearizable_through_restarts_of_redis() {
 #[test]
 fn both_services_are_linearizable_through_restarts_of_redis() {
     is_linearizable_through_restarts(BOTH);
+}
+
+/// A Redis that comes back with all its data, while there is no database.
+#[test]
+fn write_behind_is_linearizable_through_restarts_of_redis_alone() {
+    let seed = Seed::of_this_run();
+    let mut redis = OwnServer::redis(AppendFsync::Always, "0");
+    let database = TestDatabase::create();
+    let mut installation = Installation::on(Service::WriteBehind, redis.url(), database);
+    installation.set("REDIS_TIMEOUT_MS", REDIS_TIMEOUT_MS);
+    let url = installation.setting("DATABASE_URL").unwrap().to_owned();
+    let proxy = ChaosProxy::before(&url);
+    installation.set("DATABASE_URL", &proxy.url(&url));
+    let site = Site::start_on(TWO_WRITE_BEHIND, installation, &[]);
+    let working = Working::start(seed, &site, Load::USUAL);
+    for _ in 0..FAULTS {
+        working.achieves(OPERATIONS_BETWEEN);
+        proxy.cut();
+        working.achieves(OPERATIONS_BETWEEN / 3);
+        redis.crash_and_restart();
+        working.achieves(OPERATIONS_BETWEEN);
+        proxy.restore();
+    }
+    working.achieves(OPERATIONS_BETWEEN);
+    working.end();
 }
 
 /// What write-behind had only in Redis is lost then, so that its history begins anew.

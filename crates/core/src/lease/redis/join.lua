@@ -1,9 +1,19 @@
--- Says that a process lives, for as long as a lease.
--- KEYS: processes. ARGV: process, lifetime in ms.
+-- Says that a process lives, for as long as a lease. One that cannot drain leaves the list
+-- to the others, if there are any.
+-- KEYS: processes. ARGV: process, lifetime in ms, 1 if it can drain.
 -- Returns whether it is new here, and those that live.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 -- First, since a server that is out of memory takes it, and the rest with it.
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-local joined = redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), ARGV[1])
+local joined = 0
+local others = redis.call('ZCARD', KEYS[1])
+if redis.call('ZSCORE', KEYS[1], ARGV[1]) then
+  others = others - 1
+end
+if ARGV[3] == '1' or others == 0 then
+  joined = redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), ARGV[1])
+else
+  redis.call('ZREM', KEYS[1], ARGV[1])
+end
 return {joined, redis.call('ZRANGE', KEYS[1], 0, -1)}
