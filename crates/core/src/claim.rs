@@ -47,7 +47,7 @@ pub enum Held {
 
 /// The right to use a database, which ends with this value and with the process.
 #[async_trait]
-pub trait Claim: Debug + Send + 'static {
+pub trait Claim: Debug + Send + Sync + 'static {
     /// Looks whether it is held, and takes it where it is not.
     ///
     /// # Errors

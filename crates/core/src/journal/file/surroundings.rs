@@ -95,16 +95,14 @@ impl Surroundings {
     /// [`Error::NotAdmitted`].
     pub(super) fn check(&self) -> Result<()> {
         match self.held.iter().find_map(|held| held.check().err()) {
-            Some(error) => {
-                if self.admission.refuse(SOURCE, AWAY) {
-                    tracing::error!(%error, "{AWAY}");
-                }
+            Some(error) if self.admission.refuse(SOURCE, AWAY) => {
+                tracing::error!(%error, "{AWAY}");
             }
-            None if self.admission.check().is_err() => {
-                self.admission.allow(SOURCE);
+            // An atomic load, where nothing was wrong.
+            None if self.admission.check().is_err() && self.admission.allow(SOURCE) => {
                 tracing::info!("the journal's files are at their path again");
             }
-            None => {}
+            _ => {}
         }
         self.admission.check()
     }
