@@ -90,7 +90,10 @@ async fn dropped_calls_disturb_no_other(implementation: Implementation) {
     let place = implementation.new_database();
     let store = place.open_with_members().await;
     let kept = numbered("kept", 7);
-    store.apply(&[kept.clone()], Origin::Drained).await.unwrap();
+    store
+        .apply(std::slice::from_ref(&kept), Origin::Drained)
+        .await
+        .unwrap();
     let mut callers = JoinSet::new();
     for caller in 0..CALLERS {
         let store = store.clone();
@@ -116,11 +119,14 @@ async fn dropped_calls_disturb_no_other(implementation: Implementation) {
         let other = async {
             assert_eq!(store.load(&kept.key).await.unwrap(), Some(kept.clone()));
             store.page(None, 3).await.unwrap();
-            store.versions(&[kept.key.clone()]).await.unwrap();
+            store
+                .versions(std::slice::from_ref(&kept.key))
+                .await
+                .unwrap();
             assert!(store.newest_version().await.unwrap() >= kept.version);
             let written = numbered("written", number);
             store
-                .apply(&[written.clone()], Origin::Drained)
+                .apply(std::slice::from_ref(&written), Origin::Drained)
                 .await
                 .unwrap();
             assert_eq!(store.load(&written.key).await.unwrap(), Some(written));
