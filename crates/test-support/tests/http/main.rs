@@ -86,6 +86,7 @@ mod restarts;
 mod sizes;
 
 mod healthcheck;
+mod log;
 mod mute;
 mod settings;
 mod stops;
