@@ -6,16 +6,25 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_http::{HttpService, Request};
+use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, map_config};
+use actix_web::App;
+use actix_web::dev::{AppConfig, Server, Service, ServiceFactory, ServiceResponse, fn_service};
 use actix_web::web::{Data, ServiceConfig};
-use actix_web::{App, HttpServer};
 use cache_core::engine::{Engine, Health};
 use cache_core::health::PartHealth;
-use cache_core::settings::{Service, Settings};
+use cache_core::settings::{self, Settings};
 use cache_core::shutdown::Signals;
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use crate::answers::Answers;
+use crate::connection::Connection;
 use crate::dashboard::{self, Viewers};
+use crate::expect::expect;
+use crate::origins::Origins;
 use crate::state::State;
+use crate::unread::LINGER;
 use crate::{cache, health, unknown, users};
 
 /// Listens, says where, serves until SIGTERM or SIGINT, and stops cleanly: takes
@@ -52,6 +61,8 @@ pub async fn run(
         engine: engine.clone(),
         metrics,
         viewers: Viewers::new(),
+        origins: Origins::listed(settings.allowed_origins.clone()),
+        answers: Answers::default(),
     };
     let deadline = serve(listener, settings.http_workers, state, own_routes, signal).await?;
     engine
@@ -75,7 +86,7 @@ pub async fn serve(
 ) -> io::Result<Instant> {
     let viewers = state.viewers.clone();
     let state = Data::new(state);
-    let server = HttpServer::new(move || {
+    let server = build(listener, workers, move || {
         App::new()
             .app_data(state.clone())
             .configure(own_routes.clone())
@@ -84,17 +95,8 @@ pub async fn serve(
             .configure(health::configure)
             .configure(dashboard::configure)
             .configure(unknown::configure)
-    });
-    let server = if workers > 0 {
-        server.workers(workers)
-    } else {
-        server
-    };
-    let server = server
-        .listen(listener)?
-        .disable_signals()
-        .shutdown_timeout(u64::from(u32::MAX))
-        .run();
+            .into_factory()
+    })?;
     let handle = server.handle();
     let running = tokio::spawn(server);
     let deadline = stop.await;
@@ -113,12 +115,60 @@ pub async fn serve(
     Ok(deadline)
 }
 
+/// As actix's own `HttpServer` does it, but with connections that are bounded in time and `100 Continue`
+/// only where the body is read.
+fn build<A>(
+    listener: TcpListener,
+    workers: usize,
+    app: impl Fn() -> A + Clone + Send + 'static,
+) -> io::Result<Server>
+where
+    A: ServiceFactory<
+            Request,
+            Config = AppConfig,
+            Response = ServiceResponse,
+            Error = actix_web::Error,
+            InitError = (),
+            Future: 'static,
+            Service: Service<Request, Future: 'static> + 'static,
+        > + 'static,
+{
+    let server = Server::build()
+        .disable_signals()
+        .shutdown_timeout(u64::from(u32::MAX));
+    let server = match workers {
+        0 => server,
+        workers => server.workers(workers),
+    };
+    let stopping = server.graceful_shutdown_signal();
+    let serve = move || {
+        let stopping = stopping.clone();
+        let http = HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            })
+            .client_disconnect_timeout(LINGER)
+            .expect(expect(app()))
+            .on_connect_ext(|connection: &Connection, data| {
+                data.insert(connection.clock().clone());
+            })
+            .h1(map_config(app(), |()| AppConfig::default()));
+        let connect = |stream: TcpStream| async move {
+            let peer = stream.peer_addr().ok();
+            Ok((Connection::new(stream), peer))
+        };
+        fn_service(connect).and_then(http)
+    };
+    Ok(server.listen("http", listener, serve)?.run())
+}
+
 /// The part of the shutdown deadline that requests in flight leave to the drain.
 const DRAIN_RESERVE: Duration = Duration::from_secs(5);
 
 /// Says on standard output where the service listens, what it runs on, and what
 /// to try.
-fn announce(service: Service, version: &str, address: SocketAddr, health: &Health) {
+fn announce(service: settings::Service, version: &str, address: SocketAddr, health: &Health) {
     let part = |name, part: &PartHealth| {
         let durability = part
             .durability
