@@ -47,7 +47,7 @@ pub enum Held {
 
 /// The right to use a database, which ends with this value and with the process.
 #[async_trait]
-pub trait Claim: Debug + Send + Sync + 'static {
+pub trait Claim: Debug + Send + 'static {
     /// Looks whether it is held, and takes it where it is not.
     ///
     /// # Errors
@@ -98,7 +98,7 @@ impl Taken {
     /// # Errors
     /// [`Error::BadSetting`] when a process uses the database that must not run beside this one.
     /// For [`Usage::Alone`], also when the database is unavailable.
-    pub async fn take(mut claim: impl Claim, usage: Usage) -> Result<Taken> {
+    pub async fn take(mut claim: Box<dyn Claim>, usage: Usage) -> Result<Taken> {
         let deadline = Instant::now() + START_WAIT;
         let is_held = loop {
             match claim.hold().await {
@@ -119,7 +119,7 @@ impl Taken {
             }
         };
         Ok(Taken {
-            claim: Box::new(claim),
+            claim,
             usage,
             is_held,
         })
@@ -140,21 +140,6 @@ impl Taken {
             admission,
             keeper: tokio::spawn(keeping),
         })
-    }
-}
-
-#[async_trait]
-impl Claim for Box<dyn Claim> {
-    async fn hold(&mut self) -> Result<Held> {
-        (**self).hold().await
-    }
-
-    fn serves(&mut self) {
-        (**self).serves();
-    }
-
-    fn lapsed(&self, usage: Usage) -> &'static str {
-        (**self).lapsed(usage)
     }
 }
 
@@ -185,7 +170,12 @@ const HELD_BY_ANOTHER: &str = "another session holds the lock by which this proc
 
 /// Keeps the claim until another process has used the database. What is cached may be stale
 /// then, so only a restart helps. A lock that another session holds is waited for.
-async fn keep(mut claim: impl Claim, usage: Usage, admission: Arc<Admission>, mut was_held: bool) {
+async fn keep(
+    mut claim: Box<dyn Claim>,
+    usage: Usage,
+    admission: Arc<Admission>,
+    mut was_held: bool,
+) {
     let mut failing = false;
     loop {
         tokio::time::sleep(LOOK).await;

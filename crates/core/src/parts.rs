@@ -13,7 +13,7 @@ use crate::binding::{BindingStore, Guard, GuardSettings, in_memory_in_words};
 use crate::cache::memory::MemoryCache;
 use crate::cache::redis::RedisCache;
 use crate::cache::{Cache, Lifetimes};
-use crate::claim::Claimed;
+use crate::claim::{Claimed, Taken, Usage};
 use crate::error::{Error, Part, Result};
 use crate::journal::Journal;
 use crate::journal::file::{self, FileJournal};
@@ -89,8 +89,8 @@ impl Parts {
             Some(reached) => Some(post(settings, reached, &database).await?),
             None => None,
         };
-        let taken = match database.taken.take() {
-            Some(taken) => Some(taken),
+        let taken = match database.claim.take() {
+            Some(own) => Some(Taken::take(own, Usage::Alone).await?),
             None => claim(settings, database::usage(settings)).await?,
         };
         if reached.is_none() {

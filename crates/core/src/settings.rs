@@ -5,6 +5,7 @@
 
 mod check;
 mod command_line;
+mod origins;
 mod secret_file;
 mod sources;
 mod table;
@@ -104,6 +105,8 @@ pub struct Settings {
     pub service: Service,
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Origins of other pages that may write, as browsers write them: `https://users.example`.
+    pub allowed_origins: Vec<String>,
     /// The database.
     pub database: DatabaseUrl,
     /// Whom to trust there and who to be, besides what the URL says.
@@ -176,6 +179,7 @@ pub struct Settings {
 #[derive(Debug, Deserialize)]
 struct Raw {
     listen: SocketAddr,
+    allowed_origins: String,
     database_url: String,
     database_ca_file: String,
     database_cert_file: String,
@@ -375,6 +379,8 @@ fn finish(service: Service, raw: Raw) -> Result<Settings, BadSetting> {
     )?;
     let journal =
         JournalUrl::parse(&raw.journal_url, &cache).map_err(|reason| bad("JOURNAL_URL", reason))?;
+    let allowed_origins =
+        origins::parse(&raw.allowed_origins).map_err(|reason| bad("ALLOWED_ORIGINS", reason))?;
     if tracing_subscriber::EnvFilter::try_new(&raw.log).is_err() || !has_level(&raw.log) {
         let reason =
             "must be error, warn, info, debug or trace, or a tracing filter with one of them";
@@ -383,6 +389,7 @@ fn finish(service: Service, raw: Raw) -> Result<Settings, BadSetting> {
     Ok(Settings {
         service,
         listen: raw.listen,
+        allowed_origins,
         database,
         database_tls,
         cache,

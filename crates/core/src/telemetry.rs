@@ -1,6 +1,9 @@
 //! Logs and metrics: how they are set up, and the one list of what is counted.
 
 mod buckets;
+pub mod escape;
+mod log;
+mod log_queue;
 pub(crate) mod statements;
 mod upkeep;
 
@@ -11,36 +14,18 @@ use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 /// Renders the metrics in the Prometheus text format.
 pub use metrics_exporter_prometheus::PrometheusHandle as MetricsHandle;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
-use tracing_subscriber::EnvFilter;
 
 use crate::drainer::Drained;
 use crate::engine::Source;
 use crate::error::{Error, Part};
 use crate::journal::ShardStats;
 use crate::revision;
-use crate::settings::{LogFormat, LogSettings};
 use crate::shard::Shard;
 use crate::version::Version;
 
 use buckets::{COMMIT_LAGS_S, DURATIONS_S, SIZES};
+pub use log::{flush_log, start_log};
 pub use upkeep::UPKEEP_INTERVAL;
-
-/// Sends the log to standard error.
-pub fn start_log(settings: &LogSettings) {
-    let filter = EnvFilter::new(&settings.filter);
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        // Nobody may be reading, and saying so there would panic.
-        .log_internal_errors(false);
-    // Fails only when a log is set up already, as in tests; that one stays.
-    let _ = match settings.format {
-        LogFormat::Text => builder
-            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-            .try_init(),
-        LogFormat::Json => builder.json().try_init(),
-    };
-}
 
 /// Starts to count, and a task that keeps what was counted small whether or not
 /// anybody asks for it. Call it before the first metric is touched, on a tokio
@@ -63,6 +48,7 @@ pub fn start_metrics(service: &'static str) -> Result<MetricsHandle, BuildError>
         counter!("broken_rows_total", "field" => field).increment(0);
     }
     statements::started();
+    counter!(log_queue::DROPPED).increment(0);
     let revision = revision::revision().unwrap_or("unknown");
     gauge!("build_info", "version" => revision::VERSION, "revision" => revision).set(1.0);
     tokio::spawn(upkeep::keep(handle.clone()));
@@ -195,6 +181,10 @@ fn describe() {
     describe_counter!(
         "tombstones_purged_total",
         "Tombstones of deleted users that this process has removed from the database."
+    );
+    describe_counter!(
+        log_queue::DROPPED,
+        "Lines of the log that were dropped, since standard error was not read."
     );
     describe_counter!(
         "errors_total",

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
+use std::rc::Rc;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
@@ -10,14 +10,14 @@ use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{FromRequest, HttpRequest};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
+use tokio::time::Instant;
 
+use crate::connection::{Clock, REQUEST_TIMEOUT};
 use crate::problem::Problem;
 
 /// Most bytes of a body. The longest valid record, every character of it
 /// written as a surrogate pair, has 7 KiB.
 pub const BODY_MAX_BYTES: usize = 16 * 1024;
-/// How long a client may take to send a body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A body that was sent as JSON, whole, not parsed yet.
 #[derive(Debug)]
@@ -30,13 +30,16 @@ impl FromRequest for JsonBody {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let checked = check(request);
         let payload = payload.take();
+        let clock = request.conn_data::<Rc<Clock>>();
+        let due = clock.and_then(|clock| clock.body_due());
         Box::pin(async move {
             checked?;
-            let body = tokio::time::timeout(BODY_TIMEOUT, read(payload)).await;
+            let due = due.unwrap_or_else(|| Instant::now() + REQUEST_TIMEOUT);
+            let body = tokio::time::timeout_at(due, read(payload)).await;
             body.unwrap_or_else(|_| {
                 Err(Problem::new(
                     StatusCode::REQUEST_TIMEOUT,
-                    "the body did not arrive in time",
+                    "the request did not arrive in time",
                 ))
             })
         })

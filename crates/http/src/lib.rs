@@ -2,17 +2,22 @@
 //! request is read, how an answer and an error look, the routes that both have,
 //! and the server under them.
 
+pub mod answers;
 pub mod body;
 pub mod cache;
 pub mod cache_control;
+mod connection;
 pub mod dashboard;
 mod descriptors;
 pub mod durability;
+mod exchange;
+mod expect;
 pub mod figures;
 pub mod health;
 pub mod healthcheck;
 pub mod input;
 pub mod observe;
+pub mod origins;
 pub mod path;
 pub mod precondition;
 pub mod problem;
@@ -22,4 +27,5 @@ pub mod resource;
 pub mod server;
 pub mod state;
 pub mod unknown;
+mod unread;
 pub mod users;

@@ -3,13 +3,11 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::Duration;
 
 use actix_web::Error;
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::ServiceResponse;
 use actix_web::http::{Method, StatusCode};
-use actix_web::middleware::Next;
 use metrics::{Counter, Histogram, counter, histogram};
 
 /// The metrics of one route on one worker thread, looked up once each.
@@ -37,19 +35,14 @@ impl Observed {
         }
     }
 
-    /// Answers with `next` and records how that went.
-    ///
-    /// # Errors
-    /// As `next`.
-    pub async fn record<B: MessageBody>(
-        self,
-        request: ServiceRequest,
-        next: Next<B>,
-    ) -> Result<ServiceResponse<B>, Error> {
-        let began = Instant::now();
-        let method = method_label(request.method());
-        let response = next.call(request).await;
-        let status = match &response {
+    /// Records how a request was answered, and how long that took.
+    pub(crate) fn record(
+        &self,
+        method: &'static str,
+        elapsed: Duration,
+        answered: &Result<ServiceResponse, Error>,
+    ) {
+        let status = match answered {
             Ok(response) => response.status(),
             Err(error) => error.as_response_error().status_code(),
         };
@@ -61,13 +54,12 @@ impl Observed {
             (requests, histogram!("http_request_duration_seconds", &labels))
         });
         requests.increment(1);
-        durations.record(began.elapsed().as_secs_f64());
-        response
+        durations.record(elapsed.as_secs_f64());
     }
 }
 
 /// Clients choose the method, so only the known ones become labels.
-fn method_label(method: &Method) -> &'static str {
+pub(crate) fn method_label(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
         "HEAD" => "HEAD",

@@ -13,7 +13,7 @@ use cache_core::settings::{
     self, Command, EXIT_BAD_SETTINGS, JournalAction, MigrateOptions, Service, Settings,
 };
 use cache_core::shutdown::Signals;
-use cache_core::telemetry;
+use cache_core::telemetry::{self, escape};
 
 use crate::{descriptors, healthcheck};
 
@@ -26,6 +26,7 @@ pub fn run(main: impl Future<Output = ExitCode>) -> ExitCode {
         .build();
     match runtime {
         Ok(runtime) => {
+            let _flush = Flush;
             let code = runtime.block_on(main);
             runtime.shutdown_background();
             code
@@ -34,6 +35,15 @@ pub fn run(main: impl Future<Output = ExitCode>) -> ExitCode {
             complain(&format!("no runtime: {error}\n"));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Has what was logged last written, also where `main` panics.
+struct Flush;
+
+impl Drop for Flush {
+    fn drop(&mut self) {
+        telemetry::flush_log();
     }
 }
 
@@ -61,6 +71,8 @@ where
     };
     let outcome = match settings::from_process(service, version, about) {
         Err(refused) => {
+            let refused = refused.to_string();
+            let refused = escape::controls(&refused);
             complain(&format!("{}: {refused}\n", service.binary()));
             return ExitCode::from(EXIT_BAD_SETTINGS);
         }
@@ -124,7 +136,7 @@ async fn migrate(
         .unwrap_or(Ok(vec![]))?;
     let mut out = std::io::stdout();
     for sentence in done {
-        let _ = writeln!(out, "{sentence}");
+        let _ = writeln!(out, "{}", escape::controls(&sentence));
     }
     Ok(())
 }
@@ -164,6 +176,7 @@ fn healthcheck(service: Service, listen: SocketAddr, ready: bool) -> ExitCode {
     match healthcheck::ask(healthcheck::address(listen), path, healthcheck::TIME_MAX) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
+            let reason = escape::controls(&reason);
             complain(&format!("{}: {reason}\n", service.binary()));
             ExitCode::FAILURE
         }

@@ -6,6 +6,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Handler, Responder, Route};
 
+use crate::exchange::exchange;
 use crate::observe::Observed;
 use crate::problem::Problem;
 
@@ -66,10 +67,10 @@ pub fn resource(
         resource = resource.route(endpoint.route);
     }
     let refuse = move || async move { Err::<&str, Problem>(Problem::method_not_allowed(allow)) };
-    let record = move |request, next| observed.clone().record(request, next);
+    let answer = move |request, next| exchange(observed.clone(), request, next);
     config.service(
         resource
             .default_service(web::to(refuse))
-            .wrap(from_fn(record)),
+            .wrap(from_fn(answer)),
     );
 }

@@ -6,23 +6,31 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_http::{HttpService, Request};
+use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, map_config};
+use actix_web::App;
+use actix_web::dev::{AppConfig, Server, Service, ServiceFactory, ServiceResponse, fn_service};
 use actix_web::web::{Data, ServiceConfig};
-use actix_web::{App, HttpServer};
 use cache_core::binding::Guard;
 use cache_core::claim::Claimed;
 use cache_core::engine::{Engine, Health};
 use cache_core::error::Error;
 use cache_core::health::PartHealth;
 use cache_core::purge::Purging;
-use cache_core::settings::{Service, Settings};
+use cache_core::settings::{self, Settings};
 use cache_core::shutdown::Signals;
 use cache_core::telemetry::{self, MetricsHandle};
-use tokio::net::TcpSocket;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::Instant;
 
+use crate::answers::Answers;
+use crate::connection::Connection;
 use crate::dashboard::{self, Viewers};
 use crate::descriptors;
+use crate::expect::expect;
+use crate::origins::Origins;
 use crate::state::State;
+use crate::unread::LINGER;
 use crate::{cache, health, unknown, users};
 
 /// An engine that was started, and what works beside it until the engine has stopped.
@@ -139,6 +147,8 @@ async fn listen(
         engine,
         metrics,
         viewers: Viewers::new(),
+        origins: Origins::listed(settings.allowed_origins.clone()),
+        answers: Answers::default(),
     };
     let threads = Threads {
         workers: descriptors::workers(settings),
@@ -178,7 +188,7 @@ pub async fn serve(
 ) -> io::Result<Instant> {
     let viewers = state.viewers.clone();
     let state = Data::new(state);
-    let server = HttpServer::new(move || {
+    let server = build(listener, threads, move || {
         App::new()
             .app_data(state.clone())
             .configure(own_routes.clone())
@@ -187,17 +197,8 @@ pub async fn serve(
             .configure(health::configure)
             .configure(dashboard::configure)
             .configure(unknown::configure)
-    });
-    let server = server
-        .workers(threads.workers)
-        // One that says nothing is closed by the timeouts, and another takes its place.
-        .max_connections(threads.connections_max)
-        .client_request_timeout(REQUEST_TIMEOUT)
-        .keep_alive(KEEP_ALIVE)
-        .listen(listener)?
-        .disable_signals()
-        .shutdown_timeout(u64::from(u32::MAX))
-        .run();
+            .into_factory()
+    })?;
     let handle = server.handle();
     let running = tokio::spawn(server);
     let deadline = stop.await;
@@ -218,13 +219,61 @@ pub async fn serve(
 
 /// Connections that may wait to be accepted.
 const CONNECTIONS_WAITING_MAX: u32 = 1024;
+/// As actix's own `HttpServer` does it, but with connections that are bounded in time and `100 Continue`
+/// only where the body is read.
+fn build<A>(
+    listener: TcpListener,
+    threads: Threads,
+    app: impl Fn() -> A + Clone + Send + 'static,
+) -> io::Result<Server>
+where
+    A: ServiceFactory<
+            Request,
+            Config = AppConfig,
+            Response = ServiceResponse,
+            Error = actix_web::Error,
+            InitError = (),
+            Future: 'static,
+            Service: Service<Request, Future: 'static> + 'static,
+        > + 'static,
+{
+    let server = Server::build()
+        .workers(threads.workers)
+        // One that says nothing is closed by the timeouts, and another takes its place.
+        .max_concurrent_connections(threads.connections_max)
+        .disable_signals()
+        .shutdown_timeout(u64::from(u32::MAX));
+    let stopping = server.graceful_shutdown_signal();
+    let serve = move || {
+        let stopping = stopping.clone();
+        let http = HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            })
+            .client_request_timeout(REQUEST_TIMEOUT)
+            .keep_alive(KEEP_ALIVE)
+            .client_disconnect_timeout(LINGER)
+            .expect(expect(app()))
+            .on_connect_ext(|connection: &Connection, data| {
+                data.insert(connection.clock().clone());
+            })
+            .h1(map_config(app(), |()| AppConfig::default()));
+        let connect = |stream: TcpStream| async move {
+            let peer = stream.peer_addr().ok();
+            Ok((Connection::new(stream), peer))
+        };
+        fn_service(connect).and_then(http)
+    };
+    Ok(server.listen("http", listener, serve)?.run())
+}
 
 /// The part of the shutdown deadline that requests in flight leave to the drain.
 const DRAIN_RESERVE: Duration = Duration::from_secs(5);
 
 /// Says on standard output where the service listens, what it runs on, and what
 /// to try.
-fn announce(service: Service, version: &str, address: SocketAddr, health: &Health) {
+fn announce(service: settings::Service, version: &str, address: SocketAddr, health: &Health) {
     let part = |name, part: &PartHealth| {
         let durability = part
             .durability

@@ -6,7 +6,9 @@ use cache_core::engine::Engine;
 use cache_core::settings::Service;
 use cache_core::telemetry::MetricsHandle;
 
+use crate::answers::Answers;
 use crate::dashboard::Viewers;
+use crate::origins::Origins;
 
 /// The engine behind the routes.
 #[derive(Clone, Debug)]
@@ -19,4 +21,8 @@ pub struct State {
     pub metrics: MetricsHandle,
     /// Who watches the dashboard.
     pub viewers: Viewers,
+    /// The pages that may write.
+    pub origins: Origins,
+    /// The room for large answers.
+    pub answers: Answers,
 }

@@ -4,17 +4,18 @@ use actix_web::http::StatusCode;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 
+use crate::exchange::exchange;
 use crate::observe::Observed;
 use crate::problem::Problem;
 
 /// Adds the route that takes what is left; it comes last.
 pub fn configure(config: &mut ServiceConfig) {
     let observed = Observed::new("unknown");
-    let record = move |request, next| observed.clone().record(request, next);
+    let answer = move |request, next| exchange(observed.clone(), request, next);
     config.service(
         web::resource("/{path:.*}")
             .default_service(web::to(no_such_resource))
-            .wrap(from_fn(record)),
+            .wrap(from_fn(answer)),
     );
 }
 

@@ -156,14 +156,17 @@ async fn list(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, 
     let after = query.position("after").map(Key::from);
     let limit = query.number("limit", 1..=PAGE_MAX, PAGE_DEFAULT);
     query.finish()?;
+    let room = state.answers.room_for_page(limit)?;
     let page = state
         .engine
         .page(after.as_ref(), limit)
         .await
         .map_err(|error| Problem::of_read(&error))?;
-    Ok(HttpResponse::Ok()
+    let mut response = HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "application/json"))
-        .body(listing(&page)))
+        .body(listing(&page));
+    response.extensions_mut().insert(room);
+    Ok(response)
 }
 
 /// `{"users": […], "next": …}`; `next` is the position to go on after, null at the end.

@@ -12,6 +12,7 @@ use cache_http::path;
 use cache_http::problem::Problem;
 use cache_http::query::Query;
 use cache_http::resource::{get, on, resource};
+use cache_http::state::State;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -69,15 +70,22 @@ impl From<DeadLetter> for Letter {
     }
 }
 
-async fn list(engine: Data<WriteBehind>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+async fn list(
+    engine: Data<WriteBehind>,
+    state: Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
     let mut query = Query::parse(request.query_string())?;
     let limit = query.number("limit", 1..=LIMIT_MAX, LIMIT_DEFAULT);
     query.finish()?;
+    let room = state.answers.room_for_page(limit)?;
     let letters = engine.dead_letters(limit as usize).await;
     let letters = letters.map_err(|error| Problem::of_read(&error))?;
-    Ok(HttpResponse::Ok().json(Letters {
+    let mut response = HttpResponse::Ok().json(Letters {
         dead_letters: letters.into_iter().map(Letter::from).collect(),
-    }))
+    });
+    response.extensions_mut().insert(room);
+    Ok(response)
 }
 
 #[derive(Serialize)]

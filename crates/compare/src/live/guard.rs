@@ -4,18 +4,16 @@ use actix_web::HttpResponse;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::{Error, InternalError};
-use actix_web::http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, ORIGIN};
-use actix_web::http::uri::Authority;
+use actix_web::http::header::{CONTENT_TYPE, HOST, HeaderMap, ORIGIN};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use std::net::IpAddr;
+use cache_http::origins::{is_of, is_of_this_machine, only};
 
 /// Lets pass what the page itself can have sent.
 ///
-/// `421` for a host that is a name other than `localhost`: a name of somebody else's can be made
-/// to stand for this machine, and then a browser takes that somebody's page for this one. `403`
-/// for a `POST` from a page of another origin; `415` for one that is not JSON, which a page of
-/// another origin could send without the browser asking first.
+/// `421` for a host that is a name other than `localhost`, whatever client sends it, since only
+/// browsers use this page; `403` for a `POST` from a page of another origin; `415` for one that is not
+/// JSON, which a page of another origin could send without the browser asking first.
 pub(super) async fn own_page_only(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -35,9 +33,8 @@ fn refusal(method: &Method, headers: &HeaderMap) -> Option<(StatusCode, &'static
     if method.is_safe() {
         return None;
     }
-    let own = format!("http://{host}");
     if headers.contains_key(ORIGIN)
-        && !only(headers, ORIGIN).is_some_and(|origin| origin.eq_ignore_ascii_case(&own))
+        && !only(headers, ORIGIN).is_some_and(|origin| is_of(origin, host))
     {
         return Some((StatusCode::FORBIDDEN, "only this page itself may do that"));
     }
@@ -46,24 +43,6 @@ fn refusal(method: &Method, headers: &HeaderMap) -> Option<(StatusCode, &'static
         return Some((StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
     }
     None
-}
-
-/// The value of a field that is there once.
-fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
-    let mut values = headers.get_all(name);
-    let value = values.next()?.to_str().ok()?;
-    values.next().is_none().then_some(value)
-}
-
-/// Whether nobody else can have given it its meaning. The address that the page listens at is
-/// always one of these.
-fn is_of_this_machine(host: &str) -> bool {
-    let Ok(authority) = host.parse::<Authority>() else {
-        return false;
-    };
-    let name = authority.host();
-    let address = name.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok()
 }
 
 fn is_json(content_type: &str) -> bool {

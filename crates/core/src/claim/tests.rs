@@ -15,8 +15,6 @@ impl Claim for Answers {
         let away = || Error::unavailable(Part::Database, "away");
         next.flatten().ok_or_else(away)
     }
-
-    fn serves(&mut self) {}
 }
 
 async fn claimed(mut claim: Answers, usage: Usage) -> Result<Claimed> {
@@ -24,7 +22,7 @@ async fn claimed(mut claim: Answers, usage: Usage) -> Result<Claimed> {
         // Once for the start to go on, and once to be known to the others.
         claim.0.insert(0, Some(Held::Yes));
     }
-    Taken::take(claim, usage).await?.keep().await
+    Taken::take(Box::new(claim), usage).await?.keep().await
 }
 
 #[tokio::test(start_paused = true)]

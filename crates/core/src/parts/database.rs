@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::binding::BindingStore;
-use crate::claim::{Taken, Usage};
+use crate::claim::{Claim, Taken, Usage};
 use crate::error::Result;
 use crate::membership::Membership;
 use crate::settings::{Address, Adopt, CacheUrl, DatabaseUrl, MigrateOptions, Settings};
@@ -19,8 +19,8 @@ pub(crate) struct Database {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) membership: Arc<dyn Membership>,
     pub(crate) binding: Arc<dyn BindingStore>,
-    /// Where opening it took the right to use it.
-    pub(super) taken: Option<Taken>,
+    /// The claim of one that is locked for this process.
+    pub(super) claim: Option<Box<dyn Claim + Sync>>,
 }
 
 impl Database {
@@ -30,7 +30,7 @@ impl Database {
             store: store.clone(),
             membership: store.clone(),
             binding: store,
-            taken: None,
+            claim: None,
         }
     }
 }
@@ -42,9 +42,8 @@ pub(crate) async fn open_database(settings: &Settings) -> Result<Database> {
     match &settings.database {
         DatabaseUrl::Sqlite(path) => {
             let store = SqliteStore::open(path).await?;
-            let taken = Taken::take(store.claim(), Usage::Alone).await?;
             Ok(Database {
-                taken: Some(taken),
+                claim: Some(Box::new(store.claim())),
                 ..Database::of(store)
             })
         }
@@ -113,7 +112,7 @@ pub(crate) async fn claim(settings: &Settings, usage: Usage) -> Result<Option<Ta
             tls: settings.database_tls.clone(),
         };
         let claim = MysqlClaim::new(address, usage, settings.database_timeout, token)?;
-        Taken::take(claim, usage).await
+        Taken::take(Box::new(claim), usage).await
     };
     startup::within(settings.startup_deadline, take)
         .await

@@ -59,6 +59,11 @@ pub(super) const TABLE: &[Setting] = &[
         "",
         "address and port to listen on; port 0 takes a free one [127.0.0.1:8080 write-through, 127.0.0.1:8081 write-behind]",
     ),
+    setting(
+        "ALLOWED_ORIGINS",
+        "",
+        "origins of other web pages that may write, separated by commas, such as https://users.example; their hosts are hosts of this service",
+    ),
     secret(setting(
         "DATABASE_URL",
         "sqlite://data/{service}/users.db",
@@ -262,7 +267,9 @@ impl Setting {
 
     /// Whether any text will do until it is looked at more closely.
     pub(super) fn is_text(&self) -> bool {
-        self.is_secret || self.key == "LOG" || self.key.ends_with("_FILE")
+        self.is_secret
+            || ["ALLOWED_ORIGINS", "LOG"].contains(&self.key)
+            || self.key.ends_with("_FILE")
     }
 
     pub(super) fn default_for(&self, service: Service) -> String {

@@ -45,6 +45,8 @@ mod backlog;
 #[macro_use]
 mod bodies;
 #[macro_use]
+mod browsers;
+#[macro_use]
 mod cache;
 #[macro_use]
 mod dead_letters;
@@ -86,8 +88,10 @@ mod restarts;
 mod sizes;
 
 mod healthcheck;
+mod log;
 mod mute;
 mod settings;
+mod slow_clients;
 mod stops;
 mod together;
 
@@ -145,6 +149,7 @@ macro_rules! combinations {
                 mod answers { answers!(); }
                 mod arbitrary { arbitrary!(); }
                 mod bodies { bodies!(); }
+                mod browsers { browsers!(); }
                 mod cache { cache!(); }
                 mod deletes { deletes!(); }
                 mod durability { durability!(); }

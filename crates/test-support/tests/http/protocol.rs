@@ -20,6 +20,7 @@ checks!(protocol:
     connections_that_say_nothing_keep_nobody_waiting,
     requests_on_one_connection_are_answered_in_order,
     a_client_that_waits_for_100_continue_gets_it,
+    a_refusal_comes_without_100_continue,
 );
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
@@ -252,4 +253,40 @@ pub(crate) fn a_client_that_waits_for_100_continue_gets_it(turn: &Turn) {
     connection.write(body.as_bytes()).unwrap();
     assert_eq!(connection.read_answer(false).unwrap().status, 200);
     assert_eq!(api.must_get(&name), record(&name, 30, "Patient"));
+}
+
+pub(crate) fn a_refusal_comes_without_100_continue(turn: &Turn) {
+    let kept = Kept::write(turn.shared(), own_name("continue"));
+    let write = turn.service().write_path();
+    let user = user_path(&kept.name);
+    let foreign = ("Origin", "http://evil.example");
+    for (method, path, fields, length, status) in [
+        ("POST", "/nowhere", &[JSON][..], "10", 404),
+        ("POST", "/healthz", &[JSON], "10", 405),
+        ("POST", write, &[], "10", 415),
+        ("PUT", &user, &[], "10", 415),
+        ("POST", write, &[JSON], "10000000", 413),
+        ("PUT", &user, &[JSON, foreign], "10", 403),
+    ] {
+        for framing in [("Content-Length", length), ("Transfer-Encoding", "chunked")] {
+            if status == 413 && framing.1 == "chunked" {
+                continue;
+            }
+            let expect = [("Expect", "100-continue"), framing];
+            let headers = [fields, &expect].concat();
+            let head = wire::request(method, path.as_bytes(), &headers, None);
+            let mut connection = Connection::open(&kept.api().base_url);
+            connection.write(&head).unwrap();
+            let (first, _) = connection.read_head().unwrap();
+            assert_eq!(first, status, "{method} {path} {framing:?}");
+        }
+    }
+    // What needs no body is done once.
+    let headers = [("Expect", "100-continue"), ("Content-Length", "10")];
+    let head = wire::request("DELETE", user.as_bytes(), &headers, None);
+    let mut connection = Connection::open(&kept.api().base_url);
+    connection.write(&head).unwrap();
+    assert_eq!(connection.read_head().unwrap().0, 204);
+    let record = record(&kept.name, 41, "Keeper");
+    kept.api().must_write(&record);
 }

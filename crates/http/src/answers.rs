@@ -1,0 +1,178 @@
+//! The bound on the memory of answers that clients have not taken yet.
+//!
+//! An answer over [`SMALL_BYTES_MAX`] takes as many permits as it has bytes until its last piece is
+//! written. It is written in pieces, since actix would copy it as a whole beside itself.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use actix_web::ResponseError as _;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::ServiceResponse;
+use bytes::Bytes;
+use std::convert::Infallible;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::connection::Clock;
+use crate::problem::Problem;
+
+/// An answer of at most so many bytes is not counted.
+const SMALL_BYTES_MAX: usize = 16 * 1024;
+/// An answer of more bytes than this counts as a page, so that pages leave room for metrics.
+const MIDDLE_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of pages that are made or being written at the same time.
+const PAGES_BYTES_MAX: usize = 48 << 20;
+/// The same for answers between both sizes.
+const MIDDLE_ANSWERS_BYTES_MAX: usize = 16 << 20;
+/// Bytes of a piece.
+const PIECE_BYTES: usize = 16 * 1024;
+/// When to ask again, in seconds.
+const RETRY_AFTER_S: u64 = 1;
+/// At most what one record takes in a page, with its reason among the dead letters.
+const RECORD_BYTES_MAX: usize = 4 * 1024;
+
+/// The room for large answers. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Answers {
+    pages: Arc<Semaphore>,
+    middle: Arc<Semaphore>,
+}
+
+/// Room for one answer, until it is dropped. A handler leaves it among the answer's extensions.
+#[derive(Clone, Debug)]
+pub struct Room {
+    permit: Arc<OwnedSemaphorePermit>,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        Answers {
+            pages: Arc::new(Semaphore::new(PAGES_BYTES_MAX)),
+            middle: Arc::new(Semaphore::new(MIDDLE_ANSWERS_BYTES_MAX)),
+        }
+    }
+}
+
+impl Answers {
+    /// Room for a page of at most so many records, before they are read.
+    ///
+    /// # Errors
+    /// `503` while too many pages are under way.
+    pub fn room_for_page(&self, records: u32) -> Result<Room, Problem> {
+        take(&self.pages, records as usize * RECORD_BYTES_MAX)
+    }
+
+    /// The same answer in pieces where it is large, or `503` where there is no room for it.
+    pub(crate) fn bounded(
+        &self,
+        mut response: ServiceResponse,
+        clock: Option<Rc<Clock>>,
+    ) -> ServiceResponse {
+        let BodySize::Sized(size) = response.response().body().size() else {
+            return response;
+        };
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        if size <= SMALL_BYTES_MAX {
+            return response;
+        }
+        let reserved = response.response_mut().extensions_mut().remove::<Room>();
+        let room = match reserved {
+            Some(room) if room.permit.num_permits() >= size => Ok(room),
+            _ if size > MIDDLE_BYTES_MAX => take(&self.pages, size),
+            _ => take(&self.middle, size),
+        };
+        match room {
+            Ok(room) => response.map_body(|_, body| in_pieces(body, room, clock)),
+            Err(problem) => response.into_response(problem.error_response()),
+        }
+    }
+}
+
+fn take(room: &Arc<Semaphore>, bytes: usize) -> Result<Room, Problem> {
+    let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
+    match room.clone().try_acquire_many_owned(permits) {
+        Ok(permit) => Ok(Room {
+            permit: Arc::new(permit),
+        }),
+        Err(_) => Err(Problem::unavailable(
+            "too many large answers are under way",
+            RETRY_AFTER_S,
+        )),
+    }
+}
+
+fn in_pieces(body: BoxBody, room: Room, clock: Option<Rc<Clock>>) -> BoxBody {
+    match body.try_into_bytes() {
+        Ok(rest) => {
+            if let Some(clock) = &clock {
+                clock.answers(true);
+            }
+            let pieces = Pieces {
+                rest,
+                clock,
+                _room: room,
+            };
+            pieces.boxed()
+        }
+        Err(body) => body,
+    }
+}
+
+struct Pieces {
+    rest: Bytes,
+    clock: Option<Rc<Clock>>,
+    _room: Room,
+}
+
+impl MessageBody for Pieces {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.rest.len() as u64)
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
+        let length = PIECE_BYTES.min(self.rest.len());
+        let piece = self.rest.split_to(length);
+        Poll::Ready((!piece.is_empty()).then_some(Ok(piece)))
+    }
+}
+
+impl Drop for Pieces {
+    fn drop(&mut self) {
+        if let Some(clock) = &self.clock {
+            clock.answers(false);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_without_room_are_refused_until_some_is_given_back() {
+        let answers = Answers::default();
+        let mut rooms = Vec::new();
+        let refused = loop {
+            match answers.room_for_page(1000) {
+                Ok(room) => rooms.push(room),
+                Err(problem) => break problem,
+            }
+        };
+        assert_eq!(rooms.len(), PAGES_BYTES_MAX / (1000 * RECORD_BYTES_MAX));
+        assert!(
+            refused
+                .error_response()
+                .headers()
+                .contains_key("retry-after")
+        );
+        rooms.pop();
+        answers.room_for_page(1000).unwrap();
+    }
+}

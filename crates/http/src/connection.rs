@@ -1,0 +1,215 @@
+//! A client's connection, with the bounds in time that actix does not have.
+//!
+//! actix bounds the first head on a connection. Later heads may trickle for ever, and so may what a
+//! client takes of its answers. What is bounded here is a whole request from its first byte, what the
+//! client takes of an answer, and a large answer as a whole. While the client takes nothing, nothing more
+//! is read from it, so what it pipelines does not pile up as answers.
+
+use std::cell::Cell;
+use std::future::Future as _;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep};
+
+/// How long a client may take to send one request, head and body together.
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take nothing of its answers.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a client may take to read one large answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
+/// How often a connection that waits looks at its bounds. A timer for each request would cost more.
+const TICK: Duration = Duration::from_secs(2);
+/// How much of an answer waits in the kernel, besides what the client's window has room for.
+const UNSENT_BYTES_MAX: u32 = 16 * 1024;
+
+/// A connection that fails with [`io::ErrorKind::TimedOut`] when its client is too slow.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: TcpStream,
+    clock: Rc<Clock>,
+    tick: Pin<Box<Sleep>>,
+    /// Whether a read has to be repeated when the client takes something again.
+    read_waits: bool,
+}
+
+impl Connection {
+    /// Bounds what the client at the other end may take.
+    pub(crate) fn new(stream: TcpStream) -> Connection {
+        // Without it, the kernel holds up to megabytes for each connection.
+        if let Err(error) = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX) {
+            tracing::debug!(%error, "the bytes that wait in the kernel are not bounded");
+        }
+        Connection {
+            stream,
+            clock: Rc::default(),
+            tick: Box::pin(sleep(TICK)),
+            read_waits: false,
+        }
+    }
+
+    /// What the connection waits for.
+    pub(crate) fn clock(&self) -> &Rc<Clock> {
+        &self.clock
+    }
+
+    /// Ready only with an error, once a bound is passed.
+    fn poll_bounds(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
+        // IMPORTANT: actix begins to count its keep-alive again whenever it is woken.
+        if !self.clock.is_bounded() {
+            return Poll::Pending;
+        }
+        while self.tick.as_mut().poll(context).is_ready() {
+            let now = Instant::now();
+            if self.clock.is_overdue(now) {
+                // What was not sent is given up, instead of being kept in the kernel.
+                let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+                return Poll::Ready(io::ErrorKind::TimedOut.into());
+            }
+            self.tick.as_mut().reset(now + TICK);
+        }
+        Poll::Pending
+    }
+
+    /// The client has taken something.
+    fn taken(&mut self, context: &Context<'_>) {
+        if self.clock.blocked_since.take().is_some() {
+            self.clock.restart_request();
+            if std::mem::take(&mut self.read_waits) {
+                context.waker().wake_by_ref();
+            }
+        }
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.clock.blocked_since.get().is_some() {
+            self.read_waits = true;
+        } else {
+            let filled = buffer.filled().len();
+            let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+            if read.is_ready() {
+                if buffer.filled().len() > filled {
+                    self.clock.received();
+                }
+                return read;
+            }
+        }
+        self.poll_bounds(context).map(Err)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match Pin::new(&mut self.stream).poll_write(context, bytes) {
+            Poll::Ready(written) => {
+                self.taken(context);
+                Poll::Ready(written)
+            }
+            Poll::Pending => {
+                self.clock.blocked();
+                self.poll_bounds(context).map(Err)
+            }
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+/// What a connection waits for, and since when; shared with the requests on it.
+#[derive(Debug, Default)]
+pub(crate) struct Clock {
+    /// Requests whose heads are there and whose answers are not.
+    in_progress: Cell<u32>,
+    /// When the first byte of a head came that is not there as a whole.
+    request_began: Cell<Option<Instant>>,
+    /// When the request in progress must be there as a whole.
+    body_due: Cell<Option<Instant>>,
+    /// Since when the client has taken nothing.
+    blocked_since: Cell<Option<Instant>>,
+    /// When a large answer must have been taken.
+    answer_due: Cell<Option<Instant>>,
+}
+
+impl Clock {
+    /// A head is there.
+    pub(crate) fn begin(self: &Rc<Self>) -> InProgress {
+        self.in_progress.set(self.in_progress.get() + 1);
+        let began = self.request_began.take().unwrap_or_else(Instant::now);
+        self.body_due.set(Some(began + REQUEST_TIMEOUT));
+        InProgress(self.clone())
+    }
+
+    /// When the body of the request in progress must be there.
+    pub(crate) fn body_due(&self) -> Option<Instant> {
+        self.body_due.get()
+    }
+
+    /// Whether a large answer is under way, which has to be over in time.
+    pub(crate) fn answers(&self, is_under_way: bool) {
+        let due = is_under_way.then(|| Instant::now() + ANSWER_TIMEOUT);
+        self.answer_due.set(due);
+    }
+
+    fn received(&self) {
+        if self.in_progress.get() == 0 && self.request_began.get().is_none() {
+            self.request_began.set(Some(Instant::now()));
+        }
+    }
+
+    fn blocked(&self) {
+        if self.blocked_since.get().is_none() {
+            self.blocked_since.set(Some(Instant::now()));
+        }
+    }
+
+    /// Meanwhile nothing was read, so the client could not send the rest.
+    fn restart_request(&self) {
+        if self.request_began.get().is_some() {
+            self.request_began.set(Some(Instant::now()));
+        }
+    }
+
+    fn is_bounded(&self) -> bool {
+        self.request_began.get().is_some() || self.blocked_since.get().is_some()
+    }
+
+    fn is_overdue(&self, now: Instant) -> bool {
+        let over = |since: Option<Instant>, max| since.is_some_and(|since| now >= since + max);
+        match self.blocked_since.get() {
+            None => over(self.request_began.get(), REQUEST_TIMEOUT),
+            blocked => over(blocked, WRITE_TIMEOUT) || over(self.answer_due.get(), Duration::ZERO),
+        }
+    }
+}
+
+/// A request in progress, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct InProgress(Rc<Clock>);
+
+impl Drop for InProgress {
+    fn drop(&mut self) {
+        self.0.in_progress.set(self.0.in_progress.get() - 1);
+    }
+}

@@ -1,0 +1,49 @@
+//! One request and its answer: what holds for every route.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error, ResponseError as _};
+
+use crate::connection::Clock;
+use crate::observe::{Observed, method_label};
+use crate::state::State;
+use crate::unread;
+
+/// Answers with `next` what no page of another origin has sent, bounds the answer, and counts it.
+///
+/// # Errors
+/// As `next`.
+pub(crate) async fn exchange(
+    observed: Observed,
+    mut request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, Error> {
+    let began = Instant::now();
+    let method = method_label(request.method());
+    let clock = request.conn_data::<Rc<Clock>>().cloned();
+    let _in_progress = clock.as_ref().map(Clock::begin);
+    let held = unread::hold(&mut request);
+    let state = request.app_data::<Data<State>>().cloned();
+    let refusal = state.as_ref().and_then(|state| {
+        let origins = &state.origins;
+        origins.refusal(request.method(), request.headers())
+    });
+    let answered = match refusal {
+        Some(problem) => Ok(request.into_response(problem.error_response())),
+        None => next.call(request).await,
+    };
+    let answered = answered.map(|response| match state {
+        Some(state) => state.answers.bounded(response, clock),
+        None => response,
+    });
+    observed.record(method, began.elapsed(), &answered);
+    Ok(match held {
+        Some(held) => answered?.map_body(|_, body| held.until_answered(body)),
+        None => answered?,
+    })
+}

@@ -1,0 +1,102 @@
+//! Cross-site requests and DNS rebinding: which requests of a browser are refused.
+//!
+//! A browser says by `Origin` or `Sec-Fetch-Site` that it sends a request. Other clients send neither
+//! and are not concerned.
+
+use std::net::IpAddr;
+
+use actix_web::http::header::{HOST, HeaderMap, HeaderName, ORIGIN};
+use actix_web::http::uri::Authority;
+use actix_web::http::{Method, StatusCode};
+
+use crate::problem::Problem;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// The origins of other pages that may write.
+#[derive(Clone, Debug, Default)]
+pub struct Origins {
+    listed: Vec<String>,
+}
+
+impl Origins {
+    /// These, as browsers write them: `https://users.example`.
+    pub fn listed(listed: Vec<String>) -> Origins {
+        Origins { listed }
+    }
+
+    /// Why a request is refused, told from its head.
+    ///
+    /// `421` for a browser that knows this service by a name of unknown meaning: with DNS rebinding,
+    /// somebody else's page is then of the same origin. `403` for a request that may change something
+    /// and comes from a page of another origin.
+    pub fn refusal(&self, method: &Method, headers: &HeaderMap) -> Option<Problem> {
+        let has_origin = headers.contains_key(ORIGIN);
+        if !has_origin && !headers.contains_key(SEC_FETCH_SITE) {
+            return None;
+        }
+        if only(headers, ORIGIN).is_some_and(|origin| self.lists(origin)) {
+            return None;
+        }
+        let Some(host) = only(headers, HOST).filter(|host| self.knows(host)) else {
+            return Some(Problem::new(
+                StatusCode::MISDIRECTED_REQUEST,
+                "browsers reach this service by an IP address, localhost or a host in ALLOWED_ORIGINS",
+            ));
+        };
+        let is_own = match has_origin {
+            true => only(headers, ORIGIN).is_some_and(|origin| is_of(origin, host)),
+            false => only(headers, SEC_FETCH_SITE)
+                .is_some_and(|site| matches!(site, "same-origin" | "none")),
+        };
+        if is_own || is_read(method) {
+            return None;
+        }
+        let detail =
+            "a page of another origin may change nothing; ALLOWED_ORIGINS lists those that may";
+        Some(Problem::new(StatusCode::FORBIDDEN, detail))
+    }
+
+    fn lists(&self, origin: &str) -> bool {
+        self.listed.iter().any(|listed| listed == origin)
+    }
+
+    fn knows(&self, host: &str) -> bool {
+        let mut listed = self.listed.iter();
+        is_of_this_machine(host)
+            || listed.any(|listed| {
+                listed
+                    .split_once("://")
+                    .is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host))
+            })
+    }
+}
+
+/// `GET` and `HEAD`. A browser asks by `OPTIONS` whether it may send something else.
+fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// Whether a page of this origin was served under this `Host` of ours.
+pub fn is_of(origin: &str, host: &str) -> bool {
+    let authority = origin.strip_prefix("http://");
+    authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
+}
+
+/// The value of a field that is there once.
+pub fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    let mut values = headers.get_all(name);
+    let value = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(value)
+}
+
+/// Whether no DNS server can give this `Host` another meaning: `localhost` or an IP address, with or
+/// without a port. The address that a service listens at is always one of these.
+pub fn is_of_this_machine(host: &str) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else {
+        return false;
+    };
+    let name = authority.host();
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok()
+}

@@ -1,0 +1,83 @@
+//! Bodies of requests that are answered before they have been read.
+//!
+//! actix reads what is left of a body in chunks for as long as it comes, unless its reader is still
+//! there. So the reader is kept until the answer is complete: then actix closes the connection, after
+//! [`LINGER`] for a client that only reads when it has written.
+
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actix_web::HttpMessage as _;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest};
+use actix_web::error::PayloadError;
+use bytes::Bytes;
+use futures_util::Stream;
+
+/// How long what is left of a body is read and thrown away after the answer.
+pub(crate) const LINGER: Duration = Duration::from_secs(3);
+
+/// Keeps a request's body; `None` where there is none.
+pub(crate) fn hold(request: &mut ServiceRequest) -> Option<Held> {
+    let payload = request.take_payload();
+    if matches!(payload, Payload::None) {
+        return None;
+    }
+    let shared = Rc::new(RefCell::new(payload));
+    let reader = Box::pin(Reader(shared.clone()));
+    request.set_payload(Payload::Stream { payload: reader });
+    Some(Held { _body: shared })
+}
+
+/// A body, read or not.
+pub(crate) struct Held {
+    _body: Rc<RefCell<Payload>>,
+}
+
+impl Held {
+    /// A body that no handler was given.
+    pub(crate) fn of(payload: Payload) -> Held {
+        Held {
+            _body: Rc::new(RefCell::new(payload)),
+        }
+    }
+
+    /// The same answer; the request's body is kept until it is complete.
+    pub(crate) fn until_answered(self, body: BoxBody) -> BoxBody {
+        let answer = Answer { body, _held: self };
+        answer.boxed()
+    }
+}
+
+struct Reader(Rc<RefCell<Payload>>);
+
+impl Stream for Reader {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_next(context)
+    }
+}
+
+struct Answer {
+    body: BoxBody,
+    _held: Held,
+}
+
+impl MessageBody for Answer {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.body).poll_next(context)
+    }
+}
