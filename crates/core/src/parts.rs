@@ -14,7 +14,7 @@ use crate::claim::{Claimed, Usage};
 use crate::error::{Error, Part, Result};
 use crate::journal::Journal;
 use crate::journal::file::FileJournal;
-use crate::journal::redis_stream::{EntryLifetimes, RedisStreamJournal, WaitFor};
+use crate::journal::redis_stream::{RedisStreamJournal, WaitFor};
 use crate::lease::redis::RedisLeases;
 use crate::lease::{Leases, Sole};
 use crate::membership::Membership;
@@ -123,6 +123,10 @@ impl Parts {
                         async |_| RedisStreamJournal::check(&redis, wait_for(settings)).await;
                     startup::within(settings.startup_deadline, suits).await?;
                 }
+                if settings.service == Service::WriteThrough && is_there {
+                    let suits = async |_| redis.keeps_doubts().await;
+                    startup::within(settings.startup_deadline, suits).await?;
+                }
                 // IMPORTANT: before anything is taken from it or put into it. One that is away
                 // now is judged when it is first reached.
                 guard = Some(bind(settings, &redis, &store, &binding, is_there).await?);
@@ -131,6 +135,11 @@ impl Parts {
                     false => redis.clone(),
                 };
                 let cache = RedisCache::reading_by(reads, redis.clone(), lifetimes);
+                let cache = match settings.service {
+                    Service::WriteThrough => cache.keeping_doubts()?,
+                    // It makes no marks of doubt, and its journal watches the server.
+                    Service::WriteBehind => cache,
+                };
                 (Arc::new(cache), Some(redis))
             }
         };
@@ -228,10 +237,6 @@ impl Parts {
             (JournalUrl::WithCache, Some(redis)) => {
                 let leases =
                     RedisLeases::new(redis.clone(), name_of_this_process(), settings.lease);
-                let lifetimes = EntryLifetimes {
-                    clean: self.lifetimes.clean,
-                    in_doubt: self.lifetimes.in_doubt,
-                };
                 // An answer that waits for replicas may take that much longer.
                 let appends = redis.again(settings.redis_timeout + settings.redis_wait_timeout)?;
                 let answers = async |by| startup::until(by, Part::Cache, appends.answers()).await;
@@ -240,7 +245,7 @@ impl Parts {
                     redis.clone(),
                     appends,
                     wait_for(settings),
-                    lifetimes,
+                    self.lifetimes.clean,
                     leases.share_held(),
                 );
                 Ok((Arc::new(journal.await?), Arc::new(leases)))

@@ -11,7 +11,7 @@ local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 redis.call('HDEL', KEYS[2], ARGV[3])
 local served = redis.call('HGETALL', KEYS[2])
 for i = 1, #served, 2 do
-  if tonumber(string.sub(served[i + 1], 1, 16)) <= now then
+  if (tonumber(string.sub(served[i + 1], 1, 16)) or 0) <= now then
     redis.call('HDEL', KEYS[2], served[i])
   elseif ARGV[6] == '1' and string.sub(served[i + 1], 17) ~= ARGV[4] then
     return 0
