@@ -135,6 +135,7 @@ impl Parts {
                     false => redis.clone(),
                 };
                 let cache = RedisCache::reading_by(reads, redis.clone(), lifetimes);
+                let cache = cache.watching_clocks();
                 let cache = match settings.service {
                     Service::WriteThrough => cache.keeping_doubts()?,
                     // It makes no marks of doubt, and its journal watches the server.

@@ -4,6 +4,7 @@
 
 mod binding;
 mod clock;
+mod clock_watch;
 mod configuration;
 mod connection;
 pub(crate) mod dead_letter;
@@ -22,6 +23,7 @@ mod server;
 mod stream;
 
 pub(crate) use binding::{Ownership, newest};
+pub(crate) use clock_watch::ClockWatch;
 pub(crate) use configuration::Configuration;
 pub(crate) use entry::{Entry, dirty_value, encode_version, parse_version};
 pub(crate) use evictions::Evictions;

@@ -19,7 +19,8 @@ use crate::health::PartHealth;
 use crate::membership::Epoch;
 use crate::record::{Key, Record};
 use crate::redis::{
-    Call, Entry, Link, Over, PolicyWatch, Redis, dirty_value, encode_version, milliseconds, newest,
+    Call, ClockWatch, Entry, Link, Over, PolicyWatch, Redis, dirty_value, encode_version,
+    milliseconds, newest,
 };
 use crate::seed::StoredVersions;
 use crate::shard::Shard;
@@ -71,6 +72,7 @@ pub struct RedisCache {
     lifetimes: Lifetimes,
     // Where it is used for writes that are marked.
     _upkeep: Option<(PolicyWatch, Sweeping)>,
+    _clocks: Option<ClockWatch>,
 }
 
 impl RedisCache {
@@ -87,6 +89,15 @@ impl RedisCache {
             reads,
             lifetimes,
             _upkeep: None,
+            _clocks: None,
+        }
+    }
+
+    /// The same cache, for a process that may be idle while others use the server.
+    pub fn watching_clocks(self) -> RedisCache {
+        RedisCache {
+            _clocks: Some(self.redis.watch_clocks()),
+            ..self
         }
     }
 

@@ -71,9 +71,7 @@ impl Redis {
         for shard in (0..self.keyspace.shards()).map(Shard) {
             let clock = keys.clock(shard);
             let known = self.issued().newest(shard);
-            let mut condemn = Call::new(&CONDEMN, vec![clock.clone()]);
-            condemn.arg(encode_version(known));
-            let has_clock: bool = link.script(condemn).await?;
+            let has_clock = self.has_clock(&mut link, shard).await?;
             let runs = self.runs(&mut link, shard).await?;
             // The run that the shard was used in before, then those that ended
             // before it could be.
@@ -127,6 +125,13 @@ impl Redis {
             calls.push(call);
         }
         link.scripts::<()>(calls).await.map(drop)
+    }
+
+    /// Whether a shard has a clock that knows the newest version. Removes any other.
+    pub(super) async fn has_clock(&self, link: &mut Link, shard: Shard) -> Result<bool> {
+        let mut condemn = Call::new(&CONDEMN, vec![link.keys.clock(shard)]);
+        condemn.arg(encode_version(self.issued().newest(shard)));
+        link.script(condemn).await
     }
 
     /// The run that the shard was used in before, then those that ended before it could

@@ -26,7 +26,7 @@
 //! can be trusted: under the name of the new run nothing is cached at all, and
 //! no clock is seeded until what the journal holds has been cached again
 //! (`clock.rs`). Nor can what a server has cached before another one took its
-//! place, should it be used again without having been started anew: its clock is gone
+//! place, should it be used again without a restart: its clock is gone
 //! then (`returned.rs`).
 //!
 //! What safety rests on has no expiry: a server that evicts chooses among what has one. Only

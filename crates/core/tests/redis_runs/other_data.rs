@@ -1,13 +1,14 @@
 //! Another program removes or replaces what a server holds, in the same run of the server.
 
+use cache_core::cache::redis::RedisCache;
 use cache_core::cache::{Cache, Lookup};
 use cache_core::error::Error;
 use cache_core::journal::Journal;
 use cache_core::record::Record;
 use cache_core::version::Version;
 
-use crate::redis_process::{Crashed, Stored, command};
-use crate::suite::{key, put, value, version};
+use crate::redis_process::{Crashed, LIFETIMES, Stored, command};
+use crate::suite::{connect_to, eventually, key, put, value, version};
 
 async fn delete_entry(crashed: &Crashed, name: &str) {
     for entry in crashed.keys(&format!("*:user:{name}")).await {
@@ -90,6 +91,27 @@ async fn older_data_of_the_same_run_are_not_served() {
     for process in [process, &idle] {
         assert_eq!(process.get("a").await, Lookup::Miss);
     }
+}
+
+/// While nothing is read or written, so that the next process that reads is not the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_processes_notice_older_data() {
+    let crashed = Crashed::new().await;
+    let redis = connect_to(crashed.server.url(), &crashed.identity).await;
+    let idle = RedisCache::new(redis, LIFETIMES).watching_clocks();
+    crashed.process.append(&[put("a", "old")]).await;
+    crashed.process.drain().await;
+    swap(&crashed).await;
+    crashed.process.journal.raise(&Version::ZERO).await.unwrap();
+    crashed.process.append(&[put("a", "new")]).await;
+    assert!(matches!(idle.get(&key("a")).await, Ok(Lookup::Hit(_))));
+    swap(&crashed).await;
+    let unaware = crashed.another().await;
+    eventually("the clock is removed", async || {
+        let read = unaware.cache.get(&key("a")).await;
+        matches!(read, Err(Error::Unseeded(_)))
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
