@@ -45,3 +45,4 @@ mod replicas;
 mod slow_database;
 mod stops;
 mod storms;
+mod switch_over;
