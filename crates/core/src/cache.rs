@@ -106,6 +106,10 @@ impl Lifetimes {
 #[async_trait]
 pub trait Cache: Debug + Send + Sync + 'static {
     /// What is held of `key`.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Unseeded`] before [`Cache::raise`], from a cache that others
+    /// use too: what it holds may be older than what they have written.
     async fn get(&self, key: &Key) -> Result<Lookup>;
 
     /// Asks for the right to fill `key`, which [`Cache::get`] did not find.

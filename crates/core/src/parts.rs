@@ -17,7 +17,7 @@ use crate::claim::{Claimed, Taken, Usage};
 use crate::error::{Error, Part, Result};
 use crate::journal::Journal;
 use crate::journal::file::{self, FileJournal};
-use crate::journal::redis_stream::{EntryLifetimes, RedisStreamJournal, WaitFor};
+use crate::journal::redis_stream::{RedisStreamJournal, WaitFor};
 use crate::lease::redis::RedisLeases;
 use crate::lease::{Leases, Sole};
 use crate::membership::Membership;
@@ -206,10 +206,6 @@ impl Parts {
             (None, Some(redis)) => {
                 let leases =
                     RedisLeases::new(redis.clone(), name_of_this_process(), settings.lease);
-                let lifetimes = EntryLifetimes {
-                    clean: self.lifetimes.clean,
-                    in_doubt: self.lifetimes.in_doubt,
-                };
                 // An answer that waits for replicas may take that much longer.
                 let appends = redis.again(settings.redis_timeout + settings.redis_wait_timeout)?;
                 let answers = async |by| startup::until(by, Part::Cache, appends.answers()).await;
@@ -218,7 +214,7 @@ impl Parts {
                     redis.clone(),
                     appends,
                     wait_for(settings),
-                    lifetimes,
+                    self.lifetimes.clean,
                     leases.share_held(),
                 );
                 Ok((Arc::new(journal.await?), Arc::new(leases)))
@@ -368,8 +364,12 @@ fn cache(
         true => redis.again(settings.redis_timeout.min(READ_PATIENCE))?,
         false => redis.clone(),
     };
-    let cache = RedisCache::reading_by(reads, redis.clone(), lifetimes);
-    Ok(Arc::new(cache))
+    let cache = RedisCache::reading_by(reads, redis.clone(), lifetimes).watching_clocks();
+    Ok(match settings.service {
+        Service::WriteThrough => Arc::new(cache.keeping_doubts()?),
+        // It makes no marks of doubt, and its journal watches the server.
+        Service::WriteBehind => Arc::new(cache),
+    })
 }
 
 /// The file journal of the settings, if they name one, which is made where it is missing.

@@ -180,7 +180,8 @@ impl ReadThrough {
     async fn look(&self, key: &Key, permit: Permit, demand: Demand) -> Result<Read> {
         let found = self.cache.get(key).await;
         match &found {
-            Ok(_) => self.breaker.succeeded(),
+            // It answers, and is about to be seeded.
+            Ok(_) | Err(Error::Unseeded(_)) => self.breaker.succeeded(),
             Err(error) => {
                 self.access.suspect();
                 if self.breaker.failed() {

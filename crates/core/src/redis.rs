@@ -4,6 +4,7 @@
 
 mod binding;
 mod clock;
+mod clock_watch;
 mod configuration;
 mod connection;
 pub(crate) mod dead_letter;
@@ -11,10 +12,12 @@ mod endpoint;
 mod entry;
 mod evictions;
 mod intact;
+mod issued;
 mod keyspace;
 mod kind;
 mod link;
 mod local;
+mod policy;
 mod recovery;
 mod rescue;
 mod returned;
@@ -23,17 +26,20 @@ mod stream;
 mod witness;
 
 pub(crate) use binding::{Ownership, newest};
+pub(crate) use clock_watch::ClockWatch;
 pub(crate) use configuration::Configuration;
 pub(crate) use entry::{Entry, dirty_value, encode_version, parse_version};
 pub(crate) use evictions::Evictions;
+pub(crate) use issued::Issued;
 pub(crate) use keyspace::{Keyspace, RunKeys};
 pub(crate) use link::{Call, Link};
+pub(crate) use policy::PolicyWatch;
 pub(crate) use server::info;
-pub(crate) use stream::{Walk, parse_entry, parse_id, range};
+pub(crate) use stream::{StreamEntry, Walk, parse_entry, parse_id, range};
 
 use std::fmt::Debug;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -76,11 +82,16 @@ pub struct Redis {
 struct Place {
     // Grows when the names of the keys are others: when the server is found to
     // have become a replica, by any link to it, and when another epoch begins.
-    moved: AtomicU64,
+    moved: Arc<AtomicU64>,
     used: RwLock<Used>,
     admission: Admission,
     evictions: Evictions,
     witness: Arc<Witness>,
+    issued: Issued,
+    // As last seen: it is a replica of another server; it may evict anything, where that
+    // is watched.
+    is_replica: AtomicBool,
+    evicts: AtomicBool,
     // Without one, nothing says that the server belongs to another database.
     ownership: OnceLock<Arc<dyn Ownership>>,
 }
@@ -103,13 +114,16 @@ pub(crate) enum Over {
 }
 
 impl Place {
-    fn new(keyspace: &Keyspace) -> Place {
+    fn new(keyspace: &Keyspace, moved: Arc<AtomicU64>) -> Place {
         Place {
-            moved: AtomicU64::new(0),
+            moved,
             used: RwLock::default(),
             admission: Admission::default(),
             evictions: Evictions::none(keyspace.shards()),
             witness: Witness::new(keyspace.shards()),
+            issued: Issued::none(keyspace.shards()),
+            is_replica: AtomicBool::new(false),
+            evicts: AtomicBool::new(false),
             ownership: OnceLock::new(),
         }
     }
@@ -182,7 +196,7 @@ impl Redis {
     ) -> Result<Arc<Redis>> {
         let endpoint = Endpoint::new(address.into())?;
         let keyspace = Keyspace::new(identity);
-        let place = Arc::new(Place::new(&keyspace));
+        let place = Arc::new(Place::new(&keyspace, Arc::default()));
         Redis::with(endpoint, timeout, keyspace, place)
     }
 
@@ -254,6 +268,11 @@ impl Redis {
         &self.place.witness
     }
 
+    /// The newest version of each shard that this process knows to be issued.
+    pub(crate) fn issued(&self) -> &Issued {
+        &self.place.issued
+    }
+
     /// Where the server is, without credentials.
     pub(crate) fn at(&self) -> String {
         self.opener.endpoint.url().to_string()
@@ -267,8 +286,16 @@ impl Redis {
         Client::open(self.opener.endpoint.info())
     }
 
-    /// Whether the server belongs to this database.
+    /// All links open other connections: the server is a replica now.
+    pub(crate) fn reopen(&self) {
+        self.place.moves();
+    }
+
+    /// Whether the server belongs to this database, and keeps what it has to.
     async fn owned(&self, part: Part) -> Result<()> {
+        if self.place.evicts.load(Ordering::Acquire) {
+            return Err(Error::unavailable(part, policy::EVICTS));
+        }
         let Some(ownership) = self.place.ownership.get() else {
             return Ok(());
         };
@@ -292,6 +319,12 @@ impl Redis {
 
     /// What is wrong with a server that does not answer as it should.
     pub(crate) fn problem(&self) -> &'static str {
+        if self.place.evicts.load(Ordering::Acquire) {
+            return policy::EVICTS;
+        }
+        if self.place.is_replica.load(Ordering::Acquire) {
+            return "it is a replica of another server, which takes no writes";
+        }
         let ownership = self.place.ownership.get();
         let problem = ownership.and_then(|ownership| ownership.problem());
         problem.unwrap_or("it does not answer")

@@ -4,6 +4,7 @@
 
 mod begun;
 mod forget;
+mod sweep;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -18,11 +19,14 @@ use crate::health::PartHealth;
 use crate::membership::Epoch;
 use crate::record::{Key, Record};
 use crate::redis::{
-    Call, Entry, Link, Over, Redis, dirty_value, encode_version, milliseconds, newest,
+    Call, ClockWatch, Entry, Link, Over, PolicyWatch, Redis, dirty_value, encode_version,
+    milliseconds, newest,
 };
 use crate::seed::StoredVersions;
 use crate::shard::Shard;
 use crate::version::Version;
+
+use sweep::{Sweeper, Sweeping};
 
 /// Most entries in one call of a script that reads all of them at once, which
 /// Lua's stack bounds.
@@ -31,45 +35,33 @@ const ENTRIES_MAX: usize = 2_000;
 /// Items of one shard, with their places among all.
 type InShard<'a, T> = (Shard, Vec<(usize, &'a T)>);
 
-static BEGIN_FILL: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(concat!(
-        include_str!("../redis/unseeded.lua"),
-        include_str!("redis/begin_fill.lua")
-    ))
-});
-static FILL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/fill.lua")));
-static REFILL: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(concat!(
-        include_str!("../redis/unseeded.lua"),
-        include_str!("redis/refill.lua")
-    ))
-});
-static ABANDON_FILL: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("redis/abandon_fill.lua")));
-static PUT_DIRTY: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("redis/put_dirty.lua")));
-static MARK_CLEAN: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(concat!(
-        include_str!("../redis/mark_clean.lua"),
-        include_str!("redis/mark_clean.lua")
-    ))
-});
-static BEGIN_WRITE: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(concat!(
-        include_str!("../redis/next_version.lua"),
-        include_str!("../redis/unseeded.lua"),
-        include_str!("redis/begin_write.lua")
-    ))
-});
-static WITHDRAW: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("redis/withdraw.lua")));
-static DISCARD: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(concat!(
-        include_str!("../redis/discard.lua"),
-        include_str!("redis/discard.lua")
-    ))
-});
-static SETTLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/settle.lua")));
+macro_rules! script {
+    ($($part:literal),+) => {
+        LazyLock::new(|| {
+            Script::new(concat!(include_str!("../redis/forms.lua"), $(include_str!($part)),+))
+        })
+    };
+}
+
+static BEGIN_FILL: LazyLock<Script> = script!(
+    "../redis/clock.lua",
+    "../redis/doubt.lua",
+    "redis/begin_fill.lua"
+);
+static FILL: LazyLock<Script> = script!("../redis/clock.lua", "redis/fill.lua");
+static REFILL: LazyLock<Script> = script!("../redis/clock.lua", "redis/refill.lua");
+static ABANDON_FILL: LazyLock<Script> = script!("redis/abandon_fill.lua");
+static PUT_DIRTY: LazyLock<Script> = script!("../redis/put_dirty.lua", "redis/put_dirty.lua");
+static MARK_CLEAN: LazyLock<Script> = script!("redis/mark_clean.lua");
+static BEGIN_WRITE: LazyLock<Script> = script!(
+    "../redis/clock.lua",
+    "../redis/doubt.lua",
+    "../redis/next_version.lua",
+    "redis/begin_write.lua"
+);
+static WITHDRAW: LazyLock<Script> = script!("redis/withdraw.lua");
+static DISCARD: LazyLock<Script> = script!("../redis/discard.lua", "redis/discard.lua");
+static SETTLE: LazyLock<Script> = script!("redis/settle.lua");
 
 /// The cache in Redis, which any number of processes may share.
 #[derive(Debug)]
@@ -78,6 +70,9 @@ pub struct RedisCache {
     // For reads, which may have less patience.
     reads: Arc<Redis>,
     lifetimes: Lifetimes,
+    // Where it is used for writes that are marked.
+    _upkeep: Option<(PolicyWatch, Sweeping)>,
+    _clocks: Option<ClockWatch>,
 }
 
 impl RedisCache {
@@ -93,7 +88,33 @@ impl RedisCache {
             redis,
             reads,
             lifetimes,
+            _upkeep: None,
+            _clocks: None,
         }
+    }
+
+    /// The same cache, for a process that may be idle while others use the server.
+    pub fn watching_clocks(self) -> RedisCache {
+        RedisCache {
+            _clocks: Some(self.redis.watch_clocks()),
+            ..self
+        }
+    }
+
+    /// The same cache for writes that it marks in doubt: it is not used while the server may
+    /// evict the marks, and old ones are removed.
+    ///
+    /// # Errors
+    /// When the driver does not take the URL.
+    pub fn keeping_doubts(self) -> Result<RedisCache> {
+        let sweeper = Sweeper {
+            redis: self.redis.clone(),
+            lifetime: self.lifetimes.in_doubt,
+        };
+        Ok(RedisCache {
+            _upkeep: Some((self.redis.watch_policy()?, sweeper.start())),
+            ..self
+        })
     }
 
     async fn link(&self) -> Result<Link> {
@@ -141,21 +162,33 @@ impl RedisCache {
         calls
     }
 
-    fn lookup(key: &Key, value: Option<Bytes>) -> Result<Lookup> {
-        let Some(value) = value else {
-            return Ok(Lookup::Miss);
-        };
+    /// What a value means. One that has no known form, which another program has put there,
+    /// is nothing: [`Cache::begin_fill`] deals with it. Neither is a mark of doubt whose
+    /// lifetime is over.
+    fn lookup(&self, key: &Key, value: Option<Bytes>) -> Lookup {
         let record = |(version, body)| Record {
             key: key.clone(),
             version,
             body,
         };
-        match Entry::parse(&value) {
-            Some(Entry::Held(version, body)) => Ok(Lookup::Hit(record((version, body)))),
-            Some(Entry::InDoubt(held)) => Ok(Lookup::InDoubt(held.map(record))),
-            Some(Entry::Filling) => Ok(Lookup::Miss),
-            None => Err(Error::corrupt(Part::Cache, "an entry has no known form")),
+        match value.as_ref().and_then(Entry::parse) {
+            Some(Entry::Held(version, body)) => Lookup::Hit(record((version, body))),
+            Some(Entry::InDoubt(doubt, None)) if self.is_over(doubt) => Lookup::Miss,
+            Some(Entry::InDoubt(_, held)) => Lookup::InDoubt(held.map(record)),
+            Some(Entry::Filling) | None => Lookup::Miss,
         }
+    }
+
+    /// Whether the lifetime of a mark of doubt is over, by this machine's clock. The server's
+    /// has the last word.
+    fn is_over(&self, doubt: Version) -> bool {
+        let lifetime_us = self.lifetimes.in_doubt.as_micros() as u64;
+        doubt.get().saturating_add(lifetime_us) < Version::now().get()
+    }
+
+    /// The newest version of a shard that is known to be issued, as scripts take it.
+    fn known(&self, shard: Shard) -> String {
+        encode_version(self.redis.issued().newest(shard))
     }
 }
 
@@ -165,19 +198,31 @@ fn body(record: &Record) -> &[u8] {
 
 #[async_trait]
 impl Cache for RedisCache {
+    /// Takes clock and entry together: without a clock that knows the newest version, the
+    /// entry is one of an earlier time.
     async fn get(&self, key: &Key) -> Result<Lookup> {
-        let get = |mut link: Link| async move {
-            let entry = link.keys.entry(key);
-            link.command(cmd("GET").arg(entry)).await
-        };
-        let value: Option<Bytes> = self.reads.ask(Over::Local, Part::Cache, get).await?;
         let shard = self.redis.keyspace.shard_of(key);
+        // IMPORTANT: asked before the server is.
+        let known = self.redis.issued().newest(shard);
+        let get = |mut link: Link| async move {
+            let (clock, entry) = (link.keys.clock(shard), link.keys.entry(key));
+            link.command(cmd("MGET").arg(clock).arg(entry)).await
+        };
+        let (clock, value): (Option<Bytes>, Option<Bytes>) =
+            self.reads.ask(Over::Local, Part::Cache, get).await?;
         if self.redis.evictions().is_suspect(shard)
             && value.as_ref().and_then(dirty_value).is_none()
         {
             return Err(self.redis.evictions().refusal());
         }
-        Self::lookup(key, value)
+        if !self
+            .redis
+            .issued()
+            .is_known_to(clock.as_deref(), known, shard)
+        {
+            return Err(Error::Unseeded(Part::Cache));
+        }
+        Ok(self.lookup(key, value))
     }
 
     async fn begin_fill(&self, key: &Key) -> Result<FillStart> {
@@ -186,11 +231,14 @@ impl Cache for RedisCache {
         let begin = |mut link: Link| async move {
             let names = vec![link.keys.clock(shard), link.keys.entry(key)];
             let mut call = Call::new(&BEGIN_FILL, names);
-            call.arg(ticket.0).arg(milliseconds(self.lifetimes.fill));
+            call.arg(ticket.0)
+                .arg(milliseconds(self.lifetimes.fill))
+                .arg(self.known(shard))
+                .arg(milliseconds(self.lifetimes.in_doubt));
             link.script(call).await
         };
         let held: Option<Bytes> = self.reads.ask(Over::Local, Part::Cache, begin).await?;
-        match (held.is_some(), Self::lookup(key, held)?) {
+        match (held.is_some(), self.lookup(key, held)) {
             (false, _) => Ok(FillStart::Granted(ticket)),
             (true, Lookup::Miss) => Ok(FillStart::Busy),
             (true, found) => Ok(FillStart::Found(found)),
@@ -205,7 +253,8 @@ impl Cache for RedisCache {
         call.arg(ticket.0)
             .arg(encode_version(record.version))
             .arg(milliseconds(self.lifetimes.of(record)))
-            .arg(body(record));
+            .arg(body(record))
+            .arg(self.known(shard));
         link.script(call).await
     }
 
@@ -225,11 +274,12 @@ impl Cache for RedisCache {
         call.arg(clean)
             .arg(encode_version(record.version))
             .arg(milliseconds(self.lifetimes.of(record)))
-            .arg(body(record));
+            .arg(body(record))
+            .arg(self.known(shard));
         let (is_stored, instead): (bool, Option<Bytes>) = link.script(call).await?;
         Ok(match is_stored {
             true => Refill::Stored,
-            false => Refill::Kept(Self::lookup(&record.key, instead)?),
+            false => Refill::Kept(self.lookup(&record.key, instead)),
         })
     }
 
@@ -269,8 +319,7 @@ impl Cache for RedisCache {
                 .map(|(_, (key, _))| entries.entry(key))
                 .collect();
             let mut call = Call::new(&MARK_CLEAN, keys);
-            call.arg(milliseconds(self.lifetimes.clean))
-                .arg(milliseconds(self.lifetimes.in_doubt));
+            call.arg(milliseconds(self.lifetimes.clean));
             for (_, (_, version)) in flushed {
                 call.arg(encode_version(*version));
             }
@@ -297,8 +346,8 @@ impl Cache for RedisCache {
                         }
                     }
                     call.arg(milliseconds(self.lifetimes.in_doubt));
-                    for (_, keys) in shards {
-                        call.arg(keys.len());
+                    for (shard, keys) in shards {
+                        call.arg(keys.len()).arg(self.known(*shard));
                     }
                     call
                 })
@@ -311,6 +360,10 @@ impl Cache for RedisCache {
         let mut begun: Vec<Option<Begun>> = vec![None; keys.len()];
         for (shards, answer) in calls.iter().zip(answers) {
             for (place, issued) in begun::parse(shards, answer).ok_or_else(none)? {
+                if let Some(key) = keys.get(place) {
+                    let shard = self.redis.keyspace.shard_of(key);
+                    self.redis.issued().saw(shard, issued.version);
+                }
                 if let Some(begun) = begun.get_mut(place) {
                     *begun = Some(issued);
                 }
@@ -330,7 +383,6 @@ impl Cache for RedisCache {
                 .map(|(_, write)| entries.entry(&write.key))
                 .collect();
             let mut call = Call::new(&WITHDRAW, keys);
-            call.arg(milliseconds(self.lifetimes.in_doubt));
             for (_, write) in writes {
                 call.arg(encode_version(write.version))
                     .arg(write.doubt.map(encode_version).unwrap_or_default());
@@ -377,8 +429,7 @@ impl Cache for RedisCache {
     async fn discard(&self, key: &Key, version: Version) -> Result<()> {
         let mut link = self.link().await?;
         let mut call = Call::new(&DISCARD, vec![link.keys.entry(key)]);
-        call.arg(encode_version(version))
-            .arg(milliseconds(self.lifetimes.in_doubt));
+        call.arg(encode_version(version));
         link.script(call).await
     }
 
@@ -402,10 +453,7 @@ impl Cache for RedisCache {
     }
 
     async fn health(&self) -> PartHealth {
-        let answer: Result<()> = match self.link().await {
-            Ok(mut link) => link.command(&cmd("PING")).await,
-            Err(error) => Err(error),
-        };
+        let answer = self.redis.takes_writes(Part::Cache).await;
         PartHealth {
             kind: "redis",
             at: self.redis.at(),

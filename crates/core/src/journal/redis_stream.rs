@@ -41,30 +41,27 @@ use watch::{Watch, Watching};
 
 static APPEND: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
+        include_str!("../redis/forms.lua"),
+        include_str!("../redis/clock.lua"),
         include_str!("../redis/next_version.lua"),
-        include_str!("../redis/unseeded.lua"),
         include_str!("redis_stream/append.lua")
     ))
 });
 static ACKNOWLEDGE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
-        include_str!("../redis/unseeded.lua"),
-        include_str!("../redis/mark_clean.lua"),
-        include_str!("../redis/discard.lua"),
+        include_str!("../redis/forms.lua"),
+        include_str!("../redis/clock.lua"),
+        include_str!("../redis/drained.lua"),
         include_str!("redis_stream/acknowledge.lua")
     ))
 });
-static STATS: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("redis_stream/stats.lua")));
-
-/// How long the cached entries stay that the journal's scripts leave behind.
-#[derive(Clone, Copy, Debug)]
-pub struct EntryLifetimes {
-    /// A record that the database has too.
-    pub clean: Duration,
-    /// A mark of doubt.
-    pub in_doubt: Duration,
-}
+static STATS: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("../redis/forms.lua"),
+        include_str!("../redis/clock.lua"),
+        include_str!("redis_stream/stats.lua")
+    ))
+});
 
 /// The journal in Redis, which any number of processes may share.
 #[derive(Debug)]
@@ -74,7 +71,8 @@ pub struct RedisStreamJournal {
     // that comes after on it.
     appends: Arc<Redis>,
     wait_for: WaitFor,
-    lifetimes: EntryLifetimes,
+    // How long what the database has too stays cached.
+    clean: Duration,
     held: Arc<Held>,
     seen: Seen,
     watch: Arc<Watch>,
@@ -89,8 +87,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl RedisStreamJournal {
     /// A journal on the cache's server, which appends over a link of its own.
-    /// `held` is what this process drains itself; about entries in other shards
-    /// it calls the others.
+    /// `clean` is how long a value stays cached that the database has too. `held` is what
+    /// this process drains itself; about entries in other shards it calls the others.
     ///
     /// # Errors
     /// [`Error::BadSetting`] when the server may evict what is in the journal, or
@@ -99,7 +97,7 @@ impl RedisStreamJournal {
         redis: Arc<Redis>,
         appends: Arc<Redis>,
         wait_for: WaitFor,
-        lifetimes: EntryLifetimes,
+        clean: Duration,
         held: Arc<Held>,
     ) -> Result<RedisStreamJournal> {
         RedisStreamJournal::check(&redis, wait_for).await?;
@@ -111,7 +109,7 @@ impl RedisStreamJournal {
             redis,
             appends,
             wait_for,
-            lifetimes,
+            clean,
             held,
             seen,
             _watching: watch.start(),
@@ -218,7 +216,8 @@ impl Journal for RedisStreamJournal {
             } else {
                 &channel
             })
-            .arg(shard.0);
+            .arg(shard.0)
+            .arg(encode_version(self.redis.issued().newest(*shard)));
             for write in writes() {
                 call.arg(&*condition::encode(&write.condition))
                     .arg(write.key.as_str())
@@ -237,7 +236,11 @@ impl Journal for RedisStreamJournal {
                     let answers = parse_answer(&first, &verdicts);
                     self.seen.appended(*shard, &answers, depth);
                     match self.tell(&link, *shard, newest_of(&answers)) {
-                        Ok(()) => answers,
+                        Ok(()) => {
+                            let issued = self.seen.appended_to(*shard);
+                            self.redis.issued().saw(*shard, issued);
+                            answers
+                        }
                         Err(error) => vec![Err(error); places.len()],
                     }
                 }
@@ -316,8 +319,8 @@ impl Journal for RedisStreamJournal {
         keys.extend(flushed.iter().map(|(key, _)| link.keys.entry(key)));
         let mut call = Call::new(&ACKNOWLEDGE, keys);
         call.arg(first_id_after(through))
-            .arg(milliseconds(self.lifetimes.clean))
-            .arg(milliseconds(self.lifetimes.in_doubt))
+            .arg(milliseconds(self.clean))
+            .arg(encode_version(self.redis.issued().newest(shard)))
             .arg(link.keys.entry_prefix(shard).len())
             .arg(encode_version(newest(
                 flushed.iter().map(|(_, version)| *version),
@@ -356,6 +359,7 @@ impl Journal for RedisStreamJournal {
         let appended = self.seen.newest_appended().into_iter().max();
         let stored = AtLeast(stored, appended.unwrap_or_default());
         self.seen.comes_back();
+        dead_letters::keep_beyond_versions(&self.redis, self.all_shards()).await?;
         self.redis.raise(Part::Journal, &stored).await?;
         self.count_lost(self.all_shards()).await?;
         let link = self.redis.link(Part::Journal).await?;
@@ -440,7 +444,9 @@ impl RedisStreamJournal {
                 keyspace.drained(shard),
                 keyspace.dead(shard),
             ];
-            Call::new(&STATS, names)
+            let mut call = Call::new(&STATS, names);
+            call.arg(encode_version(self.redis.issued().newest(shard)));
+            call
         };
         self.all_shards().map(call).collect()
     }
@@ -457,9 +463,9 @@ fn parse_answer(first: &[u8], verdicts: &[u8]) -> Vec<Result<Appended>> {
         b'w' => {
             let version = first.and_then(|first| Version::new(first.get() + written));
             written += 1;
-            version
-                .map(Appended::At)
-                .ok_or_else(|| corrupt("the append script's version is none"))
+            version.map(Appended::At).ok_or_else(|| {
+                Error::unavailable(Part::Journal, "the server has no version to issue")
+            })
         }
         _ => Err(corrupt("the append script's answer has no known form")),
     });

@@ -8,7 +8,7 @@ use tokio::time::{Duration, Instant};
 use crate::error::{Error, Part, Result};
 use crate::journal::redis_stream::RedisStreamJournal;
 use crate::redis::Redis;
-use crate::settings::{Address, CacheUrl, Settings};
+use crate::settings::{Address, CacheUrl, Service, Settings};
 use crate::startup;
 
 use super::{has_journal_in_redis, may_bypass, wait_for};
@@ -72,6 +72,9 @@ async fn suited(settings: &Settings, redis: &Redis) -> Result<()> {
     if has_journal_in_redis(settings) {
         let wait_for = wait_for(settings);
         startup::within(deadline, |_| RedisStreamJournal::check(redis, wait_for)).await?;
+    }
+    if settings.service == Service::WriteThrough {
+        startup::within(deadline, |_| redis.keeps_doubts()).await?;
     }
     Ok(())
 }

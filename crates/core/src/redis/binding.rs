@@ -13,7 +13,12 @@ use crate::redis::{Call, Place, Redis, milliseconds, parse_version};
 use crate::shard::Shard;
 use crate::version::Version;
 
-static LOOK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("binding_look.lua")));
+static LOOK: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("forms.lua"),
+        include_str!("binding_look.lua")
+    ))
+});
 static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("binding_claim.lua")));
 
 /// Whether the server belongs to the database whose data is kept there.
@@ -39,12 +44,13 @@ pub(crate) trait Ownership: Debug + Send + Sync {
 }
 
 impl Redis {
-    /// A link to the same server that asks no [`Ownership`] first.
+    /// A link to the same server that asks no [`Ownership`] first. When it finds that the
+    /// server is a replica now, all links open other connections.
     pub(crate) fn unowned(&self) -> Result<Arc<Redis>> {
         let (endpoint, keyspace) = (self.opener.endpoint.clone(), self.keyspace.clone());
         let place = Arc::new(Place {
             witness: self.place.witness.clone(),
-            ..Place::new(&keyspace)
+            ..Place::new(&keyspace, self.place.moved.clone())
         });
         Redis::with(endpoint, self.timeout, keyspace, place)
     }
@@ -153,10 +159,7 @@ impl Redis {
         let mut link = self.link(Part::Cache).await?;
         let mut newest = 0;
         for shard in (0..self.keyspace.shards()).map(Shard) {
-            let runs: Option<String> = link
-                .command(cmd("GET").arg(self.keyspace.run(shard)))
-                .await?;
-            let runs = runs.unwrap_or_default();
+            let runs = self.runs(&mut link, shard).await?;
             let epochs = runs
                 .split_whitespace()
                 .filter_map(|run| run.rsplit_once('.')?.1.parse().ok());

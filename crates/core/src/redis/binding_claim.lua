@@ -15,10 +15,10 @@ local before = string.sub(redis.call('HGET', KEYS[2], ARGV[3]) or '', 1, 16)
 -- First, since a server that is out of memory takes it, and the rest with it.
 redis.call('HDEL', KEYS[2], ARGV[3])
 -- Until a server that came back is used, also those count that cannot testify any more.
-local is_used = string.match(redis.call('GET', KEYS[4]) or '', '^(%S+)%.%d+') == ARGV[7]
+local is_used = string.match(redis.call('MGET', KEYS[4])[1] or '', '^(%S+)%.%d+') == ARGV[7]
 local served = redis.call('HGETALL', KEYS[2])
 for i = 1, #served, 2 do
-  if tonumber(string.sub(served[i + 1], 1, 16)) <= now then
+  if (tonumber(string.sub(served[i + 1], 1, 16)) or 0) <= now then
     if is_used then
       redis.call('HDEL', KEYS[2], served[i])
     end

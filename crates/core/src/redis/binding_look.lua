@@ -6,8 +6,8 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local committed, waiting = '', 0
 for i = 3, #KEYS, 3 do
-  local version = redis.call('GET', KEYS[i]) or ''
-  if version > committed then
+  local version = redis.call('MGET', KEYS[i])[1]
+  if version and is_version(version) and version > committed then
     committed = version
   end
   waiting = waiting + redis.call('XLEN', KEYS[i + 1]) + redis.call('HLEN', KEYS[i + 2])
@@ -15,7 +15,7 @@ end
 local answer = {redis.call('GET', KEYS[1]) or '', committed, tostring(waiting)}
 local served = redis.call('HGETALL', KEYS[2])
 for i = 1, #served, 2 do
-  if tonumber(string.sub(served[i + 1], 1, 16)) > now then
+  if (tonumber(string.sub(served[i + 1], 1, 16)) or 0) > now then
     answer[#answer + 1] = served[i]
     answer[#answer + 1] = string.sub(served[i + 1], 17)
   end

@@ -1,30 +1,39 @@
 //! The version clocks in Redis, one a shard.
 
 use std::sync::LazyLock;
-use std::time::Duration;
 
+use bytes::Bytes;
 use deadpool_redis::redis::{Script, cmd};
 
 use crate::error::{Error, Part, Result};
-use crate::redis::{Call, Redis, RunKeys, encode_version, milliseconds};
+use crate::redis::{Call, Link, Redis, RunKeys, encode_version};
 use crate::seed::StoredVersions;
 use crate::shard::Shard;
 use crate::version::Version;
 
-/// How long it is remembered that a run was left: longer than anything that was
-/// cached in it stays.
-const LEFT_LIFETIME: Duration = Duration::from_secs(90 * 24 * 3_600);
+/// What `raise.lua` takes in place of what was recovered where there is a clock.
+const HAS_CLOCK: &[u8] = b"clock";
+
+static CONDEMN: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("forms.lua"),
+        include_str!("clock.lua"),
+        include_str!("condemn.lua")
+    ))
+});
 
 static RAISE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
-        include_str!("unseeded.lua"),
+        include_str!("forms.lua"),
+        include_str!("clock.lua"),
         include_str!("raise.lua")
     ))
 });
 
 static RAISE_RUNNING: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
-        include_str!("unseeded.lua"),
+        include_str!("forms.lua"),
+        include_str!("clock.lua"),
         include_str!("raise_running.lua")
     ))
 });
@@ -40,9 +49,10 @@ impl Redis {
         // IMPORTANT: after it is known which clocks are raised. A clock that is seeded later
         // starts above all of it.
         let floor = encode_version(stored.newest().await?);
-        let calls = (0..self.keyspace.shards()).map(|shard| {
-            let mut call = Call::new(&RAISE_RUNNING, vec![keys.clock(Shard(shard))]);
-            call.arg(&floor);
+        let calls = (0..self.keyspace.shards()).map(Shard).map(|shard| {
+            let mut call = Call::new(&RAISE_RUNNING, vec![keys.clock(shard)]);
+            call.arg(&floor)
+                .arg(encode_version(self.issued().newest(shard)));
             call
         });
         link.scripts::<()>(calls.collect()).await.map(drop)
@@ -71,21 +81,25 @@ impl Redis {
         let mut calls = Vec::new();
         for shard in (0..self.keyspace.shards()).map(Shard) {
             let clock = keys.clock(shard);
-            let has_clock: bool = link.command(cmd("EXISTS").arg(&clock)).await?;
-            let runs: Option<String> = link
-                .command(cmd("GET").arg(self.keyspace.run(shard)))
-                .await?;
+            let known = self.issued().newest(shard);
+            let has_clock = self.has_clock(&mut link, shard).await?;
+            let runs = self.runs(&mut link, shard).await?;
             // The run that the shard was used in before, then those that ended
             // before it could be.
             let old: Vec<RunKeys> = runs
-                .iter()
-                .flat_map(|runs| runs.split_whitespace())
+                .split_whitespace()
                 .filter(|run| *run != keys.run())
                 .map(|run| self.keyspace.in_run(run))
                 .collect();
+            // IMPORTANT: read before anything is recovered: another clock may come and go.
+            let recovered = match has_clock {
+                true => Bytes::from_static(HAS_CLOCK),
+                false => self.text(&mut link, keys.recovered(shard)).await?,
+            };
             if !has_clock {
-                self.forget_if_left(&mut link, shard).await?;
-                self.recover(&mut link, shard, &old, stored).await?;
+                self.forget_if_used(&mut link, shard, &recovered).await?;
+                self.recover(&mut link, shard, &old, &recovered, stored)
+                    .await?;
             }
             let has_journal: bool = match part {
                 Part::Journal => {
@@ -107,16 +121,15 @@ impl Redis {
                     self.keyspace.journal(shard),
                     self.keyspace.run(shard),
                     before.clock(shard),
-                    before.left(shard),
-                    keys.left(shard),
                     keys.recovered(shard),
                     before.recovered(shard),
                 ],
             );
-            call.arg(encode_version(floor))
+            // Also above what only this process knows to be issued.
+            call.arg(encode_version(floor.max(known)))
                 .arg(keys.run())
-                .arg(milliseconds(LEFT_LIFETIME))
-                .arg(u8::from(!has_journal));
+                .arg(u8::from(!has_journal))
+                .arg(&recovered[..]);
             for dirty in &rescued {
                 dirty.write(&mut call);
             }
@@ -125,6 +138,27 @@ impl Redis {
         link.scripts::<()>(calls).await?;
         self.place.witness.stall(None);
         Ok(())
+    }
+
+    /// Whether a shard has a clock that knows the newest version. Removes any other.
+    pub(super) async fn has_clock(&self, link: &mut Link, shard: Shard) -> Result<bool> {
+        let mut condemn = Call::new(&CONDEMN, vec![link.keys.clock(shard)]);
+        condemn.arg(encode_version(self.issued().newest(shard)));
+        link.script(condemn).await
+    }
+
+    /// The run that the shard was used in before, then those that ended before it could
+    /// be, parted by spaces.
+    pub(super) async fn runs(&self, link: &mut Link, shard: Shard) -> Result<String> {
+        let runs = self.text(link, self.keyspace.run(shard)).await?;
+        Ok(String::from_utf8_lossy(&runs).into_owned())
+    }
+
+    /// What a key holds; nothing where it is missing, or another program has put something of
+    /// another type there, which `GET` refuses.
+    pub(super) async fn text(&self, link: &mut Link, key: String) -> Result<Bytes> {
+        let (text,): (Option<Bytes>,) = link.command(cmd("MGET").arg(key)).await?;
+        Ok(text.unwrap_or_default())
     }
 }
 

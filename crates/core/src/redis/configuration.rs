@@ -3,6 +3,7 @@
 use deadpool_redis::redis::cmd;
 
 use crate::error::Result;
+use crate::redis::server::is_replica;
 use crate::redis::{Link, info};
 
 /// How the server is set up, and what it has evicted.
@@ -43,7 +44,7 @@ impl Configuration {
                 .unwrap_or("noeviction")
                 .to_owned(),
             evicted_keys: number("evicted_keys").unwrap_or_default(),
-            is_replica: matches!(info(said, "role"), Some("slave" | "replica")),
+            is_replica: is_replica(said),
             replicas: number("connected_slaves").unwrap_or_default(),
             append_only: info(said, "aof_enabled") == Some("1"),
             append_fsync: String::new(),

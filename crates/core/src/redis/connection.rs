@@ -18,7 +18,8 @@ use tokio::sync::Semaphore;
 
 use crate::error::{Error, Part, Result};
 use crate::redis::endpoint::Endpoint;
-use crate::redis::{Keyspace, OUT_OF_MEMORY, Place, READ_ONLY, RunKeys, UNSEEDED, server};
+use crate::redis::server::{REPLICA, Server};
+use crate::redis::{Keyspace, OUT_OF_MEMORY, Place, READ_ONLY, RunKeys, UNSEEDED};
 
 /// Connections that may be opened at the same time.
 const OPENING_MAX: usize = 4;
@@ -101,10 +102,16 @@ impl Opener {
         let state = Arc::new(State::default());
         let mut connection = self.connect(part, state.clone()).await?;
         // That it wants a client certificate a server may only say after the handshake.
-        let run = server::run(&mut connection).await.map_err(|error| {
+        let server = Server::ask(&mut connection).await.map_err(|error| {
             let distrusted = endpoint.not_opened(part, &error);
             distrusted.unwrap_or_else(|| unavailable(part, &error))
         })?;
+        place.is_replica.store(server.is_replica, Ordering::Release);
+        if server.is_replica {
+            // It would answer readers, with what it had when it fell behind.
+            return Err(Error::unavailable(part, REPLICA));
+        }
+        let run = server.run;
         if used.run.is_some_and(|used| used != run) {
             return Err(Error::unavailable(part, "redis: it was restarted"));
         }

@@ -1,12 +1,13 @@
 -- Forgets a version that will never be in the database, where it is still the
 -- one held: a reader finds the database's again. Scripts that call this have it
 -- put before them.
-local function discard(entry, version, doubt_ms)
-  local head = redis.call('GETRANGE', entry, 0, 16)
+local function discard(entry, version)
+  local held = held_in(entry)
+  local head = held and string.sub(held, 1, 17)
   if head == version .. 'D' then
     redis.call('DEL', entry)
   elseif head == version .. 'E' then
-    local doubt = redis.call('GETRANGE', entry, 17, 32)
-    redis.call('SET', entry, doubt .. '?', 'PX', doubt_ms)
+    redis.call('SET', entry, string.sub(held, 18, 33) .. '?')
   end
 end
+

@@ -7,14 +7,15 @@
 //! C      body, empty = tombstone       clean: the database has it too                 yes
 //! D      body, empty = tombstone       dirty: only the journal has it                 none
 //! ?      nothing, or 16 digits         in doubt: a write at this version is under way;
-//!                                      one at the second, older version has settled   yes
+//!                                      one at the second, older version has settled   none
 //! E      16 digits, body               dirty, and a write at the second version is
 //!                                      under way                                      none
 //! F      ticket                        a reader is filling the key                    yes
 //! ```
 //!
-//! The scripts in `cache/redis/` and `journal/redis_stream/` read and write the
-//! same form.
+//! A mark of doubt ends by its version, which is the time at which its write began
+//! (`doubt.lua`). The scripts in `cache/redis/` and `journal/redis_stream/` read and write
+//! the same form (`forms.lua`).
 
 use bytes::Bytes;
 
@@ -26,7 +27,8 @@ const DIGITS: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
     Held(Version, Option<Bytes>),
-    InDoubt(Option<(Version, Option<Bytes>)>),
+    /// The version of the write that is under way, and what is dirty.
+    InDoubt(Version, Option<(Version, Option<Bytes>)>),
     Filling,
 }
 
@@ -38,9 +40,10 @@ impl Entry {
         let body = |body: Bytes| (!body.is_empty()).then_some(body);
         Some(match bytes.get(DIGITS)? {
             b'C' | b'D' => Entry::Held(version, body(rest())),
-            b'?' => Entry::InDoubt(None),
-            b'E' if bytes.len() > 2 * DIGITS => {
-                Entry::InDoubt(Some((version, body(bytes.slice(2 * DIGITS + 1..)))))
+            b'?' => Entry::InDoubt(version, None),
+            b'E' => {
+                let doubt = parse_version(bytes.get(DIGITS + 1..2 * DIGITS + 1)?)?;
+                Entry::InDoubt(doubt, Some((version, body(bytes.slice(2 * DIGITS + 1..)))))
             }
             b'F' => Entry::Filling,
             _ => return None,
@@ -66,6 +69,9 @@ pub(crate) fn encode_version(version: Version) -> String {
 
 /// The version in decimal digits.
 pub(crate) fn parse_version(digits: &[u8]) -> Option<Version> {
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
     std::str::from_utf8(digits)
         .ok()?
         .parse()
@@ -101,20 +107,24 @@ mod tests {
     #[test]
     fn every_state_parses_and_nothing_else_does() {
         let version = Version::new(7).unwrap();
+        let doubt = Version::new(9).unwrap();
         let body = Some(Bytes::from("{}"));
         assert_eq!(
             parse("0000000000000007C{}"),
             Some(Entry::Held(version, body.clone()))
         );
         assert_eq!(parse("0000000000000007D"), Some(Entry::Held(version, None)));
-        assert_eq!(parse("0000000000000009?"), Some(Entry::InDoubt(None)));
+        assert_eq!(
+            parse("0000000000000009?"),
+            Some(Entry::InDoubt(doubt, None))
+        );
         assert_eq!(
             parse("0000000000000007E0000000000000009{}"),
-            Some(Entry::InDoubt(Some((version, body))))
+            Some(Entry::InDoubt(doubt, Some((version, body))))
         );
         assert_eq!(
             parse("0000000000000007E0000000000000009"),
-            Some(Entry::InDoubt(Some((version, None))))
+            Some(Entry::InDoubt(doubt, Some((version, None))))
         );
         assert_eq!(parse("0000000000000000F12"), Some(Entry::Filling));
         for other in [
@@ -123,6 +133,9 @@ mod tests {
             "000000000000000xC{}",
             "0000000000000007X{}",
             "0000000000000007E1",
+            "0000000000000007E000000000000000x{}",
+            "+000000000000007C{}",
+            "9007199254740992C{}",
         ] {
             assert_eq!(parse(other), None, "{other}");
         }

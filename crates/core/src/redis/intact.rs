@@ -130,10 +130,7 @@ impl Redis {
 
     /// `None` where the shard was never used, or where its clock or its stream is lost.
     async fn used(&self, link: &mut Link, shard: Shard) -> Result<Option<Used>> {
-        let runs: Option<String> = link
-            .command(cmd("GET").arg(self.keyspace.run(shard)))
-            .await?;
-        let words = runs.unwrap_or_default();
+        let words = self.runs(link, shard).await?;
         let runs = words
             .split_whitespace()
             .map(|run| self.keyspace.in_run(run));
@@ -141,10 +138,10 @@ impl Redis {
         let Some(last) = runs.first() else {
             return Ok(None);
         };
-        let clock: Option<Bytes> = link.command(cmd("GET").arg(last.clock(shard))).await?;
+        let clock = self.text(link, last.clock(shard)).await?;
         let stream = self.keyspace.journal(shard);
         let has_stream: bool = link.command(cmd("EXISTS").arg(stream)).await?;
-        let clock = clock.and_then(|clock| parse_version(&clock));
+        let clock = parse_version(&clock);
         runs.push(self.keyspace.in_run(link.keys.run()));
         let used = clock.map(|clock| Used { runs, clock });
         Ok(used.filter(|_| has_stream))

@@ -4,8 +4,8 @@
 //! ```text
 //! wc:{<identity>:<shard>}:<run>:clock       string  the newest version issued in the shard
 //! wc:{<identity>:<shard>}:<run>:user:<key>  string  the cached entry, see `entry.rs`
-//! wc:{<identity>:<shard>}:<run>:recovered   string  entries up to this version were appended before this run
-//! wc:{<identity>:<shard>}:<run>:left        string  the shard was used in another run after this one
+//! wc:{<identity>:<shard>}:<run>:recovered   string  entries up to this version were appended before this run; stays, and
+//!                                                   says that the shard was used in the run
 //! wc:{<identity>:<shard>}:run               string  the run of the server that the shard is used in, and
 //!                                                   later ones that ended before it could be, parted by spaces
 //! wc:{<identity>:<shard>}:journal           stream  one entry a write: id <version>-0, fields k (key) and b (body)
@@ -14,6 +14,7 @@
 //! wc:{<identity>:<shard>}:lease             string  the process that drains the shard
 //! wc:{<identity>:<shard>}:committed         string  the newest version that the database is known to have committed
 //! wc:{<identity>}:probe                     string  written to see whether the server takes it
+//! wc:{<identity>}:sweep                     string  old marks of doubt were looked for not long ago
 //! wc:{<identity>}:binding                   string  the token and the place of the database: see `crate::binding`
 //! wc:{<identity>}:served                    hash    the processes that serve a database: until when, and which
 //! wc:{<identity>}:witnesses                 hash    a run of the server, since when processes register in it, and of
@@ -27,8 +28,11 @@
 //! can be trusted: under the name of the new run nothing is cached at all, and
 //! no clock is seeded until what the journal holds has been cached again
 //! (`clock.rs`). Nor can what a server has cached before another one took its
-//! place, should it be used again without having been started anew
-//! (`returned.rs`).
+//! place, should it be used again without a restart: its clock is gone
+//! then (`returned.rs`).
+//!
+//! What safety rests on has no expiry: a server that evicts chooses among what has one. Only
+//! clean entries, tickets, leases and `sweep` have.
 
 use crate::membership::Epoch;
 use crate::record::Key;
@@ -144,6 +148,17 @@ impl Keyspace {
         format!("{}probe", self.prefix)
     }
 
+    /// Says that marks of doubt were looked for whose lifetime is over.
+    pub(crate) fn sweep(&self) -> String {
+        format!("{}sweep", self.prefix)
+    }
+
+    /// What the names of all entries look like, of all runs, as `SCAN` takes it.
+    pub(crate) fn entry_pattern(&self) -> String {
+        let of_database = self.prefix.trim_end_matches("}:");
+        format!("{of_database}:??}}:*:user:*")
+    }
+
     /// The channel on which processes wake each other.
     pub(crate) fn wake_channel(&self) -> String {
         format!("{}wake", self.prefix)
@@ -160,14 +175,10 @@ impl RunKeys {
         format!("{}clock", of_shard(&self.prefixes, shard))
     }
 
-    /// Up to which version the shard's entries were not appended in this run.
+    /// Up to which version the shard's entries were not appended in this run. It is there
+    /// wherever the shard was ever used in the run.
     pub(crate) fn recovered(&self, shard: Shard) -> String {
         format!("{}recovered", of_shard(&self.prefixes, shard))
-    }
-
-    /// Says that the shard was used in another run after this one.
-    pub(crate) fn left(&self, shard: Shard) -> String {
-        format!("{}left", of_shard(&self.prefixes, shard))
     }
 
     /// What the names of the shard's entries begin with.

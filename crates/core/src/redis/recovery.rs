@@ -20,20 +20,34 @@ use crate::shard::Shard;
 /// Entries of the journal that are looked at in one round trip.
 const BATCH_MAX: usize = 1_000;
 
-static RECOVER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("recover.lua")));
+static RECOVER: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("forms.lua"),
+        include_str!("put_dirty.lua"),
+        include_str!("drained.lua"),
+        include_str!("recover.lua")
+    ))
+});
 
 impl Redis {
-    /// Caches what the journal of `shard` holds and the database does not have.
+    /// Caches what the journal of `shard` holds and the database does not have; `recovered`
+    /// is what was recovered when this began.
     pub(super) async fn recover(
         &self,
         link: &mut Link,
         shard: Shard,
         old: &[RunKeys],
+        recovered: &[u8],
         stored: &dyn StoredVersions,
     ) -> Result<()> {
+        let recovery = Recovery {
+            shard,
+            old,
+            recovered,
+            stored,
+        };
         let run = self.keyspace.run(shard);
-        // From the newest to the oldest, so that nobody who reads meanwhile is
-        // given a version that was replaced.
+        // From the newest to the oldest: what is put first is mostly not replaced.
         let mut newest = "+".to_owned();
         loop {
             let mut range = cmd("XREVRANGE");
@@ -50,7 +64,7 @@ impl Redis {
             newest = after(id);
             // One that cannot be understood is the drainer's concern.
             let records = entries.iter().filter_map(parse_entry).collect();
-            if !put(link, shard, &run, old, stored, records).await? {
+            if !recovery.put(link, &run, records).await? {
                 return Ok(());
             }
         }
@@ -59,7 +73,7 @@ impl Redis {
         let dead = dead.into_iter().filter(|letter| !letter.is_undecodable());
         let dead: Vec<Record> = dead.map(|letter| letter.record).collect();
         for dead in dead.chunks(BATCH_MAX) {
-            if !put(link, shard, &run, old, stored, dead.to_vec()).await? {
+            if !recovery.put(link, &run, dead.to_vec()).await? {
                 break;
             }
         }
@@ -67,42 +81,49 @@ impl Redis {
     }
 }
 
-/// Caches those that the database does not have, and removes what the runs
-/// before had cached of them, which nothing else would ever. Returns whether
-/// there is still need for it.
-async fn put(
-    link: &mut Link,
+/// The recovery of one shard.
+struct Recovery<'a> {
     shard: Shard,
-    run: &str,
-    old: &[RunKeys],
-    stored: &dyn StoredVersions,
-    records: Vec<Record>,
-) -> Result<bool> {
-    let records = newest_per_key(records);
-    if records.is_empty() {
-        return Ok(true);
-    }
-    let names: Vec<Key> = records.iter().map(|record| record.key.clone()).collect();
-    let stored = stored.of(&names).await?;
-    let keys = link.keys.clone();
-    let mut names = vec![keys.clock(shard), run.to_owned()];
-    names.extend(records.iter().map(|record| keys.entry(&record.key)));
-    for old in old {
-        names.extend(records.iter().map(|record| old.entry(&record.key)));
-    }
-    let mut call = Call::new(&RECOVER, names);
-    call.arg(keys.run());
-    for record in &records {
-        match stored.get(&record.key) {
-            Some(stored) if *stored >= record.version => {
-                call.arg("stored").arg(encode_version(*stored)).arg("");
-            }
-            _ => {
-                call.arg("dirty")
-                    .arg(encode_version(record.version))
-                    .arg(record.body.as_deref().unwrap_or_default());
+    old: &'a [RunKeys],
+    recovered: &'a [u8],
+    stored: &'a dyn StoredVersions,
+}
+
+impl Recovery<'_> {
+    /// Caches those that the database does not have, and removes what the runs
+    /// before had cached of them, which nothing else would ever. Returns whether
+    /// there is still need for it.
+    async fn put(&self, link: &mut Link, run: &str, records: Vec<Record>) -> Result<bool> {
+        let records = newest_per_key(records);
+        if records.is_empty() {
+            return Ok(true);
+        }
+        let names: Vec<Key> = records.iter().map(|record| record.key.clone()).collect();
+        let stored = self.stored.of(&names).await?;
+        let keys = link.keys.clone();
+        let mut names = vec![
+            keys.clock(self.shard),
+            keys.recovered(self.shard),
+            run.to_owned(),
+        ];
+        names.extend(records.iter().map(|record| keys.entry(&record.key)));
+        for old in self.old {
+            names.extend(records.iter().map(|record| old.entry(&record.key)));
+        }
+        let mut call = Call::new(&RECOVER, names);
+        call.arg(self.recovered).arg(keys.run());
+        for record in &records {
+            match stored.get(&record.key) {
+                Some(stored) if *stored >= record.version => {
+                    call.arg("stored").arg(encode_version(*stored)).arg("");
+                }
+                _ => {
+                    call.arg("dirty")
+                        .arg(encode_version(record.version))
+                        .arg(record.body.as_deref().unwrap_or_default());
+                }
             }
         }
+        link.script(call).await
     }
-    link.script(call).await
 }

@@ -1,17 +1,68 @@
 //! What the server says of itself.
 
+use std::sync::atomic::Ordering;
+
 use deadpool_redis::redis::aio::MultiplexedConnection;
-use deadpool_redis::redis::{RedisResult, cmd};
+use deadpool_redis::redis::{RedisResult, cmd, pipe};
+
+use crate::error::{Error, Part, Result};
+use crate::redis::Redis;
 
 /// Digits of the server's run id that tell its runs apart.
 const RUN_DIGITS: usize = 12;
 
-/// A name for the time since the server was started.
-pub(super) async fn run(connection: &mut MultiplexedConnection) -> RedisResult<String> {
-    let answer: String = cmd("INFO").arg("server").query_async(connection).await?;
-    // A server that does not say is taken to be always the same one.
-    let run = info(&answer, "run_id").unwrap_or("0");
-    Ok(run.get(..RUN_DIGITS).unwrap_or(run).to_owned())
+/// What tells a server from another one, or from itself at another time.
+#[derive(Clone, Debug)]
+pub(super) struct Server {
+    /// A name for the time since it was started.
+    pub(super) run: String,
+    /// Whether it is a replica of another server.
+    pub(super) is_replica: bool,
+}
+
+impl Server {
+    /// Asks the server.
+    pub(super) async fn ask(connection: &mut MultiplexedConnection) -> RedisResult<Server> {
+        // Both at once in one command needs Redis 7.
+        let (server, replication): (String, String) = pipe()
+            .add_command(cmd("INFO").arg("server").clone())
+            .add_command(cmd("INFO").arg("replication").clone())
+            .query_async(connection)
+            .await?;
+        // A server that does not say is taken to be always the same one.
+        let run = info(&server, "run_id").unwrap_or("0");
+        Ok(Server {
+            run: run.get(..RUN_DIGITS).unwrap_or(run).to_owned(),
+            is_replica: is_replica(&replication),
+        })
+    }
+}
+
+impl Redis {
+    /// Whether the server answers and takes writes. When it has become a replica, which
+    /// answers readers with what it had, all links open other connections.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub(crate) async fn takes_writes(&self, part: Part) -> Result<()> {
+        let mut link = self.link(part).await?;
+        let said: String = link.command(cmd("INFO").arg("replication")).await?;
+        let is_replica = is_replica(&said);
+        self.place.is_replica.store(is_replica, Ordering::Release);
+        if is_replica {
+            self.reopen();
+            return Err(Error::unavailable(part, REPLICA));
+        }
+        Ok(())
+    }
+}
+
+/// Why a replica is not used.
+pub(super) const REPLICA: &str = "redis: it is a replica of another server";
+
+/// Whether what INFO answers is said by a replica.
+pub(super) fn is_replica(said: &str) -> bool {
+    matches!(info(said, "role"), Some("slave" | "replica"))
 }
 
 /// A field of what INFO answers.

@@ -174,11 +174,15 @@ impl Appends {
 
     /// By what the cache holds.
     async fn judge(&self, condition: &Condition, key: &Key) -> Result<Option<Appended>> {
-        Ok(match self.cache.get(key).await? {
-            Lookup::Hit(current) => {
+        Ok(match self.cache.get(key).await {
+            Ok(Lookup::Hit(current)) => {
                 (!condition.holds(&current)).then_some(Appended::ConditionFailed)
             }
-            Lookup::InDoubt(_) | Lookup::Miss => Some(Appended::Unknown),
+            // The engine reads it, which seeds the cache, too.
+            Ok(Lookup::InDoubt(_) | Lookup::Miss) | Err(Error::Unseeded(_)) => {
+                Some(Appended::Unknown)
+            }
+            Err(error) => return Err(error),
         })
     }
 
@@ -187,8 +191,9 @@ impl Appends {
     async fn judge_upon(&self, condition: &Condition, left: &Record) -> Result<Option<Appended>> {
         if let Condition::Is(versions) | Condition::IsNot(versions) = condition {
             let newest = versions.iter().max().copied().unwrap_or_default();
-            match self.cache.get(&left.key).await? {
-                Lookup::Hit(before) if newest <= before.version => {}
+            match self.cache.get(&left.key).await {
+                Err(error) if !matches!(error, Error::Unseeded(_)) => return Err(error),
+                Ok(Lookup::Hit(before)) if newest <= before.version => {}
                 // Somebody has guessed a version: it may be the one that is
                 // issued next. When this batch has its versions, it can be told.
                 _ => return Ok(Some(Appended::Unknown)),

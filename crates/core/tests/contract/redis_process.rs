@@ -116,7 +116,8 @@ impl Process {
     pub(crate) async fn assert_unseeded(&self, names: &[&str]) {
         for name in names {
             let key = key(name);
-            assert_eq!(self.get(name).await, Lookup::Miss, "{name}");
+            let held = self.cache.get(&key).await;
+            assert!(matches!(held, Err(Error::Unseeded(_))), "{name}: {held:?}");
             let fill = self.cache.begin_fill(&key).await;
             assert!(matches!(fill, Err(Error::Unseeded(_))), "{name}: {fill:?}");
             let write = self.cache.begin_write(std::slice::from_ref(&key)).await;

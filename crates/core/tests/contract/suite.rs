@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use cache_core::cache::Begun;
 use cache_core::error::Result;
-use cache_core::journal::redis_stream::{EntryLifetimes, RedisStreamJournal, WaitFor};
+use cache_core::journal::redis_stream::{RedisStreamJournal, WaitFor};
 use cache_core::journal::{Appended, Journal};
 use cache_core::lease::Held;
 use cache_core::record::{Key, Record, Write};
@@ -135,13 +135,9 @@ pub(crate) async fn append(journal: &dyn Journal, writes: &[Write]) -> Vec<Recor
 /// A journal on `redis` whose clean entries stay for `clean`, and which drains
 /// every shard itself.
 pub(crate) async fn redis_stream_journal(redis: Arc<Redis>, clean: Duration) -> RedisStreamJournal {
-    let lifetimes = EntryLifetimes {
-        clean,
-        in_doubt: Duration::from_secs(3_600),
-    };
     let held = Arc::new(Held::all(16));
     let wait_for = WaitFor::default();
-    RedisStreamJournal::open(redis.clone(), redis, wait_for, lifetimes, held)
+    RedisStreamJournal::open(redis.clone(), redis, wait_for, clean, held)
         .await
         .unwrap()
 }

@@ -14,7 +14,7 @@ use cache_core::drainer::DrainerSettings;
 use cache_core::group_commit::GroupCommitBounds;
 use cache_core::journal::Journal;
 use cache_core::journal::file::FileJournal;
-use cache_core::journal::redis_stream::{EntryLifetimes, RedisStreamJournal, WaitFor};
+use cache_core::journal::redis_stream::{RedisStreamJournal, WaitFor};
 use cache_core::lease::redis::RedisLeases;
 use cache_core::lease::{Leases, Sole};
 use cache_core::record::{Key, Write};
@@ -114,10 +114,7 @@ impl Place {
                     redis.clone(),
                     redis.clone(),
                     WaitFor::default(),
-                    EntryLifetimes {
-                        clean: LIFETIMES.clean,
-                        in_doubt: LIFETIMES.in_doubt,
-                    },
+                    LIFETIMES.clean,
                     leases.share_held(),
                 );
                 let journal = journal.await.unwrap();

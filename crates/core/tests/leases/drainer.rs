@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cache_core::journal::redis_stream::{EntryLifetimes, RedisStreamJournal, WaitFor};
+use cache_core::journal::redis_stream::{RedisStreamJournal, WaitFor};
 use cache_core::lease::redis::RedisLeases;
 use cache_core::lease::{Call, Leases};
 use cache_core::shard::Shard;
@@ -37,15 +37,11 @@ impl Drainer {
     ) -> Drainer {
         let redis = connect_to(url, identity).await;
         let leases = RedisLeases::new(redis.clone(), name.to_owned(), lifetime);
-        let lifetimes = EntryLifetimes {
-            clean: LONG,
-            in_doubt: LONG,
-        };
         let journal = RedisStreamJournal::open(
             redis.clone(),
             redis,
             WaitFor::default(),
-            lifetimes,
+            LONG,
             leases.share_held(),
         );
         Drainer {

@@ -15,7 +15,7 @@ use cache_core::error::Result;
 use cache_core::group_commit::GroupCommitBounds;
 use cache_core::journal::Journal;
 use cache_core::journal::file::FileJournal;
-use cache_core::journal::redis_stream::{EntryLifetimes, RedisStreamJournal, WaitFor};
+use cache_core::journal::redis_stream::{RedisStreamJournal, WaitFor};
 use cache_core::lease::redis::RedisLeases;
 use cache_core::lease::{Leases, Sole};
 use cache_core::record::{Key, Record, Write};
@@ -127,15 +127,11 @@ impl Place {
                     let redis = redis.await.unwrap();
                     let process = format!("test:{:08x}", fastrand::u32(..));
                     let leases = RedisLeases::new(redis.clone(), process, timeout);
-                    let lifetimes = EntryLifetimes {
-                        clean: LIFETIMES.clean,
-                        in_doubt: LIFETIMES.in_doubt,
-                    };
                     let journal = RedisStreamJournal::open(
                         redis.clone(),
                         redis.clone(),
                         WaitFor::default(),
-                        lifetimes,
+                        LIFETIMES.clean,
                         leases.share_held(),
                     );
                     (

@@ -26,11 +26,11 @@ use crate::out_of_memory::{fill_up, make_room};
 use crate::redis_process::Process;
 use crate::suite::{key, version};
 
-const BOUNDS: GroupCommitBounds = GroupCommitBounds {
+pub(crate) const BOUNDS: GroupCommitBounds = GroupCommitBounds {
     batch_max: 64,
     waiting_max: 1_024,
 };
-const SETTINGS: WriteBehindSettings = WriteBehindSettings {
+pub(crate) const SETTINGS: WriteBehindSettings = WriteBehindSettings {
     group_commit: BOUNDS,
     drainer: DrainerSettings {
         batch_max: 100,
@@ -43,7 +43,7 @@ const SETTINGS: WriteBehindSettings = WriteBehindSettings {
         age: Duration::from_secs(3_600),
     },
 };
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 fn body(name: &str, age: u8) -> Bytes {
     let (name, occupation) = (name.to_owned(), "Tester".to_owned());
@@ -87,10 +87,7 @@ async fn write_behind_starts_drains_and_reads_and_takes_no_more() {
         process.redis.clone(),
         process.redis.clone(),
         cache_core::journal::redis_stream::WaitFor::default(),
-        cache_core::journal::redis_stream::EntryLifetimes {
-            clean: crate::redis_process::LONG,
-            in_doubt: crate::redis_process::LONG,
-        },
+        crate::redis_process::LONG,
         leases.share_held(),
     );
     let journal = Arc::new(journal.await.unwrap());

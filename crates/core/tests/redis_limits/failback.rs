@@ -1,13 +1,15 @@
 //! A server that was a replica for a while and is the master again, without
 //! having been started anew.
 
-use cache_core::cache::Lookup;
+use cache_core::cache::redis::RedisCache;
+use cache_core::cache::{Cache, Lookup};
+use cache_core::error::Error;
 use cache_core::journal::Journal;
 use cache_core::version::Version;
 use test_support::own_servers::{AppendFsync, OwnServer};
 
-use crate::redis_process::{Process, command};
-use crate::suite::{eventually, new_identity, put};
+use crate::redis_process::{LIFETIMES, Process, command};
+use crate::suite::{eventually, key, new_identity, put, value, version};
 
 async fn replicate(replica: &OwnServer, master: &OwnServer) {
     let port = master.port().to_string();
@@ -45,8 +47,10 @@ async fn what_it_had_cached_before_is_not_served_again() {
     })
     .await;
 
+    let read_before = async || before.cache.get(&key("a")).await;
     promote(&two).await;
     replicate(&one, &two).await;
+    assert!(!before.cache.health().await.up, "it is a replica");
     let meanwhile = Process::start(two.url(), &identity).await;
     meanwhile.journal.raise(&Version::ZERO).await.unwrap();
     let newer = meanwhile.append(&[put("a", "new")]).await;
@@ -59,10 +63,71 @@ async fn what_it_had_cached_before_is_not_served_again() {
     })
     .await;
 
+    // One who is still connected to a replica is not given what that had.
+    let held = read_before().await;
+    assert!(matches!(held, Err(Error::Unavailable { .. })), "{held:?}");
     promote(&one).await;
+    // Reads come before anything that would look for what was written meanwhile.
+    let held = read_before().await;
+    assert!(matches!(held, Err(Error::Unseeded(_))), "{held:?}");
     let after = Process::start(one.url(), &identity).await;
+    let held = after.cache.get(&key("a")).await;
+    assert!(matches!(held, Err(Error::Unseeded(_))), "{held:?}");
     let stored = crate::redis_process::Stored::with(&[("a", newer[0].version)]);
     after.journal.raise(&stored).await.unwrap();
     assert_eq!(after.get("a").await, Lookup::Miss);
     assert_eq!(after.get("b").await, Lookup::Hit(waits[0].clone()));
+}
+
+/// Without anything that looks whether it is: neither a write nor a health check.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_connection_to_a_replica_reads_nothing_old() {
+    let options = ["--repl-diskless-sync-delay", "0"];
+    let (one, two) = (
+        OwnServer::redis_with(AppendFsync::BySystem, &options),
+        OwnServer::redis_with(AppendFsync::BySystem, &options),
+    );
+    replicate(&two, &one).await;
+    let identity = new_identity();
+    // As write-through does, whose journal watches nothing.
+    let redis = crate::suite::connect_to(one.url(), &identity).await;
+    let old = RedisCache::new(redis, LIFETIMES);
+    old.raise(&Version::ZERO).await.unwrap();
+    let record = value(&key("a"), version(7), "old");
+    old.put_dirty(std::slice::from_ref(&record)).await.unwrap();
+    old.mark_clean(&[(key("a"), record.version)]).await.unwrap();
+    eventually("the replica has everything", async || {
+        let names = crate::redis_process::keys(two.url(), "*:user:a").await;
+        match names.first() {
+            Some(name) => {
+                let entry: String = command(two.url(), &["GET", name]).await;
+                entry.contains('C')
+            }
+            None => false,
+        }
+    })
+    .await;
+    assert_eq!(old.get(&key("a")).await.unwrap(), Lookup::Hit(record));
+
+    promote(&two).await;
+    replicate(&one, &two).await;
+    let redis = crate::suite::connect_to(two.url(), &identity).await;
+    let new = RedisCache::new(redis, LIFETIMES);
+    new.raise(&Version::ZERO).await.unwrap();
+    eventually("the replica has everything", async || {
+        let clocks = crate::redis_process::keys(two.url(), "*:clock").await;
+        crate::redis_process::keys(one.url(), "*:clock").await == clocks
+    })
+    .await;
+    let held = old.get(&key("a")).await;
+    assert!(matches!(held, Err(Error::Unseeded(_))), "{held:?}");
+    // What would seed it finds that it is a replica, and looks for its master.
+    let raised = old.raise(&Version::ZERO).await;
+    assert!(
+        matches!(raised, Err(Error::Unavailable { .. })),
+        "{raised:?}"
+    );
+    let held = old.get(&key("a")).await;
+    assert!(matches!(held, Err(Error::Unavailable { .. })), "{held:?}");
+    assert!(!old.health().await.up);
 }

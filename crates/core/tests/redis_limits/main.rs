@@ -17,6 +17,7 @@ mod redis_process;
 mod engines;
 mod eviction;
 mod failback;
+mod garbage;
 mod out_of_memory;
 mod policy_changes;
 mod waiting;

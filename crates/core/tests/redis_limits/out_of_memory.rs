@@ -107,9 +107,10 @@ async fn what_was_acknowledged_is_drained_and_read() {
             .all(|shard| shard.drained == 1 && shard.dead == 0)
     );
     assert_eq!(process.get(&names[1]).await, Lookup::InDoubt(None));
-    // They are clean now, and may go.
+    // They are clean now, and may go; not the mark.
     let lives: Vec<String> = crashed.without_expiry().await;
-    assert!(lives.is_empty(), "{lives:?}");
+    let mark = format!(":user:{}", names[1]);
+    assert!(lives.len() == 1 && lives[0].ends_with(&mark), "{lives:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

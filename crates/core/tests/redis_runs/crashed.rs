@@ -311,7 +311,9 @@ async fn nothing_of_the_runs_before_stays_without_an_expiry() {
         let stored = Stored::with(&[(&name("stored"), appended[2].version)]);
         crashed.process.cache.raise(&stored).await.unwrap();
         let after = crashed.without_expiry().await;
-        let left: Vec<_> = before.iter().filter(|name| after.contains(name)).collect();
+        // Marks of doubt are removed when their lifetime is over.
+        let stays = |name: &&String| after.contains(name) && !name.ends_with("only in doubt");
+        let left: Vec<_> = before.iter().filter(stays).collect();
         assert!(left.is_empty(), "{left:?}");
         // One run's clocks, and no more.
         assert_eq!(crashed.keys("*:clock").await.len(), 16);
@@ -368,10 +370,7 @@ async fn each_connection_finds_the_new_run_by_itself() {
         redis.clone(),
         appends,
         cache_core::journal::redis_stream::WaitFor::default(),
-        cache_core::journal::redis_stream::EntryLifetimes {
-            clean: crate::redis_process::LONG,
-            in_doubt: crate::redis_process::LONG,
-        },
+        crate::redis_process::LONG,
         Arc::new(cache_core::lease::Held::all(16)),
     );
     let journal = Arc::new(journal.await.unwrap());

@@ -17,5 +17,6 @@ mod redis_process;
 
 mod crashed;
 mod lost;
+mod other_data;
 mod recovering;
 mod versions;

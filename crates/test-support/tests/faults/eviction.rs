@@ -1,5 +1,5 @@
-//! A Redis whose `maxmemory-policy` is changed to one that evicts anything while write-behind-svc runs, and
-//! which then has no room for what it holds.
+//! A Redis whose `maxmemory-policy` is changed to one that evicts anything while a service runs, and which then
+//! has no room for what it holds.
 
 use std::collections::BTreeMap;
 
@@ -132,4 +132,42 @@ fn evictions_after_a_change_at_runtime_are_stopped_and_counted() {
     set(&mut admin, "maxmemory-policy", "noeviction");
     wait_until("writes go on", || put(&client, "Ann", 32).0 == 200);
     assert_eq!(client.get("/readyz").status, 200);
+}
+
+/// It could evict the marks of writes under way.
+#[test]
+fn write_through_bypasses_a_redis_that_evicts_anything() {
+    const HIT: &str = "write-through; hit";
+    const BYPASS: &str = "write-through; fwd=bypass; detail=bypass";
+    let redis = OwnServer::redis(AppendFsync::BySystem, "0");
+    let mut admin = RedisConnection::open(redis.url()).expect("Redis");
+    let database = TestDatabase::create();
+    let installation = Installation::on(Service::WriteThrough, redis.url(), database);
+    set(&mut admin, "maxmemory-policy", "allkeys-lru");
+    let refused = installation.command().output().expect("the binary");
+    assert_eq!(refused.status.code(), Some(64));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        said.contains("CACHE_URL") && said.contains("allkeys-lru"),
+        "{said}"
+    );
+
+    set(&mut admin, "maxmemory-policy", "volatile-lru");
+    let running = installation.run();
+    let client = running.client();
+    let source = |age: u8| {
+        let read = client.get(&user_path("Ann"));
+        assert_eq!((read.status, &read.json()["age"]), (200, &json!(age)));
+        read.header("Cache-Status").map(str::to_owned)
+    };
+    assert_eq!(put(&client, "Ann", 30).0, 200);
+    wait_until("it is cached", || source(30).as_deref() == Some(HIT));
+    set(&mut admin, "maxmemory-policy", "allkeys-lru");
+    wait_until("the cache is bypassed", || {
+        source(30).as_deref() == Some(BYPASS)
+    });
+    assert_eq!(put(&client, "Ann", 31).0, 200);
+    assert_eq!(source(31).as_deref(), Some(BYPASS));
+    set(&mut admin, "maxmemory-policy", "noeviction");
+    wait_until("the cache is used", || source(31).as_deref() == Some(HIT));
 }

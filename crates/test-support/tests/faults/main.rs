@@ -51,3 +51,4 @@ mod replicas;
 mod slow_database;
 mod stops;
 mod storms;
+mod switch_over;

@@ -1,6 +1,6 @@
 -- Issues versions to keys, consecutive in each shard, and marks the keys in doubt.
--- KEYS: of each shard its clock, then entries. ARGV: lifetime of the mark in ms,
--- then of each shard how many entries it has here.
+-- KEYS: of each shard its clock, then entries. ARGV: lifetime of the mark in ms, then of each
+-- shard how many entries it has here, and the newest version that is known to be issued in it.
 -- Returns the first version of each shard, then of each key of which more than a
 -- clean value was held three values: its place among all entries from 1, the
 -- newest write in flight ('' = none), and the dirty entry ('' = none).
@@ -8,15 +8,23 @@ local all = redis.call('MGET', unpack(KEYS))
 local answer, strange, marked = {}, {}, {}
 local at, place = 1, 0
 -- Nothing is issued in any shard unless it can be in all.
-for shard = 2, #ARGV do
-  if not all[at] then
+for shard = 2, #ARGV, 2 do
+  local clock, entries = at, tonumber(ARGV[shard])
+  if not clock_of(all[clock], ARGV[shard + 1]) then
     return unseeded()
   end
-  at = at + tonumber(ARGV[shard]) + 1
+  for entry = clock + 1, clock + entries do
+    if all[entry] and not is_entry(all[entry]) then
+      -- Another program's. What it has replaced may be in the journal alone.
+      redis.call('DEL', KEYS[clock])
+      return unseeded()
+    end
+  end
+  at = clock + entries + 1
 end
 local time = now()
 at = 1
-for shard = 2, #ARGV do
+for shard = 2, #ARGV, 2 do
   local clock = at
   local first = next_version(all[clock], time)
   answer[#answer + 1] = string.format('%016.0f', first)
@@ -40,11 +48,11 @@ for shard = 2, #ARGV do
       mark = string.sub(held, 1, 17) .. digits .. string.sub(held, 34)
       redis.call('SET', key, mark)
     else
-      if state == '?' then
+      if state == '?' and not is_over(held, ARGV[1]) then
         doubt, dirty = string.sub(held, 1, 16), ''
       end
       mark = digits .. '?'
-      redis.call('SET', key, mark, 'PX', ARGV[1])
+      redis.call('SET', key, mark)
     end
     -- The same key may come again.
     marked[key] = mark

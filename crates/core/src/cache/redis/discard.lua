@@ -1,3 +1,3 @@
 -- Forgets a dirty version, where it is still the one held.
--- KEYS: entry. ARGV: version, lifetime of a mark of doubt in ms.
-discard(KEYS[1], ARGV[1], ARGV[2])
+-- KEYS: entry. ARGV: version.
+discard(KEYS[1], ARGV[1])

@@ -2,7 +2,8 @@
 -- have read may be as stale.
 -- KEYS: entries.
 for i = 1, #KEYS do
-  local state = redis.call('GETRANGE', KEYS[i], 16, 16)
+  local held = held_in(KEYS[i])
+  local state = held and string.sub(held, 17, 17)
   if state == 'C' or state == 'F' then
     redis.call('DEL', KEYS[i])
   end

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use bytes::Bytes;
 use deadpool_redis::redis::{Script, cmd};
 
 use crate::cache::redis::RedisCache;
@@ -12,7 +13,12 @@ use crate::redis::{Call, Link, Over};
 /// Names that are looked at in one round trip.
 const BATCH_MAX: usize = 1_000;
 
-static FORGET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("forget.lua")));
+static FORGET: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("../../redis/forms.lua"),
+        include_str!("forget.lua")
+    ))
+});
 
 impl RedisCache {
     pub(super) async fn forget_clean(&self, key: &Key) -> Result<()> {
@@ -33,9 +39,13 @@ impl RedisCache {
             let mut scan = cmd("SCAN");
             scan.arg(cursor).arg("MATCH").arg(keys.entry_pattern());
             scan.arg("COUNT").arg(BATCH_MAX);
-            let (next, found): (u64, Vec<String>) = link.command(&scan).await?;
+            let (next, found): (u64, Vec<Bytes>) = link.command(&scan).await?;
             if !found.is_empty() {
-                link.script::<()>(Call::new(&FORGET, found)).await?;
+                let mut call = Call::begin(&FORGET, found.len());
+                for name in &found {
+                    call.arg(&name[..]);
+                }
+                link.script::<()>(call).await?;
             }
             cursor = next;
             if cursor == 0 {

@@ -1,6 +1,11 @@
 -- Gives flushed versions a lifetime, where they are still the ones held.
--- KEYS: entries. ARGV: lifetime in ms of a clean entry, of a mark of doubt,
--- then the flushed version of each entry.
+-- KEYS: entries. ARGV: lifetime in ms of a clean entry, then the flushed version of each.
 for i = 1, #KEYS do
-  mark_clean(KEYS[i], ARGV[2 + i], ARGV[1], ARGV[2])
+  local version, held = ARGV[1 + i], held_in(KEYS[i])
+  local head = held and string.sub(held, 1, 17)
+  if head == version .. 'D' then
+    redis.call('SET', KEYS[i], version .. 'C' .. string.sub(held, 18), 'PX', ARGV[1])
+  elseif head == version .. 'E' then
+    redis.call('SET', KEYS[i], string.sub(held, 18, 33) .. '?')
+  end
 end

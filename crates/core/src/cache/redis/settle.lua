@@ -4,12 +4,12 @@
 -- ms, the newest of these versions, then version and body of each.
 local all = redis.call('MGET', unpack(KEYS))
 -- Versions have as many digits, so that they compare as texts.
-if (all[1] or '') < ARGV[2] then
+if not all[1] or not is_version(all[1]) or all[1] < ARGV[2] then
   redis.call('SET', KEYS[1], ARGV[2])
 end
 for i = 2, #KEYS do
   local version, body = ARGV[2 * i - 1], ARGV[2 * i]
-  local held = all[i]
+  local held = all[i] and is_entry(all[i]) and all[i]
   local state = held and string.sub(held, 17, 17)
   if not held or state == 'F' or string.sub(held, 1, 17) == '0000000000000000C' then
     -- The mark is lost. A newer write may have come and gone since, even a deletion
@@ -27,7 +27,7 @@ for i = 2, #KEYS do
     elseif state == '?' then
       -- Should the write in flight not take place, there is no doubt about this
       -- one any more, nor about any before it.
-      redis.call('SET', KEYS[i], string.sub(held, 1, 17) .. version, 'KEEPTTL')
+      redis.call('SET', KEYS[i], string.sub(held, 1, 17) .. version)
     end
   end
 end

@@ -1,15 +1,15 @@
 -- Ends the doubt about writes that did not take place.
--- KEYS: entries. ARGV: lifetime of a mark in ms, then of each entry the version of
--- the write and the newest write that was in flight before it ('' = none).
+-- KEYS: entries. ARGV: of each entry the version of the write and the newest write that was
+-- in flight before it ('' = none).
 for i = 1, #KEYS do
-  local version, before = ARGV[2 * i], ARGV[2 * i + 1]
-  local held = redis.call('GET', KEYS[i])
+  local version, before = ARGV[2 * i - 1], ARGV[2 * i]
+  local held = held_in(KEYS[i])
   local state = held and string.sub(held, 17, 17)
   if state == '?' and string.sub(held, 1, 16) == version then
     if before == '' or string.sub(held, 18) >= before then
       redis.call('DEL', KEYS[i])
     else
-      redis.call('SET', KEYS[i], before .. '?', 'PX', ARGV[1])
+      redis.call('SET', KEYS[i], before .. '?')
     end
   elseif state == 'E' and string.sub(held, 18, 33) == version then
     if before == '' then

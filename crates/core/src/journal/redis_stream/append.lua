@@ -1,8 +1,8 @@
 -- Issues versions, puts values into the cache, appends to the journal.
 -- KEYS: clock, journal, then the entry of each write.
 -- ARGV: the channel on which to call others if there was nothing in the journal
--- ('' = none), the shard, then of each write its condition (condition.rs has its
--- form), key, body (empty = delete).
+-- ('' = none), the shard, the newest version that is known to be issued, then of each write
+-- its condition (condition.rs has its form), key, body (empty = delete).
 -- Returns the version of the first write that took place, those of the others
 -- being the next ones; what became of each write, a letter each: 'w' written,
 -- 'f' its condition failed, 'u' unknown, as the cache does not hold the key; and
@@ -23,7 +23,7 @@ local function holds(condition, held)
   return not listed
 end
 
-local last = redis.call('GET', KEYS[1])
+local last = clock_of(redis.call('MGET', KEYS[1])[1], ARGV[3])
 if not last or redis.call('EXISTS', KEYS[2]) == 0 then
   -- It has come back, or what the journal held is lost.
   return unseeded()
@@ -38,10 +38,10 @@ local verdicts = {}
 -- set by one command at the end, which costs less than one each.
 local sets, values = {}, {}
 for i = 1, #KEYS - 2 do
-  local entry, key, body = KEYS[i + 2], ARGV[3 * i + 1], ARGV[3 * i + 2]
-  local condition, verdict = ARGV[3 * i], 'w'
+  local entry, key, body = KEYS[i + 2], ARGV[3 * i + 2], ARGV[3 * i + 3]
+  local condition, verdict = ARGV[3 * i + 1], 'w'
   if condition ~= '' then
-    local held = values[entry] or redis.call('GET', entry)
+    local held = values[entry] or held_in(entry)
     local state = held and string.sub(held, 17, 17)
     if state ~= 'C' and state ~= 'D' then
       verdict = 'u'
@@ -56,10 +56,15 @@ for i = 1, #KEYS - 2 do
       digits = string.format('%016.0f', version + appended)
     end
     -- Before anything is cached; it ends the script if it fails.
+    local added
     if body == '' then
-      redis.call('XADD', KEYS[2], digits .. '-0', 'k', key)
+      added = redis.pcall('XADD', KEYS[2], digits .. '-0', 'k', key)
     else
-      redis.call('XADD', KEYS[2], digits .. '-0', 'k', key, 'b', body)
+      added = redis.pcall('XADD', KEYS[2], digits .. '-0', 'k', key, 'b', body)
+    end
+    if added.err then
+      -- Another program has appended something that is newer than all versions.
+      return string.find(added.err, 'XADD') and unseeded() or added
     end
     local value = digits .. 'D' .. body
     sets[#sets + 1] = entry

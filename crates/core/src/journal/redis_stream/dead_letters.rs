@@ -8,11 +8,19 @@ use deadpool_redis::redis::{Script, cmd};
 use crate::dead_letter::{DeadLetter, NOT_A_KEY};
 use crate::error::{Part, Result};
 use crate::record::{Key, Record};
-use crate::redis::{Call, Redis, Walk, dead_letter, encode_version, parse_entry, parse_id};
+use crate::redis::{
+    Call, Redis, StreamEntry, Walk, dead_letter, encode_version, parse_entry, parse_id,
+};
 use crate::shard::Shard;
+use crate::telemetry;
 use crate::version::Version;
 
-static SET_ASIDE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("set_aside.lua")));
+static SET_ASIDE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("../../redis/forms.lua"),
+        include_str!("set_aside.lua")
+    ))
+});
 static FORGET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("forget.lua")));
 
 /// Why an entry that cannot be understood is a dead letter.
@@ -47,6 +55,35 @@ pub(super) async fn keep_undecodable(redis: &Redis, shard: Shard) -> Result<u64>
             kept += 1;
         }
     }
+}
+
+/// As [`keep_undecodable`], of the newest entries of each shard whose ids are above all
+/// versions: nothing could be appended after them.
+pub(super) async fn keep_beyond_versions(
+    redis: &Redis,
+    shards: impl Iterator<Item = Shard>,
+) -> Result<()> {
+    let mut link = redis.link(Part::Journal).await?;
+    for shard in shards {
+        let mut newest = cmd("XREVRANGE");
+        newest.arg(redis.keyspace.journal(shard));
+        newest.arg("+").arg("-").arg("COUNT").arg(1);
+        loop {
+            let entries: Vec<StreamEntry> = link.command(&newest).await?;
+            let Some(entry) = entries.first().filter(|entry| parse_id(&entry.0).is_none()) else {
+                break;
+            };
+            let mut call = set_aside(redis, shard, &undecodable(shard, &entry.0, &entry.1));
+            call.arg(&entry.0[..]);
+            link.script::<()>(call).await?;
+            telemetry::dead_letters(1);
+            tracing::error!(
+                shard = shard.0,
+                "an entry of the journal is newer than all versions; it is a dead letter now"
+            );
+        }
+    }
+    Ok(())
 }
 
 fn undecodable(shard: Shard, id: &[u8], fields: &[Bytes]) -> DeadLetter {

@@ -6,7 +6,8 @@ if ARGV[3] then
   redis.call('XDEL', KEYS[2], ARGV[3])
 end
 local held = redis.call('HGET', KEYS[1], ARGV[1])
-if held and tonumber(string.sub(held, 1, 16)) > tonumber(string.sub(ARGV[2], 1, 16)) then
+local of = held and string.sub(held, 1, 16)
+if of and is_version(of) and of > string.sub(ARGV[2], 1, 16) then
   return
 end
 redis.call('HDEL', KEYS[1], ARGV[1])

@@ -1,4 +1,5 @@
--- KEYS: journal, clock, drained, dead letters. Returns depth, bytes, the oldest
+-- KEYS: journal, clock, drained, dead letters. ARGV: the newest version that is known to be
+-- issued. Returns depth, bytes, the oldest
 -- entry's version, the clock's version, microseconds since the oldest entry was
 -- appended, entries ever drained, dead letters, and what tells the stream from one
 -- that was made in its place. Without a stream, as without a clock, nothing is known.
@@ -8,9 +9,11 @@ end
 local group = redis.call('XINFO', 'GROUPS', KEYS[1])[1]
 local made = group and group[2] or ''
 local depth = redis.call('XLEN', KEYS[1])
-local clock = redis.call('GET', KEYS[2]) or ''
-local drained = redis.call('GET', KEYS[3]) or '0'
-local dead = tostring(redis.call('HLEN', KEYS[4]))
+local held = redis.call('MGET', KEYS[2], KEYS[3])
+local clock = clock_of(held[1], ARGV[1]) or ''
+local drained = string.match(held[2] or '', '^%d+$') or '0'
+local dead = redis.pcall('HLEN', KEYS[4])
+dead = tostring(type(dead) == 'number' and dead or 0)
 local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
 if not oldest then
   return {'0', '0', '', clock, '0', drained, dead, made}

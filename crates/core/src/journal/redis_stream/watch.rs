@@ -137,6 +137,10 @@ impl Watch {
         let last = self.last.lock();
         let before = last.unwrap_or_else(PoisonError::into_inner).clone();
         self.judge(&configuration);
+        if configuration.is_replica {
+            // Readers, too, have to look for the server that took its place.
+            self.redis.reopen();
+        }
         if let Some(before) = &before {
             report(&before.configuration, &configuration, self.wait_for);
         }

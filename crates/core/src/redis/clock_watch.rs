@@ -1,0 +1,66 @@
+//! Looking at the clocks while nothing else does: an idle process learns what is issued, and
+//! notices when other data have come (`issued.rs`), for all processes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use deadpool_redis::redis::cmd;
+use tokio::task::JoinHandle;
+
+use crate::error::{Part, Result};
+use crate::redis::Redis;
+use crate::shard::Shard;
+use crate::version::Version;
+
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Looks until it is dropped.
+#[derive(Debug)]
+pub(crate) struct ClockWatch(JoinHandle<()>);
+
+impl Drop for ClockWatch {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Redis {
+    /// Looks at the clocks once a second.
+    pub(crate) fn watch_clocks(self: &Arc<Redis>) -> ClockWatch {
+        let redis = self.clone();
+        ClockWatch(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(INTERVAL).await;
+                // One that is away is noticed by those who need it.
+                let _ = redis.look_at_clocks().await;
+            }
+        }))
+    }
+
+    /// Takes in all clocks, and removes those that say nothing.
+    async fn look_at_clocks(&self) -> Result<()> {
+        let mut link = self.link(Part::Cache).await?;
+        let shards = || (0..self.keyspace.shards()).map(Shard);
+        // IMPORTANT: before the server is asked.
+        let known: Vec<Version> = shards().map(|shard| self.issued().newest(shard)).collect();
+        let mut get = cmd("MGET");
+        for shard in shards() {
+            get.arg(link.keys.clock(shard));
+        }
+        let clocks: Vec<Option<Bytes>> = link.command(&get).await?;
+        for ((shard, clock), known) in shards().zip(clocks).zip(known) {
+            let is_wrong = clock.is_some_and(|clock| {
+                let issued = self.issued();
+                !issued.is_known_to(Some(&clock), known, shard)
+            });
+            if is_wrong && !self.has_clock(&mut link, shard).await? {
+                tracing::warn!(
+                    shard = shard.0,
+                    "this Redis has other data than before; the shard is recovered"
+                );
+            }
+        }
+        Ok(())
+    }
+}

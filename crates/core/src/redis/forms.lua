@@ -1,0 +1,25 @@
+-- What these scripts take from a key: only what one of them has put there. Another program
+-- may have put anything there. Scripts that need this have it put before them.
+
+-- Whether this is a version as it is written here.
+local function is_version(text)
+  return #text == 16 and text <= '9007199254740991' and not string.find(text, '%D')
+end
+
+-- Whether this is a cached entry: see `entry.rs`.
+local function is_entry(held)
+  if not is_version(string.sub(held, 1, 16)) then
+    return false
+  end
+  local state = string.sub(held, 17, 17)
+  return state == 'C' or state == 'D' or state == '?' or state == 'F'
+    or state == 'E' and is_version(string.sub(held, 18, 33))
+end
+
+-- The cached entry in a key, if there is one. (MGET answers nothing for a key of another
+-- type, where GET fails.)
+local function held_in(key)
+  local held = redis.call('MGET', key)[1]
+  return held and is_entry(held) and held
+end
+

@@ -1,0 +1,87 @@
+//! The newest version of each shard that this process knows to be issued.
+//!
+//! A clock that is older belongs to other data: another program has put older ones in place
+//! of those that this process has used (`SWAPDB`, or `REPLICAOF` and back), in the same run
+//! of the server. The shard counts as unseeded then.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::redis::parse_version;
+use crate::shard::Shard;
+use crate::version::Version;
+
+/// By shard.
+#[derive(Debug)]
+pub(crate) struct Issued(Box<[AtomicU64]>);
+
+impl Issued {
+    pub(crate) fn none(shards: u16) -> Issued {
+        Issued((0..shards).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    /// The newest version that is known to be issued. To be asked before the server is.
+    pub(crate) fn newest(&self, shard: Shard) -> Version {
+        let newest = self.0.get(usize::from(shard.0));
+        let newest = newest.map_or(0, |newest| newest.load(Ordering::Acquire));
+        Version::new(newest).unwrap_or_default()
+    }
+
+    /// This version was issued.
+    pub(crate) fn saw(&self, shard: Shard, version: Version) {
+        if let Some(newest) = self.0.get(usize::from(shard.0))
+            // Mostly known already, and then nothing is written that others read.
+            && newest.load(Ordering::Relaxed) < version.get()
+        {
+            newest.fetch_max(version.get(), Ordering::AcqRel);
+        }
+    }
+
+    /// Whether a shard's clock, as the server gives it, knows the newest version; `known` is
+    /// what was known before the server was asked.
+    pub(crate) fn is_known_to(&self, clock: Option<&[u8]>, known: Version, shard: Shard) -> bool {
+        match clock.and_then(clock_of) {
+            Some(clock) if clock >= known => {
+                self.saw(shard, clock);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// As `clock.lua` judges it.
+fn clock_of(clock: &[u8]) -> Option<Version> {
+    const DIGITS: usize = 16;
+    const CLOCK_MAX: u64 = 9_007_199_253_740_990;
+    let clock = parse_version(clock).filter(|_| clock.len() == DIGITS)?;
+    (clock.get() <= CLOCK_MAX).then_some(clock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_clock_and_one_of_another_form_do_not_count() {
+        let issued = Issued::none(2);
+        let (shard, zero) = (Shard(1), Version::ZERO);
+        let knows = |clock: &str, known| issued.is_known_to(Some(clock.as_bytes()), known, shard);
+        assert!(!issued.is_known_to(None, zero, shard));
+        assert!(knows("0000000000000007", zero));
+        assert_eq!(issued.newest(shard).get(), 7);
+        assert_eq!(issued.newest(Shard(0)), zero);
+        assert!(knows("0000000000000006", zero), "asked before that");
+        assert!(!knows("0000000000000006", issued.newest(shard)));
+        for other in [
+            "8",
+            "x",
+            "",
+            "000000000000000x",
+            "9007199254740990",
+            "9999999999999999",
+        ] {
+            assert!(!knows(other, zero), "{other}");
+        }
+        assert_eq!(issued.newest(shard).get(), 7);
+    }
+}
