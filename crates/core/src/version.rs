@@ -23,6 +23,11 @@ impl Version {
     /// with doubles, which are exact up to here.
     pub const MAX: Version = Version((1 << 53) - 1);
 
+    /// The largest version that a row or a clock may have at a start, a year of microseconds
+    /// below [`Version::MAX`]: every later write needs a larger one. A service issues less
+    /// than one in a microsecond.
+    pub const NEWEST_MAX: Version = Version(Self::MAX.0 - 365 * 24 * 3_600 * 1_000_000);
+
     /// `None` above [`Version::MAX`].
     pub fn new(microseconds: u64) -> Option<Version> {
         (microseconds <= Self::MAX.0).then_some(Version(microseconds))

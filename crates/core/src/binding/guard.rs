@@ -287,7 +287,8 @@ impl Shared {
             let process = &self.settings.process;
             let same = (held.as_str(), held.as_str());
             if self.redis.claim(same, process, &mine, false).await? {
-                self.trust(asked_at, mine, held);
+                self.trust(asked_at, mine.clone(), held);
+                self.keep_noted(&mine).await;
                 return Ok(());
             }
         }

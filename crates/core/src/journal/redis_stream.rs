@@ -387,6 +387,9 @@ impl Journal for RedisStreamJournal {
         if !remade.is_empty() {
             self.count_lost(remade.iter().copied()).await?;
         }
+        if answers.iter().all(|said| !said.3.is_empty()) {
+            self.count_after_others(keys.run()).await?;
+        }
         let stats =
             self.all_shards()
                 .zip(answers)

@@ -12,6 +12,11 @@ end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local before = string.sub(redis.call('HGET', KEYS[2], ARGV[3]) or '', 1, 16)
+-- Another program's. Before anything is changed, since the rest would fail.
+local kind = redis.call('TYPE', KEYS[3]).ok
+if kind ~= 'hash' and kind ~= 'none' then
+  redis.call('DEL', KEYS[3])
+end
 -- First, since a server that is out of memory takes it, and the rest with it.
 redis.call('HDEL', KEYS[2], ARGV[3])
 -- Until a server that came back is used, also those count that cannot testify any more.

@@ -10,7 +10,7 @@ end
 -- be issued, belongs to data that another program has put in place of newer ones. One that
 -- has room for no batch is not one that these scripts have set.
 local function clock_of(value, known)
-  if value and is_version(value) and value >= known and value < '9007199253740991' then
+  if value and is_version(value) and value >= known and value <= '8975663254740991' then
     return value
   end
 end

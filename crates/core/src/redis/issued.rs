@@ -52,9 +52,8 @@ impl Issued {
 /// As `clock.lua` judges it.
 fn clock_of(clock: &[u8]) -> Option<Version> {
     const DIGITS: usize = 16;
-    const CLOCK_MAX: u64 = 9_007_199_253_740_990;
     let clock = parse_version(clock).filter(|_| clock.len() == DIGITS)?;
-    (clock.get() <= CLOCK_MAX).then_some(clock)
+    (clock <= Version::NEWEST_MAX).then_some(clock)
 }
 
 #[cfg(test)]
@@ -77,6 +76,7 @@ mod tests {
             "x",
             "",
             "000000000000000x",
+            "8975663254740992",
             "9007199254740990",
             "9999999999999999",
         ] {

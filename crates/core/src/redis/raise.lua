@@ -48,7 +48,7 @@ local stream = redis.pcall('XINFO', 'STREAM', KEYS[2])
 for i = 1, #stream, 2 do
   if stream[i] == 'last-generated-id' then
     local newest = tonumber(string.match(stream[i + 1], '^%d+'))
-    if newest < 9007199253740991 then
+    if newest <= 8975663254740991 then
       floor = math.max(floor, newest)
     else
       -- Another program's. Nothing could be appended after it. The server refuses this

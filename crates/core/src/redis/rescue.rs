@@ -47,7 +47,9 @@ impl Redis {
                 let held: Vec<Option<Bytes>> = link.command(&get).await?;
                 let found = names.iter().zip(held);
                 dirty.extend(found.filter_map(|(name, held)| {
-                    let (version, body) = dirty_value(&held?)?;
+                    // No write has the version 0, and the stream does not take it.
+                    let dirty = dirty_value(&held?).filter(|(version, _)| *version > Version::ZERO);
+                    let (version, body) = dirty?;
                     let key = name.slice(prefix.len()..);
                     Some(Dirty { version, key, body })
                 }));

@@ -104,6 +104,8 @@ impl Witness {
         let mut state = self.state();
         run.clone_into(&mut state.run);
         state.registered = until;
+        // Met again without having registered in the one that was met in between.
+        state.left.retain(|left| left != run);
     }
 
     /// The newest version of a shard that this process knows of.
@@ -128,6 +130,19 @@ mod tests {
 
     fn version(number: u64) -> Version {
         Version::new(number).unwrap()
+    }
+
+    /// As when a failover is broken off.
+    #[test]
+    fn a_run_that_was_not_left_after_all_is_used() {
+        let witness = Witness::new(1);
+        assert!(witness.meets("a").is_some());
+        witness.registered("a", "1".to_owned());
+        assert!(witness.meets("b").is_some());
+        assert!(witness.tell("a", Shard(0), version(7)).is_err());
+        assert!(witness.meets("a").is_none());
+        witness.registered("a", "2".to_owned());
+        witness.tell("a", Shard(0), version(7)).unwrap();
     }
 
     #[test]

@@ -6,12 +6,8 @@
 use crate::error::{Error, Result};
 use crate::version::Version;
 
-/// How many versions must be left, as many as there are microseconds in a year: a service
-/// issues less than one in a microsecond, and ends less than a year after its start.
-const LEFT_MIN: u64 = 365 * 24 * 3_600 * 1_000_000;
-
 /// The largest version that a row may have at the start.
-pub(super) const NEWEST_MAX: i64 = (Version::MAX.get() - LEFT_MIN) as i64;
+pub(super) const NEWEST_MAX: i64 = Version::NEWEST_MAX.get() as i64;
 
 /// Refuses the newest row, its id and version, if it is above [`NEWEST_MAX`].
 ///
@@ -49,7 +45,8 @@ mod tests {
     /// As a clock that was set to the next century leaves it.
     #[test]
     fn a_row_of_the_far_future_is_taken() {
-        let far = Version::now().to_i64() + 100 * LEFT_MIN as i64;
+        let century = 100 * (Version::MAX.to_i64() - NEWEST_MAX);
+        let far = Version::now().to_i64() + century;
         for newest in [None, Some((7, 0)), Some((7, far)), Some((7, NEWEST_MAX))] {
             check(newest).unwrap();
         }

@@ -98,6 +98,18 @@ impl Shared {
         }
     }
 
+    /// Takes over what another process has noted of the same Redis, in a later run or by another
+    /// name. Failing that, the next renewal retries.
+    pub(super) async fn keep_noted(&self, mine: &Bound) {
+        if uncontended(mine) != lock(&self.state).noted {
+            let settled = self.settle().await;
+            tracing::debug!(
+                ?settled,
+                "the database noted its Redis otherwise than this process"
+            );
+        }
+    }
+
     /// Notes in the database that it is served by the Redis that was found. Returns what is
     /// noted then, or nothing if another process has noted something else.
     pub(super) async fn note(&self, mine: &Bound, found: &Found) -> Result<Option<ServedBy>> {

@@ -13,12 +13,19 @@ for shard = 2, #ARGV, 2 do
   if not clock_of(all[clock], ARGV[shard + 1]) then
     return unseeded()
   end
+  local absent, is_strange = {}, false
   for entry = clock + 1, clock + entries do
-    if all[entry] and not is_entry(all[entry]) then
-      -- Another program's. What it has replaced may be in the journal alone.
-      redis.call('DEL', KEYS[clock])
-      return unseeded()
+    if not all[entry] then
+      absent[#absent + 1] = KEYS[entry]
+    elseif not is_entry(all[entry]) then
+      is_strange = true
     end
+  end
+  -- MGET finds nothing in a key of another type.
+  if is_strange or #absent > 0 and redis.call('EXISTS', unpack(absent)) > 0 then
+    -- Another program's. What it has replaced may be in the journal alone.
+    redis.call('DEL', KEYS[clock])
+    return unseeded()
   end
   at = clock + entries + 1
 end

@@ -57,8 +57,8 @@ pub(super) async fn keep_undecodable(redis: &Redis, shard: Shard) -> Result<u64>
     }
 }
 
-/// As [`keep_undecodable`], of the newest entries of each shard whose ids are above all
-/// versions: nothing could be appended after them.
+/// As [`keep_undecodable`], of the newest entries of each shard whose ids are above
+/// [`Version::NEWEST_MAX`]: nothing could be appended after them.
 pub(super) async fn keep_beyond_versions(
     redis: &Redis,
     shards: impl Iterator<Item = Shard>,
@@ -70,7 +70,8 @@ pub(super) async fn keep_beyond_versions(
         newest.arg("+").arg("-").arg("COUNT").arg(1);
         loop {
             let entries: Vec<StreamEntry> = link.command(&newest).await?;
-            let Some(entry) = entries.first().filter(|entry| parse_id(&entry.0).is_none()) else {
+            let is_beyond = |id| parse_id(id).is_none_or(|(id, _)| id > Version::NEWEST_MAX);
+            let Some(entry) = entries.first().filter(|entry| is_beyond(&entry.0)) else {
                 break;
             };
             let mut call = set_aside(redis, shard, &undecodable(shard, &entry.0, &entry.1));

@@ -14,6 +14,17 @@ use crate::telemetry;
 use crate::version::Version;
 
 impl RedisStreamJournal {
+    /// Counts what is lost after a restart of which this process has only seen the end:
+    /// another one has raised the clocks in `run`. Nothing drains from what is pending before.
+    pub(super) async fn count_after_others(&self, run: &str) -> Result<()> {
+        if self.seen.is_counted_in(run) {
+            return Ok(());
+        }
+        self.count_lost(self.all_shards()).await?;
+        self.seen.came_back(run);
+        Ok(())
+    }
+
     /// Compares what is known of `shards` with their streams now; counts and logs
     /// what is lost.
     pub(super) async fn count_lost(&self, shards: impl Iterator<Item = Shard>) -> Result<()> {

@@ -196,6 +196,11 @@ impl Seen {
         lost
     }
 
+    /// Whether what was lost has been counted in this run of the server.
+    pub(super) fn is_counted_in(&self, run: &str) -> bool {
+        *self.run() == run
+    }
+
     /// What was lost has been counted in this run of the server.
     pub(super) fn came_back(&self, run: &str) {
         run.clone_into(&mut self.run());
