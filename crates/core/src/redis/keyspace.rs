@@ -134,7 +134,7 @@ impl Keyspace {
         format!("{}served", self.prefix)
     }
 
-    /// Which processes confirm that a server which came back has all that they were told.
+    /// Which processes confirm that a restarted server still has all its answers to them.
     pub(crate) fn witnesses(&self) -> String {
         format!("{}witnesses", self.prefix)
     }
@@ -148,12 +148,12 @@ impl Keyspace {
         format!("{}probe", self.prefix)
     }
 
-    /// Says that marks of doubt were looked for whose lifetime is over.
+    /// Marks that old marks of doubt were removed a short time ago.
     pub(crate) fn sweep(&self) -> String {
         format!("{}sweep", self.prefix)
     }
 
-    /// What the names of all entries look like, of all runs, as `SCAN` takes it.
+    /// The pattern of the names of all entries, of all runs, for `SCAN`.
     pub(crate) fn entry_pattern(&self) -> String {
         let of_database = self.prefix.trim_end_matches("}:");
         format!("{of_database}:??}}:*:user:*")
@@ -175,8 +175,8 @@ impl RunKeys {
         format!("{}clock", of_shard(&self.prefixes, shard))
     }
 
-    /// Up to which version the shard's entries were not appended in this run. It is there
-    /// wherever the shard was ever used in the run.
+    /// The version up to which the shard's entries were appended before this run. The key exists
+    /// if the shard was ever used in the run.
     pub(crate) fn recovered(&self, shard: Shard) -> String {
         format!("{}recovered", of_shard(&self.prefixes, shard))
     }

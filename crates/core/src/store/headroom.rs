@@ -1,19 +1,19 @@
 //! Whether the database leaves later writes a version.
 //!
-//! Every write gets a version above the newest one. A row of another program that is next to
-//! the largest version would end that: each write would fail, or soon. So the start is refused.
+//! Every write gets a version above the newest one. After a row of another program with nearly the
+//! largest version, every write would fail, at once or soon. So the start is refused.
 
 use crate::error::{Error, Result};
 use crate::version::Version;
 
-/// How many versions must be left, as many as there are microseconds in a year: a service
-/// issues less than one in a microsecond, and ends less than a year after its start.
+/// How many versions must be left: as many as a year has microseconds. A service issues less than
+/// one in a microsecond, and is restarted within a year.
 const LEFT_MIN: u64 = 365 * 24 * 3_600 * 1_000_000;
 
 /// The largest version that a row may have at the start.
 pub(super) const NEWEST_MAX: i64 = (Version::MAX.get() - LEFT_MIN) as i64;
 
-/// Refuses the newest row, its id and version, if it is above [`NEWEST_MAX`].
+/// Refuses the start if the newest row, given by id and version, is above [`NEWEST_MAX`].
 ///
 /// # Errors
 /// [`Error::BadSetting`] that names the row.

@@ -15,7 +15,7 @@ for shard = 2, #ARGV, 2 do
   end
   for entry = clock + 1, clock + entries do
     if all[entry] and not is_entry(all[entry]) then
-      -- Another program's. What it has replaced may be in the journal alone.
+      -- Of another program. What it has replaced may be in the journal alone.
       redis.call('DEL', KEYS[clock])
       return unseeded()
     end
