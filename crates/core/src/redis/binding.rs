@@ -44,7 +44,7 @@ pub(crate) trait Ownership: Debug + Send + Sync {
 }
 
 impl Redis {
-    /// A link to the same server that asks no [`Ownership`] first. When it finds that the
+    /// A link to the same server that checks no [`Ownership`] first. When it finds that the
     /// server is a replica now, all links open other connections.
     pub(crate) fn unowned(&self) -> Result<Arc<Redis>> {
         let (endpoint, keyspace) = (self.opener.endpoint.clone(), self.keyspace.clone());
