@@ -51,7 +51,7 @@ pub struct Backlog {
     appended: Notify,
 }
 
-/// Room in the journal for one write that was admitted. Dropped after the journal counts the write.
+/// Room in the journal for one admitted write. Drop it after the journal counts the write.
 #[derive(Debug)]
 pub struct Reserved {
     backlog: Arc<Backlog>,
@@ -110,8 +110,8 @@ impl Backlog {
         self.appended.notify_one();
     }
 
-    /// Reserves room for a write. What other processes append at the same time is known a moment
-    /// later, so several may together go over a limit by what the others have in flight.
+    /// Reserves room for a write. What other processes append is known only a moment later, so
+    /// several processes may together go over a limit by what the others have in flight.
     ///
     /// # Errors
     /// [`Error::Full`].
@@ -128,9 +128,9 @@ impl Backlog {
         })
     }
 
-    /// Whether all that is in flight may be appended.
+    /// Whether all writes in flight may be appended.
     fn check(&self) -> Result<()> {
-        // IMPORTANT: before the journal's figures. What ends in between counts twice, not never.
+        // IMPORTANT: before the journal's figures. A write that ends in between counts twice, not never.
         let (entries, bytes) = (self.in_flight.entries(), self.in_flight.bytes());
         let depth = self.journal.depth();
         let latest = self.latest();
@@ -146,7 +146,7 @@ impl Backlog {
         if used > limit {
             return Err(full("it has as many entries as it may", used, limit));
         }
-        // An empty journal takes one, however large.
+        // An empty journal takes one write, however large.
         let (used, limit) = (self.bytes(depth, &latest) + bytes, self.limits.bytes);
         if used > limit && waiting + entries > 1 {
             return Err(full("it has as many bytes as it may", used, limit));
@@ -164,16 +164,16 @@ impl Backlog {
         Ok(())
     }
 
-    /// Bytes of what waits, when that are `depth` entries.
+    /// The bytes of the `depth` entries that wait.
     fn bytes(&self, depth: u64, latest: &Latest) -> u64 {
         if let Some(bytes) = self.journal.bytes() {
             return bytes;
         }
         let scaled = match (depth, latest.depth) {
             (0, _) => return 0,
-            // Too few to tell from them how large an entry is.
+            // Too few to estimate the size of an entry.
             (_, 0..TYPICAL_ENTRIES) => latest.bytes,
-            // More entries of other processes, like those that there were.
+            // Other processes have appended. Their entries are taken to have the mean size.
             (depth, known) => (latest.bytes as f64 * (depth as f64 / known as f64)) as u64,
         };
         scaled.max(latest.bytes + self.in_flight.unheard_bytes())

@@ -42,7 +42,7 @@ pub struct Bound {
     pub place: Place,
     /// The newest version that it is known to have had.
     pub newest: Version,
-    /// The Redis that it notes to be served by, as it is stored; empty if none.
+    /// The Redis that serves the database, as it is stored; empty if none is noted.
     pub served_by: String,
 }
 
@@ -56,8 +56,7 @@ impl Bound {
         binding.to_string()
     }
 
-    /// The Redis that serves the database, as it is noted. One that was noted for the original
-    /// of a copy does not count.
+    /// The noted Redis that serves the database. In a copy, the Redis of the original does not count.
     pub fn noted(&self) -> Option<ServedBy> {
         let noted = ServedBy::parse(&self.served_by)?;
         (noted.place.likeness(&self.place) != Likeness::Other).then_some(noted)
@@ -117,10 +116,10 @@ pub enum Verdict {
     Holds,
     /// They may be bound: there is no binding, or the database has moved.
     Binds,
-    /// They may be bound unless a process objects: Redis is empty, and it is either the one
-    /// that was noted, restarted, or another one at the same address.
+    /// They may be bound unless a process objects. Redis is empty: it is the noted one, restarted,
+    /// or another one at the same address.
     Takes,
-    /// A process asks whether another one objects to that.
+    /// This process waits for objections to that.
     Contends,
     /// The database is served by the Redis at this address.
     Elsewhere(String),
@@ -153,7 +152,7 @@ pub fn judge(mine: &Bound, found: &Found, kinship: Kinship, is_running: bool) ->
     if bound.token != mine.token && bound.token != mine.previous {
         return Verdict::Rebound(bound.place);
     }
-    // The token before is of a move that was cut short, or of a Redis that was left behind.
+    // The token before: a move was cut short, or this Redis was left behind.
     if bound.token != mine.token && matches!(kinship, Kinship::Restarted | Kinship::Other) {
         return elsewhere();
     }
@@ -190,7 +189,7 @@ pub trait BindingStore: fmt::Debug + Send + Sync + 'static {
     /// Notes which Redis serves the database, if `from` is noted. Returns whether it was.
     ///
     /// # Errors
-    /// When it is unavailable: then it may be noted or not.
+    /// When the database is unavailable. The Redis may be noted or not then.
     async fn note_cache(&self, from: &str, to: &str) -> Result<bool>;
 
     /// Notes that the database has had this version.

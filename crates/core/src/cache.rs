@@ -108,8 +108,8 @@ pub trait Cache: Debug + Send + Sync + 'static {
     /// What is held of `key`.
     ///
     /// # Errors
-    /// [`crate::error::Error::Unseeded`] before [`Cache::raise`], from a cache that others
-    /// use too: what it holds may be older than what they have written.
+    /// [`crate::error::Error::Unseeded`] before [`Cache::raise`], where other processes use the
+    /// cache, too: its entries may be older than what they have written.
     async fn get(&self, key: &Key) -> Result<Lookup>;
 
     /// Asks for the right to fill `key`, which [`Cache::get`] did not find.

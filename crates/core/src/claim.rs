@@ -54,10 +54,10 @@ pub trait Claim: Debug + Send + 'static {
     /// When the database is unavailable; then it may be lost.
     async fn hold(&mut self) -> Result<Held>;
 
-    /// From now on [`Claim::hold`] also lets the others know that the process serves.
+    /// From now on [`Claim::hold`] also notes for other processes that this one serves.
     fn serves(&mut self) {}
 
-    /// What clients get after it has lapsed: a sentence without a full stop.
+    /// The reason that clients get after it has lapsed: a sentence without a full stop.
     fn lapsed(&self, usage: Usage) -> &'static str {
         match usage {
             Usage::Alone => {
@@ -70,7 +70,7 @@ pub trait Claim: Debug + Send + 'static {
     }
 }
 
-/// A claim that is taken, of which nothing is written yet: the start may still be refused.
+/// A claim that is taken and of which nothing is written yet: the start may still be refused.
 #[derive(Debug)]
 pub struct Taken {
     claim: Box<dyn Claim>,
@@ -125,7 +125,7 @@ impl Taken {
         })
     }
 
-    /// Lets the others know of it, and keeps it from then on.
+    /// Notes the claim for other processes, and keeps it from then on.
     ///
     /// # Errors
     /// As [`Taken::take`].

@@ -1,15 +1,15 @@
 //! Files and folders that this process uses, and whether their paths still name them.
 //!
-//! One that was removed, renamed, replaced or mounted over can be written to as before through an open
-//! handle. What is written is lost at the next start, which opens the path; and another process may
-//! have locked what is at the path now.
+//! A file that was removed, renamed, replaced or mounted over can still be written to through its open
+//! handle. The next start opens the path, so it does not find what was written. And another process
+//! may have locked what is at the path now.
 
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// A path and the file or folder that it names while all is well. It keeps nothing open.
+/// A path and the file or folder that it should name. It keeps nothing open.
 #[derive(Clone, Debug)]
 pub(crate) struct HeldPath {
     path: PathBuf,
@@ -18,20 +18,20 @@ pub(crate) struct HeldPath {
 }
 
 impl HeldPath {
-    /// `path`, by which `file` was opened.
+    /// Remembers `path`, by which `file` was opened.
     ///
     /// # Errors
-    /// As [`HeldPath::check`], where the path names another file already.
+    /// As [`HeldPath::check`], if the path already names another file.
     pub(crate) fn of(path: &Path, file: &File) -> io::Result<HeldPath> {
         let held = HeldPath::new(path, &file.metadata()?)?;
         held.check()?;
         Ok(held)
     }
 
-    /// `path` and what it names now.
+    /// Remembers `path` and what it names now.
     ///
     /// # Errors
-    /// When there is nothing, or it cannot be looked at.
+    /// When the path names nothing or cannot be read.
     pub(crate) fn at(path: &Path) -> io::Result<HeldPath> {
         HeldPath::new(path, &path.metadata()?)
     }
@@ -45,11 +45,11 @@ impl HeldPath {
         })
     }
 
-    /// Whether the path names the same file. Costs one `stat`.
+    /// Checks that the path still names the same file. Costs one `stat`.
     ///
     /// # Errors
-    /// [`io::ErrorKind::NotFound`] where it does not; others when it cannot be looked at. The text
-    /// has the path.
+    /// [`io::ErrorKind::NotFound`] if it does not; others if it cannot be read. The text has the
+    /// path.
     pub(crate) fn check(&self) -> io::Result<()> {
         let path = self.path.display();
         let found = self.path.metadata().map_err(|error| {

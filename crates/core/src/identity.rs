@@ -153,7 +153,7 @@ async fn hand_over(
         forgotten += "; what it had cached and the database holds is forgotten";
     } else if mine.noted().is_some() {
         let _alone = leave_before(settings, &mine, true, &mut forgotten).await?;
-        // What that Redis has cached is not used again, should it serve the database later.
+        // What that Redis has cached must not be used if it serves the database again later.
         database.binding.begin_epoch_after(0).await?;
         if !database.binding.note_cache(&mine.served_by, "").await? {
             return Err(changed());
@@ -166,8 +166,8 @@ async fn hand_over(
     ))
 }
 
-/// Takes the database for this process alone where another Redis than before is to serve it, or
-/// none: processes of the one before are registered there. Adds to `said` what stays behind.
+/// Takes the database for this process alone, if another Redis than before is to serve it, or none:
+/// processes may be registered in the Redis before. Adds to `said` what stays behind there.
 async fn leave_before(
     settings: &Settings,
     mine: &Bound,

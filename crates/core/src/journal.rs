@@ -15,7 +15,7 @@ use crate::seed::StoredVersions;
 use crate::shard::Shard;
 use crate::version::Version;
 
-/// What an entry takes in a stream of Redis besides its key and body, about.
+/// About how many bytes an entry takes in a stream of Redis besides its key and body.
 const ENTRY_OVERHEAD_BYTES: u64 = 50;
 
 /// What became of an append.
@@ -88,12 +88,12 @@ pub trait Journal: Debug + Send + Sync + 'static {
     /// do when this one next asks.
     fn depth(&self) -> u64;
 
-    /// [`ShardStats::bytes`] of all shards at this moment; `None` where only the server knows.
+    /// The sum of [`ShardStats::bytes`] over all shards now; `None` where only the server knows it.
     fn bytes(&self) -> Option<u64> {
         None
     }
 
-    /// Bytes that an entry takes besides its key and body, about.
+    /// About how many bytes an entry takes besides its key and body.
     fn entry_overhead_bytes(&self) -> u64 {
         ENTRY_OVERHEAD_BYTES
     }

@@ -39,8 +39,8 @@ pub trait Leases: Debug + Send + Sync + 'static {
     /// gives back what falls to others.
     async fn renew(&self) -> Result<()>;
 
-    /// As [`Leases::renew`] for a process that cannot drain now: it gives all back, if another
-    /// process can drain. If there is none, it keeps what it has.
+    /// As [`Leases::renew`], for a process that cannot drain now. It gives all leases back if another
+    /// process can drain. If there is none, it keeps them.
     async fn stand_back(&self) -> Result<()> {
         self.renew().await
     }

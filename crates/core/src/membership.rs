@@ -172,7 +172,7 @@ pub trait Membership: fmt::Debug + Send + Sync + 'static {
     /// When the database is unavailable, or the cache is being written past.
     async fn rely(&self, holder: &str, all_have_heard: bool) -> Result<View>;
 
-    /// Forgets a process that trusts nothing any more. Returns whether it was known.
+    /// Removes a process that trusts no cached value any more. Returns whether it was known.
     ///
     /// # Errors
     /// When the database is unavailable.

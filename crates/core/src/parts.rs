@@ -80,8 +80,8 @@ impl Parts {
     /// # Errors
     /// When one of them is still away at the end of `settings.startup_deadline`;
     /// but a service that can do without Redis starts without. At once when there is
-    /// no secure connection to one of them. When the start is refused, database, Redis and
-    /// files are as they were, but for tables that were brought up to date.
+    /// no secure connection to one of them. After a refused start, database, Redis and files
+    /// are as they were, except for tables that were brought up to date.
     pub async fn open(settings: &Settings) -> Result<Parts> {
         let mut database = open_database(settings).await?;
         let reached = reach::reach(settings, database.store.identity()).await?;
@@ -97,7 +97,7 @@ impl Parts {
             check_memory(settings, &database).await?;
         }
         let file = open_own_file(settings, &database).await?;
-        // IMPORTANT: everything is checked by now. From here on others are told of this process.
+        // IMPORTANT: everything is checked by now. From here on other processes can see this one.
         let claimed = match taken {
             Some(taken) => Some(taken.keep().await?),
             None => None,
@@ -175,7 +175,7 @@ impl Parts {
     /// database that it is relied on.
     ///
     /// # Errors
-    /// When it cannot be opened. Nothing is noted then.
+    /// When it cannot be opened. Nothing is noted in the database then.
     pub async fn open_journal(
         &mut self,
         settings: &Settings,
@@ -240,7 +240,7 @@ pub(crate) fn open_file_journal(settings: &Settings) -> Result<Option<FileJourna
 /// Shows or salvages the file journal of the settings. Returns the text to print.
 ///
 /// # Errors
-/// [`Error::BadSetting`] where the journal has no files.
+/// [`Error::BadSetting`] if the journal has no files.
 pub fn run_on_journal(settings: &Settings, action: &JournalAction) -> Result<String> {
     let reason = match &settings.journal {
         _ if settings.service == Service::WriteThrough => "write-through-svc has no journal",
@@ -295,8 +295,8 @@ fn may_bypass(settings: &Settings) -> bool {
     settings.service == Service::WriteThrough && settings.cache_away == CacheAway::Bypass
 }
 
-/// Makes sure that no Redis serves the database: it would keep values, and maybe writes, that a
-/// process with a memory cache knows nothing of.
+/// Checks that no Redis serves the database. It would hold values, and maybe writes, that a process
+/// with a memory cache does not know.
 async fn check_memory(settings: &Settings, database: &Database) -> Result<()> {
     let mine = database.binding.bound().await?;
     let program = settings.service.binary();
@@ -308,8 +308,8 @@ async fn check_memory(settings: &Settings, database: &Database) -> Result<()> {
     })
 }
 
-/// Guards the Redis, and checks that it is this database's if it is there. One that is away now
-/// is judged when it is first reached.
+/// Guards the Redis, and checks that it belongs to this database. A Redis that is unavailable now is
+/// checked when it is first reached.
 async fn post(settings: &Settings, reached: &Reached, database: &Database) -> Result<Arc<Guard>> {
     let guard = GuardSettings {
         process: name_of_this_process(),
@@ -323,7 +323,7 @@ async fn post(settings: &Settings, reached: &Reached, database: &Database) -> Re
     Ok(Arc::new(guard))
 }
 
-/// Binds the database to its Redis, if that is there, and watches over it.
+/// Binds the database to its Redis, if that was reached, and watches the binding.
 ///
 /// IMPORTANT: before anything is taken from it or put into it.
 async fn bind(settings: &Settings, guard: &Guard, reached: &Reached) -> Result<()> {
@@ -334,7 +334,7 @@ async fn bind(settings: &Settings, guard: &Guard, reached: &Reached) -> Result<(
     Ok(())
 }
 
-/// Does `step`, for which Redis may have gone away since where the service can do without it.
+/// Runs `step`. Redis may be unavailable there, if the service can do without it.
 async fn unless_away<F>(settings: &Settings, step: impl Fn() -> F) -> Result<()>
 where
     F: Future<Output = Result<()>>,
@@ -367,12 +367,12 @@ fn cache(
     let cache = RedisCache::reading_by(reads, redis.clone(), lifetimes).watching_clocks();
     Ok(match settings.service {
         Service::WriteThrough => Arc::new(cache.keeping_doubts()?),
-        // It makes no marks of doubt, and its journal watches the server.
+        // It makes no marks of doubt, and its journal watches the server's policy.
         Service::WriteBehind => Arc::new(cache),
     })
 }
 
-/// The file journal of the settings, if they name one, which is made where it is missing.
+/// Opens the file journal of the settings, if they name one. Makes it if it is missing.
 async fn open_own_file(settings: &Settings, database: &Database) -> Result<Option<FileJournal>> {
     let JournalUrl::File(folder) = &settings.journal else {
         return Ok(None);

@@ -180,7 +180,7 @@ impl ReadThrough {
     async fn look(&self, key: &Key, permit: Permit, demand: Demand) -> Result<Read> {
         let found = self.cache.get(key).await;
         match &found {
-            // It answers, and is about to be seeded.
+            // The cache answers, and is about to be seeded.
             Ok(_) | Err(Error::Unseeded(_)) => self.breaker.succeeded(),
             Err(error) => {
                 self.access.suspect();
@@ -246,8 +246,8 @@ impl ReadThrough {
         }
     }
 
-    /// In a task, since others wait for it when this reader goes away. It ends when the last
-    /// of them does.
+    /// Loads in a task, since other readers may wait after this one has gone away. The task ends
+    /// when the last of them has gone.
     async fn lead(&self, key: Key, lead: Lead<Flight, Loaded>) -> Result<Read> {
         let reader = self.clone();
         let _waits = lead.follow();
@@ -266,7 +266,7 @@ impl ReadThrough {
         task.await.ok().flatten().unwrap_or(Err(Error::Panicked))
     }
 
-    /// `None` where no reader waits any longer.
+    /// `None` if no reader waits any longer.
     async fn fill(&self, key: &Key, lead: &Lead<Flight, Loaded>) -> Result<Option<Read>> {
         // IMPORTANT: the ticket is taken before the database is read. A write
         // in between voids it, so an old value never overwrites a new one, even
@@ -293,7 +293,7 @@ impl ReadThrough {
         }
     }
 
-    /// Puts what was loaded by `ticket`.
+    /// Fills the cache with what was loaded by `ticket`.
     async fn put(
         &self,
         key: &Key,

@@ -88,8 +88,8 @@ struct Place {
     evictions: Evictions,
     witness: Arc<Witness>,
     issued: Issued,
-    // As last seen: it is a replica of another server; it may evict anything, where that
-    // is watched.
+    // As last seen: whether the server is a replica, and whether it may evict anything (where
+    // that is watched).
     is_replica: AtomicBool,
     evicts: AtomicBool,
     // Without one, nothing says that the server belongs to another database.
@@ -263,12 +263,12 @@ impl Redis {
         &self.place.evictions
     }
 
-    /// What this process was told by the server.
+    /// What this process has learned from the server.
     pub(crate) fn witness(&self) -> &Witness {
         &self.place.witness
     }
 
-    /// The newest version of each shard that this process knows to be issued.
+    /// The newest version that this process knows to be issued, by shard.
     pub(crate) fn issued(&self) -> &Issued {
         &self.place.issued
     }
@@ -286,12 +286,12 @@ impl Redis {
         Client::open(self.opener.endpoint.info())
     }
 
-    /// All links open other connections: the server is a replica now.
+    /// Makes all links open other connections: the server is a replica now.
     pub(crate) fn reopen(&self) {
         self.place.moves();
     }
 
-    /// Whether the server belongs to this database, and keeps what it has to.
+    /// Checks that the server belongs to this database, and that its policy keeps marks of doubt.
     async fn owned(&self, part: Part) -> Result<()> {
         if self.place.evicts.load(Ordering::Acquire) {
             return Err(Error::unavailable(part, policy::EVICTS));

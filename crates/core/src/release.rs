@@ -1,5 +1,5 @@
-//! The subcommand for a service that is no longer used: the database forgets that the service
-//! relies on its cache for good, so that the other one may bypass that cache again.
+//! The subcommand `release`, for a service that is no longer used. It removes the row by which the
+//! service relies on its cache for good, so that the other service may bypass that cache again.
 
 use crate::binding::{Bound, Verdict, in_words, judge};
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use crate::settings::Settings;
 /// Runs the subcommand. Returns the text to print.
 ///
 /// # Errors
-/// [`Error::BadSetting`] with a sentence when a process uses the database, or when the service's
+/// [`Error::BadSetting`] with the reason when a process uses the database, or when the service's
 /// journal may hold something that the database lacks.
 pub async fn run(settings: &Settings) -> Result<String> {
     let database = parts::open_database(settings).await?;
@@ -44,8 +44,8 @@ pub async fn run(settings: &Settings) -> Result<String> {
     })
 }
 
-/// How much waits in the file journal, if there is one. A process that has it open may have
-/// lost the database, and with that its lock there.
+/// How much waits in the file journal, if there is one. It may be open in a process that has lost
+/// the database, and with that its lock there.
 fn waiting_in_files(settings: &Settings) -> Result<u64> {
     match parts::open_file_journal(settings) {
         Ok(journal) => Ok(journal.map_or(0, |journal| journal.waiting())),
@@ -56,7 +56,7 @@ fn waiting_in_files(settings: &Settings) -> Result<u64> {
     }
 }
 
-/// How much waits in the Redis, which must be the one that the service has used last.
+/// How much waits in the Redis, which must be the one that the service last used.
 async fn waiting_in(
     redis: &Redis,
     mut mine: Bound,

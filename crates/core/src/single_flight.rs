@@ -70,12 +70,12 @@ impl<K: Eq + Hash, T> Lead<K, T> {
         }
     }
 
-    /// One more that waits.
+    /// Adds a waiter.
     pub(crate) fn follow(&self) -> Follow<T> {
         Follow(self.landing.subscribe())
     }
 
-    /// Does `work` for as long as something waits for this flight. `None` once nothing does.
+    /// Runs `work` while a caller waits for this flight. `None` once no caller does.
     pub(crate) async fn while_wanted<W>(&self, work: impl Future<Output = W>) -> Option<W> {
         tokio::select! {
             biased;

@@ -139,10 +139,10 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// never be taken for another's. 16 hexadecimal digits.
     fn identity(&self) -> &str;
 
-    /// Whether the database takes writes. Changes nothing.
+    /// Checks that the database takes writes. Changes nothing.
     ///
     /// # Errors
-    /// When it takes none, as it is unavailable or read-only.
+    /// When it is unavailable or read-only.
     async fn takes_writes(&self) -> Result<()> {
         self.newest_version().await.map(drop)
     }

@@ -23,7 +23,7 @@ impl User {
     /// The record's body: the JSON that a read answers with, field for field.
     pub fn to_body(&self) -> Bytes {
         // Serializing two strings and a number into memory cannot fail.
-        // IMPORTANT: without the buffer's spare room, which can be more than the record and would be
+        // IMPORTANT: without the buffer's spare room. It can be more than the record, and would be
         // kept in memory for as long as the write waits.
         Bytes::copy_from_slice(&serde_json::to_vec(self).unwrap_or_default())
     }

@@ -18,19 +18,19 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::connection::Clock;
 use crate::problem::Problem;
 
-/// An answer of at most so many bytes is not counted.
+/// An answer of at most this many bytes is not counted.
 const SMALL_BYTES_MAX: usize = 16 * 1024;
 /// An answer of more bytes than this counts as a page, so that pages leave room for metrics.
 const MIDDLE_BYTES_MAX: usize = 256 * 1024;
-/// Bytes of pages that are made or being written at the same time.
+/// Most bytes of pages that are made or written at the same time.
 const PAGES_BYTES_MAX: usize = 48 << 20;
 /// The same for answers between both sizes.
 const MIDDLE_ANSWERS_BYTES_MAX: usize = 16 << 20;
 /// Bytes of a piece.
 const PIECE_BYTES: usize = 16 * 1024;
-/// When to ask again, in seconds.
+/// The value of `Retry-After`.
 const RETRY_AFTER_S: u64 = 1;
-/// At most what one record takes in a page, with its reason among the dead letters.
+/// Most bytes of one record in a page, including the reason of a dead letter.
 const RECORD_BYTES_MAX: usize = 4 * 1024;
 
 /// The room for large answers. Clones share it.
@@ -56,7 +56,7 @@ impl Default for Answers {
 }
 
 impl Answers {
-    /// Room for a page of at most so many records, before they are read.
+    /// Reserves room for a page of at most `records` records, before they are read.
     ///
     /// # Errors
     /// `503` while too many pages are under way.
@@ -64,7 +64,7 @@ impl Answers {
         take(&self.pages, records as usize * RECORD_BYTES_MAX)
     }
 
-    /// The same answer in pieces where it is large, or `503` where there is no room for it.
+    /// The same answer, in pieces if it is large; `503` if there is no room for it.
     pub(crate) fn bounded(
         &self,
         mut response: ServiceResponse,

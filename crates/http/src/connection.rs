@@ -1,9 +1,9 @@
 //! A client's connection, with the bounds in time that actix does not have.
 //!
-//! actix bounds the first head on a connection. Later heads may trickle for ever, and so may what a
-//! client takes of its answers. What is bounded here is a whole request from its first byte, what the
-//! client takes of an answer, and a large answer as a whole. While the client takes nothing, nothing more
-//! is read from it, so what it pipelines does not pile up as answers.
+//! actix bounds only the first head on a connection. Later heads may trickle in for ever, and a client may
+//! take its answers as slowly as it likes. Here the time is bounded for a whole request from its first
+//! byte, for a client that takes nothing, and for a large answer as a whole. While the client takes
+//! nothing, nothing more is read from it, so the answers to pipelined requests do not pile up.
 
 use std::cell::Cell;
 use std::future::Future as _;
@@ -24,7 +24,7 @@ pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a client may take to read one large answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
-/// How often a connection that waits looks at its bounds. A timer for each request would cost more.
+/// How often a waiting connection checks its bounds. A timer for each request would cost more.
 const TICK: Duration = Duration::from_secs(2);
 /// How much of an answer waits in the kernel, besides what the client's window has room for.
 const UNSENT_BYTES_MAX: u32 = 16 * 1024;
@@ -40,7 +40,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Bounds what the client at the other end may take.
+    /// Bounds the time that the client at the other end may take.
     pub(crate) fn new(stream: TcpStream) -> Connection {
         // Without it, the kernel holds up to megabytes for each connection.
         if let Err(error) = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX) {
@@ -59,7 +59,7 @@ impl Connection {
         &self.clock
     }
 
-    /// Ready only with an error, once a bound is passed.
+    /// Ready, with an error, only once a bound is exceeded.
     fn poll_bounds(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
         // IMPORTANT: actix begins to count its keep-alive again whenever it is woken.
         if !self.clock.is_bounded() {
@@ -68,7 +68,7 @@ impl Connection {
         while self.tick.as_mut().poll(context).is_ready() {
             let now = Instant::now();
             if self.clock.is_overdue(now) {
-                // What was not sent is given up, instead of being kept in the kernel.
+                // Unsent bytes are discarded, instead of being kept in the kernel.
                 let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
                 return Poll::Ready(io::ErrorKind::TimedOut.into());
             }
@@ -77,7 +77,7 @@ impl Connection {
         Poll::Pending
     }
 
-    /// The client has taken something.
+    /// Notes that the client has taken something.
     fn taken(&mut self, context: &Context<'_>) {
         if self.clock.blocked_since.take().is_some() {
             self.clock.restart_request();
@@ -140,11 +140,11 @@ impl AsyncWrite for Connection {
 /// What a connection waits for, and since when; shared with the requests on it.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
-    /// Requests whose heads are there and whose answers are not.
+    /// Requests whose heads have arrived and that are not answered.
     in_progress: Cell<u32>,
-    /// When the first byte of a head came that is not there as a whole.
+    /// When the first byte of an incomplete head arrived.
     request_began: Cell<Option<Instant>>,
-    /// When the request in progress must be there as a whole.
+    /// When the request in progress must be complete.
     body_due: Cell<Option<Instant>>,
     /// Since when the client has taken nothing.
     blocked_since: Cell<Option<Instant>>,
@@ -153,7 +153,7 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// A head is there.
+    /// Notes that a head has arrived.
     pub(crate) fn begin(self: &Rc<Self>) -> InProgress {
         self.in_progress.set(self.in_progress.get() + 1);
         let began = self.request_began.take().unwrap_or_else(Instant::now);
@@ -161,12 +161,12 @@ impl Clock {
         InProgress(self.clone())
     }
 
-    /// When the body of the request in progress must be there.
+    /// When the body of the request in progress must be complete.
     pub(crate) fn body_due(&self) -> Option<Instant> {
         self.body_due.get()
     }
 
-    /// Whether a large answer is under way, which has to be over in time.
+    /// Notes whether a large answer is under way, whose time is bounded.
     pub(crate) fn answers(&self, is_under_way: bool) {
         let due = is_under_way.then(|| Instant::now() + ANSWER_TIMEOUT);
         self.answer_due.set(due);
@@ -184,7 +184,7 @@ impl Clock {
         }
     }
 
-    /// Meanwhile nothing was read, so the client could not send the rest.
+    /// Begins the time of a request again: nothing was read meanwhile, so the client could not send it.
     fn restart_request(&self) {
         if self.request_began.get().is_some() {
             self.request_began.set(Some(Instant::now()));

@@ -1,5 +1,5 @@
-//! How many connections clients may have, so that there is always a file descriptor for the service's
-//! own files and connections: with none left, no segment of a journal could be begun.
+//! Bounding the connections of clients, so that there is always a file descriptor for the service's own
+//! files and connections. Without one, no segment of a journal could be begun.
 
 use std::num::NonZero;
 use std::thread::available_parallelism;
@@ -8,18 +8,18 @@ use cache_core::error::{Error, Result};
 use cache_core::settings::Settings;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-/// For the files of journal and SQLite, connections to Redis, and what the runtime has open: a few dozen.
+/// File descriptors for journal, SQLite, connections to Redis and the runtime, which need a few dozen.
 const OWN_FILES_MAX: usize = 100;
-/// What each worker has open besides its connections.
+/// File descriptors of each worker besides its connections.
 const WORKER_FILES: usize = 6;
 /// Connections to the database besides its pool.
 const DATABASE_CONNECTIONS_EXTRA: usize = 4;
 /// With fewer in all, a start is refused.
 const CONNECTIONS_MIN: usize = 16;
-/// As many as a worker has by default.
+/// The most connections of a worker: the default of actix-web.
 const WORKER_CONNECTIONS_MAX: usize = 25_600;
 
-/// Raises the limit of this process as far as it may, and checks that it is enough.
+/// Raises this process's limit of open files to the hard limit, and checks that it is enough.
 ///
 /// # Errors
 /// [`Error::BadSetting`] when it is not.

@@ -14,7 +14,8 @@ use crate::observe::{Observed, method_label};
 use crate::state::State;
 use crate::unread;
 
-/// Answers with `next` what no page of another origin has sent, bounds the answer, and counts it.
+/// Refuses a request of a page of another origin, and answers others with `next`. Bounds the answer,
+/// and counts it.
 ///
 /// # Errors
 /// As `next`.

@@ -1,8 +1,8 @@
 //! `Expect: 100-continue`: the client is asked for its body only when a handler reads it.
 //!
 //! actix answers `100` before it calls the routes. So the routes are called first with a body that never
-//! comes. Where they answer without looking at it, that answer is final. Where they begin to read it,
-//! nothing else has been done yet: that call is dropped, and actix asks for the body and calls them again.
+//! comes. If they answer without reading it, that answer is final. If they begin to read it, they have done
+//! nothing else yet: that call is dropped, and actix asks for the body and calls them again.
 
 use std::cell::Cell;
 use std::future::{Future as _, poll_fn};
@@ -22,7 +22,7 @@ use futures_util::Stream;
 use crate::connection::Clock;
 use crate::unread::Held;
 
-/// The service that actix asks about each request with `Expect: 100-continue`, over the same routes.
+/// The service that decides about each request with `Expect: 100-continue`, by the same routes.
 pub(crate) fn expect<A>(
     app: A,
 ) -> impl ServiceFactory<
@@ -53,7 +53,7 @@ where
     })
 }
 
-/// The request, where its body is wanted; otherwise the answer to it.
+/// Returns the request if its body is wanted, otherwise the answer to it.
 async fn decide<A>(app: Rc<A>, mut request: Request) -> Result<Request, Response<BoxBody>>
 where
     A: Service<Request, Response = ServiceResponse, Error = actix_web::Error>,
@@ -82,7 +82,7 @@ where
     Err(answer.map_body(|_, body| held.until_answered(body)))
 }
 
-/// A body that never comes, and that says whether it was waited for.
+/// A body that never comes, and that notes whether it was read.
 struct Awaited(Rc<Cell<bool>>);
 
 impl Stream for Awaited {

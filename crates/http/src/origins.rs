@@ -1,7 +1,7 @@
 //! Cross-site requests and DNS rebinding: which requests of a browser are refused.
 //!
-//! A browser says by `Origin` or `Sec-Fetch-Site` that it sends a request. Other clients send neither
-//! and are not concerned.
+//! A browser is recognised by `Origin` or `Sec-Fetch-Site`. Other clients send neither, and are not
+//! concerned.
 
 use std::net::IpAddr;
 
@@ -20,15 +20,15 @@ pub struct Origins {
 }
 
 impl Origins {
-    /// These, as browsers write them: `https://users.example`.
+    /// These origins, as browsers send them: `https://users.example`.
     pub fn listed(listed: Vec<String>) -> Origins {
         Origins { listed }
     }
 
-    /// Why a request is refused, told from its head.
+    /// The refusal of a request, by its head; `None` if it may be answered.
     ///
-    /// `421` for a browser that knows this service by a name of unknown meaning: with DNS rebinding,
-    /// somebody else's page is then of the same origin. `403` for a request that may change something
+    /// `421` for a browser that reaches this service by an unknown host name: with DNS rebinding, a
+    /// page of another site has the same origin then. `403` for a request that may change something
     /// and comes from a page of another origin.
     pub fn refusal(&self, method: &Method, headers: &HeaderMap) -> Option<Problem> {
         let has_origin = headers.contains_key(ORIGIN);
@@ -83,15 +83,15 @@ pub fn is_of(origin: &str, host: &str) -> bool {
     authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
 }
 
-/// The value of a field that is there once.
+/// The value of a field that occurs exactly once.
 pub fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     let mut values = headers.get_all(name);
     let value = values.next()?.to_str().ok()?;
     values.next().is_none().then_some(value)
 }
 
-/// Whether no DNS server can give this `Host` another meaning: `localhost` or an IP address, with or
-/// without a port. The address that a service listens at is always one of these.
+/// Whether this `Host` is `localhost` or an IP address, with or without a port: no DNS server can give
+/// it another meaning. The address that a service listens at is always one of these.
 pub fn is_of_this_machine(host: &str) -> bool {
     let Ok(authority) = host.parse::<Authority>() else {
         return false;

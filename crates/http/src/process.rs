@@ -38,7 +38,7 @@ pub fn run(main: impl Future<Output = ExitCode>) -> ExitCode {
     }
 }
 
-/// Has what was logged last written, also where `main` panics.
+/// Flushes the log when it is dropped, even if `main` panics.
 struct Flush;
 
 impl Drop for Flush {
@@ -141,7 +141,7 @@ async fn migrate(
     Ok(())
 }
 
-/// Prints what a subcommand has done.
+/// Prints the result of a subcommand.
 async fn print(
     text: impl Future<Output = Result<String, Error>> + Send + 'static,
     mut signals: Signals,

@@ -47,11 +47,11 @@ pub struct Started {
 }
 
 impl Started {
-    /// Stops the engine and ends the rest, in an order in which none waits for another.
+    /// Stops the engine and the rest, in an order in which none waits for another.
     async fn stop(self, deadline: Instant) {
         let left = deadline.saturating_duration_since(Instant::now());
         self.engine.stop(left).await;
-        // It uses the journal's links, which would wait for the guard.
+        // The purge uses the journal's links, which would wait for the guard.
         drop(self.purging);
         if let Some(guard) = self.guard {
             guard.leave().await;
@@ -59,7 +59,7 @@ impl Started {
     }
 }
 
-/// Takes the address, starts the service by `start`, says where it listens, serves until
+/// Takes the address, starts the service by `start`, announces the address, serves until
 /// SIGTERM or SIGINT, and stops cleanly: takes no more connections, finishes what is in
 /// flight, then stops the engine, all within the settings' deadline. `start` returns the
 /// service's own routes as well.
@@ -105,7 +105,7 @@ fn take(address: SocketAddr) -> io::Result<TcpSocket> {
             SocketAddr::V4(_) => TcpSocket::new_v4()?,
             SocketAddr::V6(_) => TcpSocket::new_v6()?,
         };
-        // As a listener of the standard library has it: what was closed just now is no obstacle.
+        // As a listener of the standard library does: connections that were just closed do not matter.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         Ok(socket)
@@ -219,8 +219,8 @@ pub async fn serve(
 
 /// Connections that may wait to be accepted.
 const CONNECTIONS_WAITING_MAX: u32 = 1024;
-/// As actix's own `HttpServer` does it, but with connections that are bounded in time and `100 Continue`
-/// only where the body is read.
+/// Builds the server as actix's own `HttpServer` does, but with connections that are bounded in time, and
+/// with `100 Continue` only if the body is read.
 fn build<A>(
     listener: TcpListener,
     threads: Threads,
@@ -239,7 +239,7 @@ where
 {
     let server = Server::build()
         .workers(threads.workers)
-        // One that says nothing is closed by the timeouts, and another takes its place.
+        // An idle connection is closed by the timeouts, and another one takes its place.
         .max_concurrent_connections(threads.connections_max)
         .disable_signals()
         .shutdown_timeout(u64::from(u32::MAX));

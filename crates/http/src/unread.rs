@@ -1,8 +1,8 @@
 //! Bodies of requests that are answered before they have been read.
 //!
-//! actix reads what is left of a body in chunks for as long as it comes, unless its reader is still
-//! there. So the reader is kept until the answer is complete: then actix closes the connection, after
-//! [`LINGER`] for a client that only reads when it has written.
+//! Once the reader of a body is dropped, actix reads the rest of the body for as long as it comes. So the
+//! reader is kept until the answer is complete. Then actix closes the connection after [`LINGER`], in
+//! which a client that reads only after it has written gets the answer.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use actix_web::error::PayloadError;
 use bytes::Bytes;
 use futures_util::Stream;
 
-/// How long what is left of a body is read and thrown away after the answer.
+/// How long the rest of a body is read and thrown away after the answer.
 pub(crate) const LINGER: Duration = Duration::from_secs(3);
 
 /// Keeps a request's body; `None` where there is none.
@@ -45,7 +45,7 @@ impl Held {
         }
     }
 
-    /// The same answer; the request's body is kept until it is complete.
+    /// The same answer. The request's body is kept until the answer is complete.
     pub(crate) fn until_answered(self, body: BoxBody) -> BoxBody {
         let answer = Answer { body, _held: self };
         answer.boxed()

@@ -141,8 +141,8 @@ fn connect(client: TcpStream, server: SocketAddr, shared: &Arc<Shared>) -> io::R
     Ok(())
 }
 
-/// Passes on until either side ends, each piece after `before_piece`. Nothing once it is forgotten, nor
-/// that a side has ended.
+/// Passes bytes on until either side ends, each piece after `before_piece`. Once the connection is
+/// forgotten, it passes on nothing, not even the end of a side.
 fn pass_on(
     mut from: TcpStream,
     mut to: TcpStream,

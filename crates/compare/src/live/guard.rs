@@ -11,9 +11,10 @@ use cache_http::origins::{is_of, is_of_this_machine, only};
 
 /// Lets pass what the page itself can have sent.
 ///
-/// `421` for a host that is a name other than `localhost`, whatever client sends it, since only
-/// browsers use this page; `403` for a `POST` from a page of another origin; `415` for one that is not
-/// JSON, which a page of another origin could send without the browser asking first.
+/// - `421` for a `Host` that is a name other than `localhost`, from any client, since only browsers
+///   use this page.
+/// - `403` for a `POST` from a page of another origin.
+/// - `415` for a `POST` that is not JSON: a page of another origin could send that without a preflight.
 pub(super) async fn own_page_only(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,

@@ -1,15 +1,15 @@
-//! Writes that were admitted and that the journal's figures do not count yet. Without them, all that
-//! are under way at the same time would be admitted on the same last free place.
+//! Admitted writes that the journal's figures do not count yet. Without this count, all writes that
+//! arrive together would be admitted to the same last free place.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Writes and their bytes.
+/// A number of writes and their bytes.
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
     entries: AtomicU64,
     bytes: AtomicU64,
-    /// Bytes of those that have ended since the journal was last asked, and of those that had
-    /// ended before but not been part of its last answer.
+    /// Bytes of writes that have ended since the journal's figures were last read, and of writes that
+    /// had ended before but may be missing in those figures.
     ended: AtomicU64,
     asked: AtomicU64,
 }
@@ -20,15 +20,15 @@ impl InFlight {
         self.bytes.fetch_add(bytes, Ordering::AcqRel);
     }
 
-    /// After the journal counts the write, if it was written.
+    /// Removes a write that has ended: if it was written, the journal counts it now.
     pub(super) fn end(&self, bytes: u64) {
-        // IMPORTANT: in this order, so that the bytes are counted all the while.
+        // IMPORTANT: in this order, so that the bytes are counted at every moment.
         self.ended.fetch_add(bytes, Ordering::AcqRel);
         self.bytes.fetch_sub(bytes, Ordering::AcqRel);
         self.entries.fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// After one that was not admitted.
+    /// Removes a write that was not admitted.
     pub(super) fn refuse(&self, bytes: u64) {
         self.bytes.fetch_sub(bytes, Ordering::AcqRel);
         self.entries.fetch_sub(1, Ordering::AcqRel);
@@ -42,22 +42,22 @@ impl InFlight {
         self.bytes.load(Ordering::Acquire)
     }
 
-    /// Bytes of writes that have ended and may be missing in the journal's last answer.
+    /// Bytes of writes that have ended and may be missing in the journal's last figures.
     pub(super) fn unheard_bytes(&self) -> u64 {
-        // IMPORTANT: in this order. What is moved from one to the other in between counts twice.
+        // IMPORTANT: in this order. Bytes that move from one to the other in between count twice.
         let ended = self.ended.load(Ordering::Acquire);
         ended + self.asked.load(Ordering::Acquire)
     }
 
-    /// Before the journal is asked.
+    /// To be called before the journal's figures are read.
     pub(super) fn ask(&self) {
         let ended = self.ended.load(Ordering::Acquire);
         self.asked.fetch_add(ended, Ordering::AcqRel);
-        // Only one task asks.
+        // Only one task reads the figures.
         self.ended.fetch_sub(ended, Ordering::AcqRel);
     }
 
-    /// After the journal has answered.
+    /// To be called after the journal's figures were read.
     pub(super) fn heard(&self) {
         self.asked.store(0, Ordering::Release);
     }
@@ -75,12 +75,12 @@ mod tests {
         in_flight.ask();
         in_flight.end(10);
         assert_eq!((in_flight.entries(), in_flight.bytes()), (1, 1));
-        // This answer may not have it.
+        // These figures may not have it.
         in_flight.heard();
         assert_eq!(in_flight.unheard_bytes(), 10);
         in_flight.ask();
         assert_eq!(in_flight.unheard_bytes(), 10);
-        // The answer did not come.
+        // The figures were not read.
         in_flight.ask();
         assert_eq!(in_flight.unheard_bytes(), 10);
         in_flight.heard();

@@ -86,15 +86,15 @@ struct State {
     is_older: bool,
     /// The binding as this process knows it to be stored; empty before the first time.
     held: String,
-    /// The Redis that the database noted when the process was bound last.
+    /// The Redis that the database noted when this process was last bound.
     noted: Option<ServedBy>,
-    /// Since when the process asks whether another one objects to its Redis.
+    /// Since when this process waits for objections to its Redis.
     contends_since: Option<Instant>,
     /// Why the Redis is another database's, and since when.
     refused: Option<(Error, Instant)>,
 }
 
-/// What database and Redis have, and whether they belong together.
+/// What the database and Redis have noted, and what stands against binding them.
 struct Judged {
     mine: Bound,
     found: Found,
@@ -153,8 +153,8 @@ impl Guard {
         })
     }
 
-    /// Whether database and Redis may be bound; changes neither. Registrations of processes
-    /// that have died are waited for, since they look like those of processes that are alive.
+    /// Checks that database and Redis may be bound; changes neither. Waits until registrations of
+    /// dead processes expire, since they look like those of live ones.
     ///
     /// # Errors
     /// [`Error::BadSetting`] with a sentence when the Redis is another database's.
@@ -317,7 +317,7 @@ impl Shared {
     /// Asks Redis and the database, and judges what they answer.
     async fn judged(&self) -> Result<Judged> {
         let found = self.redis.look(&self.settings.process).await?;
-        // IMPORTANT: asked after Redis, so that it has whatever Redis was told is committed.
+        // IMPORTANT: read after Redis, so that it has all that Redis has noted as committed.
         let mut mine = self.bound().await?;
         let noted = mine.newest;
         mine.newest = mine.newest.max(self.store.newest_version().await?);
@@ -341,8 +341,8 @@ impl Shared {
         })
     }
 
-    /// What would be in the way of binding. Changes nothing but for the question whether
-    /// another process objects.
+    /// What would be in the way of binding. Changes nothing, except that it may note a contender in
+    /// the database.
     async fn refusal_now(&self) -> Result<Option<Verdict>> {
         let judged = self.judged().await?;
         match judged.verdict {
@@ -371,7 +371,7 @@ impl Shared {
                     if let Some(verdict) = self.contest(&mine, &found).await? {
                         return Ok(Some(verdict));
                     }
-                    // IMPORTANT: the Redis before, if this is another one, has the old token.
+                    // IMPORTANT: if this is another Redis, the one before keeps the old token.
                     if !self.renew_token(&mut mine).await? {
                         continue;
                     }

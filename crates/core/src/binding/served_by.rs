@@ -1,26 +1,26 @@
-//! Which Redis serves a database, as the database notes it: a second one would not hear of what
-//! is written by way of the first.
+//! The database's note of the Redis that serves it. A second Redis would miss what is written by way
+//! of the first.
 
 use serde::{Deserialize, Serialize};
 
 use crate::binding::Place;
 
-/// A run of a server that does not say which one it is.
+/// The run of a server that reports none.
 const UNKNOWN_RUN: &str = "0";
 
-/// What tells a Redis from another one.
+/// What identifies a Redis.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CacheSite {
     /// The run of the server, from one start to the next.
     pub run: String,
     /// The number of the database in it.
     pub database: i64,
-    /// Host and port by which this process reaches it. Another process may have other names.
+    /// Host and port by which a process reaches it. Another process may use another address.
     pub address: String,
 }
 
 impl CacheSite {
-    /// Whether it is the same one, not restarted since.
+    /// Whether it is the same Redis, not restarted since.
     pub fn is_same_run(&self, other: &CacheSite) -> bool {
         self.run == other.run && self.database == other.database && self.run != UNKNOWN_RUN
     }
@@ -41,22 +41,21 @@ impl std::fmt::Display for CacheSite {
 pub struct ServedBy {
     /// The Redis.
     pub cache: CacheSite,
-    /// Where the database was then. A copy of it is served by another one.
+    /// The place of the database at that time. A copy of it is served by another Redis.
     pub place: Place,
-    /// Another Redis, by which a process would serve the database unless a process that serves
-    /// it now objects.
+    /// Another Redis that a start wants to use, unless a process that serves the database objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contender: Option<CacheSite>,
 }
 
-/// How a Redis compares with the one that is noted.
+/// How a Redis compares with the noted one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kinship {
     /// None is noted.
     Unnoted,
-    /// It is that one.
+    /// It is the noted one.
     Same,
-    /// It has the same address, and was started since; or it is another one there.
+    /// It has the same address: the noted one, restarted since, or another one there.
     Restarted,
     /// It is another one.
     Other,
@@ -68,12 +67,12 @@ impl ServedBy {
         serde_json::from_str(text).ok()
     }
 
-    /// As the database keeps it.
+    /// The text that the database keeps.
     pub fn encode(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// How `cache` compares with the one that is noted.
+    /// How `cache` compares with the noted one.
     pub fn kinship(noted: Option<&ServedBy>, cache: &CacheSite) -> Kinship {
         match noted {
             None => Kinship::Unnoted,

@@ -70,7 +70,7 @@ pub struct RedisCache {
     // For reads, which may have less patience.
     reads: Arc<Redis>,
     lifetimes: Lifetimes,
-    // Where it is used for writes that are marked.
+    // Only where writes are marked in doubt.
     _upkeep: Option<(PolicyWatch, Sweeping)>,
     _clocks: Option<ClockWatch>,
 }
@@ -162,9 +162,9 @@ impl RedisCache {
         calls
     }
 
-    /// What a value means. One that has no known form, which another program has put there,
-    /// is nothing: [`Cache::begin_fill`] deals with it. Neither is a mark of doubt whose
-    /// lifetime is over.
+    /// What a value means. A value in no known form, which another program has put there, counts
+    /// as nothing: [`Cache::begin_fill`] deals with it. So does a mark of doubt whose lifetime is
+    /// over.
     fn lookup(&self, key: &Key, value: Option<Bytes>) -> Lookup {
         let record = |(version, body)| Record {
             key: key.clone(),
@@ -179,14 +179,14 @@ impl RedisCache {
         }
     }
 
-    /// Whether the lifetime of a mark of doubt is over, by this machine's clock. The server's
-    /// has the last word.
+    /// Whether the lifetime of a mark of doubt is over, by this machine's clock. The server decides
+    /// by its own.
     fn is_over(&self, doubt: Version) -> bool {
         let lifetime_us = self.lifetimes.in_doubt.as_micros() as u64;
         doubt.get().saturating_add(lifetime_us) < Version::now().get()
     }
 
-    /// The newest version of a shard that is known to be issued, as scripts take it.
+    /// The newest version that this process knows to be issued in a shard, as scripts take it.
     fn known(&self, shard: Shard) -> String {
         encode_version(self.redis.issued().newest(shard))
     }
@@ -198,11 +198,11 @@ fn body(record: &Record) -> &[u8] {
 
 #[async_trait]
 impl Cache for RedisCache {
-    /// Takes clock and entry together: without a clock that knows the newest version, the
-    /// entry is one of an earlier time.
+    /// Reads clock and entry together. An entry without a clock that has the newest version may be
+    /// an old one.
     async fn get(&self, key: &Key) -> Result<Lookup> {
         let shard = self.redis.keyspace.shard_of(key);
-        // IMPORTANT: asked before the server is.
+        // IMPORTANT: read before the server is asked.
         let known = self.redis.issued().newest(shard);
         let get = |mut link: Link| async move {
             let (clock, entry) = (link.keys.clock(shard), link.keys.entry(key));

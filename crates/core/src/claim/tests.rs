@@ -19,7 +19,7 @@ impl Claim for Answers {
 
 async fn claimed(mut claim: Answers, usage: Usage) -> Result<Claimed> {
     if claim.0.first() == Some(&Some(Held::Yes)) {
-        // Once for the start to go on, and once to be known to the others.
+        // Once for the start to go on, and once to note it for other processes.
         claim.0.insert(0, Some(Held::Yes));
     }
     Taken::take(Box::new(claim), usage).await?.keep().await

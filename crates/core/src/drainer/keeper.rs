@@ -27,9 +27,9 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// Renews the leases for ever, and wakes the loops: of all shards at each
-    /// renewal, so that whatever was not heard is found, and of one when another
-    /// process says that there is something in it.
+    /// Renews the leases for ever, and wakes the loops: all at each renewal, in
+    /// case a message was missed, and that of one shard when another process
+    /// announces entries there.
     pub(super) async fn keep(self) {
         loop {
             let began = Instant::now();
@@ -57,7 +57,7 @@ impl Keeper {
 
     async fn renew(&self) -> Result<()> {
         if self.reach.is_lost(self.lifetime) && self.held() == 0 {
-            // What holds no shard attempts nothing by which it would notice.
+            // A process without shards drains nothing, so it would not notice that the database is back.
             let patience = self.lifetime / RENEWALS;
             let store = &*self.store;
             self.reach.ask_again(store, self.lifetime, patience).await;

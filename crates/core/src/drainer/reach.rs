@@ -1,5 +1,5 @@
-//! Whether this process can take entries to the database: one that cannot leaves its shards
-//! to others.
+//! Whether this process can take entries to the database. A process that cannot leaves its shards to
+//! others (`docs/design/leases.md`).
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,18 +8,18 @@ use tokio::time::Instant;
 
 use crate::store::Store;
 
-/// How often at most the time doubles after which shards are taken again.
+/// How often at most the time until the next probe doubles.
 const DOUBLINGS_MAX: u32 = 6;
 
-/// See the module.
+/// How the drains of this process have ended lately.
 #[derive(Debug, Default)]
 pub(super) struct Reach(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// When the oldest attempt began that failed, of those since the last one that succeeded.
+    /// When the first failed attempt since the last success began.
     failing_since: Option<Instant>,
-    /// How often the database has answered since then although attempts failed again.
+    /// How many probes have succeeded since then, after each of which attempts failed again.
     relapses: u32,
 }
 
@@ -28,26 +28,25 @@ impl Reach {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The database has taken something.
+    /// Notes that the database has taken something.
     pub(super) fn succeeded(&self) {
         *self.state() = State::default();
     }
 
-    /// An attempt that began then has failed because of the database.
+    /// Notes that an attempt that `began` then has failed because of the database.
     pub(super) fn failed(&self, began: Instant) {
         self.state().failing_since.get_or_insert(began);
     }
 
-    /// Whether attempts fail for longer than `limit`.
+    /// Whether attempts have failed for longer than `limit`.
     pub(super) fn is_lost(&self, limit: Duration) -> bool {
         let since = self.state().failing_since;
         since.is_some_and(|since| since.elapsed() > limit)
     }
 
-    /// Where attempts fail for longer than `limit`, asks the database whether it takes writes
-    /// again, for no longer than `patience`. After each time that it said so and attempts
-    /// failed all the same, it is asked later: one that is asked and one that is
-    /// written to may fail apart.
+    /// Probes whether the database takes writes again, if attempts have failed for longer than
+    /// `limit`. A probe ends after `patience`. After each probe that succeeded although attempts
+    /// then failed again, the next one comes later: a probe may succeed where a drain fails.
     pub(super) async fn ask_again(&self, store: &dyn Store, limit: Duration, patience: Duration) {
         let doublings = self.state().relapses.min(DOUBLINGS_MAX);
         if !self.is_lost(limit * 2_u32.pow(doublings)) {

@@ -6,11 +6,11 @@
 //! says which segments there have to be. docs/design/file-journal.md has the
 //! reasons.
 //!
-//! * Frames are chained, and a note apart says where the last acknowledged one
-//!   ended. Whatever is damaged or missing before that end was acknowledged:
-//!   opening is refused with the file, the offset and the entries in question.
-//! * What does not verify behind that end is a batch that a crash cut short. It
-//!   is not read, and it stays where it is; the next batch goes to a new segment.
+//! * Frames are chained, and the note `synced` has the end of the last
+//!   acknowledged one. Anything damaged or missing before that end was
+//!   acknowledged: opening is refused with the file, the offset and the entries.
+//! * Bytes behind that end that do not verify are a batch that a crash cut short.
+//!   They are not read and stay there; the next batch goes to a new segment.
 //! * A failed write is cut off again; a segment whose sync failed takes nothing
 //!   more, and the journal goes on in a new one. Nothing needs a restart.
 
@@ -63,11 +63,11 @@ pub use salvage::salvage;
 pub use show::show;
 
 const SHARD: Shard = Shard(0);
-/// What an entry takes in its segment besides its key and body, where it is the only one of its frame.
+/// How many bytes an entry takes in its segment besides its key and body, if it is alone in its frame.
 const ENTRY_FRAME_BYTES: u64 = 40;
-/// What an entry that waits costs in the memory of this process, where the cache is, about.
+/// About how many bytes a waiting entry takes in this process's memory, where the cache is.
 const ENTRY_MEMORY_BYTES: u64 = 400;
-/// What `/readyz` says of it after a failed write.
+/// The reason in `/readyz` after a failed write.
 const FAILING: &str = "a write to it failed; it is tried again every second";
 
 /// The file journal.
@@ -162,7 +162,7 @@ impl FileJournal {
         })
     }
 
-    /// Makes sure that what waits here is for this database; writes nothing. `program` has the
+    /// Checks that what waits here is for this database; writes nothing. `program` has the
     /// subcommand that the refusal names.
     ///
     /// # Errors
@@ -193,8 +193,8 @@ impl FileJournal {
         self.log.tail().depth + lock(&self.dead).count()
     }
 
-    /// Notices from now on that files of it are gone, also while nothing is written.
-    /// Ends with the journal.
+    /// Starts looking for files that are gone, also while nothing is written. Ends with the
+    /// journal.
     pub fn watch(&self) {
         watch::start(&self.log, &self.dead);
     }
@@ -286,7 +286,7 @@ impl Journal for FileJournal {
             _ => flushed.to_vec(),
         };
         Self::blocking(move || {
-            // IMPORTANT: before anything of the folder at the path is changed.
+            // IMPORTANT: before anything in the folder at the path is changed.
             log.surroundings().check_for_drain()?;
             for (key, flushed) in &superseded {
                 lock(&dead).forget(key, |version| version <= *flushed)?;

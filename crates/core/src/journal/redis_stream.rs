@@ -71,7 +71,7 @@ pub struct RedisStreamJournal {
     // that comes after on it.
     appends: Arc<Redis>,
     wait_for: WaitFor,
-    // How long what the database has too stays cached.
+    // How long a value stays cached that the database has, too.
     clean: Duration,
     held: Arc<Held>,
     seen: Seen,
@@ -272,7 +272,7 @@ impl Journal for RedisStreamJournal {
         if entries.is_empty() {
             let mut exist = cmd("EXISTS");
             exist.arg(&stream).arg(link.keys.clock(shard));
-            // Not drained, which leaves the stream there, but lost; or the server has come back.
+            // The stream was lost, or the server was restarted. A drained stream would be there, empty.
             if link.command::<u8>(&exist).await? < 2 {
                 return Err(Error::Unseeded(Part::Journal));
             }

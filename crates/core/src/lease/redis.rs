@@ -91,8 +91,8 @@ impl RedisLeases {
         Ok(gave_back)
     }
 
-    /// Says that this process lives, where it can drain or is the only one, and takes what
-    /// falls to it.
+    /// Renews this process's place in the list of live processes, if it can drain or is alone
+    /// there, and leases the shards that fall to it.
     async fn take_part(&self, can_drain: bool) -> Result<()> {
         let mut join = Call::new(&JOIN, vec![self.redis.keyspace.processes()]);
         join.arg(&self.process)
@@ -105,7 +105,7 @@ impl RedisLeases {
         }
         let is_mine = |shard| falls_to(shard, &processes) == Some(&self.process);
         if self.lease(is_mine).await? {
-            // Or they would stay with nobody until the others happen to renew.
+            // Otherwise no process would take them until the others renew.
             self.say(LEASES).await?;
         }
         Ok(())

@@ -13,13 +13,13 @@ use crate::store::sqlite::SqliteStore;
 use crate::store::{Adoption, Store};
 use crate::tls;
 
-/// A database by what it is for.
+/// A database, by its interfaces.
 #[derive(Debug)]
 pub(crate) struct Database {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) membership: Arc<dyn Membership>,
     pub(crate) binding: Arc<dyn BindingStore>,
-    /// The claim of one that is locked for this process.
+    /// The claim of a database whose file is locked by this process.
     pub(super) claim: Option<Box<dyn Claim + Sync>>,
 }
 
@@ -100,7 +100,7 @@ pub(super) fn usage(settings: &Settings) -> Usage {
     }
 }
 
-/// Sees to it that no process uses a memory cache beside others. (A SQLite file is locked.)
+/// Takes the claim by which no process uses a memory cache beside others. (A SQLite file is locked.)
 pub(crate) async fn claim(settings: &Settings, usage: Usage) -> Result<Option<Taken>> {
     let DatabaseUrl::Mysql(url) = &settings.database else {
         return Ok(None);

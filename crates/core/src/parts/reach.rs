@@ -1,5 +1,5 @@
-//! The Redis of the settings, as a start needs it: reached, of a kind that the services can
-//! use, and set up as they need it. Nothing is written there.
+//! Reaching the Redis of the settings at a start, and checking that its kind and its configuration
+//! are right. Nothing is written there.
 
 use std::sync::Arc;
 
@@ -23,22 +23,22 @@ pub(super) struct Reached {
     pub(super) is_there: bool,
 }
 
-/// The Redis of the settings, if they name one. Where the service can do without, it need not
-/// be there.
+/// The Redis of the settings, if they name one. It may be unavailable if the service can do
+/// without it.
 pub(super) async fn reach(settings: &Settings, identity: &str) -> Result<Option<Reached>> {
     let Some(redis) = unconnected(settings, identity)? else {
         return Ok(None);
     };
     let is_there = match suited(settings, &redis).await {
-        // IMPORTANT: not one that is lasting. Where one process goes past Redis all do, so
-        // one with a wrong certificate would cost all of them the cache.
+        // IMPORTANT: not a lasting failure. When one process bypasses Redis, all do, so a wrong
+        // certificate in one would cost all of them the cache.
         Err(Error::Unavailable { lasting: false, .. }) if may_bypass(settings) => false,
         answer => answer.map(|()| true)?,
     };
     Ok(Some(Reached { redis, is_there }))
 }
 
-/// The same for a subcommand, which cannot do without.
+/// The same for a subcommand, which cannot do without Redis.
 pub(crate) async fn open_redis(settings: &Settings, identity: &str) -> Result<Option<Arc<Redis>>> {
     let Some(redis) = unconnected(settings, identity)? else {
         return Ok(None);
@@ -63,8 +63,8 @@ fn unconnected(settings: &Settings, identity: &str) -> Result<Option<Arc<Redis>>
 async fn suited(settings: &Settings, redis: &Redis) -> Result<()> {
     let deadline = settings.startup_deadline;
     match may_bypass(settings) {
-        // IMPORTANT: not cut off so soon, but after its own timeout: only then is it asked
-        // whether it speaks TLS at all.
+        // IMPORTANT: an attempt ends by its own timeout, not by this one: only then is it checked
+        // whether the server speaks TLS at all.
         true => startup::within(REDIS_START_PATIENCE.min(deadline), |_| redis.answers()).await?,
         false => startup::within(deadline, |by| answers_by(by, redis)).await?,
     }

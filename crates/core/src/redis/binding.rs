@@ -44,7 +44,7 @@ pub(crate) trait Ownership: Debug + Send + Sync {
 }
 
 impl Redis {
-    /// A link to the same server that asks no [`Ownership`] first. When it finds that the
+    /// A link to the same server that checks no [`Ownership`] first. When it finds that the
     /// server is a replica now, all links open other connections.
     pub(crate) fn unowned(&self) -> Result<Arc<Redis>> {
         let (endpoint, keyspace) = (self.opener.endpoint.clone(), self.keyspace.clone());
@@ -95,7 +95,7 @@ impl Redis {
     /// Registers `process` at the place of `mine`, and puts the binding `next` in place of
     /// `expected`. Returns whether it did: not where there is another binding, nor, if `alone`,
     /// while a process is alive that serves another place. The first time in a run of the
-    /// server, the process testifies whether the server has all that it was told.
+    /// server, the process testifies whether the server still has all its answers to this process.
     pub(crate) async fn claim(
         &self,
         (expected, next): (&str, &str),

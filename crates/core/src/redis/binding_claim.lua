@@ -1,5 +1,5 @@
 -- Registers a process as alive, and exchanges the binding. The first time in a run of the
--- server, the process also testifies whether the server has all that the process was told.
+-- server, the process also testifies whether the server has all its answers to the process.
 -- KEYS: binding, served, witnesses, the runs of a shard. ARGV: the binding expected, the one to
 -- put, process, its place, lifetime of the registration in ms, '1' if no process may serve
 -- another place, the run of the server, then '' or the testimony: '1' if all versions are
@@ -19,7 +19,7 @@ if kind ~= 'hash' and kind ~= 'none' then
 end
 -- First, since a server that is out of memory takes it, and the rest with it.
 redis.call('HDEL', KEYS[2], ARGV[3])
--- Until a server that came back is used, also those count that cannot testify any more.
+-- Until a restarted server is used, dead processes count as well: they cannot testify.
 local is_used = string.match(redis.call('MGET', KEYS[4])[1] or '', '^(%S+)%.%d+') == ARGV[7]
 local served = redis.call('HGETALL', KEYS[2])
 for i = 1, #served, 2 do
@@ -36,7 +36,7 @@ if ARGV[8] ~= '' then
     redis.call('DEL', KEYS[3])
     redis.call('HSET', KEYS[3], 'run', ARGV[7], 'since', now)
   end
-  -- As many digits, so that they compare as texts.
+  -- Both have the same number of digits, so they compare as texts.
   local has_all = ARGV[8] == '1' and ARGV[9] ~= '' and before >= ARGV[9]
   redis.call('HSETNX', KEYS[3], 'process ' .. ARGV[3], has_all and '1' or '0')
 end

@@ -5,10 +5,10 @@ local function unseeded()
   return redis.error_reply('UNSEEDED the clock does not know the newest version')
 end
 
--- The newest version issued, where `value` is what MGET answers of the clock; nil where the
--- clock says nothing. A clock that is older than `known`, a version that the caller knew to
--- be issued, belongs to data that another program has put in place of newer ones. One that
--- has room for no batch is not one that these scripts have set.
+-- The newest version issued, where `value` is what MGET answers for the clock; nil if the
+-- clock is missing or invalid. `known` is a version that the caller knew to be issued. An older
+-- clock belongs to data that another program has put in place of newer ones. A clock without
+-- room for a batch was not set by these scripts.
 local function clock_of(value, known)
   if value and is_version(value) and value >= known and value <= '8975663254740991' then
     return value

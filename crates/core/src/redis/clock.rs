@@ -91,7 +91,7 @@ impl Redis {
                 .filter(|run| *run != keys.run())
                 .map(|run| self.keyspace.in_run(run))
                 .collect();
-            // IMPORTANT: read before anything is recovered: another clock may come and go.
+            // IMPORTANT: read before anything is recovered: a clock may be set and removed meanwhile.
             let recovered = match has_clock {
                 true => Bytes::from_static(HAS_CLOCK),
                 false => self.text(&mut link, keys.recovered(shard)).await?,
@@ -125,7 +125,7 @@ impl Redis {
                     before.recovered(shard),
                 ],
             );
-            // Also above what only this process knows to be issued.
+            // Also above what this process alone knows to be issued.
             call.arg(encode_version(floor.max(known)))
                 .arg(keys.run())
                 .arg(u8::from(!has_journal))
@@ -154,8 +154,8 @@ impl Redis {
         Ok(String::from_utf8_lossy(&runs).into_owned())
     }
 
-    /// What a key holds; nothing where it is missing, or another program has put something of
-    /// another type there, which `GET` refuses.
+    /// What a key holds. Nothing if it is missing, or if another program has put a value of another
+    /// type there, for which `GET` fails.
     pub(super) async fn text(&self, link: &mut Link, key: String) -> Result<Bytes> {
         let (text,): (Option<Bytes>,) = link.command(cmd("MGET").arg(key)).await?;
         Ok(text.unwrap_or_default())

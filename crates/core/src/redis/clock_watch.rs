@@ -1,5 +1,5 @@
-//! Looking at the clocks while nothing else does: an idle process learns what is issued, and
-//! notices when other data have come (`issued.rs`), for all processes.
+//! Looking at the clocks once a second. So an idle process, too, learns which versions are issued, and
+//! notices for all processes when other data have taken their place (`issued.rs`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,17 +32,17 @@ impl Redis {
         ClockWatch(tokio::spawn(async move {
             loop {
                 tokio::time::sleep(INTERVAL).await;
-                // One that is away is noticed by those who need it.
+                // Calls that need Redis notice when it is unavailable.
                 let _ = redis.look_at_clocks().await;
             }
         }))
     }
 
-    /// Takes in all clocks, and removes those that say nothing.
+    /// Reads all clocks, and removes those that are invalid or older than what is known.
     async fn look_at_clocks(&self) -> Result<()> {
         let mut link = self.link(Part::Cache).await?;
         let shards = || (0..self.keyspace.shards()).map(Shard);
-        // IMPORTANT: before the server is asked.
+        // IMPORTANT: read before the server is asked.
         let known: Vec<Version> = shards().map(|shard| self.issued().newest(shard)).collect();
         let mut get = cmd("MGET");
         for shard in shards() {

@@ -1,4 +1,4 @@
--- Removes a clock that says nothing, so that it is missed by all.
+-- Removes an invalid or older clock, so that all processes find it missing.
 -- KEYS: clock. ARGV: the newest version that is known to be issued.
 -- Returns 1 if there is a clock, 0 if there is none any more.
 if clock_of(redis.call('MGET', KEYS[1])[1], ARGV[1]) then

@@ -108,7 +108,7 @@ impl Opener {
         })?;
         place.is_replica.store(server.is_replica, Ordering::Release);
         if server.is_replica {
-            // It would answer readers, with what it had when it fell behind.
+            // A replica would answer readers with older values.
             return Err(Error::unavailable(part, REPLICA));
         }
         let run = server.run;

@@ -1,6 +1,7 @@
--- Takes in that the database has a version. Where it is still the one held, it gets its
--- lifetime, or, if `forgets`, is forgotten. Nothing older stays readable: the dirty entry may
--- have been evicted or deleted, and its place filled with something older from the database.
+-- Marks an entry whose version the database has now. If that version is still the one held,
+-- the entry gets its lifetime, or is removed if `forgets`. Anything older is removed, tickets
+-- included: the dirty entry may have been evicted or deleted, and its place filled from the
+-- database. A mark of doubt stays.
 -- Scripts that call this have it put before them, after `forms.lua`.
 local function drained(entry, version, clean_ms, forgets)
   local held = held_in(entry)

@@ -67,7 +67,7 @@ impl Endpoint {
         self.info.clone()
     }
 
-    /// The same without the choice of a database, which not every kind of server has.
+    /// The same without a chosen database: not every kind of server has several.
     pub(super) fn info_without_database(&self) -> ConnectionInfo {
         let settings = self.info.redis_settings().clone().set_db(0);
         self.info.clone().set_redis_settings(settings)

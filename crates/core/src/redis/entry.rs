@@ -13,7 +13,7 @@
 //! F      ticket                        a reader is filling the key                    yes
 //! ```
 //!
-//! A mark of doubt ends by its version, which is the time at which its write began
+//! A mark of doubt ends by its version, the time at which its write began
 //! (`doubt.lua`). The scripts in `cache/redis/` and `journal/redis_stream/` read and write
 //! the same form (`forms.lua`).
 

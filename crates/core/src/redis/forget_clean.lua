@@ -1,5 +1,5 @@
--- Forgets what a run of the server had cached that only the database has, and what another
--- program has put in its place, before the shard is used in the run once more.
+-- Removes entries that a run of the server had cached as clean, and what another program has
+-- put in their place, before the shard is used in that run once more.
 -- KEYS: clock, entries.
 -- Returns 1, or 0 if the shard is in use already.
 if redis.call('EXISTS', KEYS[1]) == 1 then
@@ -8,7 +8,7 @@ end
 for i = 2, #KEYS do
   local held = held_in(KEYS[i])
   local state = held and string.sub(held, 17, 17)
-  -- What is dirty is judged by the journal. A mark of doubt is right at all times.
+  -- Dirty entries are judged by the journal. A mark of doubt is right at all times.
   if state ~= 'D' and state ~= 'E' and state ~= '?' then
     redis.call('DEL', KEYS[i])
   end

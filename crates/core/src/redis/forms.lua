@@ -1,7 +1,7 @@
--- What these scripts take from a key: only what one of them has put there. Another program
--- may have put anything there. Scripts that need this have it put before them.
+-- The forms that scripts accept in a key: only those that the scripts themselves write. Another
+-- program may have put anything there. Scripts that need this have it put before them.
 
--- Whether this is a version as it is written here.
+-- Whether this is a version in the form that the scripts write.
 local function is_version(text)
   return #text == 16 and text <= '9007199254740991' and not string.find(text, '%D')
 end

@@ -1,6 +1,6 @@
--- Whether a server that came back has all that any process was told before.
+-- Whether a restarted server still has all its answers to all processes.
 -- KEYS: served, witnesses. ARGV: run of the server, how long in ms processes have to register.
--- Returns '' if it has, else why that is not known.
+-- Returns '' if it has, else the reason why that is not known.
 if redis.call('HGET', KEYS[2], 'run') ~= ARGV[1] then
   return 'no process has registered there yet'
 end

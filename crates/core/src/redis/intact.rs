@@ -1,8 +1,8 @@
-//! A server that comes back with all its data while the database is unavailable: see
+//! Using a restarted server without the database, if it has all its data: see
 //! `docs/design/redis-restarts.md`.
 //!
-//! A server comes back with a prefix of what it was told. So if it has what each process on
-//! it was told last, it has everything, and its own data say what is newest.
+//! A server restarts with a prefix of what it executed. So if it has its last answer to each
+//! process, it has everything, and its own data show what is newest.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -20,17 +20,17 @@ use crate::seed::StoredVersions;
 use crate::shard::Shard;
 use crate::version::Version;
 
-/// How long processes have to register at a server that came back: longer than
+/// How long processes have to register at a restarted server: longer than
 /// [`crate::binding::RENEWAL`].
 const REGISTERED_WITHIN: Duration = Duration::from_secs(3);
 
 static INTACT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("intact.lua")));
 
-/// What a server that has all its data says of the database.
+/// A server that has all its data, in place of the database.
 pub(super) struct Intact<'a> {
     redis: &'a Redis,
     run: String,
-    /// Under which names an entry may be, by shard.
+    /// The runs under whose names an entry may be, by shard.
     names: Vec<Vec<RunKeys>>,
 }
 
@@ -55,11 +55,10 @@ fn epoch_of(run: &str) -> &str {
 }
 
 impl Redis {
-    /// The server in place of the database, if it has all that any process was told before
-    /// it came back.
+    /// The server in place of the database, if it still has all its answers to all processes.
     ///
     /// # Errors
-    /// `away`, why the database did not answer, where that is not known.
+    /// `away`, the reason why the database did not answer, if that is not known.
     pub(super) async fn intact(&self, link: &mut Link, away: Error) -> Result<Intact<'_>> {
         let found = self.find_intact(link).await?;
         let doubt = match found {
@@ -114,7 +113,7 @@ impl Redis {
         })
     }
 
-    /// Whether the server has all that this process was told.
+    /// Whether the server still has all its answers to this process.
     pub(super) async fn has_all(&self, link: &mut Link, told: &Told) -> Result<bool> {
         if !told.takes_part {
             return Ok(false);
@@ -128,7 +127,7 @@ impl Redis {
         Ok(true)
     }
 
-    /// `None` where the shard was never used, or where its clock or its stream is lost.
+    /// The last run of a shard. `None` if it was never used, or if its clock or stream is lost.
     async fn used(&self, link: &mut Link, shard: Shard) -> Result<Option<Used>> {
         let words = self.runs(link, shard).await?;
         let runs = words
@@ -147,7 +146,7 @@ impl Redis {
         Ok(used.filter(|_| has_stream))
     }
 
-    /// Why the server cannot be used before the database answers, if so.
+    /// The reason why the server cannot be used before the database answers, if it cannot.
     pub(crate) async fn stalled(&self) -> Option<String> {
         let why = self.place.witness.stalled()?;
         let mut link = self.link(Part::Journal).await.ok()?;
@@ -162,15 +161,15 @@ impl Redis {
 
 #[async_trait]
 impl StoredVersions for Intact<'_> {
-    /// The clocks are above it already.
+    /// Zero: the clocks are above the database's newest version already.
     async fn newest(&self) -> Result<Version> {
         Ok(Version::ZERO)
     }
 
-    /// A version just before the one that is dirty, since the database has none that is newer.
+    /// The version just before the dirty one, since the database has nothing newer.
     ///
     /// # Errors
-    /// Where a key is not dirty: only the database knows why it still waits.
+    /// If a key is not dirty: only the database knows why it still waits.
     async fn of(&self, keys: &[Key]) -> Result<HashMap<Key, Version>> {
         let mut link = self.redis.link(Part::Journal).await?;
         if link.keys.run() != self.run {
@@ -191,7 +190,7 @@ impl StoredVersions for Intact<'_> {
     }
 }
 
-/// The version that is dirty under any of an entry's names, where none is in doubt.
+/// The newest dirty version under any of an entry's names, if none of them is in doubt.
 fn dirty(held: &[Option<Bytes>]) -> Result<Version> {
     let held = held.iter().flatten();
     let dirty = held.filter_map(|held| Some((held.get(16)? == &b'D', dirty_value(held)?.0)));

@@ -1,8 +1,8 @@
-//! The newest version of each shard that this process knows to be issued.
+//! The newest version that this process knows to be issued, by shard.
 //!
-//! A clock that is older belongs to other data: another program has put older ones in place
-//! of those that this process has used (`SWAPDB`, or `REPLICAOF` and back), in the same run
-//! of the server. The shard counts as unseeded then.
+//! An older clock belongs to older data, which another program has put in place of those that this
+//! process has used (`SWAPDB`, or `REPLICAOF` and back), in the same run of the server. Then the
+//! shard counts as unseeded.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,25 +19,25 @@ impl Issued {
         Issued((0..shards).map(|_| AtomicU64::new(0)).collect())
     }
 
-    /// The newest version that is known to be issued. To be asked before the server is.
+    /// The newest version that is known to be issued. To be read before the server is asked.
     pub(crate) fn newest(&self, shard: Shard) -> Version {
         let newest = self.0.get(usize::from(shard.0));
         let newest = newest.map_or(0, |newest| newest.load(Ordering::Acquire));
         Version::new(newest).unwrap_or_default()
     }
 
-    /// This version was issued.
+    /// Notes that this version was issued.
     pub(crate) fn saw(&self, shard: Shard, version: Version) {
         if let Some(newest) = self.0.get(usize::from(shard.0))
-            // Mostly known already, and then nothing is written that others read.
+            // Mostly known already. Then nothing is written that other threads read.
             && newest.load(Ordering::Relaxed) < version.get()
         {
             newest.fetch_max(version.get(), Ordering::AcqRel);
         }
     }
 
-    /// Whether a shard's clock, as the server gives it, knows the newest version; `known` is
-    /// what was known before the server was asked.
+    /// Whether a shard's clock, as the server has it, is at or above `known`: the newest version
+    /// that was known before the server was asked.
     pub(crate) fn is_known_to(&self, clock: Option<&[u8]>, known: Version, shard: Shard) -> bool {
         match clock.and_then(clock_of) {
             Some(clock) if clock >= known => {
@@ -49,7 +49,7 @@ impl Issued {
     }
 }
 
-/// As `clock.lua` judges it.
+/// The version of a clock, by the same rule as `clock.lua`.
 fn clock_of(clock: &[u8]) -> Option<Version> {
     const DIGITS: usize = 16;
     let clock = parse_version(clock).filter(|_| clock.len() == DIGITS)?;

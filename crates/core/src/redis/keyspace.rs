@@ -4,8 +4,8 @@
 //! ```text
 //! wc:{<identity>:<shard>}:<run>:clock       string  the newest version issued in the shard
 //! wc:{<identity>:<shard>}:<run>:user:<key>  string  the cached entry, see `entry.rs`
-//! wc:{<identity>:<shard>}:<run>:recovered   string  entries up to this version were appended before this run; stays, and
-//!                                                   says that the shard was used in the run
+//! wc:{<identity>:<shard>}:<run>:recovered   string  entries up to this version were appended before this run; stays, as
+//!                                                   the mark that the shard was used in the run
 //! wc:{<identity>:<shard>}:run               string  the run of the server that the shard is used in, and
 //!                                                   later ones that ended before it could be, parted by spaces
 //! wc:{<identity>:<shard>}:journal           stream  one entry a write: id <version>-0, fields k (key) and b (body)
@@ -14,11 +14,11 @@
 //! wc:{<identity>:<shard>}:lease             string  the process that drains the shard
 //! wc:{<identity>:<shard>}:committed         string  the newest version that the database is known to have committed
 //! wc:{<identity>}:probe                     string  written to see whether the server takes it
-//! wc:{<identity>}:sweep                     string  old marks of doubt were looked for not long ago
+//! wc:{<identity>}:sweep                     string  old marks of doubt were removed a short time ago
 //! wc:{<identity>}:binding                   string  the token and the place of the database: see `crate::binding`
 //! wc:{<identity>}:served                    hash    the processes that serve a database: until when, and which
-//! wc:{<identity>}:witnesses                 hash    a run of the server, since when processes register in it, and of
-//!                                                   each whether all that it was told before is there
+//! wc:{<identity>}:witnesses                 hash    a run of the server, since when processes register in it, and for
+//!                                                   each whether it confirms that nothing is missing
 //! wc:{<identity>}:processes                 zset    the processes that share the shards, by the end of their lease
 //! ```
 //!
@@ -31,8 +31,8 @@
 //! place, should it be used again without a restart: its clock is gone
 //! then (`returned.rs`).
 //!
-//! What safety rests on has no expiry: a server that evicts chooses among what has one. Only
-//! clean entries, tickets, leases and `sweep` have.
+//! What safety rests on has no expiry, since a server that evicts by `volatile-*` chooses among keys
+//! with one. Only clean entries, tickets, leases and `sweep` have an expiry.
 
 use crate::membership::Epoch;
 use crate::record::Key;
@@ -134,7 +134,7 @@ impl Keyspace {
         format!("{}served", self.prefix)
     }
 
-    /// Which processes confirm that a server which came back has all that they were told.
+    /// Which processes confirm that a restarted server still has all its answers to them.
     pub(crate) fn witnesses(&self) -> String {
         format!("{}witnesses", self.prefix)
     }
@@ -148,12 +148,12 @@ impl Keyspace {
         format!("{}probe", self.prefix)
     }
 
-    /// Says that marks of doubt were looked for whose lifetime is over.
+    /// Marks that old marks of doubt were removed a short time ago.
     pub(crate) fn sweep(&self) -> String {
         format!("{}sweep", self.prefix)
     }
 
-    /// What the names of all entries look like, of all runs, as `SCAN` takes it.
+    /// The pattern of the names of all entries, of all runs, for `SCAN`.
     pub(crate) fn entry_pattern(&self) -> String {
         let of_database = self.prefix.trim_end_matches("}:");
         format!("{of_database}:??}}:*:user:*")
@@ -175,8 +175,8 @@ impl RunKeys {
         format!("{}clock", of_shard(&self.prefixes, shard))
     }
 
-    /// Up to which version the shard's entries were not appended in this run. It is there
-    /// wherever the shard was ever used in the run.
+    /// The version up to which the shard's entries were appended before this run. The key exists
+    /// if the shard was ever used in the run.
     pub(crate) fn recovered(&self, shard: Shard) -> String {
         format!("{}recovered", of_shard(&self.prefixes, shard))
     }

@@ -1,4 +1,4 @@
-//! Which kind of server it is: the services need a primary that has all keys to itself.
+//! Checking the kind of the server: the services need a standalone primary.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::error::{Error, Part, Result};
 use crate::redis::connection::unavailable;
 use crate::redis::{Redis, info};
 
-/// How often a replica is asked whether it has become a primary.
+/// How often the role of a replica is read again.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// Valkey says `server_mode` where Redis says `redis_mode`.
+    /// Reads the answer of `INFO`. Valkey has `server_mode` where Redis has `redis_mode`.
     fn parse(said: &str) -> Kind {
         let mode = info(said, "redis_mode").or_else(|| info(said, "server_mode"));
         match (mode, info(said, "cluster_enabled"), info(said, "role")) {
@@ -34,8 +34,8 @@ impl Kind {
 }
 
 impl Redis {
-    /// Returns when the server is a primary. A replica is asked again until `deadline`: it
-    /// may be about to take over.
+    /// Returns when the server is a primary. The role of a replica is read again until `deadline`:
+    /// it may be about to take over.
     ///
     /// # Errors
     /// [`Error::BadSetting`] when it is still a replica then; at once for a Sentinel or a node
@@ -64,8 +64,8 @@ impl Redis {
         }
     }
 
-    /// What it is refused for, if its kind is the reason why no connection can be opened:
-    /// neither a Sentinel nor a node of a Cluster has databases other than 0.
+    /// The refusal, if the server's kind is the reason why no connection can be opened: neither
+    /// a Sentinel nor a node of a Cluster has databases other than 0.
     pub(super) async fn is_unsupported(&self) -> Option<Error> {
         match self.kind().await {
             Ok(kind @ (Kind::Sentinel | Kind::ClusterNode)) => Some(refused(kind.in_words())),

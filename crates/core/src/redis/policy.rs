@@ -11,11 +11,11 @@ use tokio::task::JoinHandle;
 use crate::error::{Error, Part, Result};
 use crate::redis::{Configuration, Redis};
 
-/// What a client and an operator are told meanwhile.
+/// The reason in answers and in the log meanwhile.
 pub(super) const EVICTS: &str =
     "its maxmemory-policy is allkeys-*, with which it may evict marks of writes under way";
 
-/// How often the policy is asked for.
+/// How often the policy is read.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Watches until it is dropped.
@@ -29,7 +29,7 @@ impl Drop for PolicyWatch {
 }
 
 impl Redis {
-    /// Whether the server keeps marks of doubt, when a service starts.
+    /// Checks at a start that the server keeps marks of doubt.
     ///
     /// # Errors
     /// [`Error::BadSetting`] when it does not.
@@ -57,7 +57,7 @@ impl Redis {
     /// When the driver does not take the URL.
     pub(crate) fn watch_policy(&self) -> Result<PolicyWatch> {
         let place = self.place.clone();
-        // One that is not refused.
+        // A link that is not refused.
         let asking = self.unowned()?;
         Ok(PolicyWatch(tokio::spawn(async move {
             loop {
@@ -74,7 +74,7 @@ impl Redis {
         })))
     }
 
-    /// `None` when it cannot be told.
+    /// Whether the server may evict marks of doubt; `None` if the policy cannot be read.
     async fn may_evict_doubts(self: &Arc<Redis>) -> Option<bool> {
         let mut link = self.link(Part::Cache).await.ok()?;
         let configuration = Configuration::ask(&mut link).await.ok()?;

@@ -1,4 +1,4 @@
--- Puts a record that only the journal has, where nothing newer is held. Scripts that call
+-- Puts a record that only the journal has, unless something newer is held. Scripts that call
 -- this have it put before them, after `forms.lua`.
 local function put_dirty(entry, version, body)
   local held = held_in(entry)

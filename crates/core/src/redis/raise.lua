@@ -27,7 +27,7 @@ redis.call('PERSIST', KEYS[1])
 if KEYS[4] ~= KEYS[1] then
   redis.call('DEL', KEYS[4])
   if used_run == run then
-    -- An epoch never comes back, so that nothing has to be known of it.
+    -- An epoch is never used again, so its keys are not needed.
     redis.call('DEL', KEYS[6])
   end
 end
@@ -51,8 +51,8 @@ for i = 1, #stream, 2 do
     if newest <= 8975663254740991 then
       floor = math.max(floor, newest)
     else
-      -- Another program's. Nothing could be appended after it. The server refuses this
-      -- while an entry is there that is newer.
+      -- Of another program. Nothing could be appended after it. The server refuses this while
+      -- an entry is there that is newer.
       redis.pcall('XSETID', KEYS[2], string.format('%.0f', floor) .. '-0')
     end
   end

@@ -24,7 +24,7 @@ for i = 1, entries do
   if state == 'dirty' then
     put_dirty(entry, version, body)
   else
-    -- From before, when the database did not have it yet.
+    -- From an earlier recovery, when the database did not have it yet.
     drained(entry, version, '', true)
   end
 end

@@ -47,7 +47,7 @@ impl Redis {
             stored,
         };
         let run = self.keyspace.run(shard);
-        // From the newest to the oldest: what is put first is mostly not replaced.
+        // From the newest to the oldest, so that an entry is rarely replaced.
         let mut newest = "+".to_owned();
         loop {
             let mut range = cmd("XREVRANGE");
@@ -90,9 +90,9 @@ struct Recovery<'a> {
 }
 
 impl Recovery<'_> {
-    /// Caches those that the database does not have, and removes what the runs
-    /// before had cached of them, which nothing else would ever. Returns whether
-    /// there is still need for it.
+    /// Caches the entries that the database does not have, and removes what earlier
+    /// runs had cached of them, which nothing else removes. Returns whether the
+    /// recovery is still needed.
     async fn put(&self, link: &mut Link, run: &str, records: Vec<Record>) -> Result<bool> {
         let records = newest_per_key(records);
         if records.is_empty() {

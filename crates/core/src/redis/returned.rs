@@ -1,6 +1,6 @@
-//! A shard that is used again in a run of the server in which it was used before, without
-//! its clock: the server was the replica of another one for a while, and that one issued
-//! versions; or another program has changed or removed something.
+//! Using a shard again in a run of the server in which it was used before, and whose clock is gone.
+//! The server was the replica of another one for a while, which issued versions. Or another program
+//! has changed or removed something.
 
 use std::sync::LazyLock;
 
@@ -22,8 +22,8 @@ static FORGET_CLEAN: LazyLock<Script> = LazyLock::new(|| {
 });
 
 impl Redis {
-    /// Forgets what the shard had cached under the name of this run, if it was used in it
-    /// before: something was `recovered` then.
+    /// Removes what the shard had cached under the name of this run, if it was used in the run
+    /// before. `recovered` is not empty then.
     pub(super) async fn forget_if_used(
         &self,
         link: &mut Link,

@@ -11,10 +11,10 @@ use crate::redis::Redis;
 /// Digits of the server's run id that tell its runs apart.
 const RUN_DIGITS: usize = 12;
 
-/// What tells a server from another one, or from itself at another time.
+/// What identifies a server and its current run.
 #[derive(Clone, Debug)]
 pub(super) struct Server {
-    /// A name for the time since it was started.
+    /// The name of its run, the time since it was started.
     pub(super) run: String,
     /// Whether it is a replica of another server.
     pub(super) is_replica: bool,
@@ -29,7 +29,7 @@ impl Server {
             .add_command(cmd("INFO").arg("replication").clone())
             .query_async(connection)
             .await?;
-        // A server that does not say is taken to be always the same one.
+        // A server without a run id is taken to be always in the same run.
         let run = info(&server, "run_id").unwrap_or("0");
         Ok(Server {
             run: run.get(..RUN_DIGITS).unwrap_or(run).to_owned(),
@@ -39,8 +39,8 @@ impl Server {
 }
 
 impl Redis {
-    /// Whether the server answers and takes writes. When it has become a replica, which
-    /// answers readers with what it had, all links open other connections.
+    /// Checks that the server answers and takes writes. If it has become a replica, which would
+    /// answer readers with older values, all links open other connections.
     ///
     /// # Errors
     /// When it does not.
@@ -60,7 +60,7 @@ impl Redis {
 /// Why a replica is not used.
 pub(super) const REPLICA: &str = "redis: it is a replica of another server";
 
-/// Whether what INFO answers is said by a replica.
+/// Whether an answer of INFO is of a replica.
 pub(super) fn is_replica(said: &str) -> bool {
     matches!(info(said, "role"), Some("slave" | "replica"))
 }

@@ -1,5 +1,5 @@
-//! What this process was told by the server, by which it can tell whether a server that
-//! comes back has all of that: see `docs/design/redis-restarts.md`.
+//! What this process has learned from the server. By that it can testify whether a restarted server
+//! has lost anything: see `docs/design/redis-restarts.md`.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,26 +8,26 @@ use crate::error::{Error, Part, Result};
 use crate::shard::Shard;
 use crate::version::Version;
 
-/// How many runs of the server that this process has left are remembered.
+/// How many earlier runs of the server are remembered.
 const LEFT_MAX: usize = 16;
 
-/// What this process was told. All links of the process to the server share it.
+/// What this process has learned from the server. All its links to the server share it.
 #[derive(Debug)]
 pub(crate) struct Witness(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    /// Whether all that this process does with the server is recorded here.
+    /// Whether everything that this process learns is recorded here.
     takes_part: bool,
     /// The newest version that was issued to this process or read from the journal, by shard.
     told: Vec<Version>,
-    /// Until when this process is registered, as the server was heard to say last.
+    /// Until when this process is registered, by the server's last answer.
     registered: String,
-    /// The run of the server in which this process has testified last.
+    /// The run of the server in which this process last testified.
     run: String,
-    /// The runs before.
+    /// The runs before that.
     left: VecDeque<String>,
-    /// Why the server cannot be used before the database answers.
+    /// The reason why the server cannot be used before the database answers.
     stalled: Option<String>,
 }
 
@@ -55,16 +55,16 @@ impl Witness {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on this process records all that it is told.
+    /// From now on this process records what it learns.
     pub(crate) fn takes_part(&self) {
         self.state().takes_part = true;
     }
 
-    /// Records an answer of the server in `run`: this version is in the shard.
+    /// Records that the server has answered in `run` with this version in the shard.
     ///
     /// # Errors
-    /// When this process has testified in a later run without knowing of it. Then the
-    /// answer must not be used.
+    /// When this process has already testified in a later run, without knowing of this version.
+    /// Then the answer must not be used.
     pub(crate) fn tell(&self, run: &str, shard: Shard, version: Version) -> Result<()> {
         let mut state = self.state();
         if state.left.iter().any(|left| left == run) {
@@ -79,8 +79,8 @@ impl Witness {
         Ok(())
     }
 
-    /// What this process has to testify in `run`; `None` where it has done so. Answers of
-    /// other runs are not used from here on.
+    /// What this process has to testify in `run`; `None` if it has done so. Answers of other runs
+    /// are not used from now on.
     pub(super) fn meets(&self, run: &str) -> Option<Told> {
         let mut state = self.state();
         if state.run == run {
@@ -99,7 +99,7 @@ impl Witness {
         })
     }
 
-    /// The process has registered, and so testified, in `run`.
+    /// Notes that the process has registered, and so testified, in `run`.
     pub(super) fn registered(&self, run: &str, until: String) {
         let mut state = self.state();
         run.clone_into(&mut state.run);

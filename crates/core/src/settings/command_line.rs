@@ -104,14 +104,14 @@ pub enum IdentityAction {
 /// What to do about the file journal.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum JournalAction {
-    /// List its files with offsets, counts, versions and damage, and say whether a start
-    /// takes it. Only reads, also while a service runs.
+    /// List its files with offsets, counts, versions and damage, and whether a start takes
+    /// it. Only reads, also while a service runs.
     Show {
         /// A line for each batch as well.
         #[arg(long)]
         frames: bool,
     },
-    /// Copy all that is whole to a new journal that a start takes, and say what was left
+    /// Copy all that is whole to a new journal that a start takes, and list what was left
     /// out. The original stays as it is. Stop the service first.
     Salvage {
         /// The folder of the new journal, which is not there yet.

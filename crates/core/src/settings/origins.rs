@@ -2,7 +2,7 @@
 
 use url::{Origin, Url};
 
-/// Splits the list at its commas. Each origin comes as browsers write it.
+/// Splits the list at its commas. Returns the origins in the form that browsers send.
 ///
 /// # Errors
 /// What an origin must be.

@@ -148,13 +148,13 @@ pub enum JournalUrl {
     WithCache,
 }
 
-/// Default bounds on what waits: the file journal's is also in this process's memory, since its
-/// cache must not evict it.
+/// The default bounds on the bytes that wait. What waits in a file journal is also in this process's
+/// memory, since the cache must not evict it.
 const FILE_BYTES_MAX: u64 = 128_000_000;
 const REDIS_BYTES_MAX: u64 = 4_000_000_000;
 
 impl JournalUrl {
-    /// The bound on what waits in it, where 0 stands for the default.
+    /// The bound on the bytes that wait in it. A `setting` of 0 stands for the default.
     pub(super) fn bytes_max(&self, setting: u64) -> u64 {
         match (setting, self) {
             (0, JournalUrl::File(_)) => FILE_BYTES_MAX,

@@ -1,9 +1,9 @@
 //! The one place where calls to a database run: each in a task of its own.
 //!
-//! The future of a request is dropped when its client goes away. A statement that is dropped
-//! midway leaves its connection busy, and out of step with its next user. So a caller waits
-//! for its turn in its own future, and leaves nothing behind if it goes away meanwhile. A call
-//! that has begun runs to its end.
+//! The future of a request is dropped when its client goes away. A statement that is dropped midway
+//! leaves its connection busy, and out of step with its next user. So a caller waits for its turn in
+//! its own future; if it is dropped meanwhile, nothing was sent. A call that has begun runs to its
+//! end.
 
 use std::fmt;
 use std::future::Future;
@@ -14,9 +14,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Result};
 
-/// Runs as many calls at the same time as there may be connections.
+/// Runs calls, as many at the same time as there may be connections.
 pub(super) struct Calls {
-    /// The one of the store, which outlives those of the HTTP server's threads.
+    /// The store's runtime, which outlives those of the HTTP server's threads.
     runtime: Handle,
     /// Fair: first come, first served.
     turns: Arc<Semaphore>,
@@ -54,7 +54,7 @@ impl Calls {
 }
 
 impl Turn {
-    /// Runs `call` to its end, also if the caller is dropped.
+    /// Runs `call` to its end, even if the caller is dropped.
     pub(super) async fn run<T: Send + 'static>(
         self,
         call: impl Future<Output = T> + Send + 'static,

@@ -1,7 +1,7 @@
 //! Whether the database leaves later writes a version.
 //!
-//! Every write gets a version above the newest one. A row of another program that is next to
-//! the largest version would end that: each write would fail, or soon. So the start is refused.
+//! Every write gets a version above the newest one. After a row of another program with nearly the
+//! largest version, every write would fail, at once or soon. So the start is refused.
 
 use crate::error::{Error, Result};
 use crate::version::Version;
@@ -9,7 +9,7 @@ use crate::version::Version;
 /// The largest version that a row may have at the start.
 pub(super) const NEWEST_MAX: i64 = Version::NEWEST_MAX.get() as i64;
 
-/// Refuses the newest row, its id and version, if it is above [`NEWEST_MAX`].
+/// Refuses the start if the newest row, given by id and version, is above [`NEWEST_MAX`].
 ///
 /// # Errors
 /// [`Error::BadSetting`] that names the row.

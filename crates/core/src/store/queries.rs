@@ -143,7 +143,7 @@ macro_rules! queries {
                 .await
         }
 
-        /// Makes the row of the binding where it is missing.
+        /// Makes the row of the binding if it is missing.
         async fn make_binding(connection: &mut $connection) -> QueryResult<()> {
             diesel::insert_or_ignore_into(cache_binding::table)
                 .values((

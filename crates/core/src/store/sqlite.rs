@@ -70,8 +70,7 @@ pub struct SqliteStore {
     path: PathBuf,
     durability: Durability,
     files: Arc<Files>,
-    /// While it is open, SQLite keeps its write-ahead log, so that nothing but another program
-    /// removes that.
+    /// Keeps the write-ahead log: while this is open, only another program removes it.
     _keeper: Mutex<Connection>,
 }
 
@@ -209,7 +208,7 @@ fn unavailable(error: impl std::fmt::Display) -> Error {
     Error::unavailable(Part::Database, error)
 }
 
-/// Why a statement failed, as far as diesel tells: [`refusal`] finds the rest.
+/// Why a statement failed, as far as diesel knows. [`refusal`] finds the rest.
 async fn diagnosed<T>(_: &mut Connection, done: diesel::QueryResult<T>) -> Tried<T> {
     done.map_err(|error| match &error {
         // What `Upsert` does to a statement of another epoch.
@@ -258,8 +257,8 @@ fn failed(failed: Failed) -> Error {
     }
 }
 
-/// A connection that goes back to its pool only when it is given back: one in a transaction
-/// that did not end would keep every other writer out.
+/// A connection that returns to its pool only when it is given back explicitly. One in a
+/// transaction that did not end would keep every other writer out.
 struct Lent(Option<Object<Connection>>);
 
 impl Lent {
@@ -307,8 +306,8 @@ impl SqliteStore {
         .await
     }
 
-    /// How writing `rows` ended. What failed for another reason than diesel can tell may have
-    /// been refused.
+    /// How writing `rows` ended. If diesel does not know why it failed, the rows may have been
+    /// refused.
     async fn explained<T>(&self, done: Tried<T>, rows: Arc<[Row]>) -> Result<T> {
         let reason = match done {
             Err(Failed::Broken(reason)) => reason,

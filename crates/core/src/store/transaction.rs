@@ -68,7 +68,7 @@ macro_rules! transactions {
             }
         }
 
-        /// One that is still open is of no use to the next who is lent it.
+        /// Ends the transaction, since an open one would be in the way of the connection's next user.
         async fn roll_back<T>(connection: &mut $connection, failed: Failed) -> Tried<T> {
             connection.batch_execute("ROLLBACK").await?;
             Err(failed)
@@ -78,7 +78,7 @@ macro_rules! transactions {
             let done = connection.batch_execute("COMMIT").await;
             match diagnosed(connection, done).await {
                 Err(Failed::Broken(reason)) => Err(Failed::Broken(reason)),
-                // IMPORTANT: nothing took place, and some of these leave the transaction open.
+                // IMPORTANT: nothing took place, and some of these errors leave the transaction open.
                 Err(failed) => roll_back(connection, failed).await,
                 Ok(()) => Ok(()),
             }

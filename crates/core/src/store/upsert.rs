@@ -181,7 +181,7 @@ impl<'a> Upsert<'a> {
         }
     }
 
-    /// The rows of the statement, in order: with the last one repeated to fill it up.
+    /// The rows of the statement, in order. The last one is repeated to fill it up.
     pub(super) fn rows(&self) -> impl Iterator<Item = &'a Row> + use<'a> {
         let padding = self.rows.len().next_power_of_two() - self.rows.len();
         let last = self.rows.last().into_iter();

@@ -1,10 +1,10 @@
-//! Characters that would make something else of a line of text for its readers.
+//! Escaping characters that would change how a line of text is read.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// The text with control characters, separators of lines and marks of direction written as JSON escapes
-/// them. So a text within JSON stays the same text.
+/// The text with control characters, separators of lines and marks of direction as JSON escapes. So
+/// a text within JSON keeps its meaning.
 pub fn controls(text: &str) -> Cow<'_, str> {
     if !text.contains(is_escaped) {
         return text.into();

@@ -15,7 +15,7 @@ use crate::settings::{LogFormat, LogSettings};
 /// How long the end of the process waits for a reader of the log.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Sends the log to standard error, and panics with it. Nothing that logs waits for its reader.
+/// Sends the log and panics to standard error. No thread that logs waits for the log's reader.
 pub fn start_log(settings: &LogSettings) {
     let _ = std::thread::Builder::new()
         .name("log".to_owned())
@@ -31,12 +31,13 @@ pub fn start_log(settings: &LogSettings) {
     }));
 }
 
-/// Waits until standard error has taken what was logged, for a second at most. For the end of the process.
+/// Waits until standard error has taken what was logged, for a second at most. To be called at the
+/// end of the process.
 pub fn flush_log() {
     QUEUE.wait_until_empty(FLUSH_TIMEOUT);
 }
 
-/// Without colours: a line is escaped as a whole, and theirs would be, too.
+/// Makes the log, without colours: a line is escaped as a whole, and their codes would be as well.
 fn subscriber<W>(settings: &LogSettings, writer: W) -> Box<dyn Subscriber + Send + Sync>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -45,7 +46,7 @@ where
         .with_env_filter(EnvFilter::new(&settings.filter))
         .with_writer(writer)
         .with_ansi(false)
-        // It would go to standard error directly.
+        // Such an error would go to standard error directly.
         .log_internal_errors(false);
     match settings.format {
         LogFormat::Text => Box::new(builder.finish()),

@@ -1,7 +1,7 @@
-//! Lines of the log on their way to standard error, and what happens when it takes none.
+//! Lines of the log on their way to standard error.
 //!
-//! Who logs leaves a line here and goes on. A thread writes the lines. While it waits for the log's reader,
-//! lines over the bound are dropped and counted.
+//! A thread that logs adds a line here and goes on. Another thread writes the lines. While that waits
+//! for the log's reader, lines over the bound are dropped and counted.
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use metrics::counter;
 
-/// Most bytes of lines that wait to be written; the thread has as many again in its hands.
+/// Most bytes of lines that wait to be written. The thread may be writing as many again.
 const BYTES_MAX: usize = 1 << 20;
-/// How long to wait for a standard error that does not block, as a terminal shared with others may be.
+/// How long to wait when standard error does not block and is full, as a shared terminal may be.
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How many lines were dropped.
+/// The metric that counts dropped lines.
 pub(super) const DROPPED: &str = "log_lines_dropped_total";
 
-/// The process's lines.
+/// The queue of the process.
 pub(super) static QUEUE: LogQueue = LogQueue::new();
 
 #[derive(Debug)]
@@ -59,14 +59,14 @@ impl LogQueue {
         counter!(DROPPED).increment(1);
     }
 
-    /// Writes whatever is added, for ever.
+    /// Writes all lines that are added, for ever.
     pub(super) fn write_to(&self, mut output: impl Write) {
         loop {
             self.write_batch(&mut output);
         }
     }
 
-    /// Waits for lines, writes them, and says how many were dropped meanwhile.
+    /// Waits for lines, writes them, and logs how many were dropped meanwhile.
     pub(super) fn write_batch(&self, output: &mut impl Write) {
         let queued = self.lock();
         let waited = self

@@ -51,7 +51,7 @@ pub(super) struct Appends {
 
 #[async_trait]
 impl Commit for Appends {
-    /// A write that was admitted.
+    /// An admitted write.
     type Request = (Write, Reserved);
     type Answer = Appended;
 

@@ -13,8 +13,8 @@ use crate::site::{Site, secret};
 const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
 const TOKEN: u64 = 7;
 
-/// The server goes on holding the locks of the session that it still sees, so the claim would
-/// be refused to its own process until the server's timeout.
+/// The server keeps the locks of the session that it still sees. So the claim would be refused to
+/// its own process until the server's timeout.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_ends_its_own_forgotten_session() {
     for usage in [Usage::Alone, Usage::Together] {

@@ -224,7 +224,7 @@ async fn an_impossible_version_is_older_than_every_write(implementation: Impleme
     }
 }
 
-/// Else every later write would fail: there is no version above it.
+/// Otherwise every later write would fail, since there is no version above it.
 async fn a_row_next_to_the_largest_version_ends_the_start(implementation: Implementation) {
     let database = implementation.new_database();
     let store = database.open().await;

@@ -1,4 +1,4 @@
-//! Callers that go away in the middle of a call, as clients do that reset their connections.
+//! Calls that are dropped midway, as when clients reset their connections.
 
 use cache_core::record::{Condition, Write};
 use cache_core::store::{Proposal, Purge};
@@ -10,10 +10,10 @@ use crate::suite::put;
 
 const CALLERS: u64 = 6;
 const ROUNDS: u64 = 12;
-/// A caller goes away after so many steps of its future at most.
+/// The most steps of a future after which it is dropped.
 const STEPS_MAX: usize = 40;
 
-/// Every call of the two traits that goes to the database.
+/// All calls of the two traits that go to the database.
 const CALLS: [&str; 13] = [
     "load",
     "versions",
@@ -99,7 +99,7 @@ async fn dropped_calls_disturb_no_other(implementation: Implementation) {
         let store = store.clone();
         callers.spawn(async move {
             for number in caller * ROUNDS..(caller + 1) * ROUNDS {
-                // One caller does what takes long: SQLite has one writer at a time.
+                // One caller makes the long calls: SQLite has one writer at a time.
                 for name in CALLS
                     .iter()
                     .filter(|name| caller == 0 || **name != "apply many")

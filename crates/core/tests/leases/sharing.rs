@@ -77,7 +77,7 @@ async fn those_that_come_get_a_share_and_those_that_go_leave_theirs() {
     assert_eq!(two.held(), every_shard());
 }
 
-/// It stays away for as long as another one can drain, and keeps what it has where none can.
+/// It holds no shard while another process can drain, and keeps its shards if none can.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_cannot_drain_leaves_all_to_the_others() {
     let identity = new_identity();
@@ -99,7 +99,7 @@ async fn a_process_that_cannot_drain_leaves_all_to_the_others() {
         two.renew().await;
         assert_eq!(two.held(), every_shard());
     }
-    // Nor can the other one now: it has nothing to leave them to.
+    // The other process cannot drain now either, so there is none to leave them to.
     for _ in 0..3 {
         two.leases.stand_back().await.unwrap();
         one.leases.stand_back().await.unwrap();

@@ -123,7 +123,7 @@ async fn marks_of_doubt_are_never_evicted() {
     }
 }
 
-/// Of names that are neither read nor written again, under names that are not used any more.
+/// Marks of names that are neither read nor written again, also of earlier runs and epochs.
 #[tokio::test(flavor = "multi_thread")]
 async fn marks_of_doubt_are_removed_after_their_lifetime() {
     let mut crashed = Crashed::new().await;

@@ -63,11 +63,11 @@ async fn what_it_had_cached_before_is_not_served_again() {
     })
     .await;
 
-    // One who is still connected to a replica is not given what that had.
+    // A reader that is still connected to a replica gets nothing that the replica had.
     let held = read_before().await;
     assert!(matches!(held, Err(Error::Unavailable { .. })), "{held:?}");
     promote(&one).await;
-    // Reads come before anything that would look for what was written meanwhile.
+    // Reads come before anything else that would notice what was written meanwhile.
     let held = read_before().await;
     assert!(matches!(held, Err(Error::Unseeded(_))), "{held:?}");
     let after = Process::start(one.url(), &identity).await;
@@ -79,7 +79,7 @@ async fn what_it_had_cached_before_is_not_served_again() {
     assert_eq!(after.get("b").await, Lookup::Hit(waits[0].clone()));
 }
 
-/// Without anything that looks whether it is: neither a write nor a health check.
+/// The process only reads: neither a write nor a health check finds the replica.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_connection_to_a_replica_reads_nothing_old() {
     let options = ["--repl-diskless-sync-delay", "0"];
@@ -89,7 +89,7 @@ async fn an_old_connection_to_a_replica_reads_nothing_old() {
     );
     replicate(&two, &one).await;
     let identity = new_identity();
-    // As write-through does, whose journal watches nothing.
+    // As write-through does, which has no journal that watches the server.
     let redis = crate::suite::connect_to(one.url(), &identity).await;
     let old = RedisCache::new(redis, LIFETIMES);
     old.raise(&Version::ZERO).await.unwrap();
@@ -121,7 +121,7 @@ async fn an_old_connection_to_a_replica_reads_nothing_old() {
     .await;
     let held = old.get(&key("a")).await;
     assert!(matches!(held, Err(Error::Unseeded(_))), "{held:?}");
-    // What would seed it finds that it is a replica, and looks for its master.
+    // Seeding finds that the server is a replica, and opens another connection.
     let raised = old.raise(&Version::ZERO).await;
     assert!(
         matches!(raised, Err(Error::Unavailable { .. })),

@@ -1,6 +1,5 @@
-//! Another program puts garbage into any key of either service. While it is there, calls fail
-//! as when Redis is unavailable, or are right; afterwards all is well, and nothing older is
-//! read than before.
+//! Another program puts garbage into any key of either service. While it is there, each call is right
+//! or fails as when Redis is unavailable. Afterwards all calls succeed, and none reads an older value.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -187,8 +186,8 @@ impl Site {
     }
 }
 
-/// What clients know of each name: the newest age that was answered, and the newest that may
-/// have been written.
+/// What clients know of each name: the newest acknowledged age, and the newest age that may have
+/// been written.
 struct Known {
     answered: [u8; 3],
     written: [u8; 3],
@@ -252,13 +251,13 @@ impl Known {
         all
     }
 
-    /// Uses all until all is answered.
+    /// Reads and writes all names until all calls are answered.
     async fn until_all_is_well(&mut self, site: &Site, what: &str) {
         let deadline = Instant::now() + PATIENCE;
         while !self.use_all(site, what).await {
             assert!(Instant::now() < deadline, "never well: {what}");
             tokio::time::sleep(Duration::from_millis(20)).await;
-            // An age has room for so many attempts.
+            // Keeps the ages valid, however many attempts there are.
             self.written = self.written.map(|age| age.min(120));
         }
     }
@@ -271,7 +270,7 @@ async fn is_survived(pattern: Pattern, (end, garbage): (&'static str, Garbage), 
         written: [0; 3],
     };
     for name in NAMES {
-        // So that each round begins with no such user.
+        // So each round begins without this user.
         site.engine
             .write(Write {
                 body: None,
@@ -282,13 +281,13 @@ async fn is_survived(pattern: Pattern, (end, garbage): (&'static str, Garbage), 
     }
     assert!(known.use_all(site, &what).await, "{what}");
     if let (Garbage::Nothing, Some(behind)) = (garbage, &site.behind) {
-        // Until it is drained, a reader of a deleted entry is given what the database has.
+        // Until a deleted entry is drained, readers get what the database has.
         assert!(behind.flush(PATIENCE).await.unwrap(), "{what}");
     }
     let keys = site.keys(end).await;
     site.put(&keys, garbage).await;
     if end == "run" {
-        // It is looked at when a shard is recovered.
+        // This key is read only when a shard is recovered.
         site.put(&site.keys("clock").await, Garbage::Nothing).await;
     }
     for _ in 0..2 {

@@ -25,7 +25,7 @@ async fn assert_unseeded(crashed: &Crashed, name: &str) {
     assert!(matches!(held, Err(Error::Unseeded(_))), "{held:?}");
 }
 
-/// Of a dirty entry that is deleted, a reader may have cached what the database has.
+/// A dirty entry was deleted, and a reader has cached what the database has.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drain_heals_deleted_dirty_entries() {
     for is_recovered in [false, true] {
@@ -79,7 +79,7 @@ async fn older_data_of_the_same_run_are_not_served() {
     let newer = process.append(&[put("a", "new")]).await.remove(0);
     process.drain().await;
     swap(&crashed).await;
-    // Whatever is asked first.
+    // Whichever call comes first.
     assert_unseeded(&crashed, "a").await;
     let conditional = cache_core::record::Write::delete(key("a"));
     let answer = process.journal.append(&[conditional]).await.remove(0);
@@ -93,7 +93,7 @@ async fn older_data_of_the_same_run_are_not_served() {
     }
 }
 
-/// While nothing is read or written, so that the next process that reads is not the first.
+/// The clock watch notices it while nothing is read or written.
 #[tokio::test(flavor = "multi_thread")]
 async fn idle_processes_notice_older_data() {
     let crashed = Crashed::new().await;

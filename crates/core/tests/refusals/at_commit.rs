@@ -1,5 +1,5 @@
-//! Conflicts that the server reports at COMMIT, as a cluster does: nothing took place, so the
-//! transaction is done again.
+//! Conflicts that the server reports at COMMIT, as a cluster does. Nothing took place, so the
+//! transaction is retried.
 
 use std::io::{self, Read, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
@@ -27,7 +27,7 @@ const CONFLICTS: [&str; 3] = [
     "SIGNAL SQLSTATE '40000' SET MYSQL_ERRNO = 3101, MESSAGE_TEXT = 'Plugin instructed rollback'",
     "SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1180, MESSAGE_TEXT = 'Got error 149 during COMMIT'",
 ];
-/// One that says nothing about the outcome.
+/// An error that leaves the outcome unknown.
 const UNKNOWN: &str =
     "SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1180, MESSAGE_TEXT = 'Got error 5 during COMMIT'";
 
@@ -41,9 +41,9 @@ struct Conflicting {
 }
 
 impl Conflicting {
-    /// What `statement` raises takes the place of so many COMMITs as are `left`.
+    /// The next `left` COMMITs are replaced by `statement`, which raises an error.
     async fn new(statement: &'static str) -> Conflicting {
-        // A server that demands TLS cannot be listened to.
+        // The packets of a server that demands TLS cannot be read.
         let server = mysql_url()
             .contains("require_ssl")
             .then(|| OwnServer::database_with(&["--require-secure-transport=OFF"]));
@@ -168,7 +168,7 @@ async fn a_conflict_that_stays_leaves_nothing_behind() {
     store.apply(&many(), Origin::Drained).await.unwrap();
 }
 
-/// Judging again might end otherwise.
+/// Judging the conditions again might end differently.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_outcome_of_a_commit_is_not_retried() {
     let conflicting = Conflicting::new(UNKNOWN).await;

@@ -62,7 +62,7 @@ async fn a_null_where_there_must_be_none() {
     expect_refused(&store, tombstone("gone")).await;
 }
 
-/// By its number: the text is the trigger's own, and may be that of an outage.
+/// It is recognised by its number: the text is the trigger's own, and may be that of an outage.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trigger_that_raises() {
     let (_folder, store, mut other) = open().await;

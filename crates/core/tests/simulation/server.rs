@@ -101,7 +101,7 @@ impl Server {
         self.lasting.clocks[place] = raised;
     }
 
-    /// The version that is dirty in this run or one before.
+    /// The version that is dirty in this run or an earlier one.
     pub(crate) fn dirty(&self, key: &Key) -> Option<Version> {
         let held = [self.cache.get(key), self.lasting.cached.get(key)];
         let dirty = held.into_iter().flatten().filter_map(|entry| match entry {
@@ -111,7 +111,7 @@ impl Server {
         dirty.max()
     }
 
-    /// What a restart finds.
+    /// What a restart leaves.
     fn lasting(&self) -> Lasting {
         let mut lasting = self.lasting.clone();
         if self.clocks.iter().all(Option::is_some) {

@@ -164,7 +164,7 @@ pub(crate) fn tell_all(world: &World, call: Call) {
     }
 }
 
-/// A server that has lost nothing, in place of a database that does not answer.
+/// A server that has lost nothing, in place of an unavailable database.
 struct Intact<'a>(&'a Door);
 
 #[async_trait]

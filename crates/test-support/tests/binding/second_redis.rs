@@ -117,7 +117,7 @@ fn one_redis_under_several_names_is_one() {
     for process in &mut processes {
         assert!(process.terminate().success());
     }
-    // Emptied while none runs, and reached by another name.
+    // Emptied while no process runs, and reached by another name.
     let mut admin = RedisConnection::open(own.url()).unwrap();
     admin.command(&["FLUSHALL"]).unwrap();
     let process = start(&mut installation, Service::WriteBehind, &alias(&own));
@@ -141,7 +141,7 @@ fn a_redis_that_restarts_empty_is_the_same_one() {
         settle(service, &process.client());
         assert!(process.terminate().success());
         restart_empty(&mut own);
-        // Two at once, of which each sees the question of the other.
+        // Two starts at once, each of which finds the other's contender.
         let pair = std::thread::scope(|scope| {
             let starts = [0, 1].map(|_| scope.spawn(|| installation.start(service)));
             starts.map(|start| start.join().unwrap())
@@ -149,7 +149,7 @@ fn a_redis_that_restarts_empty_is_the_same_one() {
         for (number, process) in (31..).zip(&pair) {
             must_write(&process.client(), "user", number);
         }
-        // And under running processes, one of which knows it by another name.
+        // Emptied under running processes, one of which uses another name.
         let alias = start(&mut installation, service, &alias(&own));
         restart_empty(&mut own);
         let mut next = start(&mut installation, service, &url);
@@ -164,7 +164,7 @@ fn a_redis_that_restarts_empty_is_the_same_one() {
     }
 }
 
-/// As with two hosts, each of which has a Redis of its own at the same address.
+/// As on two hosts, each of which has a Redis of its own at the same address.
 #[test]
 fn another_redis_at_the_noted_address_is_refused_while_the_first_is_served() {
     let (own, other) = (redis(), redis());

@@ -16,12 +16,12 @@ use tokio::task::JoinSet;
 /// Of each service on each set of parts.
 const RESETS: usize = 2_000;
 const AT_ONCE: usize = 12;
-/// A request is reset after so long at most.
+/// The longest time after which a request is reset.
 const DELAY_MAX: Duration = Duration::from_millis(4);
 
 const NAME: &str = "kept";
 
-/// So many users that a page takes about as long as a client stays. A server takes longer.
+/// Enough users that a page takes about as long as a client stays. A server takes longer.
 fn users(parts: Parts) -> usize {
     match parts {
         Parts::Embedded => 400,
@@ -92,7 +92,7 @@ fn resets_beside_others(client: &Client, address: &str) {
     });
 }
 
-/// Ends the others also where the resets panic.
+/// Ends the other clients, even if the resets panic.
 struct SetOnDrop<'a>(&'a AtomicBool);
 
 impl Drop for SetOnDrop<'_> {
@@ -148,7 +148,7 @@ fn resets_disturb_no_other_client() {
 
 /// Requests that wait for the database at the same time, of clients that go away.
 const WAITING: usize = 400;
-/// Long enough for a request to come to where it waits.
+/// Long enough for a request to begin to wait.
 const STAY: Duration = Duration::from_millis(500);
 /// Of these: as many as the pool has connections, some of them again, and what the service asks
 /// for itself.

@@ -1,4 +1,4 @@
-//! Two replicas on one Redis, of which one does not reach the database: the other drains.
+//! Two processes on one Redis, one of which does not reach the database: the other one drains.
 
 use test_support::http::{Client, user_path};
 use test_support::parts::{Installation, Parts};
@@ -12,7 +12,7 @@ use crate::writers::record;
 const LEASE_MS: &str = "1500";
 /// Soon after this a process gives up on a database that does not answer.
 const DATABASE_TIMEOUT_MS: &str = "2000";
-/// What a process logs that leaves its shards.
+/// The log line of a process that leaves its shards.
 const LEFT: &str = "the database takes nothing from this process";
 /// In every shard.
 const NAMES: usize = 60;
@@ -22,7 +22,7 @@ type Loss = (fn(&ChaosProxy), fn(&ChaosProxy));
 
 /// The connections end, and there are no new ones.
 const CUT: Loss = (ChaosProxy::cut, ChaosProxy::restore);
-/// What is sent does not arrive.
+/// The connections stay, and nothing that is sent arrives.
 const HELD: Loss = (ChaosProxy::hold, ChaosProxy::release);
 
 fn install() -> Installation {
@@ -111,7 +111,7 @@ fn a_process_whose_database_hangs_leaves_its_shards() {
     the_other_drains(HELD);
 }
 
-/// What it reads there says nothing about that.
+/// Reads there still succeed.
 #[test]
 fn a_process_that_may_only_read_the_database_leaves_its_shards() {
     let installation = install();
@@ -130,7 +130,7 @@ fn a_process_that_may_only_read_the_database_leaves_its_shards() {
     wait_until("both hold shards", || is_shared(&client));
     database.query_rows(&format!("REVOKE ALL ON `{name}`.* FROM {user}"));
     database.query_rows(&format!("GRANT SELECT ON `{name}`.* TO {user}"));
-    // A connection keeps the rights that it has on its database.
+    // An open connection keeps the rights on its database.
     for connection in database.connections() {
         database.kill(&connection);
     }
@@ -144,7 +144,7 @@ fn a_process_that_may_only_read_the_database_leaves_its_shards() {
     database.query_rows(&format!("DROP USER {user}"));
 }
 
-/// As when the database is away: there is none that it could leave them to.
+/// As when the database is unavailable: there is no process to leave them to.
 #[test]
 fn the_only_process_keeps_its_shards_without_the_database() {
     let installation = install();

@@ -78,7 +78,7 @@ fn writes_go_on_until_the_journal_is_full_and_again_when_it_has_drained() {
         put(&client, "one more").status == 503
     });
     expect_full(&put(&client, "one more"));
-    // Those that were on their way had their place.
+    // Writes that were under way had reserved their room.
     workload.works_until("it has as many as it may", || {
         let depth = figure(&client, "depth");
         assert!(depth <= LIMIT, "{depth}");
@@ -164,7 +164,7 @@ fn put_together(client: &Client) {
 
 #[test]
 fn writes_that_arrive_together_keep_to_the_byte_bound() {
-    // Redis takes memory in steps of some kilobytes a shard, and is asked from time to time only.
+    // Redis takes memory in steps of some kilobytes a shard, and its figures are read only now and then.
     for (parts, bytes_max, most) in [
         (Parts::Embedded, 100_000, 100_000),
         (Parts::RedisMariaDb, 1_000_000, 1_400_000),

@@ -1,4 +1,4 @@
-//! Fewer file descriptors than clients open connections: the service's own files and connections have theirs.
+//! Fewer file descriptors than clients open connections: enough are left for the service itself.
 
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
@@ -17,7 +17,7 @@ const OPEN_FILES_MAX: usize = 256;
 const IDLE: usize = 450;
 /// More than the service takes. The system queues some more.
 const IDLE_MIN: usize = 200;
-/// Long enough for the system to ask again where its queue was full.
+/// Long enough for the system to retry connections that met a full queue.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 fn limited(installation: &Installation, open_files: usize) -> Command {
@@ -34,7 +34,7 @@ fn limited(installation: &Installation, open_files: usize) -> Command {
     command
 }
 
-/// As many connections as the system takes, on which nothing is said.
+/// As many idle connections as the system takes.
 fn idle_connections(process: &ServiceProcess) -> Vec<TcpStream> {
     let address = process.base_url().trim_start_matches("http://");
     let address: SocketAddr = address.parse().expect("an address");

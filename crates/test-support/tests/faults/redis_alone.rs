@@ -1,5 +1,5 @@
-//! Redis started again while the database is away: a Redis that has all its data is used, any other waits for
-//! the database.
+//! Redis is restarted while the database is unavailable. A Redis that has all its data is used; any other
+//! waits for the database.
 
 use serde_json::Value;
 use test_support::http::{Client, user_path};
@@ -23,7 +23,7 @@ struct Site {
 
 impl Site {
     fn start() -> Site {
-        // A kill takes nothing from it.
+        // A kill loses nothing.
         let redis = OwnServer::redis(AppendFsync::BySystem, "0");
         let database = TestDatabase::create();
         let mut installation = Installation::on(Service::WriteBehind, redis.url(), database);
@@ -83,7 +83,7 @@ fn a_restarted_redis_with_all_its_data_needs_no_database() {
         assert_eq!(client.get("/readyz").status, 200);
         let read = client.get(&user_path("dirty"));
         assert_eq!(read.json(), record("dirty", number));
-        // What the database alone can tell is not answered.
+        // What only the database knows is not answered.
         assert_eq!(client.get(&user_path("clean")).status, 503);
         assert_eq!(client.get(&user_path("unknown")).status, 503);
     }
@@ -124,7 +124,7 @@ fn a_redis_without_its_newest_data_waits_for_the_database() {
     wait_until("it is ready", || client.get("/readyz").status == 200);
 }
 
-/// It may have been told of something that is lost.
+/// A dead process may have learned of something that is lost.
 #[test]
 fn a_redis_that_a_dead_process_used_waits_for_the_database() {
     let mut site = Site::start();
@@ -158,7 +158,7 @@ fn a_redis_that_write_through_uses_waits_for_the_database() {
     });
 }
 
-/// All that used it are there, and have been told nothing that is missing.
+/// All processes that used it are there, and none of them misses anything.
 #[test]
 fn two_processes_agree_that_a_redis_has_all_its_data() {
     let mut site = Site::start();

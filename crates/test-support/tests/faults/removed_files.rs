@@ -1,5 +1,5 @@
-//! Files of the embedded parts that are removed, renamed or replaced under a running service: it takes no
-//! write that the next start would not find, and says so.
+//! Files of the embedded parts are removed, renamed or replaced under a running service. It then takes no
+//! write that the next start would not find, and `/readyz` shows the reason.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -140,7 +140,7 @@ fn a_journal_that_is_mounted_over_takes_no_writes() {
     put_acknowledged(&client, &["second"]);
 }
 
-/// What is at the path may be another process's.
+/// The files at the path may be those of another process.
 #[test]
 fn a_journal_that_is_removed_is_noticed_without_writes() {
     let mut installation = Parts::Embedded.install(Service::WriteBehind);
@@ -245,7 +245,7 @@ fn database_is_not_at_its_path(service: Service, end: &str, lose: fn(&Path)) {
         client.get(&user_path("first")).status == 503
     });
     rename_back(&path);
-    // What it holds in memory may be older.
+    // What the process holds in memory may be older.
     expect_refused(&client, "second", &what);
     process.kill_9();
     let process = installation.start(service);
@@ -264,7 +264,7 @@ fn a_sqlite_file_that_is_not_at_its_path_takes_no_writes() {
     }
 }
 
-/// Not only after the next look at it.
+/// At once, not only after the next look.
 #[test]
 fn a_write_after_the_sqlite_file_was_removed_is_refused() {
     let installation = Parts::Embedded.install(Service::WriteThrough);
@@ -275,7 +275,7 @@ fn a_write_after_the_sqlite_file_was_removed_is_refused() {
     expect_refused(&client, "second", "a removed file");
 }
 
-/// What the journal has is drained to no file that the next start does not find.
+/// The journal is not drained to a file that the next start does not find.
 #[test]
 fn nothing_is_drained_to_a_sqlite_file_that_was_removed() {
     let mut installation = Parts::Embedded.install(Service::WriteBehind);

@@ -20,7 +20,7 @@ fn command(server: &OwnServer, words: &[&str]) -> Reply {
     connection.command(words).expect("an answer")
 }
 
-/// Makes `master` the master, and the other its replica, which has all that it has.
+/// Makes `master` the master and the other server its replica, and waits until that has everything.
 fn switch_to(master: &OwnServer, replica: &OwnServer) {
     command(master, &["REPLICAOF", "NO", "ONE"]);
     command(replica, &["REPLICAOF", "127.0.0.1", master.port()]);

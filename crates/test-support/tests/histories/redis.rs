@@ -56,7 +56,7 @@ fn both_services_are_linearizable_through_restarts_of_redis() {
     is_linearizable_through_restarts(BOTH);
 }
 
-/// A Redis that comes back with all its data, while there is no database.
+/// A Redis that restarts with all its data while the database is unavailable.
 #[test]
 fn write_behind_is_linearizable_through_restarts_of_redis_alone() {
     let seed = Seed::of_this_run();

@@ -1,4 +1,4 @@
-//! Requests that a browser sends for a page of somebody else: cross-site requests and DNS rebinding.
+//! Requests that a browser sends for a page of another site: cross-site requests and DNS rebinding.
 
 use serde_json::json;
 use test_support::http::{Response, user_path};
@@ -119,7 +119,7 @@ pub(crate) fn an_unknown_host_is_refused_to_browsers(turn: &Turn) {
         "localhost.evil.example",
         "127.0.0.1.evil.example",
     ] {
-        // To the browser, page and service are of one origin.
+        // To the browser, page and service have one origin.
         let origin = format!("http://{host}");
         for headers in [
             [("Origin", origin.as_str())],

@@ -1,4 +1,4 @@
-//! The log: what others write into it, and readers that do not read.
+//! The log: texts that come from outside, and readers that do not read.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
@@ -61,7 +61,7 @@ fn control_characters_are_escaped_in_the_log() {
     }
 }
 
-/// A service of whose standard error nothing is read.
+/// A service whose standard error is not read.
 struct Unread {
     child: Child,
     client: Client,

@@ -65,9 +65,13 @@ pub(crate) fn the_answer_is_prometheus_text_and_has_every_documented_metric(turn
     }
     if turn.is_write_behind() {
         // The defaults.
+        let bytes = match turn.parts() {
+            Parts::Embedded => 128_000_000.0,
+            Parts::RedisMariaDb => 4_000_000_000.0,
+        };
         for (name, limit) in [
             ("journal_limit_entries", 10_000_000.0),
-            ("journal_limit_bytes", 4_000_000_000.0),
+            ("journal_limit_bytes", bytes),
             ("journal_limit_age_seconds", 86_400.0),
         ] {
             assert_eq!(metrics.sum(name, &[]), limit, "{name}");

@@ -1,4 +1,4 @@
-//! Clients that take nothing of what they asked for, or send what they ask for slowly or without end.
+//! Clients that do not read their answers, or send their requests slowly or without end.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -91,7 +91,7 @@ fn unread_pages_are_bounded_and_end() {
                 answer.is_ok_and(|answer| answer.status == 200)
             });
         }
-        // Those that are refused have the whole answer, and are idle.
+        // Clients that were refused have their whole answer, and are idle.
         let mut resident_max = 0;
         wait_until("their connections have ended", || {
             resident_max = resident_max.max(resident_bytes(&process));

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use test_support::own_servers::{AppendFsync, OwnServer};
+use test_support::own_servers::{AppendFsync, OwnServer, free_port};
 use test_support::parts::Installation;
 use test_support::resp::RedisConnection;
 use test_support::servers::TestDatabase;
@@ -24,12 +24,14 @@ fn expect_refused(url: &str, deadline_s: &str, words: &str) {
     }
 }
 
-/// Longer than a test may take: what is refused sooner was not waited for.
+/// Longer than a test may take, so an earlier refusal did not wait for it.
 const VERY_LONG: &str = "3600";
 
 #[test]
 fn a_node_of_a_cluster_is_refused_at_once() {
-    let cache = Cache::start(&["--cluster-enabled", "yes"]);
+    // Not 10,000 above the other, where outgoing connections may have it.
+    let bus = free_port().to_string();
+    let cache = Cache::start(&["--cluster-enabled", "yes", "--cluster-port", &bus]);
     let url = cache.server.url().to_owned();
     expect_refused(&url, VERY_LONG, "Cluster");
     expect_refused(&format!("{url}/1"), VERY_LONG, "Cluster");
@@ -71,7 +73,7 @@ fn a_replica_that_becomes_a_primary_is_waited_for() {
 fn is_asked(cache: &mut Cache) -> bool {
     let said = cache.admin.command(&["INFO", "commandstats"]).unwrap();
     let said = String::from_utf8(said.bytes().unwrap()).unwrap();
-    // By the test itself as well, and only once a look.
+    // This test's own INFO must not count at the next look.
     cache.command(&["CONFIG", "RESETSTAT"]);
     let calls = said.split("cmdstat_info:calls=").nth(1).unwrap_or("0,");
     calls.split(',').next().unwrap().parse::<u32>().unwrap() > 0
@@ -82,7 +84,7 @@ fn expect_served(process: &ServiceProcess) {
     must_write(&process.client(), "user");
 }
 
-/// What `/readyz` says of the journal.
+/// The journal's part of `/readyz`.
 fn durability(process: &ServiceProcess) -> String {
     let parts = process.client().get("/readyz").json();
     parts["parts"]["journal"]["durability"]

@@ -1,4 +1,4 @@
-//! What a start checks, says and leaves behind.
+//! What a start checks, notes and leaves behind.
 
 #![allow(
     clippy::unwrap_used,

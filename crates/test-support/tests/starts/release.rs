@@ -1,4 +1,4 @@
-//! `release`: a database that write-behind has used is write-through's alone again.
+//! `release`: after it, only write-through uses a database that write-behind has used.
 
 use test_support::parts::{Installation, Parts};
 use test_support::proxy::ChaosProxy;
@@ -20,7 +20,7 @@ fn expect_refused(installation: &Installation, words: &str) {
     assert_eq!(relied_on_by(installation), before);
 }
 
-/// A process whose entries wait, since it cannot reach the database any more.
+/// A process that cannot reach the database any more, so its entries wait.
 fn with_waiting(installation: &mut Installation) -> (ServiceProcess, ChaosProxy) {
     let url = installation.setting("DATABASE_URL").unwrap().to_owned();
     let proxy = ChaosProxy::before(&url);
@@ -32,7 +32,7 @@ fn with_waiting(installation: &mut Installation) -> (ServiceProcess, ChaosProxy)
     (process, proxy)
 }
 
-/// Refused while the process lives and while its entries wait, done when neither is so.
+/// Refused while the process lives, and while its entries wait. Afterwards it succeeds.
 fn a_service_is_released(mut installation: Installation) {
     let (mut process, proxy) = with_waiting(&mut installation);
     expect_refused(&installation, "stop");
@@ -94,7 +94,7 @@ fn write_through_bypasses_its_cache_again_after_a_release() {
     });
 }
 
-/// The row of write-through that never bypasses is its own.
+/// A write-through-svc that never bypasses has a row of its own.
 #[test]
 fn each_service_releases_its_own_row() {
     let mut installation = Parts::RedisMariaDb.install(Service::WriteThrough);

@@ -19,7 +19,7 @@ pub(crate) const REFUSED: i32 = 64;
 /// The journal's folder, where it is a file journal.
 pub(crate) const JOURNAL: &str = "journal";
 
-/// Written again, as it was, whenever a journal is opened.
+/// The manifest, which is written again, as it was, whenever a journal is opened.
 const MANIFEST: &str = "journal/manifest";
 
 /// A Redis of the test's own, and a command for it.
@@ -45,7 +45,7 @@ impl Cache {
     }
 }
 
-/// Lets the service, or a subcommand of it, run to its end.
+/// Runs the service, or a subcommand of it, to its end.
 pub(crate) fn run(installation: &Installation, change: impl FnOnce(&mut Command)) -> Output {
     let mut command = installation.command();
     command.env("LISTEN", "127.0.0.1:0");
@@ -53,7 +53,7 @@ pub(crate) fn run(installation: &Installation, change: impl FnOnce(&mut Command)
     run_to_end(&mut command)
 }
 
-/// Runs a subcommand that succeeds; what it prints.
+/// Runs a subcommand that succeeds. Returns what it prints.
 #[track_caller]
 pub(crate) fn must_run(installation: &Installation, arguments: &[&str]) -> String {
     let output = run(installation, |command| {
@@ -89,7 +89,7 @@ pub(crate) fn flush(client: &Client) {
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
-/// The rows that say which services rely on the cache for good.
+/// The rows of services that rely on the cache for good.
 pub(crate) fn relied_on_by(installation: &Installation) -> Vec<String> {
     let database = installation.database().unwrap();
     let asked = "SELECT process FROM cache_members WHERE for_good = 1 ORDER BY process";
@@ -114,7 +114,7 @@ impl Traces {
         Traces(traces)
     }
 
-    /// Expects that nothing is other than before.
+    /// Expects that nothing has changed.
     #[track_caller]
     pub(crate) fn expect(&self, before: &Traces, cause: &str) {
         let names = self.0.keys().chain(before.0.keys());

@@ -1,7 +1,8 @@
-//! Which Redis serves the database. An empty one at the noted address may be that one, restarted
-//! without its data, or one of another host that has the same name there. Only processes that
-//! serve the database know. So a start asks by a note in the database and waits; a process that
-//! reaches the noted Redis removes the note.
+//! Deciding whether an empty Redis at the noted address serves the database.
+//!
+//! It may be the noted Redis, restarted without its data, or the Redis of another host under the same
+//! name. Only processes that serve the database know. So a start notes it in the database as a
+//! contender and waits. A process that reaches the noted Redis removes the contender.
 
 use tokio::time::Instant;
 
@@ -13,7 +14,7 @@ impl State {
     /// How the Redis that was found compares with the noted one.
     pub(super) fn kinship(&self, mine: &Bound, found: &Found) -> Kinship {
         let noted = uncontended(mine);
-        // This process has served by it, under whatever name.
+        // This process is bound to the noted Redis, under whatever name.
         match noted.is_some() && noted == self.noted {
             true => Kinship::Same,
             false => mine.kinship(found),
@@ -21,7 +22,7 @@ impl State {
     }
 }
 
-/// What the database notes, but for a contender.
+/// What the database notes, without a contender.
 fn uncontended(mine: &Bound) -> Option<ServedBy> {
     mine.noted().map(|noted| ServedBy {
         contender: None,
@@ -30,11 +31,10 @@ fn uncontended(mine: &Bound) -> Option<ServedBy> {
 }
 
 impl Shared {
-    /// Asks whether a process objects that the database is served by the Redis that was found.
-    /// Returns what is in the way.
+    /// Notes the found Redis as a contender, and looks for objections. Returns what is in the way.
     pub(super) async fn contest(&self, mine: &Bound, found: &Found) -> Result<Option<Verdict>> {
         let noted = match mine.noted() {
-            // A SQLite file is locked for this process.
+            // A SQLite file is locked by this process, so no other one can object.
             Some(noted) if !matches!(mine.place, Place::Sqlite { .. }) => noted,
             _ => return Ok(None),
         };
@@ -67,13 +67,12 @@ impl Shared {
         }
     }
 
-    /// Objects to a contender while this process is served by the noted Redis.
+    /// Removes a contender, if this process reaches the noted Redis.
     pub(super) async fn object(&self, mine: &Bound) {
         if mine.noted().is_none_or(|noted| noted.contender.is_none()) {
             return;
         }
-        // IMPORTANT: it may be the contender that this process is served by, restarted since the
-        // last look.
+        // IMPORTANT: the contender may be this process's own Redis, restarted since the last look.
         if self
             .renewing
             .unless_done(|| None, self.renew())
@@ -110,8 +109,8 @@ impl Shared {
         }
     }
 
-    /// Notes in the database that it is served by the Redis that was found. Returns what is
-    /// noted then, or nothing if another process has noted something else.
+    /// Notes in the database that the found Redis serves it. Returns what is noted then, or `None`
+    /// if another process has noted something else.
     pub(super) async fn note(&self, mine: &Bound, found: &Found) -> Result<Option<ServedBy>> {
         let now = match uncontended(mine) {
             Some(noted) if noted.cache.is_same_run(&found.cache) && noted.place == mine.place => {

@@ -17,7 +17,7 @@ if held and is_entry(held) then
   return held
 end
 if held or not redis.call('SET', KEYS[2], ticket, 'NX', 'PX', ARGV[2]) then
-  -- Another program's. What it has replaced may be in the journal alone.
+  -- Of another program. What it has replaced may be in the journal alone.
   redis.call('DEL', KEYS[1])
   return unseeded()
 end

@@ -1,6 +1,6 @@
-//! Removing marks of doubt whose lifetime is over. They have no expiry, and stay where a writer
-//! died or the database did not answer, until the name is read or written once more; those of
-//! an earlier run or epoch never are.
+//! Removing marks of doubt whose lifetime is over. Marks have no expiry. Where a writer died or the
+//! database did not answer, a mark stays until the name is read or written once more. Names of an
+//! earlier run or epoch never are.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -12,9 +12,9 @@ use tokio::task::JoinHandle;
 use crate::error::{Part, Result};
 use crate::redis::{Call, Redis, milliseconds};
 
-/// Names that are looked at in one round trip.
+/// How many names one round trip looks at.
 const BATCH_MAX: usize = 1_000;
-/// How long the server is left in peace after one.
+/// The pause between two round trips.
 const PAUSE: Duration = Duration::from_millis(10);
 
 static SWEEP: LazyLock<Script> = LazyLock::new(|| {
@@ -35,7 +35,7 @@ impl Drop for Sweeping {
     }
 }
 
-/// Sweeps once in the lifetime of a mark, in one of all processes on the server.
+/// Sweeps once in the lifetime of a mark, in one process on the server.
 #[derive(Debug)]
 pub(super) struct Sweeper {
     pub(super) redis: Arc<Redis>,
@@ -62,14 +62,14 @@ impl Sweeper {
         let mut link = self.redis.link(Part::Cache).await?;
         let mut set = cmd("SET");
         set.arg(self.redis.keyspace.sweep()).arg("").arg("NX");
-        // Gone when the next process wakes.
+        // Expires before the next process wakes.
         set.arg("PX").arg(milliseconds(self.lifetime / 2));
         let taken: Option<String> = link.command(&set).await?;
         Ok(taken.is_some())
     }
 
-    /// Removes the marks of doubt whose lifetime is over, of all runs and epochs. Walks over
-    /// all names of the server, most of which may be others'.
+    /// Removes the marks of doubt whose lifetime is over, of all runs and epochs. Walks over all
+    /// names of the server, most of which may belong to other programs.
     async fn sweep(&self) -> Result<()> {
         let mut link = self.redis.link(Part::Cache).await?;
         let mut cursor = 0_u64;

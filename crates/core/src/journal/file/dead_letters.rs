@@ -33,7 +33,7 @@ pub(super) fn paths(journal: &Path) -> Result<Vec<PathBuf>> {
     files(&journal.join(FOLDER))
 }
 
-/// The dead letters of a journal whose manifest lists so many.
+/// Reads and verifies the dead letters of a journal whose manifest lists `listed` of them.
 ///
 /// # Errors
 /// [`crate::error::Error::Corrupt`] when there are fewer, or one is damaged.
@@ -127,7 +127,7 @@ impl DeadLetters {
         self.remember(letter.clone())
     }
 
-    /// Makes the folder again, with all letters, where it was removed.
+    /// Makes the folder again, with all letters, if it was removed.
     pub(super) fn mend(&self) -> Result<()> {
         match fs::symlink_metadata(&self.folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -212,7 +212,7 @@ fn file_name(version: Version) -> String {
 }
 
 fn make_folder(journal: &Path, folder: &Path) -> Result<()> {
-    // The folder's name must survive as well as what is in it.
+    // The folder's name must survive, as well as its contents.
     let made = match fs::create_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         made => made,
@@ -258,7 +258,7 @@ pub(super) fn read(path: &Path) -> Result<DeadLetter> {
         return Err(segment::corrupt(path, 0, "the dead letter does not verify"));
     };
     match <[Record; 2]>::try_from(records) {
-        // One in the place of another would hide that the other is gone.
+        // A letter in the place of another one would hide that the other is gone.
         Ok([record, _]) if path.file_name() != Some(OsStr::new(&file_name(record.version))) => {
             Err(segment::corrupt(path, 0, "it is another dead letter"))
         }

@@ -20,8 +20,8 @@ use crate::version::Version;
 /// Bytes of a chained frame's header. No frame has fewer in all.
 pub(super) const HEADER_BYTES: usize = 36;
 const ALONE_HEADER_BYTES: usize = 24;
-/// What the first bytes of the two kinds of frames have in common, by which a
-/// whole frame after a damaged one is found.
+/// The first bytes of both kinds of frames, by which a whole frame after a
+/// damaged one is found.
 pub(super) const MAGIC_PREFIX: [u8; 3] = *b"WBf";
 const CHAINED: [u8; 4] = *b"WBf2";
 const ALONE: [u8; 4] = *b"WBf1";
@@ -29,7 +29,7 @@ const ALONE: [u8; 4] = *b"WBf1";
 const PAYLOAD_MAX_BYTES: u32 = 1 << 30;
 const TOMBSTONE: u32 = u32::MAX;
 
-/// What the next frame of a journal follows.
+/// The place in the chain that the next frame continues.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Link {
     /// Entries in all frames before.
@@ -92,7 +92,7 @@ impl Header {
         self.checksum_with(payload) == self.checksum
     }
 
-    /// What the frame after this one follows.
+    /// The place in the chain that the frame after this one continues.
     pub(super) fn link(&self) -> Link {
         let before = self.follows.unwrap_or_default().entries;
         Link {

@@ -269,7 +269,7 @@ impl Head {
         let is_followed = segment::path(&self.folder, number + 1).exists();
         let end = match self.end_of(number) {
             Ok(end) => Some(end),
-            // Nothing tells where it ended.
+            // Its end is not known.
             Err(Error::Corrupt { .. }) => None,
             Err(_) if !is_followed => None,
             Err(error) => return Err(error),
@@ -376,7 +376,7 @@ impl Head {
         note.iter_mut()
             .zip(bytes)
             .for_each(|(place, byte)| *place = byte);
-        // One that was removed is made again.
+        // A note that was removed is made again.
         let noted = self.note.take().filter(|(_, held)| held.check().is_ok());
         let noted = noted.map_or_else(|| open_note(&path), Ok);
         let (file, _) = self

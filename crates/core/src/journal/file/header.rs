@@ -27,12 +27,12 @@ const OLDER_MAGIC: [u8; 4] = *b"WBs1";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SegmentHeader {
     pub(super) number: u64,
-    /// Where the segment before this one ends. What stands behind that is not
-    /// part of the journal: its sync failed, or a crash cut it short.
+    /// Where the segment before this one ends. Bytes behind that are not part of
+    /// the journal: their sync failed, or a crash cut them short.
     pub(super) previous_end: u64,
     /// The newest version in the segments before this one.
     pub(super) newest_before: Version,
-    /// What the first frame follows; `None` where frames are not chained.
+    /// The place in the chain that the first frame continues; `None` where frames are not chained.
     pub(super) link: Option<Link>,
 }
 
@@ -73,7 +73,7 @@ impl SegmentHeader {
         })
     }
 
-    /// Where the first frame begins.
+    /// The offset of the first frame.
     pub(super) fn bytes_in_file(&self) -> u64 {
         match self.link {
             Some(_) => BYTES,
@@ -126,7 +126,7 @@ pub(super) fn begins_with_magic(file: &File) -> io::Result<bool> {
     Ok(read_whole(file, &mut bytes)? && (bytes == MAGIC || bytes == OLDER_MAGIC))
 }
 
-/// Whether the file has as many bytes.
+/// Fills `bytes` from the file's beginning. Returns whether the file has that many.
 fn read_whole(file: &File, bytes: &mut [u8]) -> io::Result<bool> {
     match file.read_exact_at(bytes, 0) {
         Ok(()) => Ok(true),

@@ -98,7 +98,7 @@ pub(super) fn create(folder: &Path) -> Result<Manifest> {
         position,
         ..End::default()
     };
-    // IMPORTANT: before the manifest, which says that there is one.
+    // IMPORTANT: before the manifest, which lists it.
     SyncedNote::open(folder, None, end, true)?;
     Manifest::create(folder, Contents::default())
 }

@@ -44,7 +44,7 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    /// What waits, on the disk and in this process's memory.
+    /// The bytes of what waits, on the disk and in this process's memory.
     pub(super) fn used_bytes(&self) -> u64 {
         self.bytes + self.depth * ENTRY_MEMORY_BYTES
     }
@@ -150,7 +150,7 @@ impl Log {
         !tail.failing
     }
 
-    /// Notices that files are not at their paths any more.
+    /// Looks whether all files are at their paths.
     pub(super) fn look(&self) {
         let writer = lock(&self.writer);
         if self.surroundings.check().is_err() {

@@ -1,5 +1,5 @@
-//! Which entries damage may cost, in words: as far as what stands before and
-//! behind the damage knows, and the note of what was acknowledged last.
+//! Which entries damage may cost, in words. It is known from what stands before
+//! and behind the damage, and from the note of what was acknowledged last.
 
 use std::fs::File;
 
@@ -11,15 +11,15 @@ use crate::journal::file::segment::{self, Position, corrupt, frame_at};
 use crate::record::Record;
 use crate::version::Version;
 
-/// Where the entries go on behind the damage.
+/// Where entries continue behind the damage.
 #[derive(Clone, Copy)]
 struct Until {
     newest: Version,
-    /// Entries up to there since the journal was made, if they are counted.
+    /// How many entries the journal has had up to there, if they are counted.
     entries: Option<u64>,
 }
 
-/// The error for a segment that is not there or cannot be read at all.
+/// The error for a segment that is missing or cannot be read at all.
 pub(super) fn of_segment(scan: &Scan, number: u64, what: &str) -> Error {
     let before = number
         .checked_sub(1)
@@ -31,8 +31,8 @@ pub(super) fn of_segment(scan: &Scan, number: u64, what: &str) -> Error {
     corrupt(&path, 0, &format!("{what}, and with it {lost}"))
 }
 
-/// The error for bytes at `position` that are damaged or not there, up to the
-/// whole frame at `next` if there is one in the file.
+/// The error for bytes at `position` that are damaged or missing, up to the
+/// whole frame at `next`, if there is one in the file.
 pub(super) fn of_bytes(
     scan: &Scan,
     file: &File,
@@ -53,7 +53,7 @@ pub(super) fn of_bytes(
     corrupt(&path, position.offset, &format!("{what}: {lost}"))
 }
 
-/// What is wrong where a frame that `follows` another stands behind `link`.
+/// What is wrong if a frame that `follows` another one stands behind `link`.
 pub(super) fn of_frames(
     newest: Option<Version>,
     link: Link,
@@ -76,7 +76,7 @@ fn before(records: &[Record]) -> Version {
     first.unwrap_or_default().just_before()
 }
 
-/// What is known behind the end of segment `number`.
+/// Where entries continue behind segment `number`, as far as that is known.
 fn behind(scan: &Scan, number: u64) -> Option<Until> {
     let next = File::open(segment::path(scan.folder, number + 1)).ok();
     let header = next.and_then(|next| SegmentHeader::read(&next).ok()?);

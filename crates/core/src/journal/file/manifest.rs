@@ -16,8 +16,8 @@ use crate::journal::file::{failed, segment};
 
 const NAME: &str = "manifest";
 const FORMAT: &str = "write-behind-journal=2";
-/// Of versions whose frames were not chained. They refuse the newer format,
-/// and with it frames that they would take for a torn tail.
+/// The format of versions whose frames were not chained. They refuse the newer
+/// format, and so never take chained frames for a torn tail.
 const OLDER_FORMAT: &str = "write-behind-journal=1";
 /// A page and a sector each: writing one slot leaves the other whole.
 const SLOT_BYTES: usize = 4_096;
@@ -34,8 +34,8 @@ pub(super) struct Contents {
     pub(super) letters: u64,
 }
 
-/// From which segments on they have which form. Versions before this one have
-/// made the older ones.
+/// The first segments of each form. Versions before this one have made the older
+/// forms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Forms {
     /// The first segment with a header.
@@ -53,7 +53,7 @@ pub(super) struct Manifest {
     is_older: bool,
 }
 
-/// What a slot says.
+/// The contents of a slot.
 struct Slot {
     changes: u64,
     contents: Contents,
@@ -107,7 +107,7 @@ impl Manifest {
         })
     }
 
-    /// Whether a version has made it whose frames were not chained.
+    /// Whether a version without chained frames has made it.
     pub(super) fn is_older(&self) -> bool {
         self.is_older
     }

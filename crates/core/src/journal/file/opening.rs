@@ -1,5 +1,4 @@
-//! What is found and decided when a journal is opened, before anything of it
-//! is changed.
+//! Verifying a journal when it is opened, before anything in it is changed.
 
 use std::path::Path;
 
@@ -20,11 +19,11 @@ pub(super) struct Opening {
     pub(super) listed: Contents,
     pub(super) scanned: Scanned,
     pub(super) noted: Option<Noted>,
-    /// Up to which version the database has everything.
+    /// The version up to which the database has everything.
     pub(super) acknowledged: Version,
-    /// Newer than this is every version that is issued from now on.
+    /// Every version that is issued from now on is newer than this.
     pub(super) newest: Version,
-    /// Where the note of what is acknowledged is not of this journal.
+    /// The version in a note of what is acknowledged that is not of this journal.
     foreign: Option<Version>,
 }
 
@@ -68,7 +67,7 @@ fn verify_listed(
     let known = known.max(scanned.end.newest);
     let mut foreign = None;
     if acknowledged > known && scanned.newest.is_some() {
-        // It says more than there ever was, so it says nothing.
+        // It goes beyond everything that the journal ever had, so it does not count.
         foreign = Some(acknowledged);
         acknowledged = Version::ZERO;
         scanned = scan(folder, &listed, acknowledged, noted.as_ref())?;
@@ -97,7 +96,7 @@ impl Opening {
     pub(super) fn list(&mut self, folder: &Path) -> Result<Manifest> {
         let listed = self.listed;
         if self.manifest.as_ref().is_none_or(Manifest::is_older) {
-            // IMPORTANT: before the manifest says that there is one.
+            // IMPORTANT: before the manifest lists it.
             SyncedNote::open(folder, None, End::default(), true)?;
         }
         // IMPORTANT: only what was verified is listed.
@@ -113,7 +112,7 @@ impl Opening {
         Ok(manifest)
     }
 
-    /// Tells the log what is not read.
+    /// Logs what is not read.
     pub(super) fn warn(&self, folder: &Path) {
         for sentence in self.sentences(folder) {
             tracing::warn!("{sentence}");

@@ -1,5 +1,5 @@
-//! Everything that stands in the files of a journal, damaged or not. For an
-//! operator: a start goes by what there has to be.
+//! Everything that stands in the files of a journal, damaged or not. For the
+//! subcommands only: a start goes by what there has to be.
 
 use std::fs::File;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::record::Record;
 pub(super) enum Piece {
     /// A frame that verifies, and what is in it.
     Frame(Header, Vec<Record>),
-    /// So many bytes in which no frame verifies.
+    /// A number of bytes in which no frame verifies.
     Damage(u64),
 }
 

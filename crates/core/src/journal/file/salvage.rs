@@ -1,5 +1,5 @@
-//! Copying what is whole of a damaged journal to a new one. The original is
-//! never changed.
+//! Copying what is whole in a damaged journal to a new one. The original is never
+//! changed.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -35,12 +35,12 @@ struct Report {
     left_out: Vec<String>,
 }
 
-/// Copies every frame and dead letter of `folder` that verifies to a new
-/// journal in `to`, which is not there yet. Returns what was left out, in text.
+/// Copies every frame and dead letter of `folder` that verifies to a new journal
+/// in `to`, which must not exist. Returns what was left out, in text.
 ///
 /// # Errors
-/// [`crate::error::Error::Unavailable`] when a process has the journal open, when `to` is
-/// there, or when it cannot be written.
+/// [`crate::error::Error::Unavailable`] when a process has the journal open, when `to` exists, or
+/// when it cannot be written.
 pub fn salvage(folder: &Path, to: &Path, segment_bytes: u64) -> Result<String> {
     let _lock = lock_if_there(folder)?;
     if to.exists() {
@@ -58,7 +58,7 @@ pub fn salvage(folder: &Path, to: &Path, segment_bytes: u64) -> Result<String> {
     Err(failed(&unfinished, what))
 }
 
-/// Keeps services out of a journal that has a lock, without making one.
+/// Takes the journal's lock, if there is one, to keep services out. Makes none.
 fn lock_if_there(folder: &Path) -> Result<Option<File>> {
     let path = folder.join("LOCK");
     let file = match File::open(&path) {

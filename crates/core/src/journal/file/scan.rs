@@ -48,7 +48,7 @@ pub(super) struct Scan<'a> {
     pub(super) folder: &'a Path,
     pub(super) listed: &'a Contents,
     pub(super) acknowledged: Version,
-    /// Where the journal went on to, at least.
+    /// The noted end: the journal reached at least to there.
     pub(super) noted: Option<End>,
     link: Option<Link>,
     found: Scanned,
@@ -100,11 +100,11 @@ impl Scan<'_> {
         }
     }
 
-    /// Where `segment` ends, as the one after it says.
+    /// Where `segment` ends, by the header of the one after it.
     fn end_before(&self, segment: &Segment, next: &Segment) -> Result<u64> {
         let end = match &next.header {
             Some(header) => header.previous_end,
-            // Such a segment was begun when the one before had a batch.
+            // Such a segment was begun only after the one before had a batch.
             None if segment.length == 0 => {
                 return Err(corrupt(&segment.path, 0, "the segment is empty"));
             }
@@ -151,7 +151,7 @@ impl Scan<'_> {
         })
     }
 
-    /// Verifies a segment up to `end`, or, if it is the last, as far as it is
+    /// Verifies a segment up to `end`. Verifies the last segment as far as it is
     /// whole.
     fn scan_segment(&mut self, segment: &Segment, end: Option<u64>) -> Result<()> {
         self.begin(segment)?;
@@ -202,8 +202,8 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// Whether the segment before `number` has frames. Those of one that was
-    /// emptied are known to its successor all the same.
+    /// Whether the segment before `number` has frames. After it was emptied, its
+    /// successor still counts them.
     fn has_frames_before(&self, number: u64) -> bool {
         let end = self.found.end.position;
         end.segment + 1 == number && end > Position::start_of(end.segment, self.listed.forms)
@@ -269,7 +269,7 @@ impl Scan<'_> {
         self.check_reached(segment, position, what)
     }
 
-    /// Refuses an end before the one that is noted.
+    /// Refuses an end before the noted one.
     fn check_reached(&self, segment: &Segment, end: Position, what: &str) -> Result<()> {
         let noted = self.noted.map(|noted| noted.position);
         let noted = noted.filter(|noted| noted.segment == end.segment && *noted > end);
@@ -280,7 +280,7 @@ impl Scan<'_> {
         Err(loss::of_bytes(self, &segment.file, end, None, &what))
     }
 
-    /// Refuses frames that are not those of which the last one was noted.
+    /// Refuses frames that are not the ones whose end was noted.
     fn compare_with_note(
         &self,
         segment: &Segment,

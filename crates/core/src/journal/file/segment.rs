@@ -13,7 +13,7 @@ use crate::journal::file::manifest::Forms;
 use crate::record::Record;
 
 const SUFFIX: &str = ".segment";
-/// How much of a file is in memory while the next whole frame is searched.
+/// How many bytes of a file are in memory during the search for the next whole frame.
 const SEARCH_BYTES: usize = 1 << 20;
 
 /// Where a frame begins, or the next one will.

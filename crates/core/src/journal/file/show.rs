@@ -1,4 +1,4 @@
-//! What a journal's files hold, in lines of text. Reads only, and takes no lock.
+//! Listing what a journal's files hold, as text. Only reads, and takes no lock.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::journal::file::pieces::{Piece, SegmentFile};
 use crate::journal::file::{dead_letters, head, opening, segment, synced, tail};
 use crate::version::Version;
 
-/// How often to look again where a service has changed the files meanwhile.
+/// How often to look again if a service has changed the files meanwhile.
 const LOOKS_MAX: usize = 5;
 
 /// What the frames of a segment hold.
@@ -169,7 +169,7 @@ impl Sum {
     }
 }
 
-/// What a start would do.
+/// What a start would do, in one line.
 fn verdict(folder: &Path) -> String {
     let mut said = look(folder);
     for _ in 1..LOOKS_MAX {
@@ -183,7 +183,7 @@ fn verdict(folder: &Path) -> String {
     said.unwrap_or_else(|(error, _)| format!("a start refuses it: {error}"))
 }
 
-/// What a start would find; an error with the manifest that it goes by.
+/// What a start would find. An error comes with the manifest that was read.
 fn look(folder: &Path) -> std::result::Result<String, (Error, String)> {
     let manifest = manifest_line(folder);
     let layout = match layout::recognise(folder) {

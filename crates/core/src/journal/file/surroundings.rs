@@ -1,8 +1,8 @@
-//! What the journal lies in: its folder, `LOCK`, the manifest and the note of what was synced, by which the
-//! next start finds and verifies it and which keep other processes out.
+//! Whether the journal's folder, `LOCK`, the manifest and the note of what was synced are at their
+//! paths. By these the next start finds and verifies the journal, and they keep other processes out.
 //!
-//! While one of them is not at its path, nothing is read, written or deleted: what was written could
-//! not be found again, and the files at the path may be those of another process.
+//! While one of them is not at its path, nothing is read, written or deleted: the next start would not
+//! find what was written, and the files at the path may be those of another process.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -15,7 +15,7 @@ use crate::journal::file::{failed, manifest, synced};
 
 /// The watcher's name in the admission.
 const SOURCE: &str = "journal";
-/// What clients get meanwhile.
+/// The reason that clients get meanwhile.
 const AWAY: &str = "the journal's files are not at their path any more; put them back as they were, or \
                     restart the service";
 
@@ -42,7 +42,7 @@ impl Locked {
     pub(super) fn take(folder: &Path) -> Result<Locked> {
         let lock_path = folder.join("LOCK");
         let (folder_itself, held_folder) = held(folder, File::open(folder))?;
-        // IMPORTANT: as well as LOCK, which can be removed and made again.
+        // IMPORTANT: the folder as well, since LOCK can be removed and made again.
         match folder_itself.try_lock() {
             Err(TryLockError::WouldBlock) => return Err(is_open_elsewhere(folder)),
             Err(TryLockError::Error(error)) => {
@@ -76,7 +76,7 @@ fn is_open_elsewhere(folder: &Path) -> Error {
 }
 
 impl Surroundings {
-    /// Those of a journal that has been opened.
+    /// The surroundings of a journal that has been opened.
     pub(super) fn new(folder: &Path, locked: Locked) -> Result<Surroundings> {
         let mut held = locked.held.clone();
         for path in [manifest::path(folder), synced::path(folder)] {
@@ -89,7 +89,7 @@ impl Surroundings {
         })
     }
 
-    /// Whether all is at its path. Costs a `stat` for each.
+    /// Checks that all are at their paths. Costs a `stat` for each.
     ///
     /// # Errors
     /// [`Error::NotAdmitted`].
@@ -107,7 +107,7 @@ impl Surroundings {
         self.admission.check()
     }
 
-    /// As [`Surroundings::check`], for what is no write.
+    /// As [`Surroundings::check`], for calls that are no writes.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -116,7 +116,7 @@ impl Surroundings {
             .map_err(|error| Error::unavailable(Part::Journal, error))
     }
 
-    /// What was wrong when they were last looked at.
+    /// What was wrong at the last check.
     pub(super) fn problem(&self) -> Option<String> {
         self.admission.problem()
     }

@@ -36,17 +36,17 @@ const SYNC_DELAY: Duration = Duration::from_millis(500);
 /// Linux's identifier of the time since the machine was booted.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// An end of the journal.
+/// A place where the journal ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct End {
     pub(super) position: Position,
-    /// What the frame at that position follows.
+    /// The place in the chain that the frame at that position continues.
     pub(super) link: Link,
     /// The newest version before it.
     pub(super) newest: Version,
 }
 
-/// What the note says.
+/// The contents of the note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Noted {
     pub(super) end: End,
@@ -58,8 +58,8 @@ pub(super) struct Noted {
 }
 
 impl Noted {
-    /// Whether the machine was not booted since, so that neither the note nor
-    /// what was written before it can have been lost with the page cache.
+    /// Whether the machine was not booted since. Then neither the note nor what
+    /// was written before it can have been lost with the page cache.
     pub(super) fn is_of_this_boot(&self) -> bool {
         self.boot != 0 && self.boot == boot()
     }
@@ -143,7 +143,7 @@ pub(super) fn path(folder: &Path) -> PathBuf {
     folder.join(NAME)
 }
 
-/// What the note in `folder` says; `None` when there is none.
+/// Reads the note in `folder`; `None` when there is none.
 ///
 /// # Errors
 /// [`crate::error::Error::Corrupt`] when no slot verifies.
@@ -182,9 +182,9 @@ struct Shared {
 }
 
 impl SyncedNote {
-    /// Goes on from what was `noted`, or creates the note, durably. It says that
-    /// the journal ends at `end` then. `is_synced` is whether batches are synced
-    /// before they are noted.
+    /// Continues the note that was `noted`, or creates it, with `end` as the end of
+    /// the journal, durably. `is_synced` is whether batches are synced before they
+    /// are noted.
     pub(super) fn open(
         folder: &Path,
         noted: Option<Noted>,
@@ -214,7 +214,7 @@ impl SyncedNote {
         Ok(note)
     }
 
-    /// Notes that the journal ends at `end`, and has it synced soon.
+    /// Notes that the journal ends at `end`, and syncs the note soon.
     pub(super) fn write(&mut self, end: End) -> io::Result<()> {
         self.write_now(end)?;
         self.sync_soon();
@@ -236,7 +236,7 @@ impl SyncedNote {
         Ok(())
     }
 
-    /// Has the disk take what was written.
+    /// Syncs what was written.
     pub(super) fn sync(&self) -> io::Result<()> {
         self.shared.file.sync_data()
     }

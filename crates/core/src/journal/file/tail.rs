@@ -1,6 +1,6 @@
-//! What stands behind the end of a segment: a batch that a crash cut short or
-//! whose sync failed. It is never read and never cut off while the segment is
-//! needed. When the segment goes, a copy stays in the folder for an operator.
+//! Keeping torn tails. A tail is what stands behind the end of a segment: a batch
+//! that a crash cut short or whose sync failed. It is never read, and never cut
+//! off while the segment is needed. When the segment goes, a copy is kept.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use crate::journal::file::segment;
 
 const SUFFIX: &str = ".tail";
-/// More than a batch takes.
+/// The most bytes of a tail that are kept: more than a batch takes.
 const BYTES_MAX: u64 = 16 << 20;
-/// The oldest goes when there is one more.
+/// The most tails that are kept. Beyond that, the oldest is removed.
 const KEPT_MAX: usize = 16;
 
 /// Where the tail of segment `number` behind `end` is kept.
@@ -20,8 +20,8 @@ pub(super) fn path(folder: &Path, number: u64, end: u64) -> PathBuf {
     folder.join(format!("{}.{end}{SUFFIX}", segment::file_name(number)))
 }
 
-/// Does `free`, which gives back the room of segment `number`, and keeps what
-/// stands behind `end` unless that is only zeros.
+/// Runs `free`, which frees the room of segment `number`, and keeps what stands
+/// behind `end`, unless that is only zeros.
 ///
 /// IMPORTANT: on a full disk the copy has room only after the segment has gone,
 /// and draining has to free room.
@@ -65,7 +65,7 @@ fn write(path: &Path, tail: &[u8]) -> io::Result<()> {
         file.sync_all()
     });
     if written.is_err() {
-        // It would hold room on a full disk.
+        // A part of it would take room on a full disk.
         let _ = fs::remove_file(path);
     }
     written

@@ -1,5 +1,5 @@
-//! Looking from time to time whether the journal's files are at their paths, since a service without
-//! writes would not notice, and `/readyz` has to say so.
+//! Looking once a second whether the journal's files are at their paths. A service without writes would
+//! not notice otherwise, and `/readyz` has to show it.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::journal::file::log::Log;
 
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Looks for as long as the journal is there.
+/// Starts looking. Ends with the journal.
 pub(super) fn start(log: &Arc<Log>, dead: &Arc<Mutex<DeadLetters>>) {
     let (log, dead) = (Arc::downgrade(log), Arc::downgrade(dead));
     tokio::spawn(async move {

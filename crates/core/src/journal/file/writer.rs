@@ -56,7 +56,7 @@ pub(super) struct Writer {
     position: Position,
     /// Of the last segment; `None` if it has none.
     header: Option<SegmentHeader>,
-    /// What the next frame follows.
+    /// The place in the chain that the next frame continues.
     link: Link,
     /// The newest version that was appended successfully.
     newest: Version,
@@ -66,8 +66,8 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Continues at `end`. What stands behind that stays, and the next batch goes
-    /// to a new segment then. `note` makes the note of that end.
+    /// Continues at `end`. If anything stands behind that, it stays, and the next
+    /// batch goes to a new segment. `note` makes the note of that end.
     pub(super) fn open(
         folder: &Path,
         sync: JournalSync,
@@ -169,7 +169,7 @@ impl Writer {
     /// Begins the next segment, or the last one again if it holds no batch.
     pub(super) fn begin_segment(&mut self) -> Result<()> {
         let (header, is_new) = match self.header {
-            // IMPORTANT: not one with a tail, which would be replaced.
+            // IMPORTANT: not a segment with a tail, which would be lost.
             Some(header) if self.is_empty() && self.standing != Standing::Closed => (header, false),
             _ => {
                 let header = SegmentHeader {
@@ -216,7 +216,7 @@ impl Writer {
         }
         match self.empty(&header) {
             Ok(()) => {
-                // One of an older form takes no frame of this one.
+                // A segment of an older form takes no chained frame.
                 if header.link.is_none() {
                     self.standing = Standing::Closed;
                 }
@@ -250,7 +250,7 @@ impl Writer {
         let emptied = tail::keep_over(&folder, number, tail, || self.cut_back());
         if emptied.is_err() {
             (self.position, self.link) = (before.position, before.link);
-            // It may have been cut all the same.
+            // The file may have been cut all the same.
             self.standing = match standing {
                 Standing::Closed => Standing::Closed,
                 _ => Standing::Ragged,
@@ -316,7 +316,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Whether the next start finds the last segment's file.
+    /// Checks that the last segment's file is at its path.
     ///
     /// # Errors
     /// [`Error::NotWritten`].

@@ -27,8 +27,8 @@ local has_dead = redis.call('TYPE', KEYS[3]).ok == 'hash'
 local recovered = held[2] or ''
 for i = 7, #KEYS do
   local version = ARGV[i - 1]
-  -- Before the server came back, a drain may have been on its way with
-  -- something newer that the journal has lost: only the database can tell.
+  -- Before the server restarted, a drain may have been under way with something
+  -- newer that the journal has lost: only the database knows.
   drained(KEYS[i], version, ARGV[2], version <= recovered)
   if has_dead then
     local key = string.sub(KEYS[i], ARGV[4] + 1)

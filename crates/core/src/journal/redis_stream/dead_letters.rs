@@ -57,7 +57,7 @@ pub(super) async fn keep_undecodable(redis: &Redis, shard: Shard) -> Result<u64>
     }
 }
 
-/// As [`keep_undecodable`], of the newest entries of each shard whose ids are above
+/// As [`keep_undecodable`], for entries at the end of each shard whose ids are above
 /// [`Version::NEWEST_MAX`]: nothing could be appended after them.
 pub(super) async fn keep_beyond_versions(
     redis: &Redis,

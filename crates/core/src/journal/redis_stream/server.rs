@@ -139,7 +139,7 @@ pub(super) async fn check(redis: &Redis, wait_for: WaitFor) -> Result<()> {
     Ok(())
 }
 
-/// What a failover to one of so many replicas may take, when a write waits for some of them.
+/// The number of connected replicas in words, and whether a failover to one may lose writes.
 fn replicas(connected: u64, waited_for: u32) -> String {
     let waited = match waited_for {
         0 => String::new(),

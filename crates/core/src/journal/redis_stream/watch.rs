@@ -138,7 +138,7 @@ impl Watch {
         let before = last.unwrap_or_else(PoisonError::into_inner).clone();
         self.judge(&configuration);
         if configuration.is_replica {
-            // Readers, too, have to look for the server that took its place.
+            // Readers, too, have to find the server that took its place.
             self.redis.reopen();
         }
         if let Some(before) = &before {

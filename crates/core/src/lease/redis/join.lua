@@ -1,7 +1,7 @@
--- Says that a process lives, for as long as a lease. One that cannot drain leaves the list
--- to the others, if there are any.
+-- Puts a process into the list of live processes, for as long as a lease. A process that
+-- cannot drain is removed from the list instead, if there are others.
 -- KEYS: processes. ARGV: process, lifetime in ms, 1 if it can drain.
--- Returns whether it is new here, and those that live.
+-- Returns whether it is new here, and the live processes.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 -- First, since a server that is out of memory takes it, and the rest with it.

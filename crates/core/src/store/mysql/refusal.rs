@@ -1,10 +1,9 @@
-//! Telling a record that the server refuses from a server that cannot just now, by the number
-//! and the SQLSTATE of the error.
+//! Telling a refused record from an unavailable server, by the number and the SQLSTATE of the error.
 //!
-//! The driver passes on an error's text and nothing else. The text says nothing for certain:
-//! it comes in the server's language, a trigger may make it up, and the server escapes some of
-//! its characters on the way. The server itself still knows: the connection's diagnostics area
-//! has the conditions of the last statement, until the next one that is not about them.
+//! The driver passes on an error's text and nothing else. The text is not reliable: it comes in the
+//! server's language, a trigger may make it up, and the server escapes some of its characters on the
+//! way. But the connection's diagnostics area has the conditions of the last statement, until the next
+//! statement that is not about them.
 
 use std::sync::LazyLock;
 
@@ -20,7 +19,7 @@ use crate::store::transaction::Failed;
 /// exception, a violated constraint, a violated CHECK OPTION, and what a trigger raised by
 /// SIGNAL.
 const CLASSES: [&str; 5] = ["20", "22", "23", "44", "45"];
-/// Errors of the same kind whose state is a general one on some servers: data truncated,
+/// Errors of the same kind that have a general state on some servers: data truncated,
 /// incorrect string value, no default value, no partition for the value, a violated CHECK, what
 /// MySQL 8 and later say of a character that the column's character set does not have, an
 /// invalid character, a time that a function cannot read, and a violated CHECK OPTION.
@@ -31,11 +30,11 @@ const SIGNAL_CLASS: &str = "45";
 
 /// A column that cannot be NULL would be.
 const CANNOT_BE_NULL: i64 = 1048;
-/// The transaction was rolled back, since it stood in the way of another one: a deadlock, or a
+/// The transaction was rolled back, because of a conflict with another one: a deadlock, or a
 /// conflict that a cluster found at COMMIT.
 const ROLLED_BACK: [&str; 2] = ["40000", "40001"];
-/// COMMIT failed. It was rolled back if the text names the storage engine's number of a
-/// deadlock, which is how a cluster puts a conflict.
+/// COMMIT failed. The transaction was rolled back if the text has the storage engine's number of a
+/// deadlock: clusters report a conflict in that way.
 const FAILED_AT_COMMIT: i64 = 1180;
 const DEADLOCK_OF_ENGINE: &str = "149";
 /// Another transaction, or a statement that locks the table, did not release its lock
@@ -47,8 +46,8 @@ const LOCK_WAIT_TIMEOUT: i64 = 1205;
 /// prepared, since they are deprecated there.
 pub(super) const CONDITIONS_MAX: usize = 32;
 
-/// Copies the conditions. MySQL forgets them at the next statement that is not about them, so
-/// all are copied. Each that is not there counts as one more error, and fails nothing.
+/// Copies all conditions, since MySQL forgets them at the next statement that is not about them.
+/// A condition that is missing counts as one more error; the statement does not fail.
 static COPY: LazyLock<String> = LazyLock::new(|| {
     let one = |place| {
         format!(
@@ -62,8 +61,8 @@ static COPY: LazyLock<String> = LazyLock::new(|| {
 
 const COUNT: &str = "SET @errors = @@error_count, @room = @@max_error_count";
 
-/// Warnings come before the error, which ends the statement. MariaDB finds further errors on
-/// the way out, so it is the first of them. Where there is no more room, it may be missing.
+/// Reads the first error. Warnings come before it, since it ends the statement; MariaDB adds further
+/// errors after it. If the diagnostics area is full, the error may be missing.
 static READ: LazyLock<String> = LazyLock::new(|| {
     let one = |place| {
         format!(
@@ -79,7 +78,7 @@ static READ: LazyLock<String> = LazyLock::new(|| {
     all.join(" UNION ALL ")
 });
 
-/// Nothing of it may be left for the next error.
+/// Clears the copy, so that nothing of it is left for the next error.
 static FORGET: LazyLock<String> = LazyLock::new(|| {
     let one =
         |place| format!(", @number_{place} = NULL, @state_{place} = NULL, @message_{place} = NULL");
@@ -143,7 +142,7 @@ fn meaning(diagnosis: Diagnosis, kind: &DatabaseErrorKind) -> Option<Failed> {
     }
 }
 
-/// Whether `number` may be that of an error which the driver calls a `kind`.
+/// Whether an error with this number may be of this `kind` to the driver.
 fn is_of(number: i64, kind: &DatabaseErrorKind) -> bool {
     match kind {
         DatabaseErrorKind::UniqueViolation => matches!(number, 1062 | 1586 | 1859),

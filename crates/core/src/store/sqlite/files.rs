@@ -14,10 +14,10 @@ use crate::claim::{Claim, Held, Usage};
 use crate::error::Result;
 use crate::held_path::HeldPath;
 
-/// Twice the time in which a process notices that its lock's file was removed.
+/// Twice the time in which a process notices that its lock file was removed.
 const OTHERS_NOTICE: Duration = Duration::from_secs(2);
 
-/// What clients get when one is gone.
+/// The reason that clients get when a file is gone.
 const GONE: &str = "a file of the database is not at its path any more, and what is written to it would be lost; \
                     put it back, and restart this process";
 
@@ -26,7 +26,7 @@ const GONE: &str = "a file of the database is not at its path any more, and what
 pub(super) struct FileLock {
     held: HeldPath,
     _file: File,
-    /// Whether the database was there and the lock's file was not.
+    /// Whether the database existed and the lock file did not.
     is_new: bool,
 }
 
@@ -51,8 +51,8 @@ impl FileLock {
         })
     }
 
-    /// Lets a process whose lock's file was removed notice that, before this one writes what
-    /// the other's cache does not know.
+    /// Waits until a process whose lock file was removed has noticed that. Only then may this one
+    /// write what the other's cache does not know.
     pub(super) async fn wait_for_others(&self) {
         if self.is_new {
             tokio::time::sleep(OTHERS_NOTICE).await;
@@ -60,8 +60,8 @@ impl FileLock {
     }
 }
 
-/// The files while the database is open. Once one is gone, it is so for good: another process may
-/// have used it under another name meanwhile.
+/// The files of an open database. Once one is gone, the database stays unavailable until a restart:
+/// another process may have used the file under another name meanwhile.
 #[derive(Debug)]
 pub(super) struct Files {
     held: Vec<HeldPath>,
@@ -70,13 +70,13 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Those of a database with an open connection.
+    /// The files of a database with an open connection.
     ///
     /// # Errors
-    /// When one is not there.
+    /// When one is missing.
     pub(super) fn of(path: &Path, lock: FileLock) -> io::Result<Files> {
         let mut held = vec![lock.held.clone(), HeldPath::at(path)?];
-        // SQLite goes by what the path stands for where it is a symbolic link.
+        // SQLite resolves a symbolic link.
         let path = path.canonicalize()?;
         for end in ["-wal", "-shm"] {
             held.push(HeldPath::at(&beside(&path, end))?);
@@ -88,7 +88,7 @@ impl Files {
         })
     }
 
-    /// Whether all are at their paths. Costs a `stat` for each.
+    /// Checks that all are at their paths. Costs a `stat` for each.
     ///
     /// # Errors
     /// [`crate::error::Error::Unavailable`].
@@ -105,7 +105,7 @@ impl Files {
         Err(super::unavailable(error))
     }
 
-    /// Why the database does not answer.
+    /// The reason why the database is unavailable.
     pub(super) fn problem(&self) -> &'static str {
         match self.gone.load(Ordering::Acquire) {
             true => GONE,

@@ -1,9 +1,8 @@
-//! Telling a record that SQLite refuses from a file that cannot be written just now, by the
-//! number of the error.
+//! Telling a refused record from a file that cannot be written now, by the number of the error.
 //!
-//! diesel says which constraint was violated, but not of a trigger's RAISE that it was one: that
-//! has a text of its own and the number 1811, which diesel keeps to itself. So the statement is
-//! repeated by a driver that tells the number, in a transaction that is rolled back.
+//! diesel reports which constraint was violated, but does not recognise a trigger's RAISE: that has a
+//! text of its own and the number 1811, which diesel does not pass on. So the statement is repeated
+//! through another driver, which has the number, in a transaction that is rolled back.
 
 use std::path::Path;
 
@@ -16,15 +15,15 @@ use crate::store::row::Row;
 use crate::store::upsert::{Order, ROWS_MAX, Upsert};
 
 /// Errors that lie in the record: too long, a violated constraint of any kind, a value of
-/// another type. The number's lowest byte; the others say more.
+/// another type. Only the number's lowest byte counts; the others give details.
 const REFUSALS: [i32; 3] = [
     rusqlite::ffi::SQLITE_TOOBIG,
     rusqlite::ffi::SQLITE_CONSTRAINT,
     rusqlite::ffi::SQLITE_MISMATCH,
 ];
 
-/// Why the database in `path` would refuse `rows`, if it would. `None` also where it cannot be
-/// asked. Blocks the thread, but waits for no lock.
+/// The reason why the database in `path` refuses `rows`. `None` if it does not, or if it cannot be
+/// tried. Blocks the thread, but waits for no lock.
 pub(super) fn of(path: &Path, rows: &[Row]) -> Option<String> {
     match repeat(path, rows).err()? {
         Error::SqliteFailure(failure, message) => {
@@ -40,7 +39,7 @@ pub(super) fn of(path: &Path, rows: &[Row]) -> Option<String> {
 
 fn repeat(path: &Path, rows: &[Row]) -> rusqlite::Result<()> {
     let mut connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    // It is rolled back when it is dropped.
+    // Rolled back when it is dropped.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for rows in rows.chunks(ROWS_MAX) {
         let upsert = Upsert::held(rows, Order::Any);
@@ -54,7 +53,7 @@ fn repeat(path: &Path, rows: &[Row]) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// As diesel binds them.
+/// The values of a row, as diesel binds them.
 fn values(row: &Row) -> [Value; 5] {
     let deleted_at = row
         .deleted_at

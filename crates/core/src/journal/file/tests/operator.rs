@@ -1,4 +1,4 @@
-//! What an operator is shown of a journal, and what is copied of a damaged one.
+//! Showing a journal, and salvaging a damaged one.
 
 use super::*;
 

@@ -39,7 +39,7 @@ const KINDS: [Damage; 11] = [
     Damage::RestoreOlder,
 ];
 
-/// A closed journal, and what there has to be.
+/// A closed journal, and what it has to hold.
 struct Built {
     folder: TempDir,
     waiting: Vec<Record>,
@@ -99,7 +99,7 @@ async fn build(rng: &mut Rng) -> Built {
     built
 }
 
-/// Every file that damage may hit. What the lock and the owner hold is no write.
+/// Every file that damage may hit. `LOCK` and `owner` hold no writes.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -193,8 +193,8 @@ fn reframed(kind: Damage, bytes: &[u8], frames: &[Range<usize>], rng: &mut Rng) 
     Some(frames.fold(header, |all, frame| [&all, frame].concat()))
 }
 
-/// Whether the start was refused. Anything but that or all that there has to be
-/// is wrong.
+/// Whether the start was refused. If it was not, everything that has to be there
+/// must be there.
 async fn refuses_or_has_all(folder: &TempDir, built: &Built, what: &str) -> bool {
     let journal = match FileJournal::open(folder.path(), JournalSync::Os, ONE_SEGMENT) {
         Ok(journal) => journal,
@@ -209,7 +209,7 @@ async fn refuses_or_has_all(folder: &TempDir, built: &Built, what: &str) -> bool
     false
 }
 
-/// What was salvaged holds nothing that was never written.
+/// A salvaged journal holds nothing that was never written.
 async fn a_salvaged_copy_starts(folder: &TempDir, built: &Built, what: &str) {
     show(folder.path(), true).expect(what);
     let to = folder.path().join("salvaged");
