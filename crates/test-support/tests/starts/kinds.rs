@@ -49,7 +49,7 @@ fn a_sentinel_is_refused_at_once() {
 fn a_replica_is_refused_at_the_deadline() {
     let mut cache = Cache::start(&[]);
     cache.command(&["REPLICAOF", "127.0.0.1", "1"]);
-    expect_refused(&cache.server.url().to_owned(), "1", "replica");
+    expect_refused(cache.server.url(), "1", "replica");
 }
 
 #[test]
