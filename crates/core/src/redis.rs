@@ -172,6 +172,10 @@ impl Redis {
         let Err(error) = self.link(Part::Cache).await else {
             return Ok(());
         };
+        if self.place.is_replica.load(Ordering::Acquire) {
+            // It answers, but no link is opened to it: `is_primary` waits for it.
+            return Ok(());
+        }
         let endpoint = &self.opener.endpoint;
         let cause = match &error {
             Error::Unavailable { lasting: false, .. } => {

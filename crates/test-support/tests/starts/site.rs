@@ -19,8 +19,9 @@ pub(crate) const REFUSED: i32 = 64;
 /// The journal's folder, where it is a file journal.
 pub(crate) const JOURNAL: &str = "journal";
 
-/// The manifest, which is written again, as it was, whenever a journal is opened.
-const MANIFEST: &str = "journal/manifest";
+/// What a journal writes again, as it was, whenever it is opened: the manifest, and the note of what
+/// was synced.
+const WRITTEN_AGAIN: [&str; 2] = ["journal/manifest", "journal/synced"];
 
 /// A Redis of the test's own, and a command for it.
 pub(crate) struct Cache {
@@ -148,7 +149,7 @@ fn read_files(folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
         if path.is_dir() {
             read_files(&path, files);
             files.insert(path.display().to_string(), Vec::new());
-        } else if !path.ends_with(MANIFEST) {
+        } else if !WRITTEN_AGAIN.iter().any(|file| path.ends_with(file)) {
             let content = fs::read(&path).unwrap();
             files.insert(path.display().to_string(), content);
         }
