@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
@@ -30,8 +29,7 @@ impl FromRequest for JsonBody {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let checked = check(request);
         let payload = payload.take();
-        let clock = request.conn_data::<Rc<Clock>>();
-        let due = clock.and_then(|clock| clock.body_due());
+        let due = Clock::of(request).and_then(|clock| clock.body_due());
         Box::pin(async move {
             checked?;
             let due = due.unwrap_or_else(|| Instant::now() + REQUEST_TIMEOUT);

@@ -13,6 +13,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use actix_web::{HttpMessage as _, HttpRequest};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -153,6 +154,13 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
+    /// That of the connection that a request came on. A request that [`crate::expect`] has made has it among
+    /// its extensions, since only actix gives a request its connection's data.
+    pub(crate) fn of(request: &HttpRequest) -> Option<Rc<Clock>> {
+        let of_connection = request.conn_data::<Rc<Clock>>().cloned();
+        of_connection.or_else(|| request.extensions().get::<Rc<Clock>>().cloned())
+    }
+
     /// Notes that a head has arrived.
     pub(crate) fn begin(self: &Rc<Self>) -> InProgress {
         self.in_progress.set(self.in_progress.get() + 1);

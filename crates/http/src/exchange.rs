@@ -1,6 +1,5 @@
 //! One request and its answer: what holds for every route.
 
-use std::rc::Rc;
 use std::time::Instant;
 
 use actix_web::body::BoxBody;
@@ -26,7 +25,7 @@ pub(crate) async fn exchange(
 ) -> Result<ServiceResponse, Error> {
     let began = Instant::now();
     let method = method_label(request.method());
-    let clock = request.conn_data::<Rc<Clock>>().cloned();
+    let clock = Clock::of(request.request());
     let _in_progress = clock.as_ref().map(Clock::begin);
     let held = unread::hold(&mut request);
     let state = request.app_data::<Data<State>>().cloned();

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use actix_http::{Request, Response};
+use actix_web::HttpMessage as _;
 use actix_web::body::BoxBody;
 use actix_web::dev::{
     AppConfig, Payload, Service, ServiceFactory, ServiceResponse, fn_factory, fn_service,
@@ -66,6 +67,9 @@ where
     };
     let mut asked = Request::with_payload(body);
     asked.head_mut().clone_from(request.head());
+    if let Some(clock) = clock.clone() {
+        asked.extensions_mut().insert(clock);
+    }
     let mut answer = pin!(app.call(asked));
     let answer = poll_fn(|context| match answer.as_mut().poll(context) {
         Poll::Ready(answer) => Poll::Ready(Some(answer)),

@@ -13,7 +13,7 @@ use crate::problem::Problem;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// The origins of other pages that may write.
+/// The public origins of this service behind a proxy.
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
     listed: Vec<String>,

@@ -217,8 +217,10 @@ pub async fn serve(
     Ok(deadline)
 }
 
-/// Connections that may wait to be accepted.
-const CONNECTIONS_WAITING_MAX: u32 = 1024;
+/// Connections that may wait to be accepted: they are accepted in order, so a client behind idle ones waits for
+/// all of them.
+const CONNECTIONS_WAITING_MAX: u32 = 128;
+
 /// Builds the server as actix's own `HttpServer` does, but with connections that are bounded in time, and
 /// with `100 Continue` only if the body is read.
 fn build<A>(

@@ -156,7 +156,7 @@ async fn list(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, 
     let after = query.position("after").map(Key::from);
     let limit = query.number("limit", 1..=PAGE_MAX, PAGE_DEFAULT);
     query.finish()?;
-    let room = state.answers.room_for_page(limit)?;
+    let room = state.answers.room_for_page(limit).await?;
     let page = state
         .engine
         .page(after.as_ref(), limit)

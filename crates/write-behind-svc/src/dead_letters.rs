@@ -78,7 +78,7 @@ async fn list(
     let mut query = Query::parse(request.query_string())?;
     let limit = query.number("limit", 1..=LIMIT_MAX, LIMIT_DEFAULT);
     query.finish()?;
-    let room = state.answers.room_for_page(limit)?;
+    let room = state.answers.room_for_page(limit).await?;
     let letters = engine.dead_letters(limit as usize).await;
     let letters = letters.map_err(|error| Problem::of_read(&error))?;
     let mut response = HttpResponse::Ok().json(Letters {

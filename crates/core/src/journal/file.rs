@@ -77,6 +77,7 @@ pub struct FileJournal {
     sync: JournalSync,
     clock: Clock,
     log: Arc<Log>,
+    /// Locked where it may block: it is held over calls to the disk.
     dead: Arc<Mutex<DeadLetters>>,
 }
 
@@ -280,15 +281,11 @@ impl Journal for FileJournal {
         flushed: &[(Key, Version)],
     ) -> Result<()> {
         let (log, dead) = (self.log.clone(), self.dead.clone());
-        // None at all, nearly always.
-        let superseded = match lock(&dead).count() {
-            0 => Vec::new(),
-            _ => flushed.to_vec(),
-        };
+        let flushed = flushed.to_vec();
         Self::blocking(move || {
             // IMPORTANT: before anything in the folder at the path is changed.
             log.surroundings().check_for_drain()?;
-            for (key, flushed) in &superseded {
+            for (key, flushed) in &flushed {
                 lock(&dead).forget(key, |version| version <= *flushed)?;
             }
             log.acknowledge(through)
@@ -308,11 +305,13 @@ impl Journal for FileJournal {
     }
 
     async fn dead_letters(&self, max: usize) -> Result<Vec<DeadLetter>> {
-        Ok(lock(&self.dead).list(max))
+        let dead = self.dead.clone();
+        Self::blocking(move || Ok(lock(&dead).list(max))).await
     }
 
     async fn dead_letter(&self, key: &Key) -> Result<Option<DeadLetter>> {
-        Ok(lock(&self.dead).find(key).cloned())
+        let (dead, key) = (self.dead.clone(), key.clone());
+        Self::blocking(move || Ok(lock(&dead).find(&key).cloned())).await
     }
 
     async fn forget_dead_letter(&self, key: &Key, version: Version) -> Result<bool> {
@@ -336,8 +335,9 @@ impl Journal for FileJournal {
     }
 
     async fn stats(&self) -> Result<Vec<ShardStats>> {
-        let log = self.log.clone();
-        let (oldest, tail) = Self::blocking(move || log.oldest()).await?;
+        let (log, dead) = (self.log.clone(), self.dead.clone());
+        let oldest = move || Ok((log.oldest()?, lock(&dead).count()));
+        let ((oldest, tail), dead) = Self::blocking(oldest).await?;
         let oldest = oldest.map(|record| record.version);
         Ok(vec![ShardStats {
             shard: SHARD,
@@ -347,7 +347,7 @@ impl Journal for FileJournal {
             newest: tail.newest,
             oldest_age_us: oldest.map_or(0, |oldest| oldest.age_us(Version::now())),
             drained: tail.drained,
-            dead: lock(&self.dead).count(),
+            dead,
         }])
     }
 

@@ -62,7 +62,7 @@ pub(super) const TABLE: &[Setting] = &[
     setting(
         "ALLOWED_ORIGINS",
         "",
-        "origins of other web pages that may write, separated by commas, such as https://users.example; their hosts are hosts of this service",
+        "public origins of this service behind a proxy that ends TLS or changes Host, separated by commas, such as https://users.example; their hosts are hosts of this service",
     ),
     secret(setting(
         "DATABASE_URL",

@@ -313,8 +313,11 @@ impl SqliteStore {
             Err(Failed::Broken(reason)) => reason,
             done => return done.map_err(failed),
         };
+        // IMPORTANT: what another file at the path refuses says nothing of this one.
+        self.files.check()?;
         let path = self.path.clone();
         let refusal = tokio::task::spawn_blocking(move || refusal::of(&path, &rows)).await;
+        self.files.check()?;
         Err(match refusal {
             Ok(Some(refusal)) => Error::refused(Part::Database, refusal),
             _ => unavailable(reason),

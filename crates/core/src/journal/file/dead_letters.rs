@@ -133,15 +133,29 @@ impl DeadLetters {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             _ => return Ok(()),
         }
-        make_folder(&self.journal, &self.folder)?;
-        for letter in self.letters.values() {
-            self.write(letter)?;
+        let made = make_folder(&self.journal, &self.folder).and_then(|()| {
+            self.letters
+                .values()
+                .try_for_each(|letter| self.write(letter))
+        });
+        if made.is_err() {
+            // IMPORTANT: one with only some of them would pass for the whole from then on.
+            self.remove_made();
+            return made;
         }
         tracing::warn!(
             letters = self.count(),
             "the folder of the dead letters had been removed, and was made again with all of them"
         );
         Ok(())
+    }
+
+    /// Removes what [`DeadLetters::mend`] has made. The folder stays where something else is in it.
+    fn remove_made(&self) {
+        for letter in self.letters.values() {
+            let _ = fs::remove_file(self.path(letter.record.version));
+        }
+        let _ = fs::remove_dir(&self.folder);
     }
 
     /// Writes the letter's file, durably.
@@ -327,6 +341,22 @@ mod tests {
         fs::remove_file(dead.path(Version::new(6).unwrap())).unwrap();
         assert!(dead.forget(&Key::from("b"), |_| true).unwrap());
         assert_eq!(dead.count(), 0);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_whole_is_made_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut dead = open(folder.path()).unwrap();
+        for (name, version) in [("a", 5), ("b", 6), ("c", 7)] {
+            dead.keep(&letter(name, version)).unwrap();
+        }
+        fs::remove_dir_all(&dead.folder).unwrap();
+        let full = fault::arm(folder.path(), "journal.letter=fail:28@2");
+        dead.mend().unwrap_err();
+        drop(full);
+        dead.mend().unwrap();
+        assert_eq!(paths(folder.path()).unwrap().len(), 3);
+        assert_eq!(open(folder.path()).unwrap().count(), 3);
     }
 
     #[test]

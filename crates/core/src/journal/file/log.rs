@@ -16,7 +16,8 @@ use crate::version::{Clock, Version};
 /// The interval of probes after a failed append.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Locked in this order: writer, head, tail.
+/// Locked in this order: writer, head, tail. The tail is never held over a call to the disk, since tasks that must
+/// not block lock it.
 #[derive(Debug)]
 pub(super) struct Log {
     writer: Mutex<Writer>,
@@ -156,9 +157,10 @@ impl Log {
         if self.surroundings.check().is_err() {
             return;
         }
+        let at_its_path = writer.is_at_its_path();
         let mut tail = lock(&self.tail);
         if !tail.failing
-            && let Err(error) = writer.is_at_its_path()
+            && let Err(error) = at_its_path
         {
             tail.failing = true;
             tracing::error!(%error, "the journal takes no writes");
@@ -190,12 +192,12 @@ impl Log {
 
     fn empty_drained(&self, writer: &mut Writer) -> bool {
         let mut head = lock(&self.head);
-        let mut tail = lock(&self.tail);
         if head.position() != writer.position() || !writer.empty_segment() {
             return false;
         }
-        tail.end = writer.position();
-        head.emptied(tail.end);
+        let end = writer.position();
+        lock(&self.tail).end = end;
+        head.emptied(end);
         true
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Locked {
 #[derive(Debug)]
 pub(super) struct Surroundings {
     held: Vec<HeldPath>,
+    /// Open, so that no file that takes the place of one has its inode's number.
+    _pinned: Vec<File>,
     admission: Admission,
     /// Held for as long as anything may touch the folder.
     _locked: Locked,
@@ -78,12 +80,16 @@ fn is_open_elsewhere(folder: &Path) -> Error {
 impl Surroundings {
     /// The surroundings of a journal that has been opened.
     pub(super) fn new(folder: &Path, locked: Locked) -> Result<Surroundings> {
-        let mut held = locked.held.clone();
+        let mut all = locked.held.clone();
+        let mut pinned = Vec::new();
         for path in [manifest::path(folder), synced::path(folder)] {
-            held.push(HeldPath::at(&path).map_err(|error| failed(&path, error))?);
+            let (file, path) = held(&path, File::open(&path))?;
+            all.push(path);
+            pinned.push(file);
         }
         Ok(Surroundings {
-            held,
+            held: all,
+            _pinned: pinned,
             admission: Admission::default(),
             _locked: locked,
         })

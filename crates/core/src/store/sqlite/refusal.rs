@@ -5,6 +5,7 @@
 //! through another driver, which has the number, in a transaction that is rolled back.
 
 use std::path::Path;
+use std::time::Duration;
 
 use diesel::query_builder::{QueryBuilder as _, QueryFragment as _};
 use diesel::sqlite::{Sqlite, SqliteQueryBuilder};
@@ -39,6 +40,8 @@ pub(super) fn of(path: &Path, rows: &[Row]) -> Option<String> {
 
 fn repeat(path: &Path, rows: &[Row]) -> rusqlite::Result<()> {
     let mut connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    // It is 5 s otherwise.
+    connection.busy_timeout(Duration::ZERO)?;
     // Rolled back when it is dropped.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for rows in rows.chunks(ROWS_MAX) {

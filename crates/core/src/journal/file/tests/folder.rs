@@ -49,3 +49,22 @@ fn a_folder_that_cannot_be_used_is_named() {
         "{error}"
     );
 }
+
+/// Where a file system gives the number of a free inode again, too.
+#[tokio::test]
+async fn files_that_were_made_again_are_noticed() {
+    for name in ["manifest", "synced"] {
+        let folder = TempDir::new().unwrap();
+        let journal = open(&folder, ONE_SEGMENT);
+        append(&journal, "first").await;
+        let path = folder.path().join(name);
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        let refused = try_append(&journal, "second").await.unwrap_err();
+        assert!(
+            matches!(refused, Error::NotAdmitted(_)),
+            "{name}: {refused}"
+        );
+    }
+}
