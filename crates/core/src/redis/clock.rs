@@ -26,6 +26,7 @@ static RAISE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
         include_str!("forms.lua"),
         include_str!("clock.lua"),
+        include_str!("set_back.lua"),
         include_str!("raise.lua")
     ))
 });

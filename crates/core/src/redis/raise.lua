@@ -51,9 +51,12 @@ for i = 1, #stream, 2 do
     if newest <= 8975663254740991 then
       floor = math.max(floor, newest)
     else
-      -- Of another program. Nothing could be appended after it. The server refuses this while
-      -- an entry is there that is newer.
-      redis.pcall('XSETID', KEYS[2], string.format('%.0f', floor) .. '-0')
+      -- Of another program. Nothing could be appended after it.
+      newest = newest_entry(KEYS[2])
+      if newest <= 8975663254740991 then
+        set_back(KEYS[2])
+        floor = math.max(floor, newest)
+      end
     end
   end
 end
