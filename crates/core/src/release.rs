@@ -30,15 +30,16 @@ pub async fn run(settings: &Settings) -> Result<String> {
             mine.place
         )));
     }
+    let binary = settings.service.binary();
     let holder = parts::holder(settings.service);
     Ok(match database.membership.leave(holder).await? {
         true => format!(
-            "nothing waits in the journal, and the database {} is no longer noted as used by \
-             {holder}\n",
+            "nothing waits in the journal, and the database {} no longer records that {binary} \
+             relies on its cache\n",
             mine.place
         ),
         false => format!(
-            "the database {} is not noted as used by {holder}\n",
+            "the database {} does not record that {binary} relies on its cache\n",
             mine.place
         ),
     })

@@ -47,7 +47,7 @@ fn a_service_is_released(mut installation: Installation) {
     assert!(said.contains("no longer"), "{said}");
     assert!(relied_on_by(&installation).is_empty());
     let said = must_run(&installation, RELEASE);
-    assert!(said.contains("is not noted"), "{said}");
+    assert!(said.contains("does not record"), "{said}");
 }
 
 #[test]
