@@ -7,6 +7,7 @@ mod loss;
 mod pending;
 mod seen;
 mod server;
+mod stats;
 mod stream;
 mod watch;
 
@@ -28,8 +29,8 @@ use crate::journal::{Appended, Journal, ShardStats};
 use crate::lease::Held;
 use crate::record::{Condition, Key, Record, Write};
 use crate::redis::{
-    Call, Link, Over, Redis, RunKeys, encode_version, milliseconds, newest, parse_entry,
-    parse_version, range,
+    Call, Link, Redis, RunKeys, encode_version, milliseconds, newest, parse_entry, parse_version,
+    range,
 };
 use crate::seed::{AtLeast, StoredVersions};
 use crate::shard::Shard;
@@ -53,13 +54,6 @@ static ACKNOWLEDGE: LazyLock<Script> = LazyLock::new(|| {
         include_str!("../redis/clock.lua"),
         include_str!("../redis/drained.lua"),
         include_str!("redis_stream/acknowledge.lua")
-    ))
-});
-static STATS: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(concat!(
-        include_str!("../redis/forms.lua"),
-        include_str!("../redis/clock.lua"),
-        include_str!("redis_stream/stats.lua")
     ))
 });
 
@@ -140,9 +134,6 @@ impl RedisStreamJournal {
         (0..self.redis.keyspace.shards()).map(Shard)
     }
 }
-
-/// What the script of a shard's state answers.
-type Said = (u64, u64, Bytes, Bytes, u64, u64, u64, Bytes);
 
 fn newest_of(answers: &[Result<Appended>]) -> Version {
     newest(answers.iter().filter_map(|answer| match answer {
@@ -372,48 +363,7 @@ impl Journal for RedisStreamJournal {
     }
 
     async fn stats(&self) -> Result<Vec<ShardStats>> {
-        let appended = self.seen.newest_appended();
-        let ask = |mut link: Link| async move {
-            let keys = link.keys.clone();
-            let answers = link.scripts(self.ask_stats(&keys)).await?;
-            Ok((keys, answers))
-        };
-        let (keys, answers): (_, Vec<Said>) =
-            self.redis.ask(Over::Shared, Part::Journal, ask).await?;
-        let remade = self.all_shards().zip(&answers);
-        let remade = remade.filter(|(shard, said)| self.seen.was_remade(*shard, &said.7));
-        // What had been appended to another stream than this one is not drained.
-        let remade: Vec<Shard> = remade.map(|(shard, _)| shard).collect();
-        if !remade.is_empty() {
-            self.count_lost(remade.iter().copied()).await?;
-        }
-        if answers.iter().all(|said| !said.3.is_empty()) {
-            self.count_after_others(keys.run()).await?;
-        }
-        let stats =
-            self.all_shards()
-                .zip(answers)
-                .zip(appended)
-                .map(|((shard, answer), appended)| {
-                    let (depth, bytes, oldest, newest, oldest_age_us, drained, dead, _) = answer;
-                    // Without a clock the server has just come back, or was emptied:
-                    // that nothing waits says nothing then.
-                    if !newest.is_empty() && !remade.contains(&shard) {
-                        self.seen
-                            .waits(keys.run(), shard, appended, parse_version(&oldest), depth);
-                    }
-                    ShardStats {
-                        shard,
-                        depth,
-                        bytes,
-                        oldest: parse_version(&oldest),
-                        newest: parse_version(&newest),
-                        oldest_age_us,
-                        drained,
-                        dead,
-                    }
-                });
-        Ok(stats.collect())
+        self.shard_stats().await
     }
 
     async fn health(&self) -> PartHealth {
@@ -434,24 +384,6 @@ impl Journal for RedisStreamJournal {
             problem,
             durability,
         }
-    }
-}
-
-impl RedisStreamJournal {
-    fn ask_stats(&self, keys: &RunKeys) -> Vec<Call<'static>> {
-        let keyspace = &self.redis.keyspace;
-        let call = |shard| {
-            let names = vec![
-                keyspace.journal(shard),
-                keys.clock(shard),
-                keyspace.drained(shard),
-                keyspace.dead(shard),
-            ];
-            let mut call = Call::new(&STATS, names);
-            call.arg(encode_version(self.redis.issued().newest(shard)));
-            call
-        };
-        self.all_shards().map(call).collect()
     }
 }
 

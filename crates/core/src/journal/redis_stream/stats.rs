@@ -1,0 +1,88 @@
+//! How much waits in each shard.
+
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use deadpool_redis::redis::Script;
+
+use crate::error::{Part, Result};
+use crate::journal::ShardStats;
+use crate::journal::redis_stream::RedisStreamJournal;
+use crate::redis::{Call, Link, Over, RunKeys, encode_version, parse_version};
+use crate::shard::Shard;
+
+static STATS: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("../../redis/forms.lua"),
+        include_str!("../../redis/clock.lua"),
+        include_str!("stats.lua")
+    ))
+});
+
+/// The answer of the script: depth, bytes, oldest, newest, age of the oldest in microseconds, drained, dead, and
+/// what tells the stream from one that is made in its place.
+type Answer = (u64, u64, Bytes, Bytes, u64, u64, u64, Bytes);
+
+impl RedisStreamJournal {
+    /// How each shard is now. Notices that entries are lost, too.
+    pub(super) async fn shard_stats(&self) -> Result<Vec<ShardStats>> {
+        let appended = self.seen.newest_appended();
+        let ask = |mut link: Link| async move {
+            let keys = link.keys.clone();
+            let answers = link.scripts(self.ask_stats(&keys)).await?;
+            Ok((keys, answers))
+        };
+        let (keys, answers): (_, Vec<Answer>) =
+            self.redis.ask(Over::Shared, Part::Journal, ask).await?;
+        let remade = self.all_shards().zip(&answers);
+        let remade = remade.filter(|(shard, answer)| self.seen.was_remade(*shard, &answer.7));
+        // What had been appended to another stream than this one is not drained.
+        let remade: Vec<Shard> = remade.map(|(shard, _)| shard).collect();
+        if !remade.is_empty() {
+            self.count_lost(remade.iter().copied()).await?;
+        }
+        if answers.iter().all(|answer| !answer.3.is_empty()) {
+            self.count_after_others(keys.run()).await?;
+        }
+        let stats =
+            self.all_shards()
+                .zip(answers)
+                .zip(appended)
+                .map(|((shard, answer), appended)| {
+                    let (depth, bytes, oldest, newest, oldest_age_us, drained, dead, _) = answer;
+                    // Without a clock the server has just come back, or was emptied:
+                    // that nothing waits says nothing then.
+                    if !newest.is_empty() && !remade.contains(&shard) {
+                        self.seen
+                            .waits(keys.run(), shard, appended, parse_version(&oldest), depth);
+                    }
+                    ShardStats {
+                        shard,
+                        depth,
+                        bytes,
+                        oldest: parse_version(&oldest),
+                        newest: parse_version(&newest),
+                        oldest_age_us,
+                        drained,
+                        dead,
+                    }
+                });
+        Ok(stats.collect())
+    }
+
+    fn ask_stats(&self, keys: &RunKeys) -> Vec<Call<'static>> {
+        let keyspace = &self.redis.keyspace;
+        let call = |shard| {
+            let names = vec![
+                keyspace.journal(shard),
+                keys.clock(shard),
+                keyspace.drained(shard),
+                keyspace.dead(shard),
+            ];
+            let mut call = Call::new(&STATS, names);
+            call.arg(encode_version(self.redis.issued().newest(shard)));
+            call
+        };
+        self.all_shards().map(call).collect()
+    }
+}
