@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::admission::Admission;
 use crate::engine::Engine;
@@ -82,14 +82,8 @@ pub struct Taken {
 #[derive(Debug)]
 pub struct Claimed {
     admission: Arc<Admission>,
-    keeper: JoinHandle<()>,
-}
-
-impl Drop for Claimed {
-    fn drop(&mut self) {
-        // The claim ends with it.
-        self.keeper.abort();
-    }
+    // The claim ends with it.
+    _keeper: AbortOnDropHandle<()>,
 }
 
 impl Taken {
@@ -138,7 +132,7 @@ impl Taken {
         let keeping = keep(self.claim, self.usage, admission.clone(), self.is_held);
         Ok(Claimed {
             admission,
-            keeper: tokio::spawn(keeping),
+            _keeper: AbortOnDropHandle::new(tokio::spawn(keeping)),
         })
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, Part, Result};
 use crate::journal::Journal;
@@ -45,23 +45,16 @@ pub struct Purger {
     pub unless_relied_on_by: Option<&'static str>,
 }
 
-/// Ends with this.
-#[derive(Debug)]
-pub struct Purging(JoinHandle<()>);
-
-impl Drop for Purging {
-    fn drop(&mut self) {
-        // A step that is cut off is done by the database as a whole, or not at all.
-        self.0.abort();
-    }
-}
+/// The task that purges, which ends with this. The database does a step that is cut off as a whole, or
+/// not at all.
+pub type Purging = AbortOnDropHandle<()>;
 
 impl Purger {
     /// Removes old tombstones regularly, until the returned value is dropped.
     pub fn start(self) -> Purging {
         // There from the start, so that a rate can be taken.
         telemetry::purged(0);
-        Purging(tokio::spawn(self.run()))
+        Purging::new(tokio::spawn(self.run()))
     }
 
     async fn run(self) {

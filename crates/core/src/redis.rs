@@ -26,14 +26,12 @@ mod stream;
 mod witness;
 
 pub(crate) use binding::{Ownership, newest};
-pub(crate) use clock_watch::ClockWatch;
 pub(crate) use configuration::Configuration;
 pub(crate) use entry::{Entry, dirty_value, encode_version, parse_version};
 pub(crate) use evictions::Evictions;
 pub(crate) use issued::Issued;
 pub(crate) use keyspace::{Keyspace, RunKeys};
 pub(crate) use link::{Call, Link};
-pub(crate) use policy::PolicyWatch;
 pub(crate) use server::info;
 pub(crate) use stream::{StreamEntry, Walk, parse_entry, parse_id, range};
 

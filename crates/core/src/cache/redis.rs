@@ -12,6 +12,7 @@ use std::sync::{Arc, LazyLock};
 use async_trait::async_trait;
 use bytes::Bytes;
 use deadpool_redis::redis::{Script, Value, cmd};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::cache::{Begun, Cache, FillStart, FillTicket, Lifetimes, Lookup, Refill, Withdrawn};
 use crate::error::{Error, Part, Result};
@@ -19,14 +20,13 @@ use crate::health::PartHealth;
 use crate::membership::Epoch;
 use crate::record::{Key, Record};
 use crate::redis::{
-    Call, ClockWatch, Entry, Link, Over, PolicyWatch, Redis, dirty_value, encode_version,
-    milliseconds, newest,
+    Call, Entry, Link, Over, Redis, dirty_value, encode_version, milliseconds, newest,
 };
 use crate::seed::StoredVersions;
 use crate::shard::Shard;
 use crate::version::Version;
 
-use sweep::{Sweeper, Sweeping};
+use sweep::Sweeper;
 
 /// Most entries in one call of a script that reads all of them at once, which
 /// Lua's stack bounds.
@@ -70,9 +70,8 @@ pub struct RedisCache {
     // For reads, which may have less patience.
     reads: Arc<Redis>,
     lifetimes: Lifetimes,
-    // Only where writes are marked in doubt.
-    _upkeep: Option<(PolicyWatch, Sweeping)>,
-    _clocks: Option<ClockWatch>,
+    // They end with the cache.
+    tasks: Vec<AbortOnDropHandle<()>>,
 }
 
 impl RedisCache {
@@ -88,17 +87,14 @@ impl RedisCache {
             redis,
             reads,
             lifetimes,
-            _upkeep: None,
-            _clocks: None,
+            tasks: Vec::new(),
         }
     }
 
     /// The same cache, for a process that may be idle while others use the server.
-    pub fn watching_clocks(self) -> RedisCache {
-        RedisCache {
-            _clocks: Some(self.redis.watch_clocks()),
-            ..self
-        }
+    pub fn watching_clocks(mut self) -> RedisCache {
+        self.tasks.push(self.redis.watch_clocks());
+        self
     }
 
     /// The same cache for writes that it marks in doubt: it is not used while the server may
@@ -106,15 +102,14 @@ impl RedisCache {
     ///
     /// # Errors
     /// When the driver does not take the URL.
-    pub fn keeping_doubts(self) -> Result<RedisCache> {
+    pub fn keeping_doubts(mut self) -> Result<RedisCache> {
         let sweeper = Sweeper {
             redis: self.redis.clone(),
             lifetime: self.lifetimes.in_doubt,
         };
-        Ok(RedisCache {
-            _upkeep: Some((self.redis.watch_policy()?, sweeper.start())),
-            ..self
-        })
+        self.tasks.push(self.redis.watch_policy()?);
+        self.tasks.push(sweeper.start());
+        Ok(self)
     }
 
     async fn link(&self) -> Result<Link> {

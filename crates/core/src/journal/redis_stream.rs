@@ -21,6 +21,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use deadpool_redis::redis::{Script, cmd};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::dead_letter::DeadLetter;
 use crate::error::{Error, Part, Result};
@@ -38,7 +39,7 @@ use crate::version::Version;
 
 use seen::Seen;
 use server::Durable as _;
-use watch::{Watch, Watching};
+use watch::Watch;
 
 static APPEND: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
@@ -70,7 +71,7 @@ pub struct RedisStreamJournal {
     held: Arc<Held>,
     seen: Seen,
     watch: Arc<Watch>,
-    _watching: Watching,
+    _watching: AbortOnDropHandle<()>,
     // By shard: the run of the server in which it was last read.
     read_in: Box<[Mutex<Option<Arc<RunKeys>>>]>,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use deadpool_redis::redis::cmd;
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Part, Result};
 use crate::redis::Redis;
@@ -15,21 +15,11 @@ use crate::version::Version;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Looks until it is dropped.
-#[derive(Debug)]
-pub(crate) struct ClockWatch(JoinHandle<()>);
-
-impl Drop for ClockWatch {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 impl Redis {
-    /// Looks at the clocks once a second.
-    pub(crate) fn watch_clocks(self: &Arc<Redis>) -> ClockWatch {
+    /// Looks at the clocks once a second, until the returned value is dropped.
+    pub(crate) fn watch_clocks(self: &Arc<Redis>) -> AbortOnDropHandle<()> {
         let redis = self.clone();
-        ClockWatch(tokio::spawn(async move {
+        AbortOnDropHandle::new(tokio::spawn(async move {
             loop {
                 tokio::time::sleep(INTERVAL).await;
                 // Calls that need Redis notice when it is unavailable.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, Part, Result};
 use crate::redis::{Configuration, Redis};
@@ -17,16 +17,6 @@ pub(super) const EVICTS: &str =
 
 /// How often the policy is read.
 const INTERVAL: Duration = Duration::from_secs(1);
-
-/// Watches until it is dropped.
-#[derive(Debug)]
-pub(crate) struct PolicyWatch(JoinHandle<()>);
-
-impl Drop for PolicyWatch {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
 
 impl Redis {
     /// Checks at a start that the server keeps marks of doubt.
@@ -50,16 +40,16 @@ impl Redis {
         })
     }
 
-    /// Watches the policy. While it is `allkeys-*`, the server counts as unavailable, to all
+    /// Watches the policy until the returned value is dropped. While it is `allkeys-*`, the server counts as unavailable, to all
     /// links to it.
     ///
     /// # Errors
     /// When the driver does not take the URL.
-    pub(crate) fn watch_policy(&self) -> Result<PolicyWatch> {
+    pub(crate) fn watch_policy(&self) -> Result<AbortOnDropHandle<()>> {
         let place = self.place.clone();
         // A link that is not refused.
         let asking = self.unowned()?;
-        Ok(PolicyWatch(tokio::spawn(async move {
+        Ok(AbortOnDropHandle::new(tokio::spawn(async move {
             loop {
                 if let Some(evicts) = asking.may_evict_doubts().await
                     && place.evicts.swap(evicts, Ordering::AcqRel) != evicts

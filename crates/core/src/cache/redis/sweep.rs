@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use deadpool_redis::redis::{Script, cmd};
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Part, Result};
 use crate::redis::{Call, Redis, milliseconds};
@@ -25,16 +25,6 @@ static SWEEP: LazyLock<Script> = LazyLock::new(|| {
     ))
 });
 
-/// Sweeps until it is dropped.
-#[derive(Debug)]
-pub(super) struct Sweeping(JoinHandle<()>);
-
-impl Drop for Sweeping {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 /// Sweeps once in the lifetime of a mark, in one process on the server.
 #[derive(Debug)]
 pub(super) struct Sweeper {
@@ -43,8 +33,9 @@ pub(super) struct Sweeper {
 }
 
 impl Sweeper {
-    pub(super) fn start(self) -> Sweeping {
-        Sweeping(tokio::spawn(async move {
+    /// Sweeps until the returned value is dropped.
+    pub(super) fn start(self) -> AbortOnDropHandle<()> {
+        AbortOnDropHandle::new(tokio::spawn(async move {
             loop {
                 tokio::time::sleep(self.lifetime).await;
                 let swept = match self.is_its_turn().await {

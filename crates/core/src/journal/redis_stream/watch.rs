@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Part, Result};
 use crate::journal::redis_stream::WaitFor;
@@ -48,16 +48,6 @@ struct Look {
     configuration: Configuration,
 }
 
-/// Ends the task with the journal.
-#[derive(Debug)]
-pub(super) struct Watching(JoinHandle<()>);
-
-impl Drop for Watching {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 impl Watch {
     pub(super) fn new(redis: Arc<Redis>, appends: Arc<Redis>, wait_for: WaitFor) -> Watch {
         Watch {
@@ -70,10 +60,10 @@ impl Watch {
         }
     }
 
-    /// Looks for as long as the journal is there.
-    pub(super) fn start(self: &Arc<Watch>) -> Watching {
+    /// Looks until the returned value is dropped.
+    pub(super) fn start(self: &Arc<Watch>) -> AbortOnDropHandle<()> {
         let watch = self.clone();
-        Watching(tokio::spawn(async move {
+        AbortOnDropHandle::new(tokio::spawn(async move {
             loop {
                 let is_wrong = watch.redis.admission().check().is_err()
                     || watch.redis.evictions().is_any_suspect();
