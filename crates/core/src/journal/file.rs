@@ -250,10 +250,7 @@ impl Journal for FileJournal {
                 .into_iter()
                 .map(|version| Ok(Appended::At(version)))
                 .collect(),
-            Err(error) => {
-                self.log.probe_while_failing();
-                vec![Err(error); writes.len()]
-            }
+            Err(error) => vec![Err(error); writes.len()],
         }
     }
 

@@ -1,8 +1,7 @@
 //! The segments as one log: appended to at one end, read and acknowledged at
 //! the other.
 
-use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
+use std::sync::Mutex;
 
 use crate::error::{Error, Part, Result};
 use crate::journal::file::head::Head;
@@ -12,9 +11,6 @@ use crate::journal::file::writer::Writer;
 use crate::journal::file::{ENTRY_MEMORY_BYTES, lock};
 use crate::record::{Record, Write};
 use crate::version::{Clock, Version};
-
-/// The interval of probes after a failed append.
-const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Locked in this order: writer, head, tail. The tail is never held over a call to the disk, since tasks that must
 /// not block lock it.
@@ -40,8 +36,6 @@ pub(super) struct Tail {
     pub(super) drained: u64,
     /// Whether the last append or probe failed.
     pub(super) failing: bool,
-    /// Whether a task probes until it no longer does.
-    pub(super) probed: bool,
 }
 
 impl Tail {
@@ -146,9 +140,7 @@ impl Log {
                 Err(error) => tracing::debug!(%error, "the journal takes no writes yet"),
             }
         }
-        let mut tail = lock(&self.tail);
-        tail.probed = tail.failing;
-        !tail.failing
+        !self.tail().failing
     }
 
     /// Looks whether all files are at their paths.
@@ -164,16 +156,6 @@ impl Log {
         {
             tail.failing = true;
             tracing::error!(%error, "the journal takes no writes");
-        }
-    }
-
-    /// Probes from time to time until the log takes appends again, also where
-    /// none comes: a load balancer sends none to a service that is not ready.
-    pub(super) fn probe_while_failing(self: &Arc<Self>) {
-        let mut tail = lock(&self.tail);
-        if tail.failing && !tail.probed {
-            tail.probed = true;
-            tokio::spawn(probe_while_failing(Arc::downgrade(self)));
         }
     }
 
@@ -199,18 +181,5 @@ impl Log {
         lock(&self.tail).end = end;
         head.emptied(end);
         true
-    }
-}
-
-async fn probe_while_failing(log: Weak<Log>) {
-    loop {
-        tokio::time::sleep(PROBE_INTERVAL).await;
-        let Some(log) = log.upgrade() else {
-            return;
-        };
-        match tokio::task::spawn_blocking(move || log.probe()).await {
-            Ok(false) => {}
-            Ok(true) | Err(_) => return,
-        }
     }
 }

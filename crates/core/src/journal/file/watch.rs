@@ -8,6 +8,7 @@ use crate::journal::file::dead_letters::DeadLetters;
 use crate::journal::file::lock;
 use crate::journal::file::log::Log;
 
+/// The interval of looks, and of probes after a failed append.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Starts looking. Ends with the journal.
@@ -27,9 +28,10 @@ pub(super) fn start(log: &Arc<Log>, dead: &Arc<Mutex<DeadLetters>>) {
     });
 }
 
-fn look(log: &Arc<Log>, dead: &Mutex<DeadLetters>) {
+fn look(log: &Log, dead: &Mutex<DeadLetters>) {
     log.look();
-    log.probe_while_failing();
+    // A load balancer sends no write, which would probe, to a service that is not ready.
+    log.probe();
     if log.surroundings().problem().is_none()
         && let Err(error) = lock(dead).mend()
     {

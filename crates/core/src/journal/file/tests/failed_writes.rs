@@ -108,6 +108,7 @@ async fn an_idle_journal_is_up_again_when_its_disk_has_room() {
 async fn a_failing_journal_is_probed_without_a_write() {
     let folder = TempDir::new().unwrap();
     let journal = open(&folder, ONE_SEGMENT);
+    journal.watch();
     let full = fault::arm(folder.path(), "journal.write=fail:28");
     assert_not_written(&try_append(&journal, "failed").await.unwrap_err());
     drop(full);
