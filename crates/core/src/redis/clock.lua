@@ -10,7 +10,7 @@ end
 -- clock belongs to data that another program has put in place of newer ones. A clock without
 -- room for a batch was not set by these scripts.
 local function clock_of(value, known)
-  if value and is_version(value) and value >= known and value <= '8975663254740991' then
+  if value and is_version(value) and value >= known and value <= newest_max then
     return value
   end
 end

@@ -1,6 +1,9 @@
 -- The forms that scripts accept in a key: only those that the scripts themselves write. Another
 -- program may have put anything there. Scripts that need this have it put before them.
 
+-- `Version::NEWEST_MAX`: a clock or an id of a stream above it counts as one of another program.
+local newest_max = '8975663254740991'
+
 -- Whether this is a version in the form that the scripts write.
 local function is_version(text)
   return #text == 16 and text <= '9007199254740991' and not string.find(text, '%D')

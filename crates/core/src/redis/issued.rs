@@ -61,6 +61,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn scripts_have_the_same_bound() {
+        let bound = format!("local newest_max = '{}'", Version::NEWEST_MAX);
+        assert!(include_str!("forms.lua").contains(&bound), "{bound}");
+    }
+
+    #[test]
     fn an_older_clock_and_one_of_another_form_do_not_count() {
         let issued = Issued::none(2);
         let (shard, zero) = (Shard(1), Version::ZERO);

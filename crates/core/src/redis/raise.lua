@@ -48,16 +48,11 @@ local stream = redis.pcall('XINFO', 'STREAM', KEYS[2])
 for i = 1, #stream, 2 do
   if stream[i] == 'last-generated-id' then
     local newest = tonumber(string.match(stream[i + 1], '^%d+'))
-    if newest <= 8975663254740991 then
-      floor = math.max(floor, newest)
-    else
+    if newest > tonumber(newest_max) then
       -- Of another program. Nothing could be appended after it.
-      newest = newest_entry(KEYS[2])
-      if newest <= 8975663254740991 then
-        set_back(KEYS[2])
-        floor = math.max(floor, newest)
-      end
+      newest = set_back(KEYS[2])
     end
+    floor = math.max(floor, newest)
   end
 end
 if redis.call('EXISTS', KEYS[1]) == 0 then

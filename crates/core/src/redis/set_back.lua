@@ -1,12 +1,12 @@
--- The newest id of a stream as a number, 0 where it has no entry.
-local function newest_entry(stream)
-  local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
-  return last and tonumber(string.match(last[1], '^%d+')) or 0
-end
-
--- Sets the last id of a stream back to that of its newest entry, by a copy: XSETID refuses to go behind
--- an entry that was deleted, in Redis 8.
+-- Sets the last id of a stream back to that of its newest entry, by a copy: in Redis 8, XSETID refuses to go
+-- behind an entry that was deleted. Returns that id as a number, 0 where there is no entry. While the newest
+-- entry is itself above `newest_max`, it does nothing and returns 0.
 local function set_back(stream)
+  local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+  local newest = last and tonumber(string.match(last[1], '^%d+')) or 0
+  if newest > tonumber(newest_max) then
+    return 0
+  end
   local copy, from = stream .. ':copy', '-'
   redis.call('DEL', copy)
   repeat
@@ -24,5 +24,6 @@ local function set_back(stream)
   if redis.call('EXISTS', copy) == 1 then
     redis.call('RENAME', copy, stream)
   end
+  return newest
 end
 
