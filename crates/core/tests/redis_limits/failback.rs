@@ -1,5 +1,5 @@
 //! A server that was a replica for a while and is the master again, without
-//! having been started anew.
+//! a restart.
 
 use cache_core::cache::redis::RedisCache;
 use cache_core::cache::{Cache, Lookup};
@@ -21,18 +21,22 @@ async fn replicate(replica: &OwnServer, master: &OwnServer) {
     .await;
 }
 
+/// A server, and its replica that has everything.
+async fn primary_and_replica() -> (OwnServer, OwnServer) {
+    let start =
+        || OwnServer::redis_with(AppendFsync::BySystem, &["--repl-diskless-sync-delay", "0"]);
+    let (one, two) = (start(), start());
+    replicate(&two, &one).await;
+    (one, two)
+}
+
 async fn promote(replica: &OwnServer) {
     command::<(), _>(replica.url(), &["REPLICAOF", "NO", "ONE"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_it_had_cached_before_is_not_served_again() {
-    let options = ["--repl-diskless-sync-delay", "0"];
-    let (one, two) = (
-        OwnServer::redis_with(AppendFsync::BySystem, &options),
-        OwnServer::redis_with(AppendFsync::BySystem, &options),
-    );
-    replicate(&two, &one).await;
+    let (one, two) = primary_and_replica().await;
     let identity = new_identity();
     let before = Process::start(one.url(), &identity).await;
     before.journal.raise(&Version::ZERO).await.unwrap();
@@ -82,12 +86,7 @@ async fn what_it_had_cached_before_is_not_served_again() {
 /// The process only reads: neither a write nor a health check finds the replica.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_connection_to_a_replica_reads_nothing_old() {
-    let options = ["--repl-diskless-sync-delay", "0"];
-    let (one, two) = (
-        OwnServer::redis_with(AppendFsync::BySystem, &options),
-        OwnServer::redis_with(AppendFsync::BySystem, &options),
-    );
-    replicate(&two, &one).await;
+    let (one, two) = primary_and_replica().await;
     let identity = new_identity();
     // As write-through does, which has no journal that watches the server.
     let redis = crate::suite::connect_to(one.url(), &identity).await;

@@ -71,7 +71,7 @@ fn resets_beside_others(client: &Client, address: &str) {
                 let mut number = 0;
                 while !over.load(Ordering::Acquire) {
                     number += 1;
-                    let missing = format!("/users/nobody%20{reader}%20{number}");
+                    let missing = format!("/users/missing%20{reader}%20{number}");
                     let kept = format!("/users/{NAME}");
                     for (path, status) in [
                         (kept.as_str(), 200),

@@ -112,12 +112,8 @@ async fn an_emptied_folder_is_a_new_journal() {
     assert!(append(&journal, "after").await[0].version > before[11].version);
 }
 
-#[tokio::test]
-async fn a_missing_or_emptied_dead_letter_is_refused() {
-    let folder = TempDir::new().unwrap();
-    let journal = open(&folder, ONE_SEGMENT);
-    let records = append(&journal, "refused").await;
-    for record in &records {
+async fn set_aside(journal: &FileJournal, records: &[Record]) {
+    for record in records {
         let letter = DeadLetter {
             record: record.clone(),
             reason: "why".into(),
@@ -125,6 +121,14 @@ async fn a_missing_or_emptied_dead_letter_is_refused() {
         };
         journal.set_aside(SHARD, &letter).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_missing_or_emptied_dead_letter_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let journal = open(&folder, ONE_SEGMENT);
+    let records = append(&journal, "refused").await;
+    set_aside(&journal, &records).await;
     acknowledge(&journal, &records[2]).await;
     let (key, version) = (&records[0].key, records[0].version);
     assert!(journal.forget_dead_letter(key, version).await.unwrap());
@@ -154,14 +158,7 @@ async fn a_dead_letter_under_the_name_of_another_is_refused() {
     let records = append(&journal, "refused").await;
     let letters = folder.path().join("dead-letters");
     let path = |record: &Record| letters.join(format!("{:020}.letter", record.version.get()));
-    for record in &records {
-        let letter = DeadLetter {
-            record: record.clone(),
-            reason: "why".into(),
-            set_aside_at: record.version,
-        };
-        journal.set_aside(SHARD, &letter).await.unwrap();
-    }
+    set_aside(&journal, &records).await;
     drop(journal);
     std::fs::copy(path(&records[0]), path(&records[1])).unwrap();
     assert_refused(&folder, &path(&records[1]));
