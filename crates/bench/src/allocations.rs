@@ -7,70 +7,80 @@ use test_support::parts::Parts;
 use test_support::service::Service;
 
 use crate::Result;
-use crate::figures::Allocations;
-use crate::load::{self, Script};
+use crate::figures::{Figures, Measure};
+use crate::load::{Order, Script, THREADS, WARM_UP};
 use crate::plan::{Plan, progress};
 use crate::reads;
 use crate::services::{RunningService, name_of};
 
+const SECTION: &str = "allocations of a request";
 const CONNECTIONS: u32 = 64;
 
+const BYTES: Measure = Measure::less("bytes", 0);
+const BYTES_MAX: f64 = 2500.0;
+const ALLOCATIONS: Measure = Measure::less("allocations", 1);
+const ALLOCATIONS_MAX: f64 = 20.0;
+const REALLOCATIONS: Measure = Measure::less("reallocations", 1);
+
 /// One load each: these figures are not times, and hardly differ.
-pub(crate) fn measure(plan: &Plan) -> Result<Vec<Allocations>> {
-    let mut rows = Vec::new();
+pub(crate) fn measure(plan: &Plan, figures: &mut Figures) -> Result<()> {
     for service in Service::all() {
         for parts in [Parts::RedisMariaDb, Parts::Embedded] {
-            progress(&format!(
-                "allocations of {} on {}",
-                service.name(),
-                name_of(parts)
-            ));
-            let binary = format!("bench-counted-{}", service.name().trim_end_matches("-svc"));
+            let name = service.name().trim_end_matches("-svc");
+            let row = |request| format!("{name}, {}, {request}", name_of(parts));
+            progress(&format!("allocations of {name} on {}", name_of(parts)));
+            let binary = format!("bench-counted-{name}");
             let running = RunningService::start_binary(&binary, service, parts)?;
-            let target = running.write_target();
-            rows.push(of_load(
-                plan,
-                &running,
-                parts,
-                "write",
-                Script::Unique,
-                &target,
-            )?);
+            let written = each(plan, &running, Script::Unique, &running.write_target())?;
+            let row_name = row("write");
+            let mut to = figures.row(SECTION, &row_name);
+            to.add(BYTES.at_most(BYTES_MAX), written.bytes);
+            to.add(ALLOCATIONS.at_most(ALLOCATIONS_MAX), written.allocations);
+            to.add(REALLOCATIONS, written.reallocations);
             reads::fill(&running)?;
-            let target = reads::TARGET;
-            rows.push(of_load(
-                plan,
-                &running,
-                parts,
-                "read, hit",
-                Script::Reads,
-                target,
-            )?);
+            let read = each(plan, &running, Script::Reads, reads::TARGET)?;
+            let row_name = row("read, hit");
+            let mut to = figures.row(SECTION, &row_name);
+            to.add(BYTES, read.bytes);
+            to.add(ALLOCATIONS, read.allocations);
+            to.add(REALLOCATIONS, read.reallocations);
         }
     }
-    Ok(rows)
+    Ok(())
 }
 
-fn of_load(
-    plan: &Plan,
-    running: &RunningService,
-    parts: Parts,
-    request: &'static str,
-    script: Script,
-    target: &str,
-) -> Result<Allocations> {
+/// What one request allocates, drain included.
+struct Each {
+    allocations: f64,
+    reallocations: f64,
+    bytes: f64,
+}
+
+fn each(plan: &Plan, running: &RunningService, script: Script, target: &str) -> Result<Each> {
+    let order = Order {
+        script,
+        base_url: running.base_url(),
+        target,
+        connections: CONNECTIONS,
+        threads: THREADS,
+        duration: plan.short_load(),
+    };
+    let warm_up = Order {
+        duration: WARM_UP,
+        ..order
+    };
+    warm_up.run(plan)?;
+    running.flush()?;
     let before = counts(running)?;
-    let load = load::run(plan, script, running.base_url(), target, CONNECTIONS)?;
+    let load = order.run(plan)?;
     running.flush()?;
     let after = counts(running)?;
-    Ok(Allocations {
-        service: running.service.name(),
-        parts: name_of(parts),
-        request,
-        requests: load.warm_up.succeeded + load.load.succeeded,
-        allocations: after.allocations - before.allocations,
-        reallocations: after.reallocations - before.reallocations,
-        bytes: after.bytes - before.bytes,
+    let each =
+        |count: fn(&Counts) -> u64| (count(&after) - count(&before)) as f64 / load.succeeded as f64;
+    Ok(Each {
+        allocations: each(|counts| counts.allocations),
+        reallocations: each(|counts| counts.reallocations),
+        bytes: each(|counts| counts.bytes),
     })
 }
 

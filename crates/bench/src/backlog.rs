@@ -1,22 +1,26 @@
 //! A backlog that grows while the database is away: what it takes of the service's memory, and how fast it
-//! is drained when the database is back.
+//! is drained when the database is back, beside the database's own client.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
 use test_support::parts::Parts;
 use test_support::service::Service;
 
 use crate::Result;
-use crate::figures::{Backlog, Load};
-use crate::load::{RunningLoad, Script};
-use crate::plan::{Plan, progress};
+use crate::figures::{FAILED, Figures, LOST, Measure, Row};
+use crate::journal_depth;
+use crate::load::Load;
+use crate::memory::PEAK;
+use crate::open_loop::{self, Order};
+use crate::own_client::OwnClient;
+use crate::paused::Paused;
+use crate::plan::Plan;
 use crate::services::RunningService;
-use crate::{own_client, verify};
+use crate::user_body::UserBody;
 
-const CONNECTIONS: u32 = 64;
+const SECTION: &str = "drain";
+const CONNECTIONS: usize = 64;
 
 /// Slower than this, filling and draining are given up.
 const ENTRIES_PER_SECOND_MIN: u64 = 1000;
@@ -26,71 +30,100 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// Fills and drains a backlog, and gives the same rows to the database's own client.
-pub(crate) fn measure(plan: &Plan) -> Result<Vec<Backlog>> {
-    (1..=plan.repetitions)
-        .map(|repetition| {
-            progress(&format!(
-                "{repetition}/{} backlog of {} entries",
-                plan.repetitions, plan.backlog
-            ));
-            once(plan)
-        })
-        .collect()
+const FILLED: Measure = Measure::more("filled/s", 0);
+const DRAINED: Measure = Measure::more("rows/s", 0);
+const CLIENT: Measure = Measure::plain("client rows/s", 0);
+const OF_CLIENT: Measure = Measure::more("of the client", 2).at_least(0.9);
+const OF_CLIENT_BY_CPU: Measure = Measure::more("of the client by MariaDB's CPU", 2);
+const PAUSE: Measure = Measure::less("begun after s", 2);
+const AT_TENTH: Measure = Measure::less("RSS at 10 % MiB", 1);
+const AT_FULL: Measure = Measure::less("RSS at 100 % MiB", 1);
+const WHEN_DRAINED: Measure = Measure::less("RSS drained MiB", 1);
+const PEAK_MAX_MIB: f64 = 64.0;
+
+/// Fills and drains a backlog of new names and another one of the same names, and gives the same rows to the
+/// database's own client each time.
+pub(crate) fn measure(plan: &Plan, figures: &mut Figures) -> Result<()> {
+    let what = format!("backlog of {} entries", plan.backlog);
+    plan.repeat(&what, || once(plan, figures))
 }
 
-fn once(plan: &Plan) -> Result<Backlog> {
+fn once(plan: &Plan, figures: &mut Figures) -> Result<()> {
     let service = RunningService::start(Service::WriteBehind, Parts::RedisMariaDb)?;
-    let paused = Paused::pause(plan.mariadb)?;
-    let (fill, rss_at_tenth_kib) = fill(plan, &service)?;
-    let rss_at_full_kib = service.memory()?.now_kib;
-    let entries = depth(&service)?;
-    paused.resume()?;
-    let drain = drain(&service, entries)?;
-    let rss_when_drained_kib = service.memory()?.now_kib;
-    let client_rows_per_second = own_client::rows_per_second(&service.installation)?;
-    let lost = verify::missing(service, fill.succeeded)?;
-    Ok(Backlog {
-        entries,
-        fill,
-        rss_at_tenth_kib,
-        rss_at_full_kib,
-        rss_when_drained_kib,
-        pause_s: drain.pause_s,
-        drain_rows_per_second: drain.rows_per_second,
-        client_rows_per_second,
-        lost,
-    })
+    let client = OwnClient::new(&service.installation)?;
+    for (round, row) in [(1, "inserts"), (2, "updates")] {
+        let body = UserBody::new(plan, "backlog", round);
+        let mut row = figures.row(SECTION, row);
+        let filled = fill_and_drain(plan, &service, &body, &client, &mut row)?;
+        row.add(LOST, lost(&service, &body, filled) as f64);
+    }
+    Ok(())
 }
 
-/// Writes until the backlog is as long as planned. Returns also the memory at a tenth of it.
-fn fill(plan: &Plan, service: &RunningService) -> Result<(Load, u64)> {
-    let limit = time_limit(plan.backlog);
-    let mut load = RunningLoad::start(
-        plan,
-        Script::Unique,
-        service.base_url(),
-        &service.write_target(),
-        CONNECTIONS,
-        limit,
-    )?;
-    let mut rss_at_tenth_kib = None;
-    loop {
-        let depth = depth(service)?;
-        if depth >= plan.backlog / 10 && rss_at_tenth_kib.is_none() {
-            rss_at_tenth_kib = Some(service.memory()?.now_kib);
-        }
-        if depth >= plan.backlog {
-            break;
-        }
-        if load.has_ended()? {
-            return Err(format!("only {depth} entries wait after {limit:?}").into());
-        }
-        thread::sleep(LOOK_AGAIN);
+/// Returns how many writes were acknowledged.
+fn fill_and_drain(
+    plan: &Plan,
+    service: &RunningService,
+    body: &UserBody,
+    client: &OwnClient,
+    row: &mut Row<'_>,
+) -> Result<u64> {
+    let processes = service.processes(plan)?;
+    let before = processes.used()?;
+    let paused = Paused::pause(plan.mariadb)?;
+    let tenth = plan.backlog / 10;
+    let first = fill(service, body, 0, tenth)?;
+    row.add(AT_TENTH, service.memory()?.now_mib());
+    let rest = fill(service, body, tenth, plan.backlog - tenth)?;
+    row.add(AT_FULL, service.memory()?.now_mib());
+    let entries = journal_depth::now(service)?;
+    paused.resume()?;
+    let drain = drain(service, entries)?;
+    let load = Load::one_after_the_other(&first, &rest);
+    let used = processes.used()? - before;
+    let memory = service.memory()?;
+    row.add(FILLED, load.per_second());
+    row.add(DRAINED, drain.rows_per_second);
+    let by_client = client.write_rows_of(plan, &service.installation)?;
+    row.add(CLIENT, by_client.rows_per_second);
+    row.add(OF_CLIENT, drain.rows_per_second / by_client.rows_per_second);
+    row.add(
+        OF_CLIENT_BY_CPU,
+        by_client.database_us / used.database_us(&load),
+    );
+    row.add(PAUSE, drain.pause_s);
+    row.add(WHEN_DRAINED, memory.now_mib());
+    row.add(PEAK.at_most(PEAK_MAX_MIB), memory.most_mib());
+    used.add_to(row, &load);
+    row.add(FAILED, load.unsuccessful() as f64);
+    Ok(load.succeeded)
+}
+
+/// Writes these users over 64 connections, each as soon as it can.
+pub(crate) fn fill(
+    service: &RunningService,
+    body: &UserBody,
+    first: u64,
+    count: u64,
+) -> Result<Load> {
+    let order = Order {
+        base_url: service.base_url(),
+        path: service.service.write_path(),
+        connections: CONNECTIONS,
+        rate: None,
+        first,
+        count,
+        limit: time_limit(count),
+    };
+    let load = open_loop::run(&order, |number, bytes| body.append(number, bytes))?;
+    if load.succeeded < count / 2 {
+        return Err(format!(
+            "only {} of {count} writes were acknowledged",
+            load.succeeded
+        )
+        .into());
     }
-    load.interrupt()?;
-    let rss_at_tenth_kib = rss_at_tenth_kib.ok_or("the backlog was never a tenth full")?;
-    Ok((load.finish()?, rss_at_tenth_kib))
+    Ok(load)
 }
 
 struct Drain {
@@ -105,7 +138,7 @@ fn drain(service: &RunningService, entries: u64) -> Result<Drain> {
     let began = Instant::now();
     let mut first: Option<(Instant, u64)> = None;
     loop {
-        let (now, depth) = (Instant::now(), depth(service)?);
+        let (now, depth) = (Instant::now(), journal_depth::now(service)?);
         match first {
             None if depth < entries => first = Some((now, depth)),
             Some((first, rows)) if depth == 0 => {
@@ -127,30 +160,17 @@ fn time_limit(entries: u64) -> Duration {
     PATIENCE + Duration::from_secs(entries / ENTRIES_PER_SECOND_MIN)
 }
 
-/// How many entries wait in the journal.
-fn depth(service: &RunningService) -> Result<u64> {
-    let response = service.get("/journal")?;
-    let backlog: Value = serde_json::from_slice(&response.body)?;
-    let depth = backlog.get("depth").and_then(Value::as_u64);
-    depth.ok_or_else(|| format!("GET /journal is answered with {}", response.status).into())
-}
-
-/// A process that does nothing until this is dropped.
-struct Paused(Pid);
-
-impl Paused {
-    fn pause(id: Pid) -> Result<Paused> {
-        kill_process(id, Signal::STOP)?;
-        Ok(Paused(id))
-    }
-
-    fn resume(self) -> Result<()> {
-        Ok(kill_process(self.0, Signal::CONT)?)
-    }
-}
-
-impl Drop for Paused {
-    fn drop(&mut self) {
-        let _ = kill_process(self.0, Signal::CONT);
-    }
+/// How many rows fewer have the value of this round than were acknowledged. The database is asked past the
+/// service.
+fn lost(service: &RunningService, body: &UserBody, acknowledged: u64) -> u64 {
+    let sql = format!(
+        "SELECT COUNT(*) FROM users WHERE occupation = '{}'",
+        body.occupation()
+    );
+    let rows = service
+        .installation
+        .database()
+        .map(|database| database.query_rows(&sql));
+    let count = rows.and_then(|rows| rows.first()?.first()?.parse().ok());
+    acknowledged.saturating_sub(count.unwrap_or(0))
 }

@@ -1,15 +1,15 @@
 //! Load by wrk, a process of its own.
 
-use std::fmt::Display;
+use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use crate::Result;
-use crate::figures::Load;
 use crate::plan::Plan;
+use crate::processor;
 
 /// Below `crates/bench/lua`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,104 +33,132 @@ impl Script {
 }
 
 /// How many threads make a load; each needs a connection.
-const THREADS_MAX: u32 = 2;
+pub(crate) const THREADS: u32 = 2;
 
 /// How long a load lasts that comes before one that is measured.
-const WARM_UP: Duration = Duration::from_secs(1);
+pub(crate) const WARM_UP: Duration = Duration::from_secs(1);
 
 /// How long an answer may take. One that takes longer counts as none.
 const ANSWER_MAX: &str = "30s";
 
-/// One load that runs.
-#[derive(Debug)]
-pub(crate) struct RunningLoad(Option<Child>);
+/// One load, as its client saw it.
+#[derive(Clone, Debug)]
+pub(crate) struct Load {
+    /// Answers of 2xx.
+    pub(crate) succeeded: u64,
+    /// Other answers.
+    pub(crate) failed: u64,
+    /// Requests without an answer.
+    pub(crate) broken: u64,
+    pub(crate) seconds: f64,
+    pub(crate) p50_ms: f64,
+    pub(crate) p99_ms: f64,
+    pub(crate) p999_ms: f64,
+    /// Processor time of the client.
+    pub(crate) cpu_s: f64,
+}
 
-impl RunningLoad {
-    /// Starts it. `target` is a method and a path, of which `script` may add the end.
-    pub(crate) fn start(
-        plan: &Plan,
-        script: Script,
-        base_url: &str,
-        target: &str,
-        connections: u32,
-        duration: Duration,
-    ) -> Result<RunningLoad> {
+impl Load {
+    /// Answers of 2xx in a second.
+    pub(crate) fn per_second(&self) -> f64 {
+        self.succeeded as f64 / self.seconds
+    }
+
+    /// Loads at the same time, as one. Of latencies, the worst of them.
+    pub(crate) fn together(loads: &[Load]) -> Load {
+        let sum = |figure: fn(&Load) -> u64| loads.iter().map(figure).sum();
+        let worst = |figure: fn(&Load) -> f64| loads.iter().map(figure).fold(0.0, f64::max);
+        Load {
+            succeeded: sum(|load| load.succeeded),
+            failed: sum(|load| load.failed),
+            broken: sum(|load| load.broken),
+            seconds: worst(|load| load.seconds),
+            p50_ms: worst(|load| load.p50_ms),
+            p99_ms: worst(|load| load.p99_ms),
+            p999_ms: worst(|load| load.p999_ms),
+            cpu_s: loads.iter().map(|load| load.cpu_s).sum(),
+        }
+    }
+
+    /// Two loads in turn, as one.
+    pub(crate) fn one_after_the_other(first: &Load, second: &Load) -> Load {
+        Load {
+            seconds: first.seconds + second.seconds,
+            ..Load::together(&[first.clone(), second.clone()])
+        }
+    }
+
+    /// Requests that were answered otherwise, or not.
+    pub(crate) fn unsuccessful(&self) -> u64 {
+        self.failed + self.broken
+    }
+}
+
+/// What wrk is to do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Order<'a> {
+    pub(crate) script: Script,
+    pub(crate) base_url: &'a str,
+    /// A method and a path, of which `script` may add the end.
+    pub(crate) target: &'a str,
+    pub(crate) connections: u32,
+    pub(crate) threads: u32,
+    pub(crate) duration: Duration,
+}
+
+impl Order<'_> {
+    /// Runs it.
+    pub(crate) fn run(&self, plan: &Plan) -> Result<Load> {
+        self.start(plan)?.finish()
+    }
+
+    /// Starts it.
+    pub(crate) fn start(&self, plan: &Plan) -> Result<RunningLoad> {
         static RUN: AtomicU32 = AtomicU32::new(0);
         let run = format!("{}-{}", plan.run, RUN.fetch_add(1, Ordering::Relaxed));
         let child = Command::new("wrk")
-            .arg(format!("-c{connections}"))
-            .arg(format!("-d{}s", duration.as_secs().max(1)))
-            .arg(format!("-t{}", connections.min(THREADS_MAX)))
-            .args(["--timeout", ANSWER_MAX, "-s", script.path()])
-            .args([base_url, "--", &run, target])
+            .arg(format!("-c{}", self.connections))
+            .arg(format!("-d{}s", self.duration.as_secs().max(1)))
+            .arg(format!("-t{}", self.connections.min(self.threads)))
+            .args(["--timeout", ANSWER_MAX, "-s", self.script.path()])
+            .args([self.base_url, "--", &run, self.target])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .map_err(|error| format!("wrk: {error}"))?;
-        Ok(RunningLoad(Some(child)))
+        Ok(RunningLoad(child))
     }
+}
 
-    /// Tells it to end before its time, with the figures until now.
-    pub(crate) fn interrupt(&self) -> Result<()> {
-        if let Some(child) = &self.0 {
-            kill_process(Pid::from_child(child), Signal::INT)?;
-        }
-        Ok(())
-    }
+/// One load that runs.
+#[derive(Debug)]
+pub(crate) struct RunningLoad(Child);
 
-    /// Whether it has ended.
-    pub(crate) fn has_ended(&mut self) -> Result<bool> {
-        match &mut self.0 {
-            Some(child) => Ok(child.try_wait()?.is_some()),
-            None => Ok(true),
-        }
-    }
-
+impl RunningLoad {
     /// Waits for its end.
     pub(crate) fn finish(mut self) -> Result<Load> {
-        let child = self.0.take().ok_or("wrk has ended already")?;
-        let output = child.wait_with_output()?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        figures(&text).ok_or_else(|| format!("wrk ended with {}:\n{text}", output.status).into())
+        let mut text = String::new();
+        if let Some(mut stdout) = self.0.stdout.take() {
+            stdout.read_to_string(&mut text)?;
+        }
+        // It has ended, and is still there to be asked.
+        let id = WaitId::Pid(Pid::from_child(&self.0));
+        waitid(id, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)?;
+        let cpu_s = processor::seconds_of(self.0.id())?;
+        let status = self.0.wait()?;
+        figures(&text, cpu_s).ok_or_else(|| format!("wrk ended with {status}:\n{text}").into())
     }
 }
 
 impl Drop for RunningLoad {
     fn drop(&mut self) {
-        if let Some(child) = &mut self.0 {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
-/// A warm-up and a load, one after the other.
-#[derive(Debug)]
-pub(crate) struct WarmLoad {
-    pub(crate) warm_up: Load,
-    pub(crate) load: Load,
-}
-
-/// Runs both, on connections of their own.
-pub(crate) fn run(
-    plan: &Plan,
-    script: Script,
-    base_url: &str,
-    target: impl Display,
-    connections: u32,
-) -> Result<WarmLoad> {
-    let target = target.to_string();
-    let run = |duration| {
-        RunningLoad::start(plan, script, base_url, &target, connections, duration)?.finish()
-    };
-    Ok(WarmLoad {
-        warm_up: run(WARM_UP)?,
-        load: run(plan.load)?,
-    })
-}
-
 /// What the script has written at its end.
-fn figures(text: &str) -> Option<Load> {
+fn figures(text: &str, cpu_s: f64) -> Option<Load> {
     let line = text
         .lines()
         .find_map(|line| line.strip_prefix("FIGURES "))?;
@@ -160,6 +188,7 @@ fn figures(text: &str) -> Option<Load> {
         p50_ms: milliseconds(p50_us),
         p99_ms: milliseconds(p99_us),
         p999_ms: milliseconds(p999_us),
+        cpu_s,
     })
 }
 
@@ -168,13 +197,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn loads_add_up_beside_each_other_and_in_turn() {
+        let load = |text| figures(text, 0.25).unwrap();
+        let first = load("FIGURES 1000 2000000 10 1 500 1500 2500");
+        let second = load("FIGURES 3000 2000000 0 0 400 1600 2000");
+        let together = Load::together(&[first.clone(), second.clone()]);
+        assert_eq!((together.succeeded, together.unsuccessful()), (3990, 11));
+        assert_eq!((together.per_second(), together.cpu_s), (1995.0, 0.5));
+        assert_eq!((together.p50_ms, together.p99_ms), (0.5, 1.6));
+        let in_turn = Load::one_after_the_other(&first, &second);
+        assert_eq!(in_turn.per_second(), 997.5);
+    }
+
+    #[test]
     fn the_figures_are_found_in_the_output_of_wrk() {
         let text = "Running 2s test\nFIGURES 1000 2000000 10 1 500 1500 2500\n";
-        let load = figures(text).unwrap();
+        let load = figures(text, 0.5).unwrap();
         assert_eq!((load.succeeded, load.failed, load.broken), (990, 10, 1));
+        assert_eq!((load.unsuccessful(), load.cpu_s), (11, 0.5));
         assert_eq!(load.per_second(), 495.0);
         assert_eq!((load.p50_ms, load.p99_ms, load.p999_ms), (0.5, 1.5, 2.5));
-        assert!(figures("unable to connect").is_none());
-        assert!(figures("FIGURES 1 2\n").is_none());
+        assert!(figures("unable to connect", 0.0).is_none());
+        assert!(figures("FIGURES 1 2\n", 0.0).is_none());
     }
 }

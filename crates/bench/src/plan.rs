@@ -8,24 +8,33 @@ use clap::{Parser, ValueEnum};
 use rustix::process::Pid;
 
 use crate::Result;
+use crate::run::Settings;
 
 /// A part of the benchmark that can be run by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Section {
-    /// Writes to write-behind-svc.
+    /// Writes to write-behind-svc
     WriteBehind,
-    /// Writes to write-through-svc.
+    /// Writes to write-through-svc
     WriteThrough,
-    /// Writes to write-through-svc, one at a time.
+    /// Writes to two processes of write-behind-svc on one Redis, beside one process
+    TwoProcesses,
+    /// Writes to write-through-svc, one at a time
     Single,
-    /// Reads that the cache answers.
+    /// Reads that the cache answers
     Reads,
-    /// Memory over a backlog, and how fast it is drained.
+    /// Writes over 1 to 1,024 connections
+    Connections,
+    /// Latency of writes at half of the highest rate
+    Latency,
+    /// A backlog: how fast it is drained, and the service's memory
     #[value(alias = "memory")]
     Drain,
-    /// Allocations per request.
+    /// Redis's memory for a write that waits
+    RedisMemory,
+    /// Allocations per request
     Allocations,
-    /// Redis by itself, for scale.
+    /// Redis by itself, for scale
     Redis,
 }
 
@@ -33,24 +42,33 @@ pub(crate) enum Section {
 #[derive(Debug, Parser)]
 #[command(name = "scripts/bench", about = env!("CARGO_PKG_DESCRIPTION"))]
 pub(crate) struct Arguments {
-    /// What to measure; everything unless given.
+    /// What to measure; everything unless given
     #[arg(value_enum)]
-    sections: Vec<Section>,
-    /// Loads of 2 seconds and a backlog of 100,000 entries.
+    pub(crate) sections: Vec<Section>,
+    /// Loads of 1 second, 3 repetitions and a backlog of 100,000 entries
     #[arg(long)]
-    quick: bool,
-    /// Seconds of each load [5; 2 with --quick].
+    pub(crate) quick: bool,
+    /// Seconds of each load [4; 1 with --quick]
     #[arg(long)]
     seconds: Option<u64>,
-    /// Repetitions, of which the median is taken (3 by default).
+    /// Repetitions, of which the median is taken [5; 3 with --quick]
     #[arg(long)]
     repetitions: Option<usize>,
-    /// Entries of the backlog [1000000; 100000 with --quick].
+    /// Entries of the backlog [1000000; 100000 with --quick]
     #[arg(long)]
     backlog: Option<u64>,
-    /// Where to write the figures of every repetition.
+    /// Where to write the values of every repetition, after each section
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+    /// An earlier --json file to hold this run against
+    #[arg(long, value_name = "FILE")]
+    pub(crate) against: Option<PathBuf>,
+    /// A page whose table of figures is replaced by this run's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+    /// Measures nothing and takes this --json file for the run
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sections", "quick", "json"])]
+    pub(crate) from: Option<PathBuf>,
 }
 
 /// What a run measures, and for how long.
@@ -82,16 +100,16 @@ impl Plan {
             .and_then(|id| id.parse().ok())
             .and_then(Pid::from_raw)
             .ok_or("needs servers of its own: run scripts/bench")?;
-        let (load_s, backlog) = if arguments.quick {
-            (2, 100_000)
+        let (load_s, repetitions, backlog) = if arguments.quick {
+            (1, 3, 100_000)
         } else {
-            (5, 1_000_000)
+            (4, 5, 1_000_000)
         };
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH)?;
         Ok(Plan {
             sections: arguments.sections.clone(),
             load: Duration::from_secs(arguments.seconds.unwrap_or(load_s).clamp(1, 600)),
-            repetitions: arguments.repetitions.unwrap_or(3).clamp(1, 100),
+            repetitions: arguments.repetitions.unwrap_or(repetitions).clamp(1, 100),
             backlog: arguments
                 .backlog
                 .unwrap_or(backlog)
@@ -104,6 +122,29 @@ impl Plan {
     /// Whether the section is asked for.
     pub(crate) fn has(&self, section: Section) -> bool {
         self.sections.is_empty() || self.sections.contains(&section)
+    }
+
+    /// Half of a load, for what is only compared with.
+    pub(crate) fn short_load(&self) -> Duration {
+        Duration::from_secs((self.load.as_secs() / 2).max(1))
+    }
+
+    /// Does `once` as often as planned, and says so each time.
+    pub(crate) fn repeat(&self, what: &str, mut once: impl FnMut() -> Result<()>) -> Result<()> {
+        for repetition in 1..=self.repetitions {
+            progress(&format!("{repetition}/{} {what}", self.repetitions));
+            once()?;
+        }
+        Ok(())
+    }
+
+    /// How the run is described in a file.
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            load_s: self.load.as_secs(),
+            repetitions: self.repetitions,
+            backlog: self.backlog,
+        }
     }
 }
 

@@ -4,13 +4,24 @@ use std::thread;
 
 use serde_json::json;
 use test_support::parts::Parts;
-use test_support::service::{Service, ServiceProcess};
+use test_support::service::Service;
 
 use crate::Result;
-use crate::figures::{Reads, ReadsOnce};
-use crate::load::{self, Script};
+use crate::baseline::Baseline;
+use crate::figures::{FAILED, Figures, Measure, Row};
+use crate::load::{Order, Script, THREADS, WARM_UP};
 use crate::plan::{Plan, progress};
-use crate::services::{RunningService, name_of, start_baseline};
+use crate::services::{RunningService, name_of};
+use crate::writes::add_latencies;
+
+const SECTION: &str = "reads";
+
+const HITS: Measure = Measure::more("hits/s", 0);
+const OF_R: Measure = Measure::more("of R", 2);
+const OF_R_BY_CPU: Measure = Measure::more("of R by CPU", 2);
+const R: Measure = Measure::plain("R/s", 0);
+const R_CPU: Measure = Measure::plain("R µs", 1);
+const GOAL: f64 = 0.65;
 
 /// How many names `lua/reads.lua` reads.
 const NAMES: u32 = 10_000;
@@ -29,36 +40,59 @@ const CASES: [(Service, Parts); 3] = [
 ];
 
 /// Measures every row once, then again.
-pub(crate) fn measure(plan: &Plan) -> Result<Vec<Reads>> {
-    let baseline = start_baseline()?;
-    let mut rows: Vec<Reads> = CASES
-        .iter()
-        .map(|&(service, parts)| Reads {
-            service: service.name(),
-            parts: name_of(parts),
-            repetitions: Vec::new(),
-        })
-        .collect();
+pub(crate) fn measure(plan: &Plan, figures: &mut Figures) -> Result<()> {
+    let baseline = Baseline::start(plan)?;
     for repetition in 1..=plan.repetitions {
-        for (&(service, parts), row) in CASES.iter().zip(&mut rows) {
-            progress(&format!(
-                "{repetition}/{} reads, {} on {}",
-                plan.repetitions, row.service, row.parts
-            ));
+        for (service, parts) in CASES {
+            let name = service.name().trim_end_matches("-svc");
+            let row = format!("{name}, {}, {CONNECTIONS} connections", name_of(parts));
+            progress(&format!("{repetition}/{} reads, {row}", plan.repetitions));
             let service = RunningService::start(service, parts)?;
             fill(&service)?;
-            row.repetitions.push(once(plan, &service, &baseline)?);
+            once(plan, &service, &baseline, &mut figures.row(SECTION, &row))?;
         }
     }
-    Ok(rows)
+    Ok(())
 }
 
-fn once(plan: &Plan, service: &RunningService, baseline: &ServiceProcess) -> Result<ReadsOnce> {
-    let run = |base_url| load::run(plan, Script::Reads, base_url, TARGET, CONNECTIONS);
-    Ok(ReadsOnce {
-        answer_only: run(baseline.base_url())?.load,
-        load: run(service.base_url())?.load,
-    })
+fn once(
+    plan: &Plan,
+    service: &RunningService,
+    baseline: &Baseline,
+    row: &mut Row<'_>,
+) -> Result<()> {
+    let processes = service.processes(plan)?;
+    let order = Order {
+        script: Script::Reads,
+        base_url: service.base_url(),
+        target: TARGET,
+        connections: CONNECTIONS,
+        threads: THREADS,
+        duration: plan.load,
+    };
+    let warm_up = Order {
+        duration: WARM_UP,
+        ..order
+    };
+    let ((load, used), beside) = baseline.around(plan, Script::Reads, TARGET, || {
+        warm_up.run(plan)?;
+        let before = processes.used()?;
+        let load = order.run(plan)?;
+        Ok((load, processes.used()? - before))
+    })?;
+    row.add(HITS, load.per_second());
+    let of_r = match service.installation.database() {
+        Some(_) => OF_R.at_least(GOAL),
+        None => OF_R,
+    };
+    row.add(of_r, beside.share(&load));
+    row.add(OF_R_BY_CPU, beside.share_by_cpu(used.all_us(&load)));
+    row.add(R, beside.per_second);
+    row.add(R_CPU, beside.cpu_us);
+    used.add_to(row, &load);
+    add_latencies(row, &load);
+    row.add(FAILED, load.unsuccessful() as f64);
+    Ok(())
 }
 
 /// Writes the names, and looks whether the cache has them.

@@ -10,8 +10,9 @@ use test_support::servers::redis_url;
 use test_support::service::{Service, ServiceProcess};
 
 use crate::Result;
-use crate::figures::Memory;
-use crate::memory;
+use crate::memory::{self, Memory};
+use crate::plan::Plan;
+use crate::processor::Processes;
 
 /// A service and the fresh parts that it runs on. Dropping it stops the service and removes the parts.
 #[derive(Debug)]
@@ -38,12 +39,8 @@ impl RunningService {
             empty_redis()?;
         }
         let installation = parts.install(service);
-        let mut command = command(binary)?;
-        command
-            .envs(installation.settings())
-            .current_dir(installation.folder());
         Ok(RunningService {
-            process: ServiceProcess::spawn(command),
+            process: spawn_on(&installation, binary)?,
             installation,
             service,
         })
@@ -68,6 +65,23 @@ impl RunningService {
 
     pub(crate) fn memory(&self) -> Result<Memory> {
         memory::of_process(self.process.id())
+    }
+
+    /// The processes whose time counts for a request to this service.
+    pub(crate) fn processes(&self, plan: &Plan) -> Result<Processes> {
+        match self.installation.database() {
+            Some(_) => Processes::with_servers(plan, vec![self.id()]),
+            None => Ok(Processes::alone(self.id())),
+        }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Starts another process of the service on the same parts. It must be dropped before this value.
+    pub(crate) fn start_beside(&self) -> Result<ServiceProcess> {
+        spawn_on(&self.installation, self.service.name())
     }
 
     /// The output so far.
@@ -97,6 +111,14 @@ impl RunningService {
             Err(format!("{} ended with {status}", self.service.name()).into())
         }
     }
+}
+
+fn spawn_on(installation: &Installation, binary: &str) -> Result<ServiceProcess> {
+    let mut command = command(binary)?;
+    command
+        .envs(installation.settings())
+        .current_dir(installation.folder());
+    Ok(ServiceProcess::spawn(command))
 }
 
 /// Starts the handlers that everything is compared with.
@@ -145,6 +167,6 @@ pub(crate) fn output_of(command: &mut Command) -> Result<Output> {
 pub(crate) fn name_of(parts: Parts) -> &'static str {
     match parts {
         Parts::Embedded => "embedded",
-        Parts::RedisMariaDb => "Redis, MariaDB",
+        Parts::RedisMariaDb => "Redis + MariaDB",
     }
 }
