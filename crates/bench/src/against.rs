@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 
 use crate::figures::{Better, Figure, Summary};
 use crate::run::Run;
+use crate::statistics::{quartiles, range};
 use crate::table::Table;
 
 /// Below so many repetitions their spread says too little.
 const REPETITIONS_MIN: usize = 3;
-/// What is taken for noise then, as a share of the median.
+/// What is then taken for noise at least, as a share of the median.
 const NOISE_MIN: f64 = 0.05;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,14 +113,15 @@ fn verdict(then: &Figure, now: &Figure) -> Option<Verdict> {
 
 /// By how much the figure may differ without a cause: what is between its quartiles.
 fn noise(figure: &Figure) -> f64 {
-    if figure.summary == Summary::Sum {
-        return 0.0;
-    }
-    let between = figure.spread().map_or(0.0, |(lower, upper)| upper - lower);
-    if figure.values.len() < REPETITIONS_MIN {
-        between.max(NOISE_MIN * figure.value().abs())
-    } else {
-        between
+    match figure.summary {
+        Summary::Sum => 0.0,
+        Summary::Median if figure.values.len() < REPETITIONS_MIN => {
+            range(&figure.values).max(NOISE_MIN * figure.value().abs())
+        }
+        Summary::Median => {
+            let (lower, upper) = quartiles(&figure.values);
+            upper - lower
+        }
     }
 }
 
@@ -151,10 +153,14 @@ mod tests {
     }
 
     #[test]
-    fn a_single_value_is_taken_to_be_as_noisy_as_a_twentieth() {
+    fn few_values_are_taken_to_be_as_noisy_as_a_twentieth() {
         assert_eq!(verdict_of(&[1.0], &[1.04]), Some(Verdict::WithinNoise));
         assert_eq!(verdict_of(&[1.0], &[1.06]), Some(Verdict::Better));
         assert_eq!(verdict_of(&[1.0, 1.0], &[0.9, 0.9]), Some(Verdict::Worse));
+        assert_eq!(
+            verdict_of(&[1.0, 1.2], &[0.9, 1.0]),
+            Some(Verdict::WithinNoise)
+        );
     }
 
     #[test]

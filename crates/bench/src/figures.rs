@@ -121,6 +121,11 @@ impl Figure {
         (self.summary == Summary::Median && self.values.len() > 1).then(|| quartiles(&self.values))
     }
 
+    /// Whether it counts acknowledged writes that were lost.
+    pub(crate) fn is_loss(&self) -> bool {
+        self.column == LOST.name
+    }
+
     /// Whether both are of the same thing.
     pub(crate) fn is_same_as(&self, other: &Figure) -> bool {
         self.is_of(&other.section, &other.row, &other.column)
@@ -153,7 +158,7 @@ impl Figures {
 
     /// The sum of all figures that count what was lost.
     pub(crate) fn losses(&self) -> f64 {
-        let lost = self.0.iter().filter(|figure| figure.column == LOST.name);
+        let lost = self.0.iter().filter(|figure| figure.is_loss());
         lost.map(Figure::value).sum()
     }
 
@@ -195,7 +200,10 @@ impl Row<'_> {
 }
 
 /// Acknowledged writes that the database does not have in the end.
-pub(crate) const LOST: Measure = Measure::count("lost").at_most(0.0);
+pub(crate) const LOST: Measure = Measure::count("lost").at_most(LOST_MAX);
+
+/// A promise rather than a goal.
+pub(crate) const LOST_MAX: f64 = 0.0;
 
 /// Requests that were answered otherwise, or not.
 pub(crate) const FAILED: Measure = Measure::count("failed");

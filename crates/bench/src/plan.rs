@@ -45,13 +45,13 @@ pub(crate) struct Arguments {
     /// What to measure; everything unless given
     #[arg(value_enum)]
     pub(crate) sections: Vec<Section>,
-    /// Loads of 1 second, 3 repetitions and a backlog of 100,000 entries
+    /// Loads of 1 second, 2 repetitions and a backlog of 100,000 entries
     #[arg(long)]
     pub(crate) quick: bool,
     /// Seconds of each load [4; 1 with --quick]
     #[arg(long)]
     seconds: Option<u64>,
-    /// Repetitions, of which the median is taken [5; 3 with --quick]
+    /// Repetitions, of which the median is taken [5; 2 with --quick]
     #[arg(long)]
     repetitions: Option<usize>,
     /// Entries of the backlog [1000000; 100000 with --quick]
@@ -101,7 +101,7 @@ impl Plan {
             .and_then(Pid::from_raw)
             .ok_or("needs servers of its own: run scripts/bench")?;
         let (load_s, repetitions, backlog) = if arguments.quick {
-            (1, 3, 100_000)
+            (1, 2, 100_000)
         } else {
             (4, 5, 1_000_000)
         };

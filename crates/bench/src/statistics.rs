@@ -10,6 +10,11 @@ pub(crate) fn quartiles(values: &[f64]) -> (f64, f64) {
     (quantile(values, 0.25), quantile(values, 0.75))
 }
 
+/// From the least to the greatest value.
+pub(crate) fn range(values: &[f64]) -> f64 {
+    quantile(values, 1.0) - quantile(values, 0.0)
+}
+
 /// Interpolated between the two nearest values; not a number of nothing.
 fn quantile(values: &[f64], share: f64) -> f64 {
     let mut values = values.to_vec();
@@ -56,6 +61,7 @@ mod tests {
         assert_eq!(quartiles(&[5.0, 1.0, 4.0, 2.0, 3.0]), (2.0, 4.0));
         assert_eq!(quartiles(&[1.0, 2.0]), (1.25, 1.75));
         assert_eq!(quartiles(&[7.0]), (7.0, 7.0));
+        assert_eq!((range(&[5.0, 1.0, 4.0]), range(&[7.0])), (4.0, 0.0));
     }
 
     #[test]
