@@ -10,7 +10,7 @@ use crate::table::Table;
 /// Below so many repetitions their spread says too little.
 const REPETITIONS_MIN: usize = 3;
 /// What is then taken for noise at least, as a share of the median.
-const NOISE_MIN: f64 = 0.05;
+const NOISE_MIN: f64 = 0.1;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
@@ -111,10 +111,12 @@ fn verdict(then: &Figure, now: &Figure) -> Option<Verdict> {
     })
 }
 
-/// By how much the figure may differ without a cause: what is between its quartiles.
+/// By how much the figure may differ without a cause: what is between its quartiles, and no less than a table
+/// shows.
 fn noise(figure: &Figure) -> f64 {
-    match figure.summary {
-        Summary::Sum => 0.0,
+    let shown = 0.1_f64.powi(i32::try_from(figure.decimals).unwrap_or(0));
+    let noise = match figure.summary {
+        Summary::Sum => return 0.0,
         Summary::Median if figure.values.len() < REPETITIONS_MIN => {
             range(&figure.values).max(NOISE_MIN * figure.value().abs())
         }
@@ -122,7 +124,8 @@ fn noise(figure: &Figure) -> f64 {
             let (lower, upper) = quartiles(&figure.values);
             upper - lower
         }
-    }
+    };
+    noise.max(shown)
 }
 
 fn change(then: f64, now: f64) -> String {
@@ -153,14 +156,21 @@ mod tests {
     }
 
     #[test]
-    fn few_values_are_taken_to_be_as_noisy_as_a_twentieth() {
-        assert_eq!(verdict_of(&[1.0], &[1.04]), Some(Verdict::WithinNoise));
-        assert_eq!(verdict_of(&[1.0], &[1.06]), Some(Verdict::Better));
-        assert_eq!(verdict_of(&[1.0, 1.0], &[0.9, 0.9]), Some(Verdict::Worse));
+    fn few_values_are_taken_to_be_as_noisy_as_a_tenth() {
+        assert_eq!(verdict_of(&[1.0], &[1.09]), Some(Verdict::WithinNoise));
+        assert_eq!(verdict_of(&[1.0], &[1.12]), Some(Verdict::Better));
+        assert_eq!(verdict_of(&[1.0; 2], &[0.85; 2]), Some(Verdict::Worse));
+        let wide = verdict_of(&[1.0, 1.3], &[0.9, 1.0]);
+        assert_eq!(wide, Some(Verdict::WithinNoise));
+    }
+
+    #[test]
+    fn what_no_table_shows_is_noise() {
         assert_eq!(
-            verdict_of(&[1.0, 1.2], &[0.9, 1.0]),
+            verdict_of(&[0.4; 5], &[0.409; 5]),
             Some(Verdict::WithinNoise)
         );
+        assert_eq!(verdict_of(&[0.4; 5], &[0.411; 5]), Some(Verdict::Better));
     }
 
     #[test]

@@ -76,10 +76,10 @@ fn fill_and_drain(
     row.add(AT_TENTH, service.memory()?.now_mib());
     let rest = fill(service, body, tenth, plan.backlog - tenth)?;
     row.add(AT_FULL, service.memory()?.now_mib());
-    let entries = journal_depth::now(service)?;
+    let load = Load::one_after_the_other(&first, &rest);
+    let entries = all_wait(service, &load)?;
     paused.resume()?;
     let drain = drain(service, entries)?;
-    let load = Load::one_after_the_other(&first, &rest);
     let used = processes.used()? - before;
     let memory = service.memory()?;
     row.add(FILLED, load.per_second());
@@ -124,6 +124,19 @@ pub(crate) fn fill(
         .into());
     }
     Ok(load)
+}
+
+/// How many entries wait, which must be the writes of this load: otherwise something else is measured.
+pub(crate) fn all_wait(service: &RunningService, load: &Load) -> Result<u64> {
+    let entries = journal_depth::now(service)?;
+    if entries < load.succeeded / 10 * 9 || entries > load.succeeded / 10 * 11 {
+        return Err(format!(
+            "{} writes were acknowledged, {entries} wait",
+            load.succeeded
+        )
+        .into());
+    }
+    Ok(entries)
 }
 
 struct Drain {

@@ -4,6 +4,7 @@ use test_support::parts::Parts;
 use test_support::service::Service;
 
 use crate::Result;
+use crate::backlog;
 use crate::figures::{FAILED, Figures, Measure, Row};
 use crate::load::{Order, Script, THREADS, WARM_UP};
 use crate::machine::redis_info;
@@ -11,7 +12,6 @@ use crate::paused::Paused;
 use crate::plan::Plan;
 use crate::services::RunningService;
 use crate::user_body::UserBody;
-use crate::{backlog, journal_depth};
 
 const SECTION: &str = "Redis's memory";
 const ENTRIES: u64 = 100_000;
@@ -47,12 +47,12 @@ fn once(plan: &Plan, row: &mut Row<'_>) -> Result<()> {
     let paused = Paused::pause(plan.mariadb)?;
     let body = UserBody::new(plan, "memory", 0).with_names_of(NAME_BYTES);
     let load = backlog::fill(&service, &body, 0, ENTRIES)?;
-    let waiting = journal_depth::now(&service)?;
+    backlog::all_wait(&service, &load)?;
     let full = used_memory()?;
     paused.resume()?;
     service.flush()?;
     let drained = used_memory()?;
-    row.add(WAITING, (full - before) / waiting as f64);
+    row.add(WAITING, (full - before) / load.succeeded as f64);
     row.add(DRAINED, (drained - before) / load.succeeded as f64);
     row.add(FAILED, load.unsuccessful() as f64);
     Ok(())
