@@ -3,19 +3,22 @@
 //! "Transaction Processing", 1993, section 9.4.) There is no timer, so a lone
 //! request is not delayed.
 
+mod lane;
+mod lanes;
+
 use std::fmt::Debug;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::FutureExt;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::error::{Error, Result};
-use crate::telemetry;
+use crate::worker;
+
+use lane::{Lane, Queues};
+use lanes::Lanes;
 
 /// What is done with a batch.
 #[async_trait]
@@ -29,17 +32,16 @@ pub trait Commit: Send + Sync + 'static {
     async fn commit(&self, batch: Vec<Self::Request>) -> Vec<Result<Self::Answer>>;
 }
 
-type Waiting<C> = (
-    <C as Commit>::Request,
-    oneshot::Sender<Result<<C as Commit>::Answer>>,
-);
-
-/// A queue in front of a [`Commit`], whose batches one task runs one at a time.
+/// Queues in front of a [`Commit`]. One task runs the batches of a queue, one at a time.
 ///
 /// A caller that goes away changes nothing: what it submitted is done all the
 /// same, and nothing that runs for others is cancelled.
 pub struct GroupCommit<C: Commit> {
-    queue: RwLock<Option<mpsc::Sender<Waiting<C>>>>,
+    queues: Arc<Queues<C>>,
+    /// Of all callers that have none of their own.
+    shared: Arc<Lane<C>>,
+    /// Of workers.
+    lanes: Option<Lanes<C>>,
 }
 
 impl<C: Commit> Debug for GroupCommit<C> {
@@ -58,6 +60,9 @@ pub enum Runs {
     /// On a thread of their own, since they block it; so that no batch is handed
     /// from thread to thread and back.
     OnThread,
+    /// On the callers' threads: each [`worker`] has a queue of its own, and its batches run in a
+    /// task there. Other callers share a queue. Batches of several queues run at the same time.
+    OnWorkers,
 }
 
 /// The bounds of a [`GroupCommit`].
@@ -65,12 +70,12 @@ pub enum Runs {
 pub struct GroupCommitBounds {
     /// Most requests in one batch.
     pub batch_max: usize,
-    /// Most requests that wait for a batch; more are refused.
+    /// Most requests that wait for a batch, in all queues; more are refused.
     pub waiting_max: usize,
 }
 
 impl<C: Commit> GroupCommit<C> {
-    /// Starts the task that runs the batches; it ends when [`GroupCommit::close`]
+    /// Starts a queue. The returned task ends when [`GroupCommit::close`]
     /// was called and everything submitted before is done.
     pub fn start(
         name: &'static str,
@@ -78,21 +83,26 @@ impl<C: Commit> GroupCommit<C> {
         runs: Runs,
         committer: Arc<C>,
     ) -> (GroupCommit<C>, JoinHandle<()>) {
-        let (sender, receiver) = mpsc::channel(bounds.waiting_max.max(1));
-        let batches = run(name, bounds.batch_max.max(1), committer, receiver);
-        let task = match runs {
-            Runs::InTask => tokio::spawn(batches),
+        let queues = Queues::new(name, bounds, committer);
+        let shared = Lane::new(queues.clone());
+        let batches = queues.running.track_future(shared.clone().run());
+        match runs {
+            Runs::InTask | Runs::OnWorkers => drop(tokio::spawn(batches)),
             Runs::OnThread => {
                 let runtime = Handle::current();
-                tokio::task::spawn_blocking(move || runtime.block_on(batches))
+                drop(tokio::task::spawn_blocking(move || {
+                    runtime.block_on(batches);
+                }));
             }
+        }
+        let running = queues.running.clone();
+        let done = tokio::spawn(async move { running.wait().await });
+        let group = GroupCommit {
+            queues,
+            shared,
+            lanes: (runs == Runs::OnWorkers).then(Lanes::default),
         };
-        (
-            GroupCommit {
-                queue: RwLock::new(Some(sender)),
-            },
-            task,
-        )
+        (group, done)
     }
 
     /// Puts a request into the next batch and waits for its answer.
@@ -104,72 +114,57 @@ impl<C: Commit> GroupCommit<C> {
         &self,
         request: C::Request,
     ) -> impl Future<Output = Result<C::Answer>> + Send + use<C> {
-        let submitted = self.enqueue(request);
+        let submitted = match &self.lanes {
+            Some(lanes) if worker::is_here() => lanes.submit(&self.queues, request),
+            _ => self.shared.submit(request),
+        };
         async move { submitted?.await.unwrap_or(Err(Error::Panicked)) }
-    }
-
-    fn enqueue(&self, request: C::Request) -> Result<oneshot::Receiver<Result<C::Answer>>> {
-        let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
-        let queue = queue.as_ref().ok_or(Error::Stopping)?;
-        let (sender, receiver) = oneshot::channel();
-        queue
-            .try_send((request, sender))
-            .map_err(|refused| match refused {
-                mpsc::error::TrySendError::Full(_) => Error::Overloaded,
-                mpsc::error::TrySendError::Closed(_) => Error::Stopping,
-            })?;
-        Ok(receiver)
     }
 
     /// Takes no more requests.
     pub fn close(&self) {
-        self.queue
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        self.shared.close();
+        if let Some(lanes) = &self.lanes {
+            lanes.close();
+        }
+        self.queues.running.close();
     }
 }
 
-async fn run<C: Commit>(
-    name: &'static str,
-    batch_max: usize,
-    committer: Arc<C>,
-    mut queue: mpsc::Receiver<Waiting<C>>,
-) {
-    let mut waiting = Vec::new();
-    while queue.recv_many(&mut waiting, batch_max).await > 0 {
-        telemetry::batch_committed(name, waiting.len());
-        let (requests, callers): (Vec<_>, Vec<_>) = waiting.drain(..).unzip();
-        let committed = AssertUnwindSafe(committer.commit(requests))
-            .catch_unwind()
-            .await;
-        let answers = committed.unwrap_or_else(|_| {
-            tracing::error!(
-                queue = name,
-                "a batch panicked; its writes have an unknown outcome"
-            );
-            Vec::new()
-        });
-        let answers = answers
-            .into_iter()
-            .chain(std::iter::repeat_with(|| Err(Error::Panicked)));
-        for (caller, answer) in callers.into_iter().zip(answers) {
-            // A caller that has gone away needs no answer.
-            let _ = caller.send(answer);
-        }
+impl<C: Commit> Drop for GroupCommit<C> {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
+    use std::pin::Pin;
     use std::sync::Mutex;
-    use tokio::sync::Semaphore;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread::{self, ThreadId};
+    use std::time::Duration;
+    use tokio::sync::{Semaphore, mpsc, oneshot};
 
     /// Answers each number with its batch's size, when the gate lets it through.
     struct Gated {
         gate: Semaphore,
         sizes: Mutex<Vec<usize>>,
+        begun: AtomicUsize,
+        threads: Mutex<Vec<ThreadId>>,
+    }
+
+    impl Gated {
+        fn new(open: usize) -> Arc<Gated> {
+            Arc::new(Gated {
+                gate: Semaphore::new(open),
+                sizes: Mutex::default(),
+                begun: AtomicUsize::new(0),
+                threads: Mutex::default(),
+            })
+        }
     }
 
     #[async_trait]
@@ -178,6 +173,8 @@ mod tests {
         type Answer = u32;
 
         async fn commit(&self, batch: Vec<u32>) -> Vec<Result<u32>> {
+            self.begun.fetch_add(1, Ordering::SeqCst);
+            self.threads.lock().unwrap().push(thread::current().id());
             self.gate.acquire().await.unwrap().forget();
             self.sizes.lock().unwrap().push(batch.len());
             assert!(!batch.contains(&13), "a bad batch");
@@ -189,10 +186,7 @@ mod tests {
         open: usize,
         bounds: GroupCommitBounds,
     ) -> (Arc<Gated>, GroupCommit<Gated>, JoinHandle<()>) {
-        let committer = Arc::new(Gated {
-            gate: Semaphore::new(open),
-            sizes: Mutex::default(),
-        });
+        let committer = Gated::new(open);
         let (group, task) = GroupCommit::start("test", bounds, Runs::InTask, committer.clone());
         (committer, group, task)
     }
@@ -201,6 +195,152 @@ mod tests {
         batch_max: 4,
         waiting_max: 10,
     };
+
+    /// A worker's thread with its runtime, until this is dropped.
+    struct Worker {
+        work: Option<mpsc::UnboundedSender<Pin<Box<dyn Future<Output = ()> + Send>>>>,
+        thread: Option<thread::JoinHandle<()>>,
+    }
+
+    impl Worker {
+        fn start() -> Worker {
+            let (sender, mut work) = mpsc::unbounded_channel();
+            let thread = thread::spawn(move || {
+                worker::enter();
+                let runtime = tokio::runtime::Builder::new_current_thread();
+                let runtime = { runtime }.enable_all().build().unwrap();
+                runtime.block_on(async move {
+                    while let Some(work) = work.recv().await {
+                        drop(tokio::spawn(work));
+                    }
+                });
+            });
+            Worker {
+                work: Some(sender),
+                thread: Some(thread),
+            }
+        }
+
+        fn submit(
+            &self,
+            group: &Arc<GroupCommit<Gated>>,
+            number: u32,
+        ) -> oneshot::Receiver<Result<u32>> {
+            let (group, (sender, answer)) = (group.clone(), oneshot::channel());
+            let work = Box::pin(async move {
+                let _ = sender.send(group.submit(number).await);
+            });
+            self.work.as_ref().unwrap().send(work).unwrap();
+            answer
+        }
+    }
+
+    impl Drop for Worker {
+        fn drop(&mut self) {
+            self.work.take();
+            self.thread.take().unwrap().join().unwrap();
+        }
+    }
+
+    async fn until(holds: impl Fn() -> bool) {
+        let holds = async {
+            while !holds() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), holds)
+            .await
+            .unwrap();
+    }
+
+    async fn until_taken(committer: &Gated, batches: usize) {
+        until(|| committer.begun.load(Ordering::SeqCst) == batches).await;
+    }
+
+    fn on_workers(
+        open: usize,
+        bounds: GroupCommitBounds,
+    ) -> (Arc<Gated>, Arc<GroupCommit<Gated>>, JoinHandle<()>) {
+        let committer = Gated::new(open);
+        let (group, task) = GroupCommit::start("test", bounds, Runs::OnWorkers, committer.clone());
+        (committer, Arc::new(group), task)
+    }
+
+    #[tokio::test]
+    async fn each_worker_and_the_others_have_batches_under_way() {
+        let (committer, group, task) = on_workers(0, BOUNDS);
+        let (one, other) = (Worker::start(), Worker::start());
+        let answers = [one.submit(&group, 1), other.submit(&group, 2)];
+        let shared = group.submit(3);
+        until_taken(&committer, 3).await;
+        let next = [one.submit(&group, 4), one.submit(&group, 5)];
+        committer.gate.add_permits(3);
+        assert_eq!(shared.await.unwrap(), 6);
+        for (answer, expected) in answers.into_iter().zip([2, 4]) {
+            assert_eq!(answer.await.unwrap().unwrap(), expected);
+        }
+        group.close();
+        committer.gate.add_permits(100);
+        for answer in next {
+            answer.await.unwrap().unwrap();
+        }
+        task.await.unwrap();
+        let threads = committer.threads.lock().unwrap();
+        assert_eq!(threads.iter().collect::<HashSet<_>>().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn the_bound_on_what_waits_is_over_all_queues() {
+        let (committer, group, _task) = on_workers(0, BOUNDS);
+        let (one, other) = (Worker::start(), Worker::start());
+        let begun = [one.submit(&group, 1), other.submit(&group, 2)];
+        until_taken(&committer, 2).await;
+        let wait = |worker: &Worker| -> Vec<_> {
+            (20..25)
+                .map(|number| worker.submit(&group, number))
+                .collect()
+        };
+        let waiting = wait(&one).into_iter().chain(wait(&other));
+        let waiting: Vec<_> = waiting.collect();
+        until(|| group.queues.waiting() == 10).await;
+        let last = [one.submit(&group, 9), other.submit(&group, 9)];
+        for refused in last {
+            assert!(matches!(refused.await.unwrap(), Err(Error::Overloaded)));
+        }
+        assert!(matches!(group.submit(9).await, Err(Error::Overloaded)));
+        committer.gate.add_permits(100);
+        for answer in begun.into_iter().chain(waiting) {
+            answer.await.unwrap().unwrap();
+        }
+        assert_eq!(one.submit(&group, 7).await.unwrap().unwrap(), 14);
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_ends_takes_its_queue_with_it() {
+        let (committer, group, task) = on_workers(0, BOUNDS);
+        let worker = Worker::start();
+        let cut_off = worker.submit(&group, 1);
+        until_taken(&committer, 1).await;
+        let waits = worker.submit(&group, 2);
+        drop(worker);
+        assert!(cut_off.await.is_err() && waits.await.is_err());
+        committer.gate.add_permits(100);
+        let next = Worker::start();
+        let accepted: Vec<_> = (20..30).map(|number| next.submit(&group, number)).collect();
+        for answer in accepted {
+            answer.await.unwrap().unwrap();
+        }
+        group.close();
+        task.await.unwrap();
+        assert!(matches!(
+            next.submit(&group, 3).await.unwrap(),
+            Err(Error::Stopping)
+        ));
+        assert!(matches!(
+            Worker::start().submit(&group, 3).await.unwrap(),
+            Err(Error::Stopping)
+        ));
+    }
 
     #[tokio::test]
     async fn what_arrives_while_a_batch_is_out_goes_together_in_the_next() {

@@ -47,5 +47,6 @@ pub mod telemetry;
 pub mod tls;
 pub mod user;
 pub mod version;
+pub mod worker;
 pub mod write_behind;
 pub mod write_through;

@@ -48,6 +48,7 @@ use crate::admission::Admission;
 use crate::error::{Error, Part, Result};
 use crate::membership::Epoch;
 use crate::settings::Address;
+use crate::worker;
 
 use connection::{Opener, Shared};
 use endpoint::Endpoint;
@@ -366,6 +367,14 @@ impl Redis {
             }
         };
         Ok(Link::new(part, shared))
+    }
+
+    /// This thread's own connection on a worker, and the shared one elsewhere.
+    pub(crate) async fn near_link(&self, part: Part) -> Result<Link> {
+        match worker::is_here() {
+            true => self.local_link(part).await,
+            false => self.link(part).await,
+        }
     }
 
     /// Asks, and once more over a new connection when the one it was asked over

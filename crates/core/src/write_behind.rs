@@ -111,7 +111,7 @@ impl WriteBehind {
         });
         let runs = match journal.append_blocks() {
             true => Runs::OnThread,
-            false => Runs::InTask,
+            false => Runs::OnWorkers,
         };
         let (appends, appender) =
             GroupCommit::start("journal", settings.group_commit, runs, appends);

@@ -11,7 +11,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 /// File descriptors for journal, SQLite, connections to Redis and the runtime, which need a few dozen.
 const OWN_FILES_MAX: usize = 100;
 /// File descriptors of each worker besides its connections.
-const WORKER_FILES: usize = 6;
+const WORKER_FILES: usize = 7;
 /// Connections to the database besides its pool.
 const DATABASE_CONNECTIONS_EXTRA: usize = 4;
 /// With fewer in all, a start is refused.

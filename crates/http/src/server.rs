@@ -20,6 +20,7 @@ use cache_core::purge::Purging;
 use cache_core::settings::{self, Settings};
 use cache_core::shutdown::Signals;
 use cache_core::telemetry::{self, MetricsHandle};
+use cache_core::worker;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::Instant;
 
@@ -247,6 +248,8 @@ where
         .shutdown_timeout(u64::from(u32::MAX));
     let stopping = server.graceful_shutdown_signal();
     let serve = move || {
+        // On each of the threads, also on one that replaces another.
+        worker::enter();
         let stopping = stopping.clone();
         let http = HttpService::build()
             .graceful_shutdown_signal(move || {

@@ -62,8 +62,8 @@ static ACKNOWLEDGE: LazyLock<Script> = LazyLock::new(|| {
 #[derive(Debug)]
 pub struct RedisStreamJournal {
     redis: Arc<Redis>,
-    // A connection of their own, since one that waits for replicas holds up all
-    // that comes after on it.
+    // Connections of their own, since one that waits for replicas holds up all
+    // that comes after on it; one for each worker.
     appends: Arc<Redis>,
     wait_for: WaitFor,
     // How long a value stays cached that the database has, too.
@@ -171,7 +171,7 @@ impl Journal for RedisStreamJournal {
         if let Err(refused) = self.redis.admission().check() {
             return vec![Err(refused); writes.len()];
         }
-        let mut link = match self.appends.link(Part::Journal).await {
+        let mut link = match self.appends.near_link(Part::Journal).await {
             Ok(link) => link,
             Err(error) => return vec![Err(error); writes.len()],
         };

@@ -29,8 +29,6 @@ const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// server that is only slow costs no caller an error.
 const PING_TIMEOUT: Duration = Duration::from_millis(300);
 
-static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
-
 /// Opens connections to one server.
 #[derive(Clone)]
 pub(super) struct Opener {
@@ -48,8 +46,6 @@ pub(super) struct Shared {
     pub(super) connection: MultiplexedConnection,
     pub(super) keys: Arc<RunKeys>,
     pub(super) server_run: Arc<str>,
-    /// Tells it from all others of this process.
-    pub(super) number: u64,
     state: Arc<State>,
     place: Arc<Place>,
     moved_before: u64,
@@ -120,7 +116,6 @@ impl Opener {
             connection,
             keys: Arc::new(self.keyspace.in_epoch(&run, used.epoch)),
             server_run: run.into(),
-            number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
             state,
             place,
             moved_before,

@@ -34,11 +34,6 @@ impl Link {
         &self.shared.server_run
     }
 
-    /// Tells the connection from all others.
-    pub(crate) fn connection(&self) -> u64 {
-        self.shared.number
-    }
-
     /// What becomes of the connection meanwhile.
     pub(super) fn connection_state(&self) -> Arc<State> {
         self.shared.state()

@@ -11,13 +11,39 @@ use crate::version::Version;
 pub(super) struct Pending(VecDeque<(u64, u64)>);
 
 impl Pending {
-    /// A version newer than all before; others are not added.
+    /// Adds a version. The answers of batches that were under way at the same time come in any
+    /// order, so it may be a little older than others.
     pub(super) fn push(&mut self, version: Version) {
         let version = version.get();
-        match self.0.back_mut() {
-            Some((_, last)) if *last >= version => {}
+        let newer = self
+            .0
+            .iter()
+            .rev()
+            .take_while(|(first, _)| *first > version);
+        let place = self.0.len() - newer.count();
+        let before = place.checked_sub(1).and_then(|place| self.0.get_mut(place));
+        match before {
+            Some((_, last)) if *last >= version => return,
             Some((_, last)) if *last + 1 == version => *last = version,
-            _ => self.0.push_back((version, version)),
+            _ => {
+                self.0.insert(place, (version, version));
+                return self.join(place);
+            }
+        }
+        self.join(place - 1);
+    }
+
+    /// Makes one range of the one at `place` and the next one where no gap is between them.
+    fn join(&mut self, place: usize) {
+        let (Some(&(_, last)), Some(&(first, newest))) = (self.0.get(place), self.0.get(place + 1))
+        else {
+            return;
+        };
+        if last + 1 == first {
+            self.0.remove(place + 1);
+            if let Some(joined) = self.0.get_mut(place) {
+                joined.1 = newest;
+            }
         }
     }
 
@@ -93,6 +119,20 @@ mod tests {
         assert_eq!(all, pending(30..35));
         all.drained(version(40));
         assert_eq!((all.count(), all.oldest()), (0, None));
+    }
+
+    #[test]
+    fn batches_may_be_answered_in_any_order() {
+        let all = pending(
+            (20..23)
+                .chain(10..12)
+                .chain(30..31)
+                .chain(15..20)
+                .chain(11..15),
+        );
+        assert_eq!(all, pending((10..23).chain(30..31)));
+        assert_eq!(all.0.len(), 2);
+        assert_eq!(pending([7, 5, 6, 5]), pending(5..8));
     }
 
     #[test]

@@ -124,17 +124,28 @@ impl Seen {
         self.shards.get(usize::from(shard.0))
     }
 
+    /// A batch was answered. Answers of several batches come in any order.
     pub(super) fn appended(&self, shard: Shard, answers: &[Result<Appended>], depth: u64) {
         let Some(seen) = self.of(shard) else { return };
         let mut pending = lock(&seen.pending);
+        let acknowledged = version(&seen.acknowledged);
+        let before = seen.appended.load(Ordering::Acquire);
+        let mut newest = 0;
         for answer in answers {
             if let Ok(Appended::At(version)) = answer {
-                pending.push(*version);
-                seen.appended.fetch_max(version.get(), Ordering::AcqRel);
+                newest = newest.max(version.get());
+                // It may have been drained before it was answered.
+                if *version > acknowledged {
+                    pending.push(*version);
+                }
             }
         }
+        seen.appended.fetch_max(newest, Ordering::AcqRel);
+        // The depth of an older batch does not count the newer ones.
+        if newest > before {
+            seen.depth.store(depth, Ordering::Release);
+        }
         drop(pending);
-        seen.depth.store(depth, Ordering::Release);
     }
 
     pub(super) fn acknowledged(&self, shard: Shard, through: Version, depth: u64) {
@@ -226,6 +237,24 @@ mod tests {
     fn appended(seen: &Seen, shard: u16, version: u64, depth: u64) {
         let answer = Ok(Appended::At(Version::new(version).unwrap()));
         seen.appended(Shard(shard), &[answer], depth);
+    }
+
+    #[test]
+    fn the_depth_is_that_of_the_newest_batch() {
+        let seen = Seen::new(1);
+        appended(&seen, 0, 20, 2);
+        appended(&seen, 0, 10, 1);
+        assert_eq!((seen.depth(), seen.appended_to(Shard(0))), (2, version(20)));
+        assert_eq!(seen.pending(Shard(0)).count(), 2);
+    }
+
+    #[test]
+    fn what_was_drained_before_it_was_answered_is_not_pending() {
+        let seen = Seen::new(1);
+        seen.acknowledged(Shard(0), version(20), 0);
+        appended(&seen, 0, 20, 1);
+        appended(&seen, 0, 21, 1);
+        assert_eq!(seen.pending(Shard(0)).count(), 1);
     }
 
     /// Of streams at which nothing was appended meanwhile.

@@ -2,8 +2,8 @@
 //!
 //! An operator may change that while the service runs, and another server may
 //! take its place. Appends are refused while it is wrong, and only those: what
-//! waits is drained, which saves it. Nothing is appended over a connection whose
-//! server was not looked at within [`FRESH`].
+//! waits is drained, which saves it. Nothing is appended in a run of the server
+//! that was not looked at within [`FRESH`], over whichever connection.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -43,7 +43,6 @@ pub(super) struct Watch {
 #[derive(Clone, Debug)]
 struct Look {
     at: Instant,
-    connection: u64,
     run: String,
     configuration: Configuration,
 }
@@ -118,7 +117,7 @@ impl Watch {
     fn is_fresh(&self, link: &Link) -> bool {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.as_ref()
-            .is_some_and(|last| last.connection == link.connection() && last.at.elapsed() < FRESH)
+            .is_some_and(|last| last.run == link.server_run() && last.at.elapsed() < FRESH)
     }
 
     async fn look(&self, link: &mut Link) -> Result<Configuration> {
@@ -138,7 +137,6 @@ impl Watch {
         // Only now: what was not suspected, as the server did not answer, has to be.
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Look {
             at,
-            connection: link.connection(),
             run: link.server_run().to_owned(),
             configuration: configuration.clone(),
         });
