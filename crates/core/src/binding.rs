@@ -44,6 +44,8 @@ pub struct Bound {
     pub newest: Version,
     /// The Redis that serves the database, as it is stored; empty if none is noted.
     pub served_by: String,
+    /// Over how many shards the data is spread in Redis.
+    pub shards: u16,
 }
 
 impl Bound {
@@ -51,6 +53,7 @@ impl Bound {
     pub fn binding(&self) -> String {
         let binding = Binding {
             token: self.token.clone(),
+            shards: Some(self.shards),
             place: self.place.clone(),
         };
         binding.to_string()
@@ -79,6 +82,8 @@ pub struct Found {
     pub committed: Version,
     /// Journal entries and dead letters.
     pub waiting: u64,
+    /// The same under the names of an older version.
+    pub left: u64,
     /// Which Redis it is.
     pub cache: CacheSite,
 }
@@ -88,6 +93,9 @@ pub struct Found {
 pub struct Binding {
     /// The token.
     pub token: String,
+    /// Over how many shards the data is spread; `None` if an older version has bound them, which
+    /// has other names for its keys.
+    pub shards: Option<u16>,
     /// The place.
     pub place: Place,
 }
@@ -95,9 +103,14 @@ pub struct Binding {
 impl Binding {
     /// `None` for a text that is no binding, such as an empty one.
     pub fn parse(text: &str) -> Option<Binding> {
-        let (token, place) = text.split_once(' ')?;
+        let (name, place) = text.split_once(' ')?;
+        let (token, shards) = match name.split_once('/') {
+            Some((token, shards)) => (token, Some(shards.parse().ok()?)),
+            None => (name, None),
+        };
         Some(Binding {
             token: token.to_owned(),
+            shards,
             place: Place::parse(place)?,
         })
     }
@@ -105,7 +118,13 @@ impl Binding {
 
 impl fmt::Display for Binding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", self.token, self.place.encode())
+        formatter.write_str(&self.token)?;
+        if let Some(shards) = self.shards {
+            // IMPORTANT: no version reads the binding of another one as its own. An older version takes
+            // this for another token, so it neither starts beside this one nor goes on.
+            write!(formatter, "/{shards}")?;
+        }
+        write!(formatter, " {}", self.place.encode())
     }
 }
 
@@ -127,6 +146,17 @@ pub enum Verdict {
     Served(Place),
     /// Redis has been bound to another copy since, at this place.
     Rebound(Place),
+    /// The data is spread over `in_use` shards, and the database says another number.
+    Resharded {
+        /// The number by which Redis, or this process, uses the data.
+        in_use: u16,
+        /// What the database says.
+        stated: u16,
+    },
+    /// Live processes of an older version serve the database.
+    ServedByOlder,
+    /// So many entries wait under the names of an older version.
+    Undrained(u64),
     /// The database lacks versions that it had committed.
     Older,
     /// The database was at this place, no process is alive, and so many entries wait.
@@ -144,6 +174,8 @@ pub fn judge(mine: &Bound, found: &Found, kinship: Kinship, is_running: bool) ->
     };
     let Some(bound) = Binding::parse(&found.stored) else {
         return match kinship {
+            // The binding may have been removed by hand.
+            Kinship::Unnoted | Kinship::Same if found.left > 0 => Verdict::Undrained(found.left),
             Kinship::Unnoted | Kinship::Same => Verdict::Binds,
             Kinship::Restarted => Verdict::Takes,
             Kinship::Other => elsewhere(),
@@ -151,6 +183,9 @@ pub fn judge(mine: &Bound, found: &Found, kinship: Kinship, is_running: bool) ->
     };
     if bound.token != mine.token && bound.token != mine.previous {
         return Verdict::Rebound(bound.place);
+    }
+    if let Some(refused) = spread_otherwise(&bound, mine, found) {
+        return refused;
     }
     // The token before: a move was cut short, or this Redis was left behind.
     if bound.token != mine.token && matches!(kinship, Kinship::Restarted | Kinship::Other) {
@@ -163,11 +198,23 @@ pub fn judge(mine: &Bound, found: &Found, kinship: Kinship, is_running: bool) ->
         return Verdict::Served(other.clone());
     }
     match mine.place.likeness(&bound.place) {
-        Likeness::Same if bound.token == mine.token => Verdict::Holds,
+        Likeness::Same if bound.token == mine.token && bound.shards.is_some() => Verdict::Holds,
         Likeness::Other if found.waiting > 0 && !is_running => {
             Verdict::Waiting(bound.place, found.waiting)
         }
         _ => Verdict::Binds,
+    }
+}
+
+/// What keeps data from being used that are spread otherwise than the database says.
+pub fn spread_otherwise(bound: &Binding, mine: &Bound, found: &Found) -> Option<Verdict> {
+    match bound.shards {
+        Some(in_use) => (in_use != mine.shards).then_some(Verdict::Resharded {
+            in_use,
+            stated: mine.shards,
+        }),
+        None if !found.others.is_empty() => Some(Verdict::ServedByOlder),
+        None => (found.left > 0).then_some(Verdict::Undrained(found.left)),
     }
 }
 

@@ -5,7 +5,7 @@ use tokio::time::{Duration, Instant};
 
 use crate::binding::{
     Binding, Bound, Found, Kinship, LIFETIME, Likeness, Place, ServedBy, Verdict, in_words, judge,
-    new_token,
+    new_token, spread_otherwise,
 };
 use crate::claim::{Taken, Usage};
 use crate::error::{Error, Result};
@@ -24,7 +24,7 @@ const LOOK_PAUSE: Duration = Duration::from_millis(200);
 /// [`Error::BadSetting`] with a sentence when it must not be done now.
 pub async fn run(settings: &Settings, action: IdentityAction) -> Result<String> {
     let database = parts::open_database(settings).await?;
-    let redis = parts::open_redis(settings, database.store.identity()).await?;
+    let redis = parts::open_redis(settings, database.store.dataset()).await?;
     match action {
         IdentityAction::Show => show(settings, &database, redis.as_deref()).await,
         IdentityAction::New => renew(settings, &database, redis.as_deref()).await,
@@ -59,7 +59,7 @@ async fn show(settings: &Settings, database: &Database, redis: Option<&Redis>) -
         redis.at(),
         serving(true),
         serving(false),
-        found.waiting,
+        found.waiting + found.left,
     );
     Ok(text)
 }
@@ -84,7 +84,7 @@ async fn renew(settings: &Settings, database: &Database, redis: Option<&Redis>) 
         if bound.is_some_and(|bound| {
             bound.token == mine.token && bound.place.likeness(&mine.place) != Likeness::Other
         }) {
-            waiting = found.waiting;
+            waiting = found.waiting + found.left;
         }
     }
     if waiting > 0 {
@@ -122,6 +122,7 @@ async fn hand_over(
     let mut forgotten = String::new();
     if let Some(redis) = redis {
         let found = unserved(redis, &mine, |found| found.others.first()).await?;
+        spread_alike(settings, &mine, &found)?;
         let is_other = matches!(mine.kinship(&found), Kinship::Restarted | Kinship::Other);
         let _alone = leave_before(settings, &mine, is_other, &mut forgotten).await?;
         let epoch = redis.newest_epoch().await?;
@@ -164,6 +165,16 @@ async fn hand_over(
          in the journal and go to this database at the next start of write-behind-svc\n",
         mine.place, mine.identity
     ))
+}
+
+/// Checks that Redis has the data under the names that this version uses.
+fn spread_alike(settings: &Settings, mine: &Bound, found: &Found) -> Result<()> {
+    let bound = Binding::parse(&found.stored);
+    let refusal = bound.and_then(|bound| spread_otherwise(&bound, mine, found));
+    refusal.map_or(Ok(()), |verdict| {
+        let program = settings.service.binary();
+        Err(refused(in_words(&verdict, &mine.place, program)))
+    })
 }
 
 /// Takes the database for this process alone, if another Redis than before is to serve it, or none:

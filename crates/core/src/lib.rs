@@ -15,6 +15,7 @@ pub mod binding;
 mod breaker;
 pub mod cache;
 pub mod claim;
+pub mod dataset;
 pub mod dead_letter;
 pub mod drainer;
 pub mod engine;

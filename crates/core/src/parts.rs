@@ -84,7 +84,7 @@ impl Parts {
     /// are as they were, except for tables that were brought up to date.
     pub async fn open(settings: &Settings) -> Result<Parts> {
         let mut database = open_database(settings).await?;
-        let reached = reach::reach(settings, database.store.identity()).await?;
+        let reached = reach::reach(settings, database.store.dataset()).await?;
         let guard = match &reached {
             Some(reached) => Some(post(settings, reached, &database).await?),
             None => None,

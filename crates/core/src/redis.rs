@@ -45,6 +45,7 @@ use deadpool_redis::redis::{Client, RedisResult};
 use tokio::runtime::Handle;
 
 use crate::admission::Admission;
+use crate::dataset::Dataset;
 use crate::error::{Error, Part, Result};
 use crate::membership::Epoch;
 use crate::settings::Address;
@@ -148,17 +149,17 @@ impl Debug for Redis {
 }
 
 impl Redis {
-    /// Connects to the server. `identity` is the database's: everything that is
-    /// kept here is kept under it.
+    /// Connects to the server, for the data of one database: everything that is kept here is
+    /// kept under its identity.
     ///
     /// # Errors
     /// When the server cannot be reached.
     pub async fn connect(
         address: impl Into<Address>,
         timeout: Duration,
-        identity: &str,
+        dataset: &Dataset,
     ) -> Result<Arc<Redis>> {
-        let redis = Redis::unconnected(address, timeout, identity)?;
+        let redis = Redis::unconnected(address, timeout, dataset)?;
         redis.answers().await?;
         Ok(redis)
     }
@@ -195,10 +196,10 @@ impl Redis {
     pub fn unconnected(
         address: impl Into<Address>,
         timeout: Duration,
-        identity: &str,
+        dataset: &Dataset,
     ) -> Result<Arc<Redis>> {
         let endpoint = Endpoint::new(address.into())?;
-        let keyspace = Keyspace::new(identity);
+        let keyspace = Keyspace::new(dataset);
         let place = Arc::new(Place::new(&keyspace, Arc::default()));
         Redis::with(endpoint, timeout, keyspace, place)
     }

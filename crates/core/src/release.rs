@@ -15,7 +15,7 @@ use crate::settings::Settings;
 /// journal may hold something that the database lacks.
 pub async fn run(settings: &Settings) -> Result<String> {
     let database = parts::open_database(settings).await?;
-    let redis = parts::open_redis(settings, database.store.identity()).await?;
+    let redis = parts::open_redis(settings, database.store.dataset()).await?;
     // IMPORTANT: kept until the row is removed. A process that starts meanwhile is refused.
     let _alone = alone(settings).await?;
     let mine = database.binding.bound().await?;

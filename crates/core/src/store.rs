@@ -31,6 +31,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::health::PartHealth;
 use crate::membership::Epoch;
@@ -134,10 +135,14 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// When the database is unavailable, or others hold the rows. Doing it again is safe.
     async fn purge(&self, purge: Purge) -> Result<Purged>;
 
-    /// A name for this database's data, made when its tables were made and the
-    /// same for every process that opens it: what a cache holds of one database must
-    /// never be taken for another's. 16 hexadecimal digits.
-    fn identity(&self) -> &str;
+    /// Which data this is, the same for every process that opens it.
+    fn dataset(&self) -> &Dataset;
+
+    /// A name for this database's data, made when its tables were made: what a cache holds
+    /// of one database must never be taken for another's. 16 hexadecimal digits.
+    fn identity(&self) -> &str {
+        &self.dataset().identity
+    }
 
     /// Checks that the database takes writes. Changes nothing.
     ///

@@ -46,14 +46,15 @@ use test_support::records::{valid_name, valid_names};
 use tokio::task::JoinSet;
 
 use suite::{
-    ahead_of_the_clock, connect_to_redis, eventually, for_random, issued, key, new_identity,
-    tombstone, value, version,
+    SEVERAL, ahead_of_the_clock, connect_to_redis, eventually, for_random, issued, key,
+    new_identity_with, tombstone, value, version,
 };
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Implementation {
     Memory,
-    Redis,
+    /// With so many shards.
+    Redis(u16),
 }
 
 impl Implementation {
@@ -61,8 +62,8 @@ impl Implementation {
     pub(crate) async fn unseeded(self, lifetimes: Lifetimes) -> Box<dyn Cache> {
         match self {
             Implementation::Memory => Box::new(MemoryCache::new(64 << 20, lifetimes)),
-            Implementation::Redis => {
-                let redis = connect_to_redis(&new_identity()).await;
+            Implementation::Redis(shards) => {
+                let redis = connect_to_redis(&new_identity_with(shards)).await;
                 Box::new(RedisCache::new(redis, lifetimes))
             }
         }
@@ -79,7 +80,7 @@ impl Implementation {
     fn cases(self) -> u32 {
         match self {
             Implementation::Memory => 400,
-            Implementation::Redis => 60,
+            Implementation::Redis(_) => 60,
         }
     }
 }
@@ -1089,7 +1090,7 @@ async fn any_body_can_be_filled(implementation: Implementation) {
     let bodies = vec(any::<u8>(), 1..300);
     for_random(implementation.cases(), bodies, async |body| {
         let record = Record {
-            key: Key::from(new_identity()),
+            key: Key::from(new_identity_with(1)),
             version: version(7),
             body: Some(Bytes::from(body)),
         };
@@ -1179,7 +1180,8 @@ async fn no_read_goes_back(implementation: Implementation) {
 contract!(
     [
         memory: Implementation::Memory,
-        redis: Implementation::Redis,
+        redis: Implementation::Redis(1),
+        redis_of_several_shards: Implementation::Redis(SEVERAL),
     ],
     [
         a_key_that_was_never_given_is_a_miss,

@@ -53,15 +53,16 @@ use test_support::records::{valid_name, valid_names};
 
 use journal_with_cache::*;
 use suite::{
-    ahead_of_the_clock, appended, connect_to_redis, eventually, for_random, key, new_identity,
-    redis_stream_journal, version,
+    SEVERAL, ahead_of_the_clock, appended, connect_to_redis, eventually, for_random, key,
+    new_identity_with, redis_stream_journal, version,
 };
 pub(crate) use suite::{append, put, remove};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Implementation {
     File(JournalSync),
-    RedisStream,
+    /// With so many shards.
+    RedisStream(u16),
 }
 
 /// Where a test's journal is. It is there after the journal was dropped.
@@ -79,8 +80,8 @@ impl Implementation {
     pub(crate) fn new_place(self) -> Place {
         match self {
             Implementation::File(sync) => Place::Folder(TempDir::new().unwrap(), sync),
-            Implementation::RedisStream => Place::RedisStream {
-                identity: new_identity(),
+            Implementation::RedisStream(shards) => Place::RedisStream {
+                identity: new_identity_with(shards),
             },
         }
     }
@@ -90,7 +91,7 @@ impl Implementation {
         match self {
             Implementation::File(JournalSync::Os) => 200,
             Implementation::File(JournalSync::Fsync) => 20,
-            Implementation::RedisStream => 60,
+            Implementation::RedisStream(_) => 60,
         }
     }
 }
@@ -762,7 +763,8 @@ contract!(
     [
         file: Implementation::File(JournalSync::Fsync),
         file_without_sync: Implementation::File(JournalSync::Os),
-        redis_stream: Implementation::RedisStream,
+        redis_stream: Implementation::RedisStream(1),
+        redis_stream_of_several_shards: Implementation::RedisStream(SEVERAL),
     ],
     [
         it_says_what_an_answer_survives,
@@ -796,7 +798,8 @@ contract!(
 // Journals that say holds_cache().
 contract!(
     [
-        redis_stream_with_cache: WithCache::Redis,
+        redis_stream_with_cache: WithCache::Redis(1),
+        redis_stream_of_several_shards_with_cache: WithCache::Redis(SEVERAL),
     ],
     [
         it_says_that_it_holds_the_cache,

@@ -123,6 +123,19 @@ impl Installation {
         self.settings.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Spreads the data over so many shards in Redis, before the first start.
+    ///
+    /// # Panics
+    ///
+    /// When the parts have no database of their own, or its tables cannot be made.
+    pub fn spread_over(&self, shards: u16) {
+        let migrated = self.command().arg("migrate").output();
+        let migrated = migrated.expect("the service runs");
+        assert!(migrated.status.success(), "{migrated:?}");
+        let database = self.database().expect("a database");
+        database.query_rows(&format!("UPDATE cache_binding SET shards = {shards}"));
+    }
+
     /// Starts either service on these parts. The process must be dropped before this value.
     pub fn start(&self, service: Service) -> ServiceProcess {
         let env: Vec<(&str, &str)> = self.settings().collect();

@@ -178,7 +178,7 @@ impl Guard {
         loop {
             match what().await? {
                 None => return Ok(()),
-                Some(Verdict::Served(_)) if Instant::now() < deadline => {
+                Some(Verdict::Served(_) | Verdict::ServedByOlder) if Instant::now() < deadline => {
                     tokio::time::sleep(LOOK_PAUSE).await;
                 }
                 Some(Verdict::Contends) => tokio::time::sleep(LOOK_PAUSE).await,
@@ -326,8 +326,14 @@ impl Shared {
             // A Redis that was emptied has nothing of the newer state.
             (state.newest, state.is_older) = (noted, false);
         }
+        let in_use = self.store.dataset().shards;
         let verdict = if mine.identity != self.store.identity() {
             Verdict::Rebound(mine.place.clone())
+        } else if mine.shards != in_use {
+            Verdict::Resharded {
+                in_use,
+                stated: mine.shards,
+            }
         } else if state.is_older {
             Verdict::Older
         } else {
@@ -402,6 +408,10 @@ impl Shared {
         let Some(before) = Binding::parse(stored) else {
             return Ok(true);
         };
+        if before.shards.is_none() && before.token == mine.token && before.place == mine.place {
+            tracing::info!("nothing waits in this Redis under the names of an older version");
+            return Ok(true);
+        }
         if before.token == mine.token && !self.renew_token(mine).await? {
             return Ok(false);
         }

@@ -18,12 +18,14 @@ fn bound(token: &str, place: Place) -> Bound {
         place,
         newest: Version::new(10).unwrap(),
         served_by: String::new(),
+        shards: 1,
     }
 }
 
 fn found(token: &str, place: &Place) -> Found {
     let binding = Binding {
         token: token.to_owned(),
+        shards: Some(1),
         place: place.clone(),
     };
     Found {
@@ -39,13 +41,20 @@ fn bindings_and_places_are_read_as_they_are_written() {
         inode: "1:2".to_owned(),
     };
     for place in [mysql("users", "db:3306", "", "1"), sqlite] {
-        let binding = Binding {
-            token: "token".to_owned(),
-            place,
-        };
-        assert_eq!(Binding::parse(&binding.to_string()), Some(binding));
+        for shards in [Some(12), None] {
+            let binding = Binding {
+                token: "token".to_owned(),
+                shards,
+                place: place.clone(),
+            };
+            assert_eq!(Binding::parse(&binding.to_string()), Some(binding));
+        }
     }
     assert_eq!(Binding::parse(""), None);
+    let place = mysql("users", "db:3306", "", "1").encode();
+    for other in ["token/", "token/x", "token/-1", "token/70000"] {
+        assert_eq!(Binding::parse(&format!("{other} {place}")), None, "{other}");
+    }
 }
 
 #[test]
@@ -187,4 +196,72 @@ fn a_redis_that_was_left_behind_is_refused() {
     assert_eq!(judge(&mine, &there, Kinship::Other, false), Verdict::Holds);
     let left = found("before", &place);
     assert_eq!(judge(&mine, &left, Kinship::Other, false), elsewhere);
+}
+
+#[test]
+fn data_in_another_number_of_shards_is_refused() {
+    let place = mysql("users", "db:3306", "", "1");
+    let mine = Bound {
+        shards: 3,
+        ..bound("token", place.clone())
+    };
+    let resharded = Verdict::Resharded {
+        in_use: 1,
+        stated: 3,
+    };
+    for is_running in [false, true] {
+        let judged = judge(&mine, &found("token", &place), Kinship::Same, is_running);
+        assert_eq!(judged, resharded);
+    }
+    // After a move that was cut short, too.
+    let judged = judge(&mine, &found("before", &place), Kinship::Same, false);
+    assert_eq!(judged, resharded);
+    let words = in_words(&resharded, &place, "program");
+    assert!(words.contains("set it back to 1"), "{words}");
+    // It takes the number with the binding.
+    let binding = Binding::parse(&mine.binding()).unwrap();
+    assert_eq!(binding.shards, Some(3));
+}
+
+#[test]
+fn what_an_older_version_left_in_redis_has_to_be_drained() {
+    let place = mysql("users", "db:3306", "", "1");
+    let mine = bound("token", place.clone());
+    let mut there = found("token", &place);
+    there.stored = Binding {
+        token: "token".to_owned(),
+        shards: None,
+        place: place.clone(),
+    }
+    .to_string();
+    assert_eq!(judge(&mine, &there, Kinship::Same, false), Verdict::Binds);
+    there.left = 2;
+    let undrained = Verdict::Undrained(2);
+    assert_eq!(judge(&mine, &there, Kinship::Same, false), undrained);
+    let words = in_words(&undrained, &place, "program");
+    assert!(words.contains("2 acknowledged writes"), "{words}");
+    // Its processes may still append.
+    there.others = vec![place.clone()];
+    for left in [0, 2] {
+        there.left = left;
+        let judged = judge(&mine, &there, Kinship::Same, true);
+        assert_eq!(judged, Verdict::ServedByOlder);
+    }
+    // The binding of an older version was removed.
+    let unbound = Found {
+        left: 2,
+        ..Found::default()
+    };
+    assert_eq!(judge(&mine, &unbound, Kinship::Same, false), undrained);
+    assert_eq!(judge(&mine, &unbound, Kinship::Unnoted, false), undrained);
+}
+
+/// An older version compares the text up to the first space with its token.
+#[test]
+fn an_older_version_takes_the_binding_for_another_token() {
+    let mine = bound("token", mysql("users", "db:3306", "", "1"));
+    let binding = mine.binding();
+    let (token, place) = binding.split_once(' ').unwrap();
+    assert!(token != mine.token && token != mine.previous);
+    assert_eq!(Place::parse(place), Some(mine.place));
 }

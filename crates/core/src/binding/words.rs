@@ -14,6 +14,25 @@ pub fn in_memory_in_words(cache: &CacheSite, mine: &Place, program: &str) -> Str
 /// What was found, and what to do about it.
 pub fn in_words(verdict: &Verdict, mine: &Place, program: &str) -> String {
     let found = match verdict {
+        Verdict::Resharded { in_use, stated } => {
+            return format!(
+                "the data of {mine} is spread over {in_use} shards in Redis, and shards in its table \
+                 cache_binding is {stated}: set it back to {in_use}"
+            );
+        }
+        Verdict::ServedByOlder => {
+            return format!(
+                "processes of an older version serve {mine} by this Redis: let them drain the journal, \
+                 replay or delete the dead letters, and stop them"
+            );
+        }
+        Verdict::Undrained(entries) => {
+            return format!(
+                "{entries} acknowledged writes and dead letters of {mine} wait in this Redis, where only \
+                 the older version that has put them there finds them: start that version, let it drain \
+                 the journal, replay or delete the dead letters, and stop it"
+            );
+        }
         Verdict::Holds | Verdict::Binds | Verdict::Takes => String::new(),
         Verdict::Contends => format!(
             "this Redis is empty, and the processes that serve {mine} have some seconds to say \

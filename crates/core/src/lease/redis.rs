@@ -214,6 +214,7 @@ fn falls_to(shard: Shard, processes: &[String]) -> Option<&String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::Dataset;
     use crate::settings::CacheUrl;
 
     fn processes(count: usize) -> Vec<String> {
@@ -256,7 +257,8 @@ mod tests {
         let Ok(CacheUrl::Redis(url)) = CacheUrl::parse(&url) else {
             panic!("{url}")
         };
-        let redis = Redis::unconnected(url, Duration::from_secs(1), "a database").unwrap();
+        let dataset = Dataset::new("a database".to_owned(), 1).unwrap();
+        let redis = Redis::unconnected(url, Duration::from_secs(1), &dataset).unwrap();
         let leases = RedisLeases::new(redis, "me".to_owned(), Duration::from_secs(10));
         let called = tokio::time::timeout(Duration::from_secs(60), leases.called());
         assert_eq!(called.await.unwrap(), Said::Everything);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::time::{Duration, Instant};
 
+use crate::dataset::Dataset;
 use crate::error::{Error, Part, Result};
 use crate::journal::redis_stream::RedisStreamJournal;
 use crate::redis::Redis;
@@ -25,8 +26,8 @@ pub(super) struct Reached {
 
 /// The Redis of the settings, if they name one. It may be unavailable if the service can do
 /// without it.
-pub(super) async fn reach(settings: &Settings, identity: &str) -> Result<Option<Reached>> {
-    let Some(redis) = unconnected(settings, identity)? else {
+pub(super) async fn reach(settings: &Settings, dataset: &Dataset) -> Result<Option<Reached>> {
+    let Some(redis) = unconnected(settings, dataset)? else {
         return Ok(None);
     };
     let is_there = match suited(settings, &redis).await {
@@ -39,8 +40,11 @@ pub(super) async fn reach(settings: &Settings, identity: &str) -> Result<Option<
 }
 
 /// The same for a subcommand, which cannot do without Redis.
-pub(crate) async fn open_redis(settings: &Settings, identity: &str) -> Result<Option<Arc<Redis>>> {
-    let Some(redis) = unconnected(settings, identity)? else {
+pub(crate) async fn open_redis(
+    settings: &Settings,
+    dataset: &Dataset,
+) -> Result<Option<Arc<Redis>>> {
+    let Some(redis) = unconnected(settings, dataset)? else {
         return Ok(None);
     };
     let deadline = settings.startup_deadline;
@@ -49,7 +53,7 @@ pub(crate) async fn open_redis(settings: &Settings, identity: &str) -> Result<Op
     Ok(Some(redis))
 }
 
-fn unconnected(settings: &Settings, identity: &str) -> Result<Option<Arc<Redis>>> {
+fn unconnected(settings: &Settings, dataset: &Dataset) -> Result<Option<Arc<Redis>>> {
     let CacheUrl::Redis(url) = &settings.cache else {
         return Ok(None);
     };
@@ -57,7 +61,7 @@ fn unconnected(settings: &Settings, identity: &str) -> Result<Option<Arc<Redis>>
         url: url.clone(),
         tls: settings.cache_tls.clone(),
     };
-    Redis::unconnected(address, settings.redis_timeout, identity).map(Some)
+    Redis::unconnected(address, settings.redis_timeout, dataset).map(Some)
 }
 
 async fn suited(settings: &Settings, redis: &Redis) -> Result<()> {

@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use deadpool_redis::redis::{Script, cmd};
 
-use crate::binding::{self, Bound, CacheSite, Found, LIFETIME};
+use crate::binding::{self, Binding, Bound, CacheSite, Found, LIFETIME};
 use crate::error::{Part, Result};
+use crate::redis::keyspace::OlderNames;
 use crate::redis::{Call, Place, Redis, milliseconds, parse_version};
 use crate::shard::Shard;
 use crate::version::Version;
@@ -20,6 +21,10 @@ static LOOK: LazyLock<Script> = LazyLock::new(|| {
     ))
 });
 static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("binding_claim.lua")));
+
+/// What the script takes if no process may serve another place, or at all.
+const ALONE_AT_ITS_PLACE: &str = "1";
+const ALONE: &str = "2";
 
 /// Whether the server belongs to the database whose data is kept there.
 #[async_trait]
@@ -64,17 +69,26 @@ impl Redis {
     /// What the server knows besides the registration of `process`.
     pub(crate) async fn look(&self, process: &str) -> Result<Found> {
         let mut link = self.link(Part::Cache).await?;
-        let keyspace = &self.keyspace;
+        let stored = self.text(&mut link, self.keyspace.binding()).await?;
+        let stored = Binding::parse(&String::from_utf8_lossy(&stored));
+        let noted = stored.as_ref().and_then(|binding| binding.shards);
+        // It may note more shards than the database.
+        let keyspace = &self.keyspace.with_shards(noted.unwrap_or_default());
         let mut keys = vec![keyspace.binding(), keyspace.served()];
         for shard in (0..keyspace.shards()).map(Shard) {
             keys.push(keyspace.committed(shard));
             keys.push(keyspace.journal(shard));
             keys.push(keyspace.dead(shard));
         }
-        let answer: Vec<Bytes> = link.script(Call::new(&LOOK, keys)).await?;
+        for older in self.older(stored.as_ref()) {
+            keys.extend([older.committed, older.journal, older.dead]);
+        }
+        let mut call = Call::new(&LOOK, keys);
+        call.arg(keyspace.shards());
+        let answer: Vec<Bytes> = link.script(call).await?;
         let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
         let at = |place: usize| answer.get(place).map(text).unwrap_or_default();
-        let alive = answer.get(3..).unwrap_or_default().chunks_exact(2);
+        let alive = answer.get(4..).unwrap_or_default().chunks_exact(2);
         let others = alive.filter_map(|alive| match alive {
             [other, place] if other != process.as_bytes() => binding::Place::parse(&text(place)),
             _ => None,
@@ -84,6 +98,7 @@ impl Redis {
             others: others.collect(),
             committed: parse_version(at(1).as_bytes()).unwrap_or_default(),
             waiting: at(2).parse().unwrap_or_default(),
+            left: at(3).parse().unwrap_or_default(),
             cache: CacheSite {
                 run: link.server_run().to_owned(),
                 database: self.opener.endpoint.database(),
@@ -92,9 +107,18 @@ impl Redis {
         })
     }
 
+    /// The names of an older version, if it has made this binding.
+    fn older(&self, bound: Option<&Binding>) -> Vec<OlderNames> {
+        match bound {
+            Some(Binding { shards: None, .. }) => self.keyspace.older(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Registers `process` at the place of `mine`, and puts the binding `next` in place of
     /// `expected`. Returns whether it did: not where there is another binding, nor, if `alone`,
-    /// while a process is alive that serves another place. The first time in a run of the
+    /// while a process is alive that serves another place; where `expected` is of an older version, not
+    /// while any other process is alive or something waits under its names. The first time in a run of the
     /// server, the process testifies whether the server still has all its answers to this process.
     pub(crate) async fn claim(
         &self,
@@ -111,19 +135,28 @@ impl Redis {
             None => false,
         };
         let keyspace = &self.keyspace;
-        let keys = vec![
+        let mut keys = vec![
             keyspace.binding(),
             keyspace.served(),
             keyspace.witnesses(),
             keyspace.run(Shard(0)),
         ];
+        let older = self.older(Binding::parse(expected).as_ref());
+        for names in &older {
+            keys.extend([names.journal.clone(), names.dead.clone()]);
+        }
+        let alone = match (older.is_empty(), alone) {
+            (true, false) => "",
+            (true, true) => ALONE_AT_ITS_PLACE,
+            (false, _) => ALONE,
+        };
         let mut call = Call::new(&CLAIM, keys);
         call.arg(expected)
             .arg(next)
             .arg(process)
             .arg(mine.place.encode())
             .arg(milliseconds(LIFETIME))
-            .arg(u8::from(alone))
+            .arg(alone)
             .arg(&run);
         match &told {
             Some(told) => call.arg(u8::from(has_all)).arg(&told.registered),

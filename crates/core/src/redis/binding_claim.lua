@@ -1,13 +1,18 @@
 -- Registers a process as alive, and exchanges the binding. The first time in a run of the
 -- server, the process also testifies whether the server has all its answers to the process.
--- KEYS: binding, served, witnesses, the runs of a shard. ARGV: the binding expected, the one to
--- put, process, its place, lifetime of the registration in ms, '1' if no process may serve
--- another place, the run of the server, then '' or the testimony: '1' if all versions are
+-- KEYS: binding, served, witnesses, the runs of a shard, then journal and dead letters of each shard
+-- of an older version. ARGV: the binding expected, the one to put, process, its place, lifetime of
+-- the registration in ms, '1' if no process may serve another place or '2' if none may serve any, the run of the server, then '' or the testimony: '1' if all versions are
 -- there, and until when the process was registered before.
--- Returns until when the process is registered, '' if the binding is another one or such a
--- process is alive.
+-- Returns until when the process is registered, '' if the binding is another one, such a
+-- process is alive, or something waits in a shard of an older version.
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then
   return ''
+end
+for i = 5, #KEYS, 2 do
+  if redis.call('XLEN', KEYS[i]) + redis.call('HLEN', KEYS[i + 1]) > 0 then
+    return ''
+  end
 end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -27,7 +32,7 @@ for i = 1, #served, 2 do
     if is_used then
       redis.call('HDEL', KEYS[2], served[i])
     end
-  elseif ARGV[6] == '1' and string.sub(served[i + 1], 17) ~= ARGV[4] then
+  elseif ARGV[6] == '2' or ARGV[6] == '1' and string.sub(served[i + 1], 17) ~= ARGV[4] then
     return ''
   end
 end

@@ -12,39 +12,35 @@ use crate::version::Version;
 
 /// By shard, up to which version what waits must be drained; 0 where all is well.
 #[derive(Debug)]
-pub(crate) struct Evictions {
-    suspect: AtomicU64,
-    until: Box<[AtomicU64]>,
-}
+pub(crate) struct Evictions(Box<[AtomicU64]>);
 
 impl Evictions {
     pub(crate) fn none(shards: u16) -> Evictions {
-        Evictions {
-            suspect: AtomicU64::new(0),
-            until: (0..shards).map(|_| AtomicU64::new(0)).collect(),
-        }
+        Evictions((0..shards).map(|_| AtomicU64::new(0)).collect())
     }
 
     /// Entries of `shard` up to `until` may have been evicted from the cache.
     pub(crate) fn suspect(&self, shard: Shard, until: Version) {
-        if let Some(held) = self.until.get(usize::from(shard.0)) {
-            held.store(until.get(), Ordering::Release);
-            self.suspect.fetch_or(1 << shard.0, Ordering::AcqRel);
+        if let Some(held) = self.0.get(usize::from(shard.0)) {
+            held.store(until.get().max(1), Ordering::Release);
         }
     }
 
     /// The oldest entry that waits in `shard` is this one, or none does.
     pub(crate) fn waits(&self, shard: Shard, oldest: Option<Version>) {
-        let Some(until) = self.until.get(usize::from(shard.0)) else {
+        let Some(held) = self.0.get(usize::from(shard.0)) else {
             return;
         };
-        if oldest.is_none_or(|oldest| oldest.get() > until.load(Ordering::Acquire)) {
-            self.suspect.fetch_and(!(1 << shard.0), Ordering::AcqRel);
+        let until = held.load(Ordering::Acquire);
+        if until != 0 && oldest.is_none_or(|oldest| oldest.get() > until) {
+            // Unless it has become suspect once more meanwhile.
+            let _ = held.compare_exchange(until, 0, Ordering::AcqRel, Ordering::Acquire);
         }
     }
 
     pub(crate) fn is_suspect(&self, shard: Shard) -> bool {
-        self.suspect.load(Ordering::Acquire) & (1 << shard.0) != 0
+        let held = self.0.get(usize::from(shard.0));
+        held.is_some_and(|until| until.load(Ordering::Acquire) != 0)
     }
 
     /// The error for a caller that needs a name's value in such a shard.
@@ -55,7 +51,8 @@ impl Evictions {
     }
 
     pub(crate) fn is_any_suspect(&self) -> bool {
-        self.suspect.load(Ordering::Acquire) != 0
+        let mut shards = self.0.iter();
+        shards.any(|until| until.load(Ordering::Acquire) != 0)
     }
 }
 
@@ -78,5 +75,7 @@ mod tests {
         assert!(evictions.is_suspect(Shard(15)));
         evictions.waits(Shard(15), None);
         assert!(!evictions.is_any_suspect());
+        evictions.suspect(Shard(0), Version::ZERO);
+        assert!(evictions.is_suspect(Shard(0)));
     }
 }

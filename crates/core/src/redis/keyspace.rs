@@ -34,22 +34,31 @@
 //! What safety rests on has no expiry, since a server that evicts by `volatile-*` chooses among keys
 //! with one. Only clean entries, tickets, leases and `sweep` have an expiry.
 
+use crate::dataset::Dataset;
 use crate::membership::Epoch;
 use crate::record::Key;
 use crate::shard::Shard;
 
-/// Shards of the key space. Every process on one Redis must have the same
-/// number, so it is not a setting.
-pub(crate) const SHARDS: u16 = 16;
-
 /// The names of the keys that belong to one database's data.
 #[derive(Clone, Debug)]
 pub(crate) struct Keyspace {
+    identity: String,
     // "wc:{<identity>}:"
     prefix: String,
     // By shard: "wc:{<identity>:<shard>}:".
     prefixes: Vec<String>,
 }
+
+/// The names of keys of one shard in versions before the number of shards was stored.
+#[derive(Clone, Debug)]
+pub(super) struct OlderNames {
+    pub(super) committed: String,
+    pub(super) journal: String,
+    pub(super) dead: String,
+}
+
+/// How many shards those versions had.
+const OLDER_SHARDS: u16 = 16;
 
 /// The names of those that are used in one run of the server only.
 #[derive(Clone, Debug)]
@@ -62,10 +71,12 @@ pub(crate) struct RunKeys {
 }
 
 impl Keyspace {
-    pub(crate) fn new(identity: &str) -> Keyspace {
+    pub(crate) fn new(dataset: &Dataset) -> Keyspace {
+        let Dataset { identity, shards } = dataset;
         Keyspace {
+            identity: identity.clone(),
             prefix: format!("wc:{{{identity}}}:"),
-            prefixes: (0..SHARDS)
+            prefixes: (0..*shards)
                 .map(|shard| format!("wc:{{{identity}:{shard:02}}}:"))
                 .collect(),
         }
@@ -87,12 +98,33 @@ impl Keyspace {
         }
     }
 
+    /// The names of the same data, of so many shards at least.
+    pub(crate) fn with_shards(&self, shards: u16) -> Keyspace {
+        Keyspace::new(&Dataset {
+            identity: self.identity.clone(),
+            shards: shards.max(self.shards()),
+        })
+    }
+
     pub(crate) fn shards(&self) -> u16 {
-        SHARDS
+        self.prefixes.len() as u16
     }
 
     pub(crate) fn shard_of(&self, key: &Key) -> Shard {
-        shard_of(key)
+        shard_of(key, self.prefixes.len())
+    }
+
+    /// The names under which older versions have kept what waits.
+    pub(super) fn older(&self) -> Vec<OlderNames> {
+        let of_shard = |shard| {
+            let name = |name| format!("wc:{{{}:{shard:02}}}:{name}", self.identity);
+            OlderNames {
+                committed: name("committed"),
+                journal: name("journal"),
+                dead: name("dead"),
+            }
+        };
+        (0..OLDER_SHARDS).map(of_shard).collect()
     }
 
     fn name(&self, shard: Shard, name: &str) -> String {
@@ -193,7 +225,7 @@ impl RunKeys {
 
     pub(crate) fn entry(&self, key: &Key) -> String {
         let mut name = String::new();
-        self.write_entry(shard_of(key), key, &mut name);
+        self.write_entry(shard_of(key, self.prefixes.len()), key, &mut name);
         name
     }
 
@@ -207,8 +239,12 @@ impl RunKeys {
     }
 }
 
-fn shard_of(key: &Key) -> Shard {
-    Shard((crc32fast::hash(key.as_str().as_bytes()) % u32::from(SHARDS)) as u16)
+fn shard_of(key: &Key, shards: usize) -> Shard {
+    match shards {
+        // By far the most common, so nothing is hashed.
+        0 | 1 => Shard(0),
+        shards => Shard((crc32fast::hash(key.as_str().as_bytes()) as usize % shards) as u16),
+    }
 }
 
 fn of_shard(prefixes: &[String], shard: Shard) -> &str {

@@ -7,11 +7,12 @@ diesel::table! {
         previous -> Text,
         newest -> BigInt,
         served_by -> Text,
+        shards -> Integer,
     }
 }
 
-/// Token, the one before, the newest version, and the Redis.
-pub(super) type BindingRow = (String, String, i64, String);
+/// Token, the one before, the newest version, the Redis, and the number of shards.
+pub(super) type BindingRow = (String, String, i64, String, i32);
 
 /// Defines the module-private queries for one connection type.
 macro_rules! binding {
@@ -40,6 +41,7 @@ macro_rules! binding {
                     cache_binding::previous,
                     cache_binding::newest,
                     cache_binding::served_by,
+                    cache_binding::shards,
                 ))
             };
             let found: Option<BindingRow> = row().first(connection).await.optional()?;

@@ -22,6 +22,7 @@ use diesel_async::{AsyncMysqlConnection, SimpleAsyncConnection};
 use tokio::time::{Instant, timeout_at};
 
 use crate::binding::BindingStore;
+use crate::dataset::Dataset;
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::membership::Membership;
@@ -67,7 +68,7 @@ pub struct MysqlStore {
     pool: Pool<Connector>,
     calls: Calls,
     timeout: Duration,
-    identity: String,
+    dataset: Dataset,
     url: Secret,
     durability: Durability,
 }
@@ -116,7 +117,7 @@ impl MysqlStore {
             pool: Pool::new(connector, pool_max),
             calls: Calls::new(pool_max),
             timeout,
-            identity: migrated.identity,
+            dataset: migrated.dataset,
             url,
             durability: Durability::default(),
         })
@@ -435,8 +436,8 @@ impl Store for MysqlStore {
         BindingStore::note_newest(self, Version::ZERO).await
     }
 
-    fn identity(&self) -> &str {
-        &self.identity
+    fn dataset(&self) -> &Dataset {
+        &self.dataset
     }
 
     async fn health(&self) -> PartHealth {

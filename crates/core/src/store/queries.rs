@@ -126,8 +126,9 @@ macro_rules! queries {
                 .optional()
         }
 
-        /// Gives a new database its name and a token; keeps those of one that has them.
-        async fn identify(connection: &mut $connection) -> QueryResult<String> {
+        /// Gives a new database its name and a token; keeps those of one that has them. Returns
+        /// the name and the number of shards.
+        async fn identify(connection: &mut $connection) -> QueryResult<(String, i32)> {
             let proposed = format!("{:016x}", fastrand::u64(..));
             diesel::insert_or_ignore_into(users_identity::table)
                 .values((
@@ -137,10 +138,15 @@ macro_rules! queries {
                 .execute(connection)
                 .await?;
             make_binding(connection).await?;
-            users_identity::table
+            let identity = users_identity::table
                 .select(users_identity::identity)
                 .first(connection)
-                .await
+                .await?;
+            let shards = cache_binding::table
+                .select(cache_binding::shards)
+                .first(connection)
+                .await?;
+            Ok((identity, shards))
         }
 
         /// Makes the row of the binding if it is missing.

@@ -28,6 +28,7 @@ use diesel_async::{AsyncConnection as _, SimpleAsyncConnection};
 
 use crate::binding::BindingStore;
 use crate::claim::Claim;
+use crate::dataset::Dataset;
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::membership::Membership;
@@ -66,7 +67,7 @@ const CONNECTIONS_MAX: usize = 4;
 pub struct SqliteStore {
     pool: Pool<Connection>,
     calls: Calls,
-    identity: String,
+    dataset: Dataset,
     path: PathBuf,
     durability: Durability,
     files: Arc<Files>,
@@ -95,7 +96,7 @@ impl SqliteStore {
         let lock = FileLock::take(path)?;
         lock.wait_for_others().await;
         let name = name_of(path)?;
-        let identity = migrate(path, Adoption::AT_START).await?.identity;
+        let dataset = migrate(path, Adoption::AT_START).await?.dataset;
         // What cannot be had is told here; the pool only knows that there is no connection.
         let keeper = connect(name).await?;
         let files = Files::of(path, lock).map_err(|error| in_file(path, error))?;
@@ -116,7 +117,7 @@ impl SqliteStore {
         Ok(SqliteStore {
             pool,
             calls: Calls::new(CONNECTIONS_MAX),
-            identity,
+            dataset,
             path: path.to_owned(),
             durability: Durability::default(),
             files: files.into(),
@@ -156,10 +157,10 @@ async fn connect(name: &str) -> Result<Connection> {
     Ok(connection)
 }
 
-/// What was done to the tables, and the database's identity.
+/// What was done to the tables, and which data they hold.
 struct Migrated {
     done: Vec<String>,
-    identity: String,
+    dataset: Dataset,
 }
 
 /// Creates the tables where they are missing, or adopts the one that is there. The
@@ -182,16 +183,18 @@ async fn migrate(path: &Path, adoption: Adoption) -> Result<Migrated> {
     if adoption.is_dry_run() {
         return Ok(Migrated {
             done,
-            identity: String::new(),
+            dataset: Dataset::default(),
         });
     }
     let connection = tables.connection()?;
     let newest = newest_row(connection).await;
     headroom::check(newest.map_err(|error| in_file(path, error))?)?;
-    let identity = identify(connection).await;
+    let (identity, shards) = identify(connection)
+        .await
+        .map_err(|error| in_file(path, error))?;
     Ok(Migrated {
         done,
-        identity: identity.map_err(|error| in_file(path, error))?,
+        dataset: Dataset::new(identity, shards)?,
     })
 }
 
@@ -409,8 +412,8 @@ impl Store for SqliteStore {
         BindingStore::note_newest(self, Version::ZERO).await
     }
 
-    fn identity(&self) -> &str {
-        &self.identity
+    fn dataset(&self) -> &Dataset {
+        &self.dataset
     }
 
     async fn health(&self) -> PartHealth {

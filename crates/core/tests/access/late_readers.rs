@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use cache_core::access::Access;
 use cache_core::cache::Cache;
+use cache_core::dataset::Dataset;
 use cache_core::engine::Source;
 use cache_core::error::{Error, Part, Result};
 use cache_core::health::PartHealth;
@@ -88,8 +89,12 @@ impl Store for HeldStore {
         nobody_asks()
     }
 
-    fn identity(&self) -> &str {
-        "0123456789abcdef"
+    fn dataset(&self) -> &Dataset {
+        static DATASET: Dataset = Dataset {
+            identity: String::new(),
+            shards: 1,
+        };
+        &DATASET
     }
 
     async fn health(&self) -> PartHealth {

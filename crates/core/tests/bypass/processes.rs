@@ -9,6 +9,7 @@ use bytes::Bytes;
 use cache_core::access::{Access, AccessSettings, Standing};
 use cache_core::cache::Lifetimes;
 use cache_core::cache::redis::RedisCache;
+use cache_core::dataset::Dataset;
 use cache_core::engine::{Engine, Outcome, Read};
 use cache_core::error::Result;
 use cache_core::group_commit::GroupCommitBounds;
@@ -166,8 +167,8 @@ impl Store for HookedStore {
         self.inner.purge(purge).await
     }
 
-    fn identity(&self) -> &str {
-        self.inner.identity()
+    fn dataset(&self) -> &Dataset {
+        self.inner.dataset()
     }
 
     async fn health(&self) -> PartHealth {
@@ -193,7 +194,7 @@ impl Process {
         let membership = Arc::new(open().await.unwrap());
         let inner = open().await.unwrap();
         let url = redis_secret(&proxy.url(&redis_url()));
-        let redis = Redis::unconnected(url, TIMEOUT, inner.identity()).unwrap();
+        let redis = Redis::unconnected(url, TIMEOUT, inner.dataset()).unwrap();
         let reads = redis.again(READ_TIMEOUT).unwrap();
         let cache = Arc::new(RedisCache::reading_by(reads, redis, LIFETIMES));
         let settings = AccessSettings {

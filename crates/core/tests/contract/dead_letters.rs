@@ -14,7 +14,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use test_support::records::{valid_name, valid_names};
 
-use crate::suite::{for_random, key, version};
+use crate::suite::{SEVERAL, for_random, key, version};
 use crate::{Implementation, Place, acknowledge, append, names_in_one_shard, put, shards};
 
 fn letter(name: &str, number: u64) -> DeadLetter {
@@ -410,7 +410,7 @@ fn few(implementation: Implementation) -> u32 {
     match implementation {
         Implementation::File(JournalSync::Os) => 60,
         Implementation::File(JournalSync::Fsync) => 10,
-        Implementation::RedisStream => 20,
+        Implementation::RedisStream(_) => 20,
     }
 }
 
@@ -418,7 +418,8 @@ contract!(
     [
         file: Implementation::File(JournalSync::Fsync),
         file_without_sync: Implementation::File(JournalSync::Os),
-        redis_stream: Implementation::RedisStream,
+        redis_stream: Implementation::RedisStream(1),
+        redis_stream_of_several_shards: Implementation::RedisStream(SEVERAL),
     ],
     [
         one_is_kept_over_reopening_until_it_is_forgotten,

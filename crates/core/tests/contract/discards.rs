@@ -4,7 +4,7 @@
 use cache_core::cache::Lookup;
 use cache_core::version::Version;
 
-use crate::suite::{key, tombstone, value, version};
+use crate::suite::{SEVERAL, key, tombstone, value, version};
 use crate::{Implementation, LONG_LIFETIMES, begin_write, granted, put_clean, put_dirty, settle};
 
 async fn a_dirty_record_is_forgotten_at_exactly_its_version(implementation: Implementation) {
@@ -94,7 +94,8 @@ async fn a_clean_entry_is_not_touched(implementation: Implementation) {
 contract!(
     [
         memory: Implementation::Memory,
-        redis: Implementation::Redis,
+        redis: Implementation::Redis(1),
+        redis_of_several_shards: Implementation::Redis(SEVERAL),
     ],
     [
         a_dirty_record_is_forgotten_at_exactly_its_version,

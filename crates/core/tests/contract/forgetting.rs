@@ -9,7 +9,7 @@ use cache_core::record::{Key, Record};
 use cache_core::version::Version;
 
 use crate::suite::{
-    ahead_of_the_clock, connect_to_redis, key, new_identity, tombstone, value, version,
+    SEVERAL, ahead_of_the_clock, connect_to_redis, key, new_identity, tombstone, value, version,
 };
 use crate::{
     Implementation, LONG_LIFETIMES, begin_write, granted, hit, put_clean, put_dirty, settle,
@@ -183,7 +183,8 @@ async fn a_refill_that_is_ahead_of_the_clock_raises_it(implementation: Implement
 contract!(
     [
         memory: Implementation::Memory,
-        redis: Implementation::Redis,
+        redis: Implementation::Redis(1),
+        redis_of_several_shards: Implementation::Redis(SEVERAL),
     ],
     [
         a_clean_value_is_forgotten,
@@ -224,7 +225,7 @@ async fn only_the_entries_of_one_database_are_forgotten() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_refilled_before_the_clock_is_raised() {
-    let cache = Implementation::Redis.unseeded(LONG_LIFETIMES).await;
+    let cache = Implementation::Redis(1).unseeded(LONG_LIFETIMES).await;
     let held = value(&key("a"), version(7), "x");
     let refilled = cache.refill(&held, &held).await;
     assert!(

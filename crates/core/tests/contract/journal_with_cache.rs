@@ -17,19 +17,25 @@ use test_support::servers::redis_url;
 use crate::conditional_appends::{self, NAMES};
 use crate::suite::{
     ahead_of_the_clock, appended, connect_to_redis, eventually, for_random, issued, key,
-    new_identity, redis_stream_journal, tombstone, value, version,
+    new_identity_with, redis_stream_journal, tombstone, value, version,
 };
 use crate::{acknowledge, append, names_in_one_shard, put, remove};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum WithCache {
-    Redis,
+    /// With so many shards.
+    Redis(u16),
 }
 
 const LONG: Duration = Duration::from_secs(3_600);
 const SHORT: Duration = Duration::from_millis(20);
 
 impl WithCache {
+    fn new_identity(self) -> String {
+        let WithCache::Redis(shards) = self;
+        new_identity_with(shards)
+    }
+
     /// Both on one server, with nothing in them and the clock seeded.
     async fn open(self) -> (Arc<dyn Journal>, Arc<dyn Cache>) {
         self.open_with(LONG).await
@@ -37,7 +43,7 @@ impl WithCache {
 
     /// The same with another lifetime of clean entries.
     async fn open_with(self, clean: Duration) -> (Arc<dyn Journal>, Arc<dyn Cache>) {
-        let identity = new_identity();
+        let identity = self.new_identity();
         let (journal, cache) = self.open_again(&identity, clean).await;
         journal.raise(&Version::ZERO).await.unwrap();
         (journal, cache)
@@ -56,7 +62,7 @@ impl WithCache {
             fill: LONG,
         };
         match self {
-            WithCache::Redis => {
+            WithCache::Redis(_) => {
                 let redis: Arc<Redis> = connect_to_redis(identity).await;
                 (
                     Arc::new(redis_stream_journal(redis.clone(), clean).await),
@@ -403,7 +409,7 @@ pub(crate) async fn cache_and_journal_share_one_clock(with_cache: WithCache) {
 }
 
 pub(crate) async fn two_processes_share_one_sequence(with_cache: WithCache) {
-    let identity = new_identity();
+    let identity = with_cache.new_identity();
     let (one, _) = with_cache.open_again(&identity, LONG).await;
     let (other, cache) = with_cache.open_again(&identity, LONG).await;
     // One of them seeds the clock for both.
@@ -432,7 +438,7 @@ pub(crate) async fn two_processes_share_one_sequence(with_cache: WithCache) {
 
 /// As when an operator deletes it, or an eviction policy takes it.
 pub(crate) async fn a_lost_clock_goes_on_above_all_that_was_ever_appended(of: WithCache) {
-    let identity = new_identity();
+    let identity = of.new_identity();
     let (journal, _) = of.open_again(&identity, LONG).await;
     journal.raise(&ahead_of_the_clock()).await.unwrap();
     let Appended::At(first) = append_one(&*journal, put("lost", "1")).await else {
@@ -440,7 +446,6 @@ pub(crate) async fn a_lost_clock_goes_on_above_all_that_was_ever_appended(of: Wi
     };
     let shard = journal.shard_of(&key("lost"));
     journal.acknowledge(shard, first, &[]).await.unwrap();
-    let WithCache::Redis = of;
     let client = deadpool_redis::redis::Client::open(redis_url()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     let clock = format!("wc:{{{identity}:{:02}}}:*:clock", shard.0);

@@ -11,6 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use cache_core::cache::redis::RedisCache;
 use cache_core::cache::{Cache, FillStart, Lifetimes, Lookup};
+use cache_core::dataset::Dataset;
 use cache_core::error::{Error, Result};
 use cache_core::journal::Journal;
 use cache_core::journal::redis_stream::RedisStreamJournal;
@@ -23,7 +24,8 @@ use deadpool_redis::redis::{Client, Cmd, FromRedisValue, RedisResult, ToRedisArg
 use test_support::own_servers::{AppendFsync, OwnServer};
 
 use crate::suite::{
-    append, appended, connect_to, eventually, key, new_identity, put, redis_stream_journal, version,
+    append, appended, connect_for, connect_to, eventually, key, new_identity, put,
+    redis_stream_journal, version,
 };
 
 pub(crate) const LONG: Duration = Duration::from_secs(3_600);
@@ -49,7 +51,15 @@ impl Process {
 
     /// The same with other lifetimes.
     pub(crate) async fn start_with(url: &str, identity: &str, lifetimes: Lifetimes) -> Process {
-        let redis = connect_to(url, identity).await;
+        Process::on(connect_to(url, identity).await, lifetimes).await
+    }
+
+    /// A process on the data of a database.
+    pub(crate) async fn start_for(url: &str, dataset: &Dataset) -> Process {
+        Process::on(connect_for(url, dataset).await, LIFETIMES).await
+    }
+
+    async fn on(redis: Arc<Redis>, lifetimes: Lifetimes) -> Process {
         let journal = redis_stream_journal(redis.clone(), lifetimes.clean).await;
         Process {
             journal: Arc::new(journal),

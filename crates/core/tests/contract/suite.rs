@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use cache_core::cache::Begun;
+use cache_core::dataset::Dataset;
 use cache_core::error::Result;
 use cache_core::journal::redis_stream::{RedisStreamJournal, WaitFor};
 use cache_core::journal::{Appended, Journal};
@@ -83,9 +84,25 @@ pub(crate) fn tombstone(key: &Key, version: Version) -> Record {
     }
 }
 
-/// The identity of a database that nobody else has.
+/// Several shards, and no power of two.
+pub(crate) const SEVERAL: u16 = 3;
+
+/// The identity of a database that nobody else has, with several shards.
 pub(crate) fn new_identity() -> String {
-    format!("{:016x}", fastrand::u64(..))
+    new_identity_with(SEVERAL)
+}
+
+/// The same with so many shards, at most 15. There is no database that could be asked for their
+/// number, so the last digit of a test's identity says it.
+pub(crate) fn new_identity_with(shards: u16) -> String {
+    format!("{:015x}{shards:x}", fastrand::u64(..1 << 60))
+}
+
+/// The data of such an identity.
+pub(crate) fn dataset_of(identity: &str) -> Dataset {
+    let last = identity.chars().last().unwrap();
+    let shards = last.to_digit(16).unwrap();
+    Dataset::new(identity.to_owned(), shards as i32).unwrap()
 }
 
 /// A connection of its own to the tests' Redis.
@@ -95,10 +112,15 @@ pub(crate) async fn connect_to_redis(identity: &str) -> Arc<Redis> {
 
 /// A connection of its own to the Redis at `url`.
 pub(crate) async fn connect_to(url: &str, identity: &str) -> Arc<Redis> {
+    connect_for(url, &dataset_of(identity)).await
+}
+
+/// The same for data whose number of shards a database says.
+pub(crate) async fn connect_for(url: &str, dataset: &Dataset) -> Arc<Redis> {
     let Ok(CacheUrl::Redis(url)) = CacheUrl::parse(url) else {
         panic!("this is no Redis URL");
     };
-    Redis::connect(url, EVENTUALLY, identity).await.unwrap()
+    Redis::connect(url, EVENTUALLY, dataset).await.unwrap()
 }
 
 /// What became of the writes, where nothing failed.
@@ -135,7 +157,7 @@ pub(crate) async fn append(journal: &dyn Journal, writes: &[Write]) -> Vec<Recor
 /// A journal on `redis` whose clean entries stay for `clean`, and which drains
 /// every shard itself.
 pub(crate) async fn redis_stream_journal(redis: Arc<Redis>, clean: Duration) -> RedisStreamJournal {
-    let held = Arc::new(Held::all(16));
+    let held = Arc::new(Held::all(15));
     let wait_for = WaitFor::default();
     RedisStreamJournal::open(redis.clone(), redis, wait_for, clean, held)
         .await

@@ -8,7 +8,7 @@ use cache_core::cache::{Begun, Cache, FillStart, Lifetimes, Lookup, Withdrawn};
 use cache_core::record::{Key, Record};
 use cache_core::version::Version;
 
-use crate::suite::{eventually, key, tombstone, value, version};
+use crate::suite::{SEVERAL, eventually, key, tombstone, value, version};
 use crate::{Implementation, LONG_LIFETIMES, SHORT, granted, put_clean, put_dirty, settle};
 
 async fn begin(cache: &dyn Cache, key: &Key) -> Begun {
@@ -363,7 +363,8 @@ async fn a_dirty_body_is_left_as_it_was(implementation: Implementation) {
 contract!(
     [
         memory: Implementation::Memory,
-        redis: Implementation::Redis,
+        redis: Implementation::Redis(1),
+        redis_of_several_shards: Implementation::Redis(SEVERAL),
     ],
     [
         what_the_database_has_is_not_told,

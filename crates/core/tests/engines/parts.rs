@@ -105,7 +105,7 @@ impl Place {
                 let redis = Redis::connect(
                     redis_secret(&redis_url()),
                     Duration::from_secs(2),
-                    store.identity(),
+                    store.dataset(),
                 );
                 let redis = redis.await.unwrap();
                 let process = format!("test:{:08x}", fastrand::u32(..));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
+use cache_core::dataset::Dataset;
 use cache_core::error::{Error, Part, Result};
 use cache_core::health::PartHealth;
 use cache_core::membership::Epoch;
@@ -84,8 +85,8 @@ impl Store for SwitchedStore {
         self.inner.purge(purge).await
     }
 
-    fn identity(&self) -> &str {
-        self.inner.identity()
+    fn dataset(&self) -> &Dataset {
+        self.inner.dataset()
     }
 
     async fn health(&self) -> PartHealth {

@@ -6,9 +6,9 @@ use cache_core::version::Version;
 use test_support::own_servers::{AppendFsync, OwnServer};
 use test_support::servers::redis_url;
 
-use crate::drainer::{Drainer, LASTING, assert_they_share};
+use crate::drainer::{Drainer, LASTING, SHARDS, assert_they_share, every_shard, new_identity};
 use crate::redis_process::{command, names_in_one_shard};
-use crate::suite::{appended, new_identity, put};
+use crate::suite::{appended, put};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_holder_is_called_when_another_appends_to_its_empty_shard() {
@@ -64,7 +64,7 @@ async fn the_others_are_called_when_one_comes_and_when_one_goes() {
     one.leases.release().await.unwrap();
     two.hears(Call::Leases).await;
     two.renew().await;
-    assert_eq!(two.held().len(), 16, "handed over at once");
+    assert_eq!(two.held(), every_shard(), "handed over at once");
 }
 
 /// Or the one that has come would drain nothing until it happens to renew.
@@ -129,7 +129,7 @@ async fn nothing_is_missed_by_who_stops_waiting_for_a_while() {
     let one = Drainer::start(&identity, "one", LASTING).await;
     one.listen().await;
     let channel = format!("wc:{{{identity}}}:wake");
-    for shard in 0..16_u16 {
+    for shard in 0..SHARDS {
         let waits = one.leases.called();
         let gave_up = tokio::time::timeout(std::time::Duration::from_millis(1), waits).await;
         assert!(gave_up.is_err(), "{gave_up:?}");

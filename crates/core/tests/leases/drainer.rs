@@ -10,9 +10,9 @@ use cache_core::shard::Shard;
 use test_support::servers::redis_url;
 
 use crate::redis_process::LONG;
-use crate::suite::connect_to;
+use crate::suite::{connect_to, new_identity_with};
 
-pub(crate) const SHARDS: u16 = 16;
+pub(crate) const SHARDS: u16 = 15;
 /// Longer than any test takes.
 pub(crate) const LASTING: Duration = Duration::from_secs(600);
 /// How long to wait for what was said.
@@ -96,6 +96,11 @@ impl Drainer {
         assert!(listeners >= 1);
         assert_eq!(self.called().await, Call::Entries(Shard(999)));
     }
+}
+
+/// The identity of data with that many shards.
+pub(crate) fn new_identity() -> String {
+    new_identity_with(SHARDS)
 }
 
 pub(crate) fn every_shard() -> Vec<u16> {

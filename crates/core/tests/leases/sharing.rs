@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use cache_core::lease::{Leases, Sole};
 use test_support::own_servers::{AppendFsync, OwnServer};
 
-use crate::drainer::{Drainer, LASTING, SHARDS, assert_they_share, every_shard};
+use crate::drainer::{Drainer, LASTING, SHARDS, assert_they_share, every_shard, new_identity};
 use crate::redis_process::{command, name_of};
-use crate::suite::{eventually, new_identity};
+use crate::suite::{eventually, new_identity_with};
 use cache_core::shard::Shard;
 
 const SHORT: Duration = Duration::from_millis(600);
@@ -111,6 +111,29 @@ async fn a_process_that_cannot_drain_leaves_all_to_the_others() {
     assert_eq!((one.held(), two.held()), (every_shard(), vec![]));
 }
 
+/// The usual number on a standalone Redis. The other process stands by.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_single_shard_is_handed_over() {
+    let identity = new_identity_with(1);
+    let one = Drainer::start(&identity, "one", LASTING).await;
+    let two = Drainer::start(&identity, "two", LASTING).await;
+    let held = || {
+        let holds = |drainer: &Drainer| drainer.leases.held().holds(Shard(0));
+        (holds(&one), holds(&two))
+    };
+    for _ in 0..2 {
+        one.renew().await;
+        two.renew().await;
+    }
+    let before = held();
+    assert!(before.0 != before.1, "{before:?}");
+    let (leaves, stays) = if before.0 { (&one, &two) } else { (&two, &one) };
+    leaves.leases.release().await.unwrap();
+    stays.renew().await;
+    assert_eq!(held(), (before.1, before.0));
+    assert_eq!(stays.leases.holders().await.unwrap().len(), 1);
+}
+
 /// In whatever order they ask, nobody believes to hold what another one does.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_shard_is_held_twice() {
@@ -210,7 +233,7 @@ async fn a_lease_that_was_taken_meanwhile_is_not_believed_any_more() {
     command::<(), _>(&url, &["SET", &lease, "another"]).await;
     one.renew().await;
     assert!(!one.held().contains(&5));
-    assert_eq!(one.held().len(), 15);
+    assert_eq!(one.held().len(), usize::from(SHARDS) - 1);
     let holders = one.leases.holders().await.unwrap();
     assert_eq!(holders[5].as_deref(), Some("another"));
     // It is not its own to give back.

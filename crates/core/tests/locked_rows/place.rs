@@ -123,7 +123,7 @@ impl Place {
                         panic!("this is for Redis");
                     };
                     let timeout = Duration::from_secs(5);
-                    let redis = Redis::connect(url, timeout, self.store.identity());
+                    let redis = Redis::connect(url, timeout, self.store.dataset());
                     let redis = redis.await.unwrap();
                     let process = format!("test:{:08x}", fastrand::u32(..));
                     let leases = RedisLeases::new(redis.clone(), process, timeout);

@@ -75,7 +75,7 @@ async fn write_behind_starts_drains_and_reads_and_takes_no_more() {
     let folder = tempfile::tempdir().unwrap();
     let store = store_with_ann(folder.path()).await;
     let server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
-    let process = Process::start(server.url(), store.identity()).await;
+    let process = Process::start_for(server.url(), store.dataset()).await;
     process.journal.raise(&Version::ZERO).await.unwrap();
     process
         .append(&[put("Bob", 2), put("Cid", 3), put("Bob", 4)])
@@ -142,7 +142,7 @@ async fn write_through_reads_and_takes_no_more() {
     let folder = tempfile::tempdir().unwrap();
     let store = store_with_ann(folder.path()).await;
     let server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
-    let process = Process::start(server.url(), store.identity()).await;
+    let process = Process::start_for(server.url(), store.dataset()).await;
     let (cache, access) = (process.cache.clone(), Access::always());
     let settings = WriteThroughSettings {
         group_commit: BOUNDS,

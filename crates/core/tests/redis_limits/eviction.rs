@@ -20,7 +20,7 @@ pub(crate) async fn open(
     redis: Arc<Redis>,
     wait_for: WaitFor,
 ) -> cache_core::error::Result<RedisStreamJournal> {
-    let held = Arc::new(Held::all(16));
+    let held = Arc::new(Held::all(15));
     RedisStreamJournal::open(redis.clone(), redis, wait_for, LONG, held).await
 }
 

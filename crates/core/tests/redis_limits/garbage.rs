@@ -22,7 +22,7 @@ use test_support::own_servers::{AppendFsync, OwnServer};
 
 use crate::engines::{BOUNDS, PATIENCE, SETTINGS};
 use crate::redis_process::{LONG, Process, try_command};
-use crate::suite::{key, new_identity};
+use crate::suite::{SEVERAL, key, new_identity};
 
 const NAMES: [&str; 3] = ["Ann", "Bob", "Cid"];
 const LEASE: Duration = Duration::from_millis(500);
@@ -151,7 +151,7 @@ impl Site {
         let mut found = crate::redis_process::keys(self.server.url(), &pattern).await;
         if found.is_empty() && ["dead", "lease", "drained"].contains(&end) {
             let name = |shard| format!("wc:{{{}:{shard:02}}}:{end}", self.identity);
-            found = (0..16).map(name).collect();
+            found = (0..SEVERAL).map(name).collect();
         }
         found
     }

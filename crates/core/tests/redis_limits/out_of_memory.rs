@@ -16,7 +16,7 @@ use cache_core::version::Version;
 use test_support::own_servers::{AppendFsync, OwnServer};
 
 use crate::redis_process::{Crashed, Process, a_name_in_each_shard, command, name_of};
-use crate::suite::{appended, key, put, remove, value, version};
+use crate::suite::{SEVERAL, appended, key, put, remove, value, version};
 
 /// Less than an empty server takes.
 const NOTHING: &str = "100kb";
@@ -162,11 +162,12 @@ async fn leases_are_taken_renewed_and_given_back() {
     let (one, other) = (lease("one"), lease("other"));
     let held = |leases: &RedisLeases| {
         let is_held = |shard: &u16| leases.held().holds(Shard(*shard));
-        (0..16).filter(is_held).count()
+        (0..SEVERAL).filter(is_held).count()
     };
+    let all = usize::from(SEVERAL);
     for _ in 0..2 {
         one.renew().await.unwrap();
-        assert_eq!(held(&one), 16);
+        assert_eq!(held(&one), all);
     }
     for _ in 0..2 {
         other.renew().await.unwrap();
@@ -174,10 +175,10 @@ async fn leases_are_taken_renewed_and_given_back() {
     }
     other.renew().await.unwrap();
     assert!(held(&one) > 0 && held(&other) > 0);
-    assert_eq!(held(&one) + held(&other), 16);
+    assert_eq!(held(&one) + held(&other), all);
     one.release().await.unwrap();
     other.renew().await.unwrap();
-    assert_eq!(held(&other), 16);
+    assert_eq!(held(&other), all);
 }
 
 #[tokio::test(flavor = "multi_thread")]

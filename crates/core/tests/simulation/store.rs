@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use cache_core::dataset::Dataset;
 use cache_core::error::{Error, Part, Result};
 use cache_core::health::PartHealth;
 use cache_core::membership::Epoch;
@@ -147,8 +148,12 @@ impl Store for SimStore {
             .await
     }
 
-    fn identity(&self) -> &str {
-        "simulated"
+    fn dataset(&self) -> &Dataset {
+        static DATASET: Dataset = Dataset {
+            identity: String::new(),
+            shards: 1,
+        };
+        &DATASET
     }
 
     async fn health(&self) -> PartHealth {

@@ -14,6 +14,8 @@ const LEASE_MS: &str = "1500";
 const DATABASE_TIMEOUT_MS: &str = "2000";
 /// The log line of a process that leaves its shards.
 const LEFT: &str = "the database takes nothing from this process";
+/// So many that each process has a share.
+const SHARDS: u16 = 16;
 /// In every shard.
 const NAMES: usize = 60;
 
@@ -29,6 +31,7 @@ fn install() -> Installation {
     let mut installation = Parts::RedisMariaDb.install(Service::WriteBehind);
     installation.set("LEASE_MS", LEASE_MS);
     installation.set("DATABASE_TIMEOUT_MS", DATABASE_TIMEOUT_MS);
+    installation.spread_over(SHARDS);
     installation
 }
 
@@ -75,7 +78,7 @@ fn holders(client: &Client) -> Vec<usize> {
 
 fn is_shared(client: &Client) -> bool {
     let held = holders(client);
-    held.len() == 2 && held.iter().sum::<usize>() == 16
+    held.len() == 2 && held.iter().sum::<usize>() == usize::from(SHARDS)
 }
 
 fn the_other_drains((begin, end): Loss) {
@@ -150,13 +153,15 @@ fn the_only_process_keeps_its_shards_without_the_database() {
     let installation = install();
     let (process, proxy) = start_behind_a_proxy(&installation);
     let client = process.client();
-    wait_until("it holds all shards", || holders(&client) == [16]);
+    wait_until("it holds all shards", || {
+        holders(&client) == [SHARDS.into()]
+    });
     proxy.cut();
     put_all(&client, 1);
     let lease_ms: f64 = LEASE_MS.parse().unwrap();
     wait_until("drains have failed for some leases", || {
         let journal = client.get("/journal").json();
-        assert_eq!(holders(&client), [16]);
+        assert_eq!(holders(&client), [usize::from(SHARDS)]);
         journal["oldest_age_ms"].as_f64().unwrap() > 4.0 * lease_ms
     });
     proxy.restore();
@@ -177,7 +182,9 @@ fn of_two_processes_without_the_database_the_first_to_reach_it_drains() {
         one_proxy.cut();
         other_proxy.cut();
         put_all(&clients[0], number);
-        wait_until("one of them has them all", || holders(&clients[0]) == [16]);
+        wait_until("one of them has them all", || {
+            holders(&clients[0]) == [SHARDS.into()]
+        });
         back.restore();
         wait_until("it drains all", || {
             are_in_the_database(&installation, number)

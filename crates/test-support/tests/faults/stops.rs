@@ -58,6 +58,7 @@ fn a_replica_that_is_stopped_hands_its_shards_over_at_once() {
     let lease = Duration::from_secs(60);
     let mut installation = Parts::RedisMariaDb.install(Service::WriteBehind);
     installation.set("LEASE_MS", &lease.as_millis().to_string());
+    installation.spread_over(16);
     let running = installation.run();
     let mut other = running.start_beside(Service::WriteBehind);
     let holders = || {

@@ -54,6 +54,7 @@ fn processes_share_shards_and_wake_each_other_after_a_restart() {
     let mut site = Site::start(Clients::Anybody);
     let mut installation = site.install(Service::WriteBehind);
     installation.set("LEASE_MS", LEASE_MS);
+    installation.spread_over(16);
     let processes = [(); 2].map(|()| installation.start(Service::WriteBehind));
     let apis = processes
         .each_ref()

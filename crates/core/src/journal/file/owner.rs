@@ -149,6 +149,7 @@ mod tests {
             },
             newest: Version::ZERO,
             served_by: String::new(),
+            shards: 1,
         }
     }
 

@@ -55,7 +55,7 @@ impl From<PlaceRow> for Place {
 
 async fn bound(connection: &mut AsyncMysqlConnection) -> Tried<Bound> {
     let identity = identity(connection).await?;
-    let (token, previous, newest, served_by) = binding_row(connection).await?;
+    let (token, previous, newest, served_by, shards) = binding_row(connection).await?;
     let place: PlaceRow = diesel::sql_query(PLACE).get_result(connection).await?;
     Ok(Bound {
         identity,
@@ -64,6 +64,7 @@ async fn bound(connection: &mut AsyncMysqlConnection) -> Tried<Bound> {
         place: place.into(),
         newest: Version::from_i64(newest).unwrap_or_default(),
         served_by,
+        shards: u16::try_from(shards).unwrap_or_default(),
     })
 }
 

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::connector::{Connector, NotConnected};
 use super::tables::MysqlTables;
 use super::{identify, newest_row, unavailable};
+use crate::dataset::Dataset;
 use crate::error::{Part, Result};
 use crate::startup;
 use crate::store::headroom;
@@ -17,10 +18,10 @@ use crate::store::schema::{Adoption, prepare};
 /// How long one replica waits for another that is running the migrations.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What was done to the tables, and the database's identity.
+/// What was done to the tables, and which data they hold.
 pub(super) struct Migrated {
     pub(super) done: Vec<String>,
-    pub(super) identity: String,
+    pub(super) dataset: Dataset,
 }
 
 /// A connection to the database, which is created where it is missing.
@@ -51,15 +52,15 @@ pub(super) async fn migrate(
     if adoption.is_dry_run() {
         return Ok(Migrated {
             done,
-            identity: String::new(),
+            dataset: Dataset::default(),
         });
     }
     let connection = tables.connection()?;
     headroom::check(newest_row(connection).await.map_err(unavailable)?)?;
-    let identity = identify(connection).await;
+    let (identity, shards) = identify(connection).await.map_err(unavailable)?;
     Ok(Migrated {
         done,
-        identity: identity.map_err(unavailable)?,
+        dataset: Dataset::new(identity, shards)?,
     })
 }
 

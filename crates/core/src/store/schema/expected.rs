@@ -207,6 +207,7 @@ pub(in crate::store) const MYSQL: Expected = Expected {
                     .collate("utf8mb4_bin")
                     .default()
                     .since("00000000000011"),
+                column("shards", "int").default().since("00000000000012"),
             ],
             keys: &[key(Primary, &["id"])],
             checks: &[],
@@ -294,6 +295,9 @@ pub(in crate::store) const SQLITE: Expected = Expected {
                 column("served_by", "text")
                     .default()
                     .since("00000000000010"),
+                column("shards", "integer")
+                    .default()
+                    .since("00000000000011"),
             ],
             keys: &[key(Primary, &["id"])],
             checks: &[],

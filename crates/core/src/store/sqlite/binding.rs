@@ -28,7 +28,7 @@ impl BindingStore for SqliteStore {
         self.run(|connection| {
             Box::pin(async move {
                 let identity = identity(connection).await?;
-                let (token, previous, newest, served_by) = binding_row(connection).await?;
+                let (token, previous, newest, served_by, shards) = binding_row(connection).await?;
                 Ok(Bound {
                     identity,
                     token,
@@ -36,6 +36,7 @@ impl BindingStore for SqliteStore {
                     place,
                     newest: Version::from_i64(newest).unwrap_or_default(),
                     served_by,
+                    shards: u16::try_from(shards).unwrap_or_default(),
                 })
             })
         })

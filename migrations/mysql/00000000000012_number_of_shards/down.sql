@@ -1,0 +1,1 @@
+ALTER TABLE cache_binding DROP COLUMN shards;
