@@ -16,6 +16,7 @@ use crate::version::Version;
 static LOOK: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
         include_str!("forms.lua"),
+        include_str!("waiting.lua"),
         include_str!("binding_look.lua")
     ))
 });
@@ -70,6 +71,7 @@ impl Redis {
             keys.push(keyspace.committed(shard));
             keys.push(keyspace.journal(shard));
             keys.push(keyspace.dead(shard));
+            keys.push(keyspace.waiting(shard));
         }
         let answer: Vec<Bytes> = link.script(Call::new(&LOOK, keys)).await?;
         let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();

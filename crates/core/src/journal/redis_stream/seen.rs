@@ -126,14 +126,16 @@ impl Seen {
 
     pub(super) fn appended(&self, shard: Shard, answers: &[Result<Appended>], depth: u64) {
         let Some(seen) = self.of(shard) else { return };
+        let mut newest = Version::ZERO;
         let mut pending = lock(&seen.pending);
         for answer in answers {
             if let Ok(Appended::At(version)) = answer {
                 pending.push(*version);
-                seen.appended.fetch_max(version.get(), Ordering::AcqRel);
+                newest = newest.max(*version);
             }
         }
         drop(pending);
+        seen.appended.fetch_max(newest.get(), Ordering::AcqRel);
         seen.depth.store(depth, Ordering::Release);
     }
 
