@@ -283,6 +283,7 @@ mod tests {
             shard: Shard(0),
             depth,
             bytes: depth * 100,
+            oldest_held: None,
             oldest: None,
             newest: None,
             oldest_age_us: 0,

@@ -41,6 +41,9 @@ pub struct ShardStats {
     pub bytes: u64,
     /// The version of the oldest entry that waits.
     pub oldest: Option<Version>,
+    /// The version of the oldest entry that the journal holds: older where it cannot forget an entry
+    /// that is acknowledged yet, and might give it again.
+    pub oldest_held: Option<Version>,
     /// The newest version ever appended to the shard, as far as is known.
     pub newest: Option<Version>,
     /// Microseconds since the oldest waiting entry was appended, by the clock

@@ -160,7 +160,7 @@ impl Purger {
                 // Its server has just restarted, so an empty journal proves nothing.
                 return Err(Error::Unseeded(Part::Journal));
             }
-            if let Some(oldest) = shard.oldest {
+            if let Some(oldest) = shard.oldest_held {
                 through = through.min(before(oldest));
             }
         }

@@ -33,7 +33,9 @@ pub(crate) use issued::Issued;
 pub(crate) use keyspace::{Keyspace, RunKeys};
 pub(crate) use link::{Call, Link};
 pub(crate) use server::info;
-pub(crate) use stream::{StreamEntry, Walk, parse_entry, parse_id, range};
+pub(crate) use stream::{
+    Direction, StreamEntry, Walk, is_known, pack, page, parse_id, unpack, versions,
+};
 
 use std::fmt::Debug;
 use std::future::Future;

@@ -31,6 +31,9 @@ mod conditional_appends;
 #[path = "contract/dead_letters.rs"]
 mod dead_letters;
 
+#[path = "contract/packed_entries.rs"]
+mod packed_entries;
+
 #[path = "contract/strange_entries.rs"]
 mod strange_entries;
 

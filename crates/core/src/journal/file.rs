@@ -341,6 +341,7 @@ impl Journal for FileJournal {
             depth: tail.depth,
             bytes: tail.used_bytes(),
             oldest,
+            oldest_held: oldest,
             newest: tail.newest,
             oldest_age_us: oldest.map_or(0, |oldest| oldest.age_us(Version::now())),
             drained: tail.drained,

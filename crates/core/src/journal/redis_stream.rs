@@ -1,6 +1,7 @@
 //! The journal in Redis Streams, one a shard, beside the cache: one script
 //! issues the version, puts the value into the cache and appends to the stream.
 
+mod append;
 mod condition;
 mod dead_letters;
 mod loss;
@@ -14,13 +15,12 @@ mod watch;
 pub use server::WaitFor;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use deadpool_redis::redis::{Script, cmd};
+use deadpool_redis::redis::Script;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::dead_letter::DeadLetter;
@@ -28,10 +28,9 @@ use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::journal::{Appended, Journal, ShardStats};
 use crate::lease::Held;
-use crate::record::{Condition, Key, Record, Write};
+use crate::record::{Key, Record, Write};
 use crate::redis::{
-    Call, Link, Redis, RunKeys, encode_version, milliseconds, newest, parse_entry, parse_version,
-    range,
+    Call, Direction, Link, Redis, RunKeys, encode_version, milliseconds, newest, page, unpack,
 };
 use crate::seed::{AtLeast, StoredVersions};
 use crate::shard::Shard;
@@ -41,19 +40,12 @@ use seen::Seen;
 use server::Durable as _;
 use watch::Watch;
 
-static APPEND: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(concat!(
-        include_str!("../redis/forms.lua"),
-        include_str!("../redis/clock.lua"),
-        include_str!("../redis/next_version.lua"),
-        include_str!("redis_stream/append.lua")
-    ))
-});
 static ACKNOWLEDGE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
         include_str!("../redis/forms.lua"),
         include_str!("../redis/clock.lua"),
         include_str!("../redis/drained.lua"),
+        include_str!("../redis/waiting.lua"),
         include_str!("redis_stream/acknowledge.lua")
     ))
 });
@@ -136,17 +128,19 @@ impl RedisStreamJournal {
     }
 }
 
-fn newest_of(answers: &[Result<Appended>]) -> Version {
-    newest(answers.iter().filter_map(|answer| match answer {
-        Ok(Appended::At(version)) => Some(*version),
-        _ => None,
-    }))
-}
-
 /// The first id that comes after the entry of a version. It is none of ours:
 /// Redis gives it to an entry that somebody adds without an id.
 fn first_id_after(version: Version) -> String {
     format!("{version}-1")
+}
+
+/// The versions in one text, with as many digits each.
+fn encode_versions(versions: impl Iterator<Item = Version>) -> String {
+    let mut text = String::new();
+    for version in versions {
+        let _ = write!(text, "{:016}", version.get());
+    }
+    text
 }
 
 fn corrupt(what: &str) -> Error {
@@ -178,75 +172,7 @@ impl Journal for RedisStreamJournal {
         if let Err(refused) = self.watch.admits(&mut link).await {
             return vec![Err(refused); writes.len()];
         }
-        let keyspace = &self.redis.keyspace;
-        let channel = keyspace.wake_channel();
-        let mut shards: BTreeMap<Shard, Vec<usize>> = BTreeMap::new();
-        let mut appended =
-            vec![Err(corrupt("the append script answered too little")); writes.len()];
-        for ((place, write), appended) in writes.iter().enumerate().zip(&mut appended) {
-            let shard = keyspace.shard_of(&write.key);
-            // It would be judged by what the cache holds.
-            if write.condition != Condition::Always && self.redis.evictions().is_suspect(shard) {
-                *appended = Err(self.redis.evictions().refusal());
-                continue;
-            }
-            shards.entry(shard).or_default().push(place);
-        }
-        let mut name = String::new();
-        let calls = shards.iter().map(|(shard, places)| {
-            let writes = || places.iter().filter_map(|place| writes.get(*place));
-            let mut call = Call::begin(&APPEND, 2 + places.len());
-            call.arg(link.keys.clock(*shard))
-                .arg(keyspace.journal(*shard));
-            for write in writes() {
-                link.keys.write_entry(*shard, &write.key, &mut name);
-                call.arg(&name);
-            }
-            // Who drains it in this process is woken without the server.
-            call.arg(if self.held.holds(*shard) {
-                ""
-            } else {
-                &channel
-            })
-            .arg(shard.0)
-            .arg(encode_version(self.redis.issued().newest(*shard)));
-            for write in writes() {
-                call.arg(&*condition::encode(&write.condition))
-                    .arg(write.key.as_str())
-                    .arg(write.body.as_deref().unwrap_or_default());
-            }
-            call
-        });
-        let calls: Vec<Call> = calls.collect();
-        let wait = self.wait_for.command();
-        let (answers, waited) = link.each_script::<(Bytes, Bytes, u64)>(calls, wait).await;
-        let too_few = waited.and_then(|waited| self.wait_for.is_met(waited).err());
-        for ((shard, places), answer) in shards.iter().zip(answers) {
-            let answers = match answer {
-                Err(error) => vec![Err(error); places.len()],
-                Ok((first, verdicts, depth)) => {
-                    let answers = parse_answer(&first, &verdicts);
-                    self.seen.appended(*shard, &answers, depth);
-                    match self.tell(&link, *shard, newest_of(&answers)) {
-                        Ok(()) => {
-                            let issued = self.seen.appended_to(*shard);
-                            self.redis.issued().saw(*shard, issued);
-                            answers
-                        }
-                        Err(error) => vec![Err(error); places.len()],
-                    }
-                }
-            };
-            for (place, answer) in places.iter().zip(answers) {
-                if let Some(appended) = appended.get_mut(*place) {
-                    *appended = match (&too_few, answer) {
-                        (Some(error), Ok(Appended::At(_))) => Err(error.clone()),
-                        (_, answer) => answer,
-                    };
-                }
-            }
-        }
-        appended
+        self.append_all(&mut link, writes).await
     }
 
     fn depth(&self) -> u64 {
@@ -258,16 +184,16 @@ impl Journal for RedisStreamJournal {
     }
 
     async fn read(&self, shard: Shard, after: Version, max: usize) -> Result<Vec<Record>> {
-        let stream = self.redis.keyspace.journal(shard);
+        if max == 0 {
+            return Ok(Vec::new());
+        }
         let mut link = self.redis.link(Part::Journal).await?;
-        let entries = range(&mut link, &stream, &first_id_after(after), max).await?;
-        if entries.is_empty() {
-            let mut exist = cmd("EXISTS");
-            exist.arg(&stream).arg(link.keys.clock(shard));
+        let from = first_id_after(after);
+        let from = (&*from, Direction::Up);
+        let page = page(&mut link, &self.redis, shard, from, (max, after)).await?;
+        if page.entries.is_empty() && !page.exists {
             // The stream was lost, or the server was restarted. A drained stream would be there, empty.
-            if link.command::<u8>(&exist).await? < 2 {
-                return Err(Error::Unseeded(Part::Journal));
-            }
+            return Err(Error::Unseeded(Part::Journal));
         }
         if let Some(read_in) = self.read_in.get(usize::from(shard.0)) {
             let mut read_in = lock(read_in);
@@ -280,8 +206,12 @@ impl Journal for RedisStreamJournal {
             }
             *read_in = Some(link.keys.clone());
         }
-        let records: Option<Vec<Record>> = entries.iter().map(parse_entry).collect();
-        let records = records.ok_or_else(|| corrupt("an entry of the stream has no known form"))?;
+        let mut records = Vec::new();
+        for entry in &page.entries {
+            unpack(entry, after.max(page.acknowledged(entry)), &mut records)
+                .ok_or_else(|| corrupt("an entry of the stream has no known form"))?;
+        }
+        records.truncate(max);
         let read = newest(records.iter().map(|record| record.version));
         self.tell(&link, shard, read)?;
         Ok(records)
@@ -302,6 +232,7 @@ impl Journal for RedisStreamJournal {
             keyspace.drained(shard),
             link.keys.recovered(shard),
             keyspace.committed(shard),
+            keyspace.waiting(shard),
         ];
         // IMPORTANT: what was read before the server came back says nothing about
         // what its stream holds now.
@@ -310,16 +241,13 @@ impl Journal for RedisStreamJournal {
         }
         keys.extend(flushed.iter().map(|(key, _)| link.keys.entry(key)));
         let mut call = Call::new(&ACKNOWLEDGE, keys);
-        call.arg(first_id_after(through))
+        let versions = flushed.iter().map(|(_, version)| *version);
+        call.arg(encode_version(through))
             .arg(milliseconds(self.clean))
             .arg(encode_version(self.redis.issued().newest(shard)))
             .arg(link.keys.entry_prefix(shard).len())
-            .arg(encode_version(newest(
-                flushed.iter().map(|(_, version)| *version),
-            )));
-        for (_, version) in flushed {
-            call.arg(encode_version(*version));
-        }
+            .arg(encode_version(newest(versions.clone())))
+            .arg(encode_versions(versions));
         let depth: u64 = link.script(call).await?;
         self.seen.acknowledged(shard, through, depth);
         Ok(())
@@ -385,49 +313,5 @@ impl Journal for RedisStreamJournal {
             problem,
             durability,
         }
-    }
-}
-
-/// What became of each write: those that took place have versions that follow
-/// each other.
-fn parse_answer(first: &[u8], verdicts: &[u8]) -> Vec<Result<Appended>> {
-    let first = parse_version(first);
-    let mut written = 0;
-    let verdicts = verdicts.iter().map(|verdict| match verdict {
-        b'f' => Ok(Appended::ConditionFailed),
-        b'u' => Ok(Appended::Unknown),
-        b'w' => {
-            let version = first.and_then(|first| Version::new(first.get() + written));
-            written += 1;
-            version.map(Appended::At).ok_or_else(|| {
-                Error::unavailable(Part::Journal, "the server has no version to issue")
-            })
-        }
-        _ => Err(corrupt("the append script's answer has no known form")),
-    });
-    verdicts.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_follow_each_other_over_what_was_not_written() {
-        let answers = parse_answer(b"0000000000000007", b"wfwuw");
-        let answers: Result<Vec<Appended>> = answers.into_iter().collect();
-        let at = |number| Appended::At(Version::new(number).unwrap());
-        assert_eq!(
-            answers.unwrap(),
-            [
-                at(7),
-                Appended::ConditionFailed,
-                at(8),
-                Appended::Unknown,
-                at(9)
-            ]
-        );
-        assert!(parse_answer(b"x", b"w")[0].is_err());
-        assert!(parse_answer(b"7", b"?")[0].is_err());
     }
 }

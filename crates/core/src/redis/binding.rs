@@ -17,6 +17,7 @@ use crate::version::Version;
 static LOOK: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
         include_str!("forms.lua"),
+        include_str!("waiting.lua"),
         include_str!("binding_look.lua")
     ))
 });
@@ -79,6 +80,7 @@ impl Redis {
             keys.push(keyspace.committed(shard));
             keys.push(keyspace.journal(shard));
             keys.push(keyspace.dead(shard));
+            keys.push(keyspace.waiting(shard));
         }
         for older in self.older(stored.as_ref()) {
             keys.extend([older.committed, older.journal, older.dead]);

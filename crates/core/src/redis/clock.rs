@@ -124,6 +124,7 @@ impl Redis {
                     before.clock(shard),
                     keys.recovered(shard),
                     before.recovered(shard),
+                    self.keyspace.waiting(shard),
                 ],
             );
             // Also above what this process alone knows to be issued.

@@ -2,10 +2,10 @@
 -- the entry gets its lifetime, or is removed if `forgets`. Anything older is removed, tickets
 -- included: the dirty entry may have been evicted or deleted, and its place filled from the
 -- database. A mark of doubt stays.
+-- `held` is what MGET answers for the entry.
 -- Scripts that call this have it put before them, after `forms.lua`.
-local function drained(entry, version, clean_ms, forgets)
-  local held = held_in(entry)
-  if not held then
+local function drained(entry, held, version, clean_ms, forgets)
+  if not held or not is_entry(held) then
     return
   end
   local of, state = string.sub(held, 1, 16), string.sub(held, 17, 17)

@@ -8,9 +8,12 @@
 //!                                                   the mark that the shard was used in the run
 //! wc:{<identity>:<shard>}:run               string  the run of the server that the shard is used in, and
 //!                                                   later ones that ended before it could be, parted by spaces
-//! wc:{<identity>:<shard>}:journal           stream  one entry a write: id <version>-0, fields k (key) and b (body)
+//! wc:{<identity>:<shard>}:journal           stream  one entry a batch of writes: see `stream.rs`
+//! wc:{<identity>:<shard>}:waiting           string  how many entries the journal has; how many writes wait in them,
+//!                                                   with how many bytes; the version through which a partly
+//!                                                   acknowledged entry is acknowledged: four doubles
 //! wc:{<identity>:<shard>}:dead              hash    dead letters by key: see `dead_letter.rs`
-//! wc:{<identity>:<shard>}:drained           string  how many entries were ever drained
+//! wc:{<identity>:<shard>}:drained           string  how many writes were ever drained
 //! wc:{<identity>:<shard>}:lease             string  the process that drains the shard
 //! wc:{<identity>:<shard>}:committed         string  the newest version that the database is known to have committed
 //! wc:{<identity>}:probe                     string  written to see whether the server takes it
@@ -137,6 +140,11 @@ impl Keyspace {
 
     pub(crate) fn journal(&self, shard: Shard) -> String {
         self.name(shard, "journal")
+    }
+
+    /// How much waits in the journal.
+    pub(crate) fn waiting(&self, shard: Shard) -> String {
+        self.name(shard, "waiting")
     }
 
     pub(crate) fn dead(&self, shard: Shard) -> String {

@@ -2,9 +2,9 @@
 -- version, than all it issued before, and than all that ever was in the shard's
 -- journal.
 -- KEYS: clock, journal, run, the clock of the run before, what was recovered, the same of
--- the run before. ARGV: version, run, whether the journal is missing, what was recovered when
--- this began ('clock' = there was a clock). Then, of each of the journal's entries that the
--- cache still has, version, key and body, the oldest first.
+-- the run before, waiting. ARGV: version, run, whether the journal is missing, what was recovered when
+-- this began ('clock' = there was a clock). Then, of each of the journal's writes that the
+-- cache still has, version and packed field, the oldest first.
 local function version_of(key)
   local clock = redis.call('MGET', key)[1]
   return clock and is_version(clock) and tonumber(clock) or 0
@@ -32,12 +32,10 @@ if KEYS[4] ~= KEYS[1] then
   end
 end
 if ARGV[3] == '1' and redis.call('EXISTS', KEYS[2]) == 0 then
-  for i = 5, #ARGV, 3 do
-    if ARGV[i + 2] == '' then
-      redis.call('XADD', KEYS[2], ARGV[i] .. '-0', 'k', ARGV[i + 1])
-    else
-      redis.call('XADD', KEYS[2], ARGV[i] .. '-0', 'k', ARGV[i + 1], 'b', ARGV[i + 2])
-    end
+  -- It counted another stream.
+  redis.call('DEL', KEYS[7])
+  for i = 5, #ARGV, 2 do
+    redis.call('XADD', KEYS[2], ARGV[i] .. '-0', 'w', ARGV[i + 1])
   end
   -- Its name tells this stream from one that is made in its place; it lasts as long.
   local time = redis.call('TIME')

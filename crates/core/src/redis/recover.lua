@@ -25,7 +25,7 @@ for i = 1, entries do
     put_dirty(entry, version, body)
   else
     -- From an earlier recovery, when the database did not have it yet.
-    drained(entry, version, '', true)
+    drained(entry, redis.call('MGET', entry)[1], version, '', true)
   end
 end
 return 1

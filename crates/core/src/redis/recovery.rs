@@ -8,16 +8,16 @@
 
 use std::sync::LazyLock;
 
-use deadpool_redis::redis::{Script, cmd};
+use deadpool_redis::redis::Script;
 
 use crate::error::Result;
 use crate::record::{Key, Record, newest_per_key};
-use crate::redis::stream::{StreamEntry, after, parse_entry};
+use crate::redis::stream::{Direction, Walk, unpack};
 use crate::redis::{Call, Link, Redis, RunKeys, dead_letter, encode_version};
 use crate::seed::StoredVersions;
 use crate::shard::Shard;
 
-/// Entries of the journal that are looked at in one round trip.
+/// Names that are cached in one round trip.
 const BATCH_MAX: usize = 1_000;
 
 static RECOVER: LazyLock<Script> = LazyLock::new(|| {
@@ -48,22 +48,18 @@ impl Redis {
         };
         let run = self.keyspace.run(shard);
         // From the newest to the oldest, so that an entry is rarely replaced.
-        let mut newest = "+".to_owned();
+        let mut walk = Walk::new(shard, "+".to_owned(), Direction::Down);
         loop {
-            let mut range = cmd("XREVRANGE");
-            range
-                .arg(self.keyspace.journal(shard))
-                .arg(&newest)
-                .arg("-")
-                .arg("COUNT")
-                .arg(BATCH_MAX);
-            let entries: Vec<StreamEntry> = link.command(&range).await?;
-            let Some((id, _)) = entries.last() else {
+            let page = walk.next(link, self).await?;
+            if page.entries.is_empty() {
                 break;
-            };
-            newest = after(id);
-            // One that cannot be understood is the drainer's concern.
-            let records = entries.iter().filter_map(parse_entry).collect();
+            }
+            let mut records = Vec::new();
+            for entry in &page.entries {
+                // One that cannot be understood is the drainer's concern. What is acknowledged
+                // is in the database.
+                let _ = unpack(entry, page.acknowledged(entry), &mut records);
+            }
             if !recovery.put(link, &run, records).await? {
                 return Ok(());
             }
@@ -72,12 +68,7 @@ impl Redis {
         let dead = dead_letter::all(link, &self.keyspace.dead(shard)).await?;
         let dead = dead.into_iter().filter(|letter| !letter.is_undecodable());
         let dead: Vec<Record> = dead.map(|letter| letter.record).collect();
-        for dead in dead.chunks(BATCH_MAX) {
-            if !recovery.put(link, &run, dead.to_vec()).await? {
-                break;
-            }
-        }
-        Ok(())
+        recovery.put(link, &run, dead).await.map(drop)
     }
 }
 
@@ -94,10 +85,15 @@ impl Recovery<'_> {
     /// runs had cached of them, which nothing else removes. Returns whether the
     /// recovery is still needed.
     async fn put(&self, link: &mut Link, run: &str, records: Vec<Record>) -> Result<bool> {
-        let records = newest_per_key(records);
-        if records.is_empty() {
-            return Ok(true);
+        for records in newest_per_key(records).chunks(BATCH_MAX) {
+            if !self.put_some(link, run, records).await? {
+                return Ok(false);
+            }
         }
+        Ok(true)
+    }
+
+    async fn put_some(&self, link: &mut Link, run: &str, records: &[Record]) -> Result<bool> {
         let names: Vec<Key> = records.iter().map(|record| record.key.clone()).collect();
         let stored = self.stored.of(&names).await?;
         let keys = link.keys.clone();
@@ -112,7 +108,7 @@ impl Recovery<'_> {
         }
         let mut call = Call::new(&RECOVER, names);
         call.arg(self.recovered).arg(keys.run());
-        for record in &records {
+        for record in records {
             match stored.get(&record.key) {
                 Some(stored) if *stored >= record.version => {
                     call.arg("stored").arg(encode_version(*stored)).arg("");

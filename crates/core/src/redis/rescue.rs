@@ -6,6 +6,7 @@ use deadpool_redis::redis::cmd;
 
 use crate::error::Result;
 use crate::redis::entry::dirty_value;
+use crate::redis::stream::pack;
 use crate::redis::{Call, Link, Redis, encode_version};
 use crate::shard::Shard;
 use crate::version::Version;
@@ -22,10 +23,10 @@ pub(super) struct Dirty {
 }
 
 impl Dirty {
+    /// Adds it as an entry of its own, since versions may be missing between those that are left.
     pub(super) fn write(&self, call: &mut Call<'_>) {
-        call.arg(encode_version(self.version))
-            .arg(&self.key[..])
-            .arg(&self.body[..]);
+        let packed = pack(1, std::iter::once((&self.key[..], &self.body[..])));
+        call.arg(encode_version(self.version)).arg(packed);
     }
 }
 

@@ -61,6 +61,10 @@ const TEXTS: [&[u8]; 12] = [
     b"0000000000000007Ex",
 ];
 
+/// Four doubles, as in the key `waiting`.
+const ONES: &[u8] = b"\0\0\0\0\0\0\xf0?\0\0\0\0\0\0\xf0?\0\0\0\0\0\0\xf0?\0\0\0\0\0\0\xf0?";
+const NOT_NUMBERS: &[u8] = &[0xff; 32];
+
 /// Garbage for the keys that match.
 fn all_garbage() -> Vec<(&'static str, Garbage)> {
     let names = [
@@ -72,6 +76,7 @@ fn all_garbage() -> Vec<(&'static str, Garbage)> {
         "drained",
         "lease",
         "journal",
+        "waiting",
         "dead",
     ];
     let anything = || TEXTS.map(Garbage::Text).into_iter();
@@ -85,6 +90,9 @@ fn all_garbage() -> Vec<(&'static str, Garbage)> {
             entry("9007199254740993-0"),
             entry("18446744073709551614-3"),
             ("journal", Garbage::Entry("*", ["x", "y"])),
+            ("journal", Garbage::Entry("*", ["w", "\u{1}\u{2}xx"])),
+            ("waiting", Garbage::Text(ONES)),
+            ("waiting", Garbage::Text(NOT_NUMBERS)),
             ("dead", Garbage::Field("Ann", "x")),
             ("dead", Garbage::Field("Ann", "9999999999999999x")),
         ])
@@ -149,7 +157,7 @@ impl Site {
     async fn keys(&self, end: &str) -> Vec<String> {
         let pattern = format!("wc:{{{}*:{end}", self.identity);
         let mut found = crate::redis_process::keys(self.server.url(), &pattern).await;
-        if found.is_empty() && ["dead", "lease", "drained"].contains(&end) {
+        if found.is_empty() && ["dead", "lease", "drained", "waiting"].contains(&end) {
             let name = |shard| format!("wc:{{{}:{shard:02}}}:{end}", self.identity);
             found = (0..SEVERAL).map(name).collect();
         }

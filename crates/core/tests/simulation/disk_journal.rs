@@ -259,6 +259,7 @@ impl Journal for DiskJournal {
                 depth,
                 bytes: 100 * depth,
                 oldest,
+                oldest_held: oldest,
                 newest: (newest > Version::ZERO).then_some(newest),
                 oldest_age_us: oldest.map_or(0, |oldest| now.saturating_sub(oldest.get())),
                 drained: state.disk.drained,

@@ -433,6 +433,7 @@ impl Journal for ServerJournal {
                     depth,
                     bytes: 100 * depth,
                     oldest,
+                    oldest_held: oldest,
                     newest: state.server.clock(shard),
                     oldest_age_us: oldest.map_or(0, |oldest| now.saturating_sub(oldest.get())),
                     drained: state.server.drained[usize::from(shard.0)],

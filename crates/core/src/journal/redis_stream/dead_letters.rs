@@ -9,7 +9,7 @@ use crate::dead_letter::{DeadLetter, NOT_A_KEY};
 use crate::error::{Part, Result};
 use crate::record::{Key, Record};
 use crate::redis::{
-    Call, Redis, StreamEntry, Walk, dead_letter, encode_version, parse_entry, parse_id,
+    Call, Direction, Redis, StreamEntry, Walk, dead_letter, encode_version, is_known, parse_id,
 };
 use crate::shard::Shard;
 use crate::telemetry;
@@ -18,6 +18,7 @@ use crate::version::Version;
 static SET_ASIDE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
         include_str!("../../redis/forms.lua"),
+        include_str!("../../redis/waiting.lua"),
         include_str!("set_aside.lua")
     ))
 });
@@ -32,7 +33,11 @@ pub(super) async fn keep(redis: &Redis, shard: Shard, letter: &DeadLetter) -> Re
 }
 
 fn set_aside(redis: &Redis, shard: Shard, letter: &DeadLetter) -> Call<'static> {
-    let names = vec![redis.keyspace.dead(shard), redis.keyspace.journal(shard)];
+    let names = vec![
+        redis.keyspace.dead(shard),
+        redis.keyspace.journal(shard),
+        redis.keyspace.waiting(shard),
+    ];
     let mut call = Call::new(&SET_ASIDE, names);
     call.arg(letter.record.key.as_str())
         .arg(dead_letter::encode(letter));
@@ -41,14 +46,14 @@ fn set_aside(redis: &Redis, shard: Shard, letter: &DeadLetter) -> Call<'static> 
 
 pub(super) async fn keep_undecodable(redis: &Redis, shard: Shard) -> Result<u64> {
     let mut link = redis.link(Part::Journal).await?;
-    let mut walk = Walk::new(redis.keyspace.journal(shard), "-".to_owned());
+    let mut walk = Walk::new(shard, "-".to_owned(), Direction::Up);
     let mut kept = 0;
     loop {
-        let entries = walk.next(&mut link).await?;
+        let entries = walk.next(&mut link, redis).await?.entries;
         if entries.is_empty() {
             return Ok(kept);
         }
-        for (id, fields) in entries.iter().filter(|entry| parse_entry(entry).is_none()) {
+        for (id, fields) in entries.iter().filter(|entry| !is_known(entry)) {
             let mut call = set_aside(redis, shard, &undecodable(shard, id, fields));
             call.arg(&id[..]);
             link.script::<()>(call).await?;

@@ -1,14 +1,12 @@
 //! What a journal has lost: its server restarted with older data, or was emptied,
 //! or has evicted a stream, which takes all entries of a shard at once.
 
-use std::collections::BTreeSet;
-
 use crate::error::{Part, Result};
 use crate::journal::redis_stream::pending::Pending;
 use crate::journal::redis_stream::seen::Found;
 use crate::journal::redis_stream::stream::Stream;
 use crate::journal::redis_stream::{RedisStreamJournal, first_id_after};
-use crate::redis::{Link, Walk, parse_id};
+use crate::redis::{Direction, Link, Walk, versions};
 use crate::shard::Shard;
 use crate::telemetry;
 use crate::version::Version;
@@ -31,12 +29,11 @@ impl RedisStreamJournal {
         let mut link = self.redis.link(Part::Journal).await?;
         let mut lost = 0;
         for shard in shards {
-            let name = self.redis.keyspace.journal(shard);
             // IMPORTANT: before the stream is looked at: what is appended meanwhile
             // would be missed in it otherwise.
             let before = self.seen.pending(shard);
             let appended = self.seen.appended_to(shard);
-            let stream = Stream::ask(&mut link, &name).await?;
+            let stream = Stream::ask(&mut link, &self.redis.keyspace, shard).await?;
             let acknowledged = self.seen.misses(shard, appended, stream.newest);
             let was_remade = self.seen.was_remade(shard, &stream.made);
             let (still, kept) = match (acknowledged, was_remade) {
@@ -46,7 +43,8 @@ impl RedisStreamJournal {
                     let after = acknowledged.into_iter().chain(oldest).min();
                     let after = after.unwrap_or_default();
                     let acknowledged = acknowledged.unwrap_or_default();
-                    present(&mut link, &name, after, acknowledged, &before).await?
+                    self.present(&mut link, shard, after, acknowledged, &before)
+                        .await?
                 }
             };
             lost += self.seen.count_lost(
@@ -71,34 +69,37 @@ impl RedisStreamJournal {
         }
         Ok(())
     }
-}
 
-/// How many entries of a stream are newer than `acknowledged`, and those of
-/// `pending` that are still there, all of which are newer than `after`.
-async fn present(
-    link: &mut Link,
-    stream: &str,
-    after: Version,
-    acknowledged: Version,
-    pending: &Pending,
-) -> Result<(u64, Option<Pending>)> {
-    let (mut still, mut kept) = (0, BTreeSet::new());
-    let mut walk = Walk::new(stream.to_owned(), first_id_after(after));
-    loop {
-        let page = walk.next(link).await?;
-        if page.is_empty() {
-            break;
-        }
-        for (version, _) in page.iter().filter_map(|(id, _)| parse_id(id)) {
-            still += u64::from(version > acknowledged);
-            if pending.contains(version) {
-                kept.insert(version);
+    /// How many writes of a stream are newer than `acknowledged`, and those of
+    /// `pending` that are still there, all of which are newer than `after`.
+    async fn present(
+        &self,
+        link: &mut Link,
+        shard: Shard,
+        after: Version,
+        acknowledged: Version,
+        pending: &Pending,
+    ) -> Result<(u64, Option<Pending>)> {
+        let (mut still, mut kept) = (0, Pending::default());
+        let mut walk = Walk::new(shard, first_id_after(after), Direction::Up);
+        loop {
+            let page = walk.next(link, &self.redis).await?;
+            if page.entries.is_empty() {
+                return Ok((still, Some(kept)));
+            }
+            for entry in &page.entries {
+                let Some((first, last)) = versions(entry) else {
+                    continue;
+                };
+                let known = acknowledged.max(page.acknowledged(entry));
+                let known = known.max(first.just_before());
+                still += last.get().saturating_sub(known.get());
+                for version in (first.get()..=last.get()).filter_map(Version::new) {
+                    if pending.contains(version) {
+                        kept.push(version);
+                    }
+                }
             }
         }
     }
-    let mut still_pending = Pending::default();
-    for version in kept {
-        still_pending.push(version);
-    }
-    Ok((still, Some(still_pending)))
 }

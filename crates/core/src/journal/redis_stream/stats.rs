@@ -15,13 +15,14 @@ static STATS: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
         include_str!("../../redis/forms.lua"),
         include_str!("../../redis/clock.lua"),
+        include_str!("../../redis/waiting.lua"),
         include_str!("stats.lua")
     ))
 });
 
-/// The answer of the script: depth, bytes, oldest, newest, age of the oldest in microseconds, drained, dead, and
-/// what tells the stream from one that is made in its place.
-type Answer = (u64, u64, Bytes, Bytes, u64, u64, u64, Bytes);
+/// The answer of the script: depth, bytes, oldest, oldest that is held, newest, age of the oldest in microseconds,
+/// drained, dead, and what tells the stream from one that is made in its place.
+type Answer = (u64, u64, Bytes, Bytes, Bytes, u64, u64, u64, Bytes);
 
 impl RedisStreamJournal {
     /// How each shard is now. Notices that entries are lost, too.
@@ -35,13 +36,13 @@ impl RedisStreamJournal {
         let (keys, answers): (_, Vec<Answer>) =
             self.redis.ask(Over::Shared, Part::Journal, ask).await?;
         let remade = self.all_shards().zip(&answers);
-        let remade = remade.filter(|(shard, answer)| self.seen.was_remade(*shard, &answer.7));
+        let remade = remade.filter(|(shard, answer)| self.seen.was_remade(*shard, &answer.8));
         // What had been appended to another stream than this one is not drained.
         let remade: Vec<Shard> = remade.map(|(shard, _)| shard).collect();
         if !remade.is_empty() {
             self.count_lost(remade.iter().copied()).await?;
         }
-        if answers.iter().all(|answer| !answer.3.is_empty()) {
+        if answers.iter().all(|answer| !answer.4.is_empty()) {
             self.count_after_others(keys.run()).await?;
         }
         let stats =
@@ -49,7 +50,8 @@ impl RedisStreamJournal {
                 .zip(answers)
                 .zip(appended)
                 .map(|((shard, answer), appended)| {
-                    let (depth, bytes, oldest, newest, oldest_age_us, drained, dead, _) = answer;
+                    let (depth, bytes, oldest, held, newest, oldest_age_us, drained, dead, _) =
+                        answer;
                     // Without a clock the server has just come back, or was emptied:
                     // that nothing waits says nothing then.
                     if !newest.is_empty() && !remade.contains(&shard) {
@@ -61,6 +63,7 @@ impl RedisStreamJournal {
                         depth,
                         bytes,
                         oldest: parse_version(&oldest),
+                        oldest_held: parse_version(&held),
                         newest: parse_version(&newest),
                         oldest_age_us,
                         drained,
@@ -78,6 +81,7 @@ impl RedisStreamJournal {
                 keys.clock(shard),
                 keyspace.drained(shard),
                 keyspace.dead(shard),
+                keyspace.waiting(shard),
             ];
             let mut call = Call::new(&STATS, names);
             call.arg(encode_version(self.redis.issued().newest(shard)));

@@ -16,7 +16,7 @@ use crate::error::{Part, Result};
 use crate::journal::redis_stream::WaitFor;
 use crate::journal::redis_stream::server::{Durable, Unsuited};
 use crate::journal::redis_stream::stream::Stream;
-use crate::redis::{Configuration, Link, Redis, parse_id, range};
+use crate::redis::{Configuration, Direction, Link, Redis, page, versions};
 use crate::shard::Shard;
 use crate::version::Version;
 
@@ -177,13 +177,12 @@ impl Watch {
             && same_run.is_none_or(|before| before.configuration.evicts_nothing());
         let could = now.may_evict_anything() || could_before || could_between;
         for shard in (0..self.redis.keyspace.shards()).map(Shard) {
-            let stream = self.redis.keyspace.journal(shard);
             let is_over = could_before && !now.may_evict_anything();
             let may_miss = has_evicted && could;
             if !may_miss && !evictions.is_suspect(shard) {
                 continue;
             }
-            let state = Stream::ask(link, &stream).await?;
+            let state = Stream::ask(link, &self.redis.keyspace, shard).await?;
             if may_miss || is_over {
                 let until = match now.may_evict_anything() {
                     true => Version::MAX,
@@ -193,9 +192,10 @@ impl Watch {
             }
             // Without its stream, what the cache has yet of it must be brought back first.
             if state.exists {
-                let oldest = range(link, &stream, "-", 1).await?;
-                let oldest = oldest.first().and_then(|(id, _)| parse_id(id));
-                evictions.waits(shard, oldest.map(|(version, _)| version));
+                let from = ("-", Direction::Up);
+                let oldest = page(link, &self.redis, shard, from, (1, Version::ZERO)).await?;
+                let oldest = oldest.entries.first().and_then(versions);
+                evictions.waits(shard, oldest.map(|(first, _)| first));
             }
         }
         Ok(())
