@@ -3,6 +3,7 @@
 //! "Transaction Processing", 1993, section 9.4.) There is no timer, so a lone
 //! request is not delayed.
 
+pub mod gathered;
 mod lane;
 mod lanes;
 
@@ -30,6 +31,11 @@ pub trait Commit: Send + Sync + 'static {
 
     /// Does the whole batch; one answer for each request, in the same order.
     async fn commit(&self, batch: Vec<Self::Request>) -> Vec<Result<Self::Answer>>;
+
+    /// The size of a batch, as the metrics count it.
+    fn size(batch: &[Self::Request]) -> usize {
+        batch.len()
+    }
 }
 
 /// Queues in front of a [`Commit`]. One task runs the batches of a queue, one at a time.

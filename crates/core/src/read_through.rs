@@ -84,16 +84,17 @@ impl ReadThrough {
         self.answer(key, Demand::Current).await
     }
 
+    /// What most readers do not need is boxed, so that their futures are small.
     async fn answer(&self, key: &Key, demand: Demand) -> Result<Read> {
         let read = match self.access.permit() {
             Some(permit) if self.may_try() => match self.read_by_cache(key, permit, demand).await {
                 // IMPORTANT: asked afterwards. Since the permit holds still, it
                 // held when the cache answered.
                 Ok(read) if self.access.holds(permit) => read,
-                Ok(_) => self.past(key, None).await?,
-                Err(error) => self.past(key, Some(error)).await?,
+                Ok(_) => Box::pin(self.past(key, None)).await?,
+                Err(error) => Box::pin(self.past(key, Some(error))).await?,
             },
-            _ => self.past(key, None).await?,
+            _ => Box::pin(self.past(key, None)).await?,
         };
         telemetry::read(read.source);
         Ok(read)
@@ -170,8 +171,8 @@ impl ReadThrough {
             // What is not held may be waiting in the journal of a server that
             // has come back.
             Err(Error::Unseeded(_)) => {
-                self.seeder.seed(seed).await?;
-                self.look(key, permit, demand).await
+                Box::pin(self.seeder.seed(seed)).await?;
+                Box::pin(self.look(key, permit, demand)).await
             }
             read => read,
         }
@@ -190,9 +191,13 @@ impl ReadThrough {
             }
         }
         match found? {
-            found if demand == Demand::Reload => self.reload_found(key, found).await,
-            Lookup::Miss => self.load_once((key.clone(), permit.fence)).await,
-            found => self.found(key, found).await,
+            found if demand == Demand::Reload => Box::pin(self.reload_found(key, found)).await,
+            Lookup::Hit(record) => Ok(Read {
+                record,
+                source: Source::Hit,
+            }),
+            Lookup::Miss => Box::pin(self.load_once((key.clone(), permit.fence))).await,
+            found @ Lookup::InDoubt(_) => Box::pin(self.found(key, found)).await,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Write-behind: a write is answered when the journal and the cache hold it;
 //! the drainer takes it to the database afterwards.
 
+mod appender;
 mod appends;
 mod replay;
 
@@ -20,7 +21,7 @@ use crate::dead_letter::DeadLetter;
 use crate::drainer::{Drainer, DrainerSettings};
 use crate::engine::{Bypass, Durability, Engine, Health, Outcome, Read};
 use crate::error::{Error, Part, Result};
-use crate::group_commit::{GroupCommit, GroupCommitBounds, Runs};
+use crate::group_commit::GroupCommitBounds;
 use crate::journal::{Appended, Journal, ShardStats};
 use crate::lease::Leases;
 use crate::read_through::{Holds, ReadThrough};
@@ -30,6 +31,7 @@ use crate::store::{Origin, Page, Store, versions_of};
 use crate::telemetry;
 use crate::version::Version;
 
+use appender::Appender;
 use appends::Appends;
 use replay::replay;
 
@@ -65,8 +67,8 @@ pub struct WriteBehind {
     cache: Arc<dyn Cache>,
     journal: Arc<dyn Journal>,
     store: Arc<dyn Store>,
-    appends: GroupCommit<Appends>,
-    appender: Mutex<Option<JoinHandle<()>>>,
+    appender: Appender,
+    appending: Mutex<Option<JoinHandle<()>>>,
     drainer: Arc<Drainer>,
     barrier: Barrier,
     backlog: Arc<Backlog>,
@@ -109,12 +111,7 @@ impl WriteBehind {
             wake: drainer.wake().clone(),
             appending: drainer.appending(),
         });
-        let runs = match journal.append_blocks() {
-            true => Runs::OnThread,
-            false => Runs::OnWorkers,
-        };
-        let (appends, appender) =
-            GroupCommit::start("journal", settings.group_commit, runs, appends);
+        let (appender, appending) = Appender::start(appends, settings.group_commit);
         Ok(Arc::new(WriteBehind {
             reader: ReadThrough::new(
                 cache.clone(),
@@ -127,8 +124,8 @@ impl WriteBehind {
             cache,
             journal,
             store,
-            appends,
-            appender: Mutex::new(Some(appender)),
+            appender,
+            appending: Mutex::new(Some(appending)),
             drainer,
             backlog,
             watcher,
@@ -274,7 +271,7 @@ impl Engine for WriteBehind {
     async fn write(&self, mut write: Write) -> Result<Outcome> {
         for attempt in 0..CONDITION_TRIES_MAX {
             let reserved = self.backlog.admit(&write)?;
-            match self.appends.submit((write.clone(), reserved)).await? {
+            match self.appender.submit(write.clone(), reserved).await? {
                 Appended::At(version) => {
                     return Ok(Outcome::Written {
                         version,
@@ -285,7 +282,9 @@ impl Engine for WriteBehind {
                 Appended::Unknown => {
                     // Fills the cache, where it may. A condition that does not
                     // hold for what is read did not hold at that moment.
-                    match self.reader.holds(&write.condition, &write.key).await? {
+                    // Boxed, so that a write that needs no such reading has a small future.
+                    let holds = Box::pin(self.reader.holds(&write.condition, &write.key));
+                    match holds.await? {
                         Holds::Yes => {}
                         Holds::No => return Ok(Outcome::ConditionFailed),
                         // The cache never holds it, so nothing can judge it there.
@@ -347,14 +346,14 @@ impl Engine for WriteBehind {
 
     async fn stop(&self, deadline: Duration) {
         let deadline = Instant::now() + deadline;
-        self.appends.close();
-        let appender = self
-            .appender
+        self.appender.close();
+        let appending = self
+            .appending
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        if let Some(appender) = appender
-            && tokio::time::timeout_at(deadline, appender).await.is_err()
+        if let Some(appending) = appending
+            && tokio::time::timeout_at(deadline, appending).await.is_err()
         {
             tracing::error!(
                 "the appends in flight did not end before the deadline; they were not acknowledged"

@@ -84,15 +84,25 @@ fn is_json(request: &HttpRequest) -> bool {
 }
 
 async fn read(mut payload: Payload) -> Result<JsonBody, Problem> {
-    let mut body = BytesMut::new();
+    // Most bodies come in one piece, which is not copied.
+    let mut first = Bytes::new();
+    let mut whole = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Problem::malformed("the body cannot be read to its end"))?;
-        if body.len() + chunk.len() > BODY_MAX_BYTES {
+        if first.len().max(whole.len()) + chunk.len() > BODY_MAX_BYTES {
             return Err(too_large());
         }
-        body.extend_from_slice(&chunk);
+        if first.is_empty() && whole.is_empty() {
+            first = chunk;
+            continue;
+        }
+        whole.extend_from_slice(&std::mem::take(&mut first));
+        whole.extend_from_slice(&chunk);
     }
-    Ok(JsonBody(body.freeze()))
+    Ok(JsonBody(match whole.is_empty() {
+        true => first,
+        false => whole.freeze(),
+    }))
 }
 
 fn too_large() -> Problem {

@@ -112,7 +112,9 @@ impl Preconditions {
                 let write = Write { condition, ..write };
                 wanted.write(engine, write).await?
             }
-            Demand::Another(than) => replace_another(engine, wanted, write, &than).await?,
+            Demand::Another(than) => {
+                Box::pin(replace_another(engine, wanted, write, &than)).await?
+            }
         };
         if let Outcome::Written {
             version,

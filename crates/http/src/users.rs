@@ -25,6 +25,7 @@ use crate::state::State;
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const DURABILITY: HeaderName = HeaderName::from_static("durability");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const WRITTEN: &[u8] = br#"{"message":"Data write successful!"}"#;
 const PAGE_MAX: u32 = 1000;
 const PAGE_DEFAULT: u32 = 100;
@@ -56,6 +57,8 @@ pub async fn write(
 ) -> Result<HttpResponse, Problem> {
     let wanted = Wanted::of(&request)?;
     let user = parse_user(&body.0, None)?;
+    // It is part of the connection's buffer, which can be used again then.
+    drop(body);
     write_user(&state, wanted, Preconditions::of(&request)?, user).await
 }
 
@@ -70,6 +73,7 @@ pub async fn read(
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let key = Key::from(parse_name(&body.0)?);
+    drop(body);
     read_user(&state, &request, Preconditions::default(), key).await
 }
 
@@ -87,6 +91,7 @@ async fn put_user(
     let name = path::name(&request)?;
     let wanted = Wanted::of(&request)?;
     let user = parse_user(&body.0, Some(&name))?;
+    drop(body);
     write_user(&state, wanted, Preconditions::of(&request)?, user).await
 }
 
@@ -98,7 +103,7 @@ async fn delete_user(state: Data<State>, request: HttpRequest) -> Result<HttpRes
         .await?;
     Ok(HttpResponse::NoContent()
         .insert_header((ETAG, etag(version)))
-        .insert_header((DURABILITY, durability.as_str()))
+        .insert_header((DURABILITY, HeaderValue::from_static(durability.as_str())))
         .finish())
 }
 
@@ -112,9 +117,9 @@ async fn write_user(
     let write = Write::put(Key::from(user.name), body);
     let (version, durability) = preconditions.write(&*state.engine, wanted, write).await?;
     Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "application/json"))
+        .insert_header((CONTENT_TYPE, JSON))
         .insert_header((ETAG, etag(version)))
-        .insert_header((DURABILITY, durability.as_str()))
+        .insert_header((DURABILITY, HeaderValue::from_static(durability.as_str())))
         .body(Bytes::from_static(WRITTEN)))
 }
 
@@ -137,7 +142,7 @@ async fn read_user(
         None => Problem::no_such_user().error_response(),
         Some(body) => match preconditions.of_read(version) {
             ReadVerdict::Holds => HttpResponse::Ok()
-                .insert_header((CONTENT_TYPE, "application/json"))
+                .insert_header((CONTENT_TYPE, JSON))
                 .insert_header((ETAG, etag(version)))
                 .body(body),
             ReadVerdict::NotModified => HttpResponse::NotModified()
@@ -163,7 +168,7 @@ async fn list(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, 
         .await
         .map_err(|error| Problem::of_read(&error))?;
     let mut response = HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "application/json"))
+        .insert_header((CONTENT_TYPE, JSON))
         .body(listing(&page));
     response.extensions_mut().insert(room);
     Ok(response)

@@ -4,6 +4,7 @@
 
 mod begun;
 mod forget;
+mod reads;
 mod sweep;
 
 use std::collections::BTreeMap;
@@ -19,13 +20,12 @@ use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::membership::Epoch;
 use crate::record::{Key, Record};
-use crate::redis::{
-    Call, Entry, Link, Over, Redis, dirty_value, encode_version, milliseconds, newest,
-};
+use crate::redis::{Call, Entry, Link, Over, Redis, encode_version, milliseconds, newest};
 use crate::seed::StoredVersions;
 use crate::shard::Shard;
 use crate::version::Version;
 
+use reads::Reads;
 use sweep::Sweeper;
 
 /// Most entries in one call of a script that reads all of them at once, which
@@ -69,6 +69,7 @@ pub struct RedisCache {
     redis: Arc<Redis>,
     // For reads, which may have less patience.
     reads: Arc<Redis>,
+    values: Reads,
     lifetimes: Lifetimes,
     // They end with the cache.
     tasks: Vec<AbortOnDropHandle<()>>,
@@ -85,6 +86,7 @@ impl RedisCache {
     pub fn reading_by(reads: Arc<Redis>, redis: Arc<Redis>, lifetimes: Lifetimes) -> RedisCache {
         RedisCache {
             redis,
+            values: Reads::new(reads.clone()),
             reads,
             lifetimes,
             tasks: Vec::new(),
@@ -193,31 +195,8 @@ fn body(record: &Record) -> &[u8] {
 
 #[async_trait]
 impl Cache for RedisCache {
-    /// Reads clock and entry together. An entry without a clock that has the newest version may be
-    /// an old one.
     async fn get(&self, key: &Key) -> Result<Lookup> {
-        let shard = self.redis.keyspace.shard_of(key);
-        // IMPORTANT: read before the server is asked.
-        let known = self.redis.issued().newest(shard);
-        let get = |mut link: Link| async move {
-            let (clock, entry) = (link.keys.clock(shard), link.keys.entry(key));
-            link.command(cmd("MGET").arg(clock).arg(entry)).await
-        };
-        let (clock, value): (Option<Bytes>, Option<Bytes>) =
-            self.reads.ask(Over::Local, Part::Cache, get).await?;
-        if self.redis.evictions().is_suspect(shard)
-            && value.as_ref().and_then(dirty_value).is_none()
-        {
-            return Err(self.redis.evictions().refusal());
-        }
-        if !self
-            .redis
-            .issued()
-            .is_known_to(clock.as_deref(), known, shard)
-        {
-            return Err(Error::Unseeded(Part::Cache));
-        }
-        Ok(self.lookup(key, value))
+        Ok(self.lookup(key, self.values.value(key).await?))
     }
 
     async fn begin_fill(&self, key: &Key) -> Result<FillStart> {

@@ -129,7 +129,7 @@ impl<C: Commit> Lane<C> {
         let lane = Abandoned(self);
         let lane = &lane.0;
         while let Some((requests, callers)) = lane.next().await {
-            telemetry::batch_committed(lane.queues.name, requests.len());
+            telemetry::batch_committed(lane.queues.name, C::size(&requests));
             let committed = AssertUnwindSafe(lane.queues.committer.commit(requests))
                 .catch_unwind()
                 .await;

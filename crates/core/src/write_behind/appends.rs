@@ -14,6 +14,7 @@ use crate::group_commit::Commit;
 use crate::journal::{Appended, Journal};
 use crate::record::{Condition, Key, Record, Write};
 use crate::seeder::Seeder;
+use crate::shard::Shard;
 use crate::telemetry;
 use crate::version::Version;
 
@@ -68,8 +69,12 @@ impl Commit for Appends {
         };
         fault::point("append.journaled").await;
         // Also after an error: some of the batch may be in the journal.
+        let mut woken: Option<Shard> = None;
         for write in &batch {
-            self.wake.wake(self.journal.shard_of(&write.key));
+            let shard = self.journal.shard_of(&write.key);
+            if woken.replace(shard) != Some(shard) {
+                self.wake.wake(shard);
+            }
         }
         self.backlog.appended();
         let mut failed: Option<(&Error, usize)> = None;
@@ -121,6 +126,12 @@ impl Appends {
     /// appends, then puts into the cache. Batches come one at a time, so nobody
     /// writes in between.
     async fn append_then_cache(&self, batch: &[Write]) -> Result<Vec<Result<Appended>>> {
+        if batch
+            .iter()
+            .all(|write| write.condition == Condition::Always)
+        {
+            return self.append_unconditionally(batch).await;
+        }
         let refused = self.refused(batch).await?;
         let accepted: Vec<Write> = batch
             .iter()
@@ -149,6 +160,21 @@ impl Appends {
             .collect();
         self.cache.put_dirty(&records).await?;
         Ok(unless_judged_by_failed(batch, answers))
+    }
+
+    /// As [`Appends::append_then_cache`], where there is nothing to judge.
+    async fn append_unconditionally(&self, batch: &[Write]) -> Result<Vec<Result<Appended>>> {
+        let _appending = self.appending.lock().await;
+        // IMPORTANT: the journal comes first, as there.
+        let answers = self.append(batch).await;
+        let appended = batch.iter().zip(&answers);
+        let records = appended.filter_map(|(write, answer)| match answer {
+            Ok(Appended::At(version)) => Some(write.at(*version)),
+            _ => None,
+        });
+        let records: Vec<Record> = records.collect();
+        self.cache.put_dirty(&records).await?;
+        Ok(answers)
     }
 
     /// Why each write must not be appended; `None` where it may.
