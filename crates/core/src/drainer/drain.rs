@@ -245,6 +245,9 @@ impl Drain {
         if drained.rows > 0 || !applied.refused.is_empty() {
             fault::point("drain.applied").await;
         }
+        if lane.window.is_empty() && batch.is_empty() {
+            return Ok(drained);
+        }
         if lane.window.is_empty() && applied.locked.is_empty() {
             let behind = Behind {
                 rows: applied.rows.len(),
@@ -261,7 +264,9 @@ impl Drain {
             window.push(batch.into_records());
             window.settle(&applied, committed_at);
             drained.acknowledged += self.acknowledge_window(shard, window, rows_max).await?;
-            telemetry::drained(drained.acknowledged, drained.rows, since.elapsed());
+            if drained.acknowledged + drained.rows > 0 {
+                telemetry::drained(drained.acknowledged, drained.rows, since.elapsed());
+            }
         }
         drained.locked = lane.window.locked().count();
         self.attempt(shard, rows_max, &mut lane.window);

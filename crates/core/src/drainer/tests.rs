@@ -48,6 +48,7 @@ struct FakeJournal {
     /// The first version that cannot be read.
     broken_from: AtomicUsize,
     acknowledges: AtomicBool,
+    acknowledgements: AtomicUsize,
 }
 
 impl FakeJournal {
@@ -95,6 +96,7 @@ impl Journal for FakeJournal {
     }
 
     async fn acknowledge(&self, _: Shard, through: Version, _: &[(Key, Version)]) -> Result<()> {
+        self.acknowledgements.fetch_add(1, Ordering::SeqCst);
         if !self.acknowledges.load(Ordering::SeqCst) {
             return Err(Error::Unseeded(Part::Journal));
         }
@@ -394,4 +396,12 @@ async fn entries_of_one_name_become_one_row() {
     let step = place.step().await.unwrap();
     assert_eq!((step.entries, step.rows), (8 * ROWS, 1));
     assert_eq!(place.journal.versions(), [0; 0]);
+}
+
+#[tokio::test]
+async fn an_empty_journal_is_not_acknowledged() {
+    let place = Place::new(0);
+    assert_eq!(place.step().await.unwrap(), Drained::default());
+    let acknowledgements = &place.journal.acknowledgements;
+    assert_eq!(acknowledgements.load(Ordering::SeqCst), 0);
 }
