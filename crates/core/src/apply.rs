@@ -25,13 +25,63 @@ pub(crate) struct Applied {
     pub(crate) failed: Option<Error>,
 }
 
+impl Applied {
+    fn add(&mut self, other: Applied) {
+        self.rows.extend(other.rows);
+        self.refused.extend(other.refused);
+        self.locked.extend(other.locked);
+        self.failed = other.failed;
+    }
+}
+
 /// Applies the newest of each key. A batch that is refused is split until the
 /// record that it is refused for stands alone; of that key, the newest older
 /// write in the batch that is not refused is applied. A batch that times out on a lock is
 /// applied without the keys that are locked.
 pub(crate) async fn apply(store: &dyn Store, records: &[Record], origin: Origin) -> Applied {
+    let newest = newest_per_key(records.iter().cloned());
+    apply_newest(store, newest, records, origin).await
+}
+
+/// The same in statements of at most `rows_max` rows, one after the other, each a transaction.
+/// `newest` is the newest of each key of `records`, in the order of the keys. No statement
+/// begins after one has failed.
+pub(crate) async fn apply_in_statements(
+    store: &dyn Store,
+    newest: Vec<Record>,
+    records: &[Record],
+    origin: Origin,
+    rows_max: usize,
+) -> Applied {
     let mut applied = Applied::default();
-    if let Err(error) = apply_into(&mut applied, store, records, origin).await {
+    for part in parts(newest, rows_max.max(1)) {
+        applied.add(apply_newest(store, part, records, origin).await);
+        if applied.failed.is_some() {
+            break;
+        }
+    }
+    applied
+}
+
+/// In parts of at most `max`, in their order.
+fn parts(mut records: Vec<Record>, max: usize) -> Vec<Vec<Record>> {
+    let mut parts = Vec::with_capacity(records.len().div_ceil(max));
+    while records.len() > max {
+        let rest = records.split_off(max);
+        parts.push(std::mem::replace(&mut records, rest));
+    }
+    parts.extend((!records.is_empty()).then_some(records));
+    parts
+}
+
+async fn apply_newest(
+    store: &dyn Store,
+    newest: Vec<Record>,
+    records: &[Record],
+    origin: Origin,
+) -> Applied {
+    let mut applied = Applied::default();
+    if let Err(error) = apply_into(&mut applied, store, newest, records, origin).await {
         applied.failed = Some(error);
     }
     applied
@@ -40,11 +90,12 @@ pub(crate) async fn apply(store: &dyn Store, records: &[Record], origin: Origin)
 async fn apply_into(
     applied: &mut Applied,
     store: &dyn Store,
+    newest: Vec<Record>,
     records: &[Record],
     origin: Origin,
 ) -> Result<()> {
     let mut search = LockSearch::new(store);
-    let mut batches = vec![newest_per_key(records.iter().cloned())];
+    let mut batches = vec![newest];
     while let Some(mut batch) = batches.pop() {
         if search.is_over() {
             applied.locked.extend(batch);

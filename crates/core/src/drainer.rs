@@ -1,12 +1,19 @@
 //! The drainer: takes what waits in the journal to the database.
 
 mod attempt;
+mod batch;
 mod drain;
+mod fetch;
 mod keeper;
+mod prefix;
 mod reach;
+mod refused;
 mod shard_loop;
 mod wake;
 mod window;
+
+#[cfg(test)]
+mod tests;
 
 pub use drain::{Drain, Drained};
 pub use wake::Wake;
@@ -36,11 +43,11 @@ use shard_loop::ShardLoop;
 /// How to drain.
 #[derive(Clone, Copy, Debug)]
 pub struct DrainerSettings {
-    /// Most entries that are read, coalesced and applied at once.
+    /// Most rows of one statement.
     pub batch_max: usize,
     /// Most shards that are drained at the same time.
     pub parallel_max: usize,
-    /// How long to wait for more before a batch that is not full is drained.
+    /// How long to wait for more before a statement that is not full is sent.
     pub linger: Duration,
 }
 
@@ -73,12 +80,13 @@ impl Drainer {
     ) -> Drainer {
         telemetry::drainer_started();
         let shards = journal.shards();
-        let wake = Wake::new(shards);
+        let wake = Wake::new(leases.clone(), shards);
         let (progressed, progress) = watch::channel(());
         let (stop, stopping) = watch::channel(false);
         let reach = Arc::new(Reach::default());
         let taker = store.clone();
-        let drain = Arc::new(Drain::new(cache, journal, taker, wake.clone(), progressed));
+        let parts = (cache, journal, taker);
+        let drain = Arc::new(Drain::new(parts, wake.clone(), progressed));
         let turns = Arc::new(Semaphore::new(settings.parallel_max.max(1)));
         let mut loops = JoinSet::new();
         for shard in (0..shards).map(Shard) {

@@ -15,7 +15,6 @@ use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 pub use metrics_exporter_prometheus::PrometheusHandle as MetricsHandle;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
 
-use crate::drainer::Drained;
 use crate::engine::Source;
 use crate::error::{Error, Part};
 use crate::journal::ShardStats;
@@ -261,13 +260,13 @@ pub fn batch_committed(queue: &'static str, size: usize) {
     histogram!("group_commit_batch_size", "queue" => queue).record(size as f64);
 }
 
-/// A batch reached the database.
-pub fn drained(drained: Drained, elapsed: Duration) {
-    DRAIN.entries.increment(drained.acknowledged as u64);
-    DRAIN.rows.increment(drained.rows as u64);
+/// A batch reached the database in `rows`, and the journal has forgotten its `entries`.
+pub fn drained(entries: usize, rows: usize, elapsed: Duration) {
+    DRAIN.entries.increment(entries as u64);
+    DRAIN.rows.increment(rows as u64);
     DRAIN.batches.increment(1);
     DRAIN.batch_duration_s.record(elapsed.as_secs_f64());
-    DRAIN.batch_size.record(drained.acknowledged as f64);
+    DRAIN.batch_size.record(entries as f64);
 }
 
 /// The entries with these versions were `committed`, or made unnecessary, at that

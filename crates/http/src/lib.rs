@@ -15,6 +15,7 @@ mod expect;
 pub mod figures;
 pub mod health;
 pub mod healthcheck;
+mod huge_pages;
 pub mod input;
 pub mod observe;
 pub mod origins;

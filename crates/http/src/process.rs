@@ -15,12 +15,14 @@ use cache_core::settings::{
 use cache_core::shutdown::Signals;
 use cache_core::telemetry::{self, escape};
 
-use crate::{descriptors, healthcheck};
+use crate::{descriptors, healthcheck, huge_pages};
 
 /// Runs a service's `main` on the runtime that everything but the HTTP server's
 /// workers is on. Whatever still blocks a thread at its end is left behind: it is
 /// past the deadline of the stop.
 pub fn run(main: impl Future<Output = ExitCode>) -> ExitCode {
+    // Before there are threads that take memory.
+    huge_pages::decline();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();

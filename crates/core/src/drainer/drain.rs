@@ -1,4 +1,7 @@
 //! One step of draining.
+//!
+//! While a batch is applied, the one behind it is read, and the one before it is
+//! acknowledged. See `docs/design/drain.md`.
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
@@ -6,13 +9,14 @@ use std::sync::{Arc, PoisonError};
 use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::time::Instant;
 
-use crate::apply::{Applied, apply};
+use crate::apply::{Applied, apply, apply_in_statements};
 use crate::cache::Cache;
-use crate::dead_letter::DeadLetter;
 use crate::drainer::Wake;
 use crate::drainer::attempt::Attempt;
-use crate::drainer::window::{Prefix, Window};
-use crate::error::{Error, Part, Result};
+use crate::drainer::batch::{Batch, Room};
+use crate::drainer::prefix::{Prefix, whole};
+use crate::drainer::window::Window;
+use crate::error::Result;
 use crate::fault;
 use crate::journal::Journal;
 use crate::record::{Key, Record};
@@ -24,7 +28,7 @@ use crate::version::Version;
 /// What one step did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drained {
-    /// Entries read from the journal.
+    /// Entries of the batch that was applied.
     pub entries: usize,
     /// Rows applied to the database: one a key.
     pub rows: usize,
@@ -32,6 +36,8 @@ pub struct Drained {
     pub acknowledged: usize,
     /// Names whose entries wait for rows that another transaction has locked.
     pub locked: usize,
+    /// More waits in the journal, or in memory, that can be drained at once.
+    pub is_behind: bool,
 }
 
 /// How far a shard is drained.
@@ -44,6 +50,26 @@ struct Reached {
     locked: HashSet<Key>,
 }
 
+/// Where the draining of a shard stands. What is ahead follows what is behind, or the window.
+#[derive(Debug, Default)]
+struct Lane {
+    /// Read, and not applied yet.
+    ahead: Option<Batch>,
+    /// Applied as a whole, and not acknowledged yet; only while something is ahead.
+    behind: Option<Behind>,
+    window: Window,
+}
+
+/// A batch that the database has.
+#[derive(Debug)]
+struct Behind {
+    prefixes: Vec<Prefix>,
+    rows: usize,
+    through: Version,
+    /// When it began to be applied.
+    since: Instant,
+}
+
 /// In how many shards at most what is locked is attempted at the same time: an attempt
 /// may keep a connection to the database for seconds.
 const ATTEMPTS_MAX: usize = 2;
@@ -52,29 +78,30 @@ const ATTEMPTS_MAX: usize = 2;
 #[derive(Debug)]
 pub struct Drain {
     cache: Arc<dyn Cache>,
-    journal: Arc<dyn Journal>,
+    pub(super) journal: Arc<dyn Journal>,
     store: Arc<dyn Store>,
     // Both by shard.
     reached: Box<[std::sync::Mutex<Reached>]>,
-    windows: Box<[Mutex<Window>]>,
+    lanes: Box<[Mutex<Lane>]>,
     attempts: Arc<Semaphore>,
     wake: Wake,
     progressed: watch::Sender<()>,
-    appending: Arc<Mutex<()>>,
+    pub(super) appending: Arc<Mutex<()>>,
 }
 
 impl Drain {
     pub(super) fn new(
-        cache: Arc<dyn Cache>,
-        journal: Arc<dyn Journal>,
-        store: Arc<dyn Store>,
+        (cache, journal, store): (Arc<dyn Cache>, Arc<dyn Journal>, Arc<dyn Store>),
         wake: Wake,
         progressed: watch::Sender<()>,
     ) -> Drain {
         let shards = 0..journal.shards();
+        shards
+            .clone()
+            .for_each(|shard| telemetry::locked(Shard(shard), 0));
         Drain {
             reached: shards.clone().map(|_| Default::default()).collect(),
-            windows: shards.map(|_| Default::default()).collect(),
+            lanes: shards.map(|_| Default::default()).collect(),
             attempts: Arc::new(Semaphore::new(ATTEMPTS_MAX)),
             wake,
             cache,
@@ -110,27 +137,36 @@ impl Drain {
         ))
     }
 
-    /// Takes the oldest entries of `shard` that were not taken before, at most
-    /// `batch_max`, to the database, and acknowledges what is there.
+    pub(super) fn shards(&self) -> u16 {
+        self.journal.shards()
+    }
+
+    /// Entries that wait in all shards of the journal, as last heard.
+    pub(super) fn waiting(&self) -> u64 {
+        self.journal.depth()
+    }
+
+    /// Takes the oldest entries of `shard` that were not taken before to the database, in
+    /// statements of at most `rows_max` rows, and acknowledges what was there before.
     ///
     /// # Errors
     /// When a part is unavailable. The batch, or the rest of it, is in the
     /// journal still; doing it again is safe.
-    pub async fn once(&self, shard: Shard, batch_max: usize) -> Result<Drained> {
-        let Some(window) = self.windows.get(usize::from(shard.0)) else {
+    pub async fn once(&self, shard: Shard, rows_max: usize) -> Result<Drained> {
+        let Some(lane) = self.lanes.get(usize::from(shard.0)) else {
             return Ok(Drained::default());
         };
-        let mut held = window.lock().await;
-        // IMPORTANT: after an error, a panic, or where this is cut off, the window is
+        let mut held = lane.lock().await;
+        // IMPORTANT: after an error, a panic, or where this is cut off, the lane is
         // gone, and its entries are read again. That is so where the journal's server has
         // come back with other entries.
-        let mut window = std::mem::take(&mut *held);
-        let drained = self.step(shard, batch_max, &mut window).await;
+        let mut lane = std::mem::take(&mut *held);
+        let drained = self.step(shard, rows_max, &mut lane).await;
         if drained.is_err() {
-            window = Window::default();
+            lane = Lane::default();
         }
-        self.publish(shard, &window);
-        *held = window;
+        self.publish(shard, &lane);
+        *held = lane;
         drop(held);
         let drained = drained?;
         if drained.entries + drained.rows + drained.acknowledged > 0 {
@@ -141,80 +177,99 @@ impl Drain {
 
     /// Reads the entries of `shard` again that are not acknowledged.
     pub(super) async fn forget(&self, shard: Shard) {
-        if let Some(window) = self.windows.get(usize::from(shard.0)) {
-            let mut window = std::mem::take(&mut *window.lock().await);
-            if let Some(attempt) = window.attempt.take() {
+        if let Some(lane) = self.lanes.get(usize::from(shard.0)) {
+            let mut lane = std::mem::take(&mut *lane.lock().await);
+            if let Some(attempt) = lane.window.attempt.take() {
                 attempt.shutdown().await;
             }
-            self.publish(shard, &Window::default());
+            self.publish(shard, &Lane::default());
         }
     }
 
-    /// What others may know of the window.
-    fn publish(&self, shard: Shard, window: &Window) {
-        self.with_reached(shard, |reached| {
-            reached.applied_through = window.read_through();
+    /// What others may know of the lane.
+    fn publish(&self, shard: Shard, lane: &Lane) {
+        let behind = lane.behind.as_ref();
+        let applied = behind.map_or(lane.window.read_through(), |behind| behind.through);
+        let changed = self.with_reached(shard, |reached| {
+            reached.applied_through = applied;
+            let before = reached.locked.len();
             reached.locked.clear();
-            reached.locked.extend(window.locked().cloned());
+            reached.locked.extend(lane.window.locked().cloned());
+            (before != reached.locked.len()).then_some(reached.locked.len())
         });
-        telemetry::locked(shard, window.locked().count());
+        if let Some(names) = changed.flatten() {
+            telemetry::locked(shard, names);
+        }
     }
 
-    async fn step(&self, shard: Shard, batch_max: usize, window: &mut Window) -> Result<Drained> {
-        let started = Instant::now();
-        let was_locked = window.locked().next().is_some();
+    async fn step(&self, shard: Shard, rows_max: usize, lane: &mut Lane) -> Result<Drained> {
+        let since = Instant::now();
+        let was_locked = lane.window.locked().next().is_some();
         let mut drained = Drained::default();
-        let mut batch = self.take_attempt(shard, window, &mut drained).await?;
-        let max = batch_max.min(window.room());
-        let records = self.read(shard, window.read_through(), max).await?;
-        drained.entries = records.len();
-        if !records.is_empty() && !self.journal.holds_cache() {
-            // IMPORTANT: what was read may not be in the cache yet. A reader who
-            // found it in the database would find something older in the cache
-            // afterwards; and it would be dirty for ever if it came there only
-            // after it was marked clean. What is appended from here on is newer.
-            drop(self.appending.lock().await);
-        }
-        let next: HashSet<Key> = batch.iter().map(|record| record.key.clone()).collect();
-        let is_free =
-            |record: &&Record| !window.waits_for(&record.key) || next.contains(&record.key);
-        batch.extend(records.iter().filter(is_free).cloned());
-        let applied = match batch.is_empty() {
-            true => Applied::default(),
-            false => apply(&*self.store, &batch, Origin::Drained).await,
+        let retried = self
+            .take_attempt(shard, &mut lane.window, &mut drained)
+            .await?;
+        let room = Room::new(rows_max);
+        let batch = match lane.ahead.take() {
+            Some(batch) => batch,
+            None => {
+                let room = room.of_entries(lane.window.room());
+                self.fetch(shard, lane.window.read_through(), room).await?
+            }
         };
+        drained.entries = batch.len();
+        let reads_ahead = batch.has_more && lane.window.is_empty();
+        let (applied, acknowledged, ahead) = tokio::join!(
+            self.apply(&batch, &lane.window, retried, rows_max),
+            self.acknowledge_all(shard, lane.behind.take()),
+            async {
+                match reads_ahead {
+                    true => Some(self.fetch(shard, batch.through(), room).await),
+                    false => None,
+                }
+            }
+        );
+        drained.acknowledged = acknowledged?;
         if let Some(error) = applied.failed {
             return Err(error);
         }
-        let committed_at = Version::now();
         drained.rows += applied.rows.len();
-        for (record, reason) in &applied.refused {
-            self.set_aside(shard, record, reason).await?;
-        }
+        // A batch that could not be read is read again, and its error is reported then.
+        drained.is_behind = match &ahead {
+            Some(Ok(ahead)) => !ahead.is_empty(),
+            Some(Err(_)) | None => batch.has_more,
+        };
+        lane.ahead = ahead.and_then(Result::ok).filter(|ahead| !ahead.is_empty());
+        let committed_at = Version::now();
+        self.set_all_aside(shard, &applied.refused).await?;
         if drained.rows > 0 || !applied.refused.is_empty() {
             fault::point("drain.applied").await;
         }
-        if window.is_empty() && applied.locked.is_empty() {
-            if let Some(prefix) = whole(&records, &applied, committed_at) {
-                self.acknowledge(shard, &prefix).await?;
-                drained.acknowledged = prefix.entries;
+        if lane.window.is_empty() && batch.is_empty() {
+            return Ok(drained);
+        }
+        if lane.window.is_empty() && applied.locked.is_empty() {
+            let behind = Behind {
+                rows: applied.rows.len(),
+                through: batch.through(),
+                prefixes: whole(&batch, applied, committed_at, rows_max),
+                since,
+            };
+            match lane.ahead {
+                Some(_) => lane.behind = Some(behind),
+                None => drained.acknowledged += self.acknowledge_all(shard, Some(behind)).await?,
             }
         } else {
-            window.push(records);
+            let window = &mut lane.window;
+            window.push(batch.into_records());
             window.settle(&applied, committed_at);
-            while let Some(prefix) = window.prefix(batch_max) {
-                self.acknowledge(shard, &prefix).await?;
-                drained.acknowledged += prefix.entries;
-                window.forget(prefix.entries);
+            drained.acknowledged += self.acknowledge_window(shard, window, rows_max).await?;
+            if drained.acknowledged + drained.rows > 0 {
+                telemetry::drained(drained.acknowledged, drained.rows, since.elapsed());
             }
         }
-        drained.locked = window.locked().count();
-        // Only now, since a batch that could not be acknowledged is drained again; but
-        // before waiters are woken, so that they find the figures as well.
-        if drained.acknowledged + drained.rows > 0 {
-            telemetry::drained(drained, started.elapsed());
-        }
-        self.attempt(shard, batch_max, window);
+        drained.locked = lane.window.locked().count();
+        self.attempt(shard, rows_max, &mut lane.window);
         match (was_locked, drained.locked) {
             (false, 1..) => tracing::warn!(
                 shard = shard.0,
@@ -225,6 +280,31 @@ impl Drain {
             _ => {}
         }
         Ok(drained)
+    }
+
+    /// Brings the batch to the database, but for the keys that wait in the window; and what
+    /// is `retried` of the window.
+    async fn apply(
+        &self,
+        batch: &Batch,
+        window: &Window,
+        retried: Vec<Record>,
+        rows_max: usize,
+    ) -> Applied {
+        if window.is_empty() {
+            let (newest, all) = (batch.newest(), batch.records());
+            let store = &*self.store;
+            return apply_in_statements(store, newest, all, Origin::Drained, rows_max).await;
+        }
+        let next: HashSet<Key> = retried.iter().map(|record| record.key.clone()).collect();
+        let is_free =
+            |record: &&Record| !window.waits_for(&record.key) || next.contains(&record.key);
+        let mut free = retried;
+        free.extend(batch.records().iter().filter(is_free).cloned());
+        match free.is_empty() {
+            true => Applied::default(),
+            false => apply(&*self.store, &free, Origin::Drained).await,
+        }
     }
 
     /// Takes in what the last attempt to apply what waits came to. Returns what came of
@@ -238,9 +318,7 @@ impl Drain {
         let Some(applied) = window.attempted() else {
             return Ok(Vec::new());
         };
-        for (record, reason) in &applied.refused {
-            self.set_aside(shard, record, reason).await?;
-        }
+        self.set_all_aside(shard, &applied.refused).await?;
         if let Some(error) = &applied.failed {
             telemetry::failed("drain", error);
             tracing::warn!(shard = shard.0, %error, "cannot apply what was locked; it waits");
@@ -250,7 +328,7 @@ impl Drain {
     }
 
     /// Attempts what waits, where no attempt is under way.
-    fn attempt(&self, shard: Shard, batch_max: usize, window: &mut Window) {
+    fn attempt(&self, shard: Shard, rows_max: usize, window: &mut Window) {
         if window.locked().next().is_none() || window.attempt.is_some() {
             return;
         }
@@ -259,8 +337,39 @@ impl Drain {
             self.attempts.clone(),
             (self.wake.clone(), shard),
             window.waiting().clone(),
-            batch_max,
+            rows_max,
         ));
+    }
+
+    async fn acknowledge_window(
+        &self,
+        shard: Shard,
+        window: &mut Window,
+        max: usize,
+    ) -> Result<usize> {
+        let mut acknowledged = 0;
+        while let Some(prefix) = window.prefix(max) {
+            self.acknowledge(shard, &prefix).await?;
+            acknowledged += prefix.entries;
+            window.forget(prefix.entries);
+        }
+        Ok(acknowledged)
+    }
+
+    /// Acknowledges a whole batch. Returns how many entries that were.
+    async fn acknowledge_all(&self, shard: Shard, behind: Option<Behind>) -> Result<usize> {
+        let Some(behind) = behind else {
+            return Ok(0);
+        };
+        let mut entries = 0;
+        for prefix in &behind.prefixes {
+            self.acknowledge(shard, prefix).await?;
+            entries += prefix.entries;
+        }
+        // Only now, since a batch that could not be acknowledged is drained again; but
+        // before waiters are woken, so that they find the figures as well.
+        telemetry::drained(entries, behind.rows, behind.since.elapsed());
+        Ok(entries)
     }
 
     async fn acknowledge(&self, shard: Shard, prefix: &Prefix) -> Result<()> {
@@ -280,86 +389,4 @@ impl Drain {
         });
         Ok(())
     }
-
-    async fn read(&self, shard: Shard, after: Version, max: usize) -> Result<Vec<Record>> {
-        if max == 0 {
-            return Ok(Vec::new());
-        }
-        match self.journal.read(shard, after, max).await {
-            Err(
-                error @ Error::Corrupt {
-                    part: Part::Journal,
-                    ..
-                },
-            ) => {
-                let set_aside = self.journal.set_aside_undecodable(shard).await?;
-                if set_aside == 0 {
-                    return Err(error);
-                }
-                telemetry::dead_letters(set_aside);
-                tracing::error!(
-                    shard = shard.0,
-                    entries = set_aside,
-                    "entries of the journal cannot be understood; they are dead letters now"
-                );
-                self.journal.read(shard, after, max).await
-            }
-            read => read,
-        }
-    }
-
-    /// Whether the journal holds the record's entry.
-    async fn still_waits(&self, shard: Shard, record: &Record) -> Result<bool> {
-        let before = record.version.get().saturating_sub(1);
-        let before = Version::new(before).unwrap_or_default();
-        let next = self.journal.read(shard, before, 1).await?;
-        Ok(next.iter().any(|next| next.version == record.version))
-    }
-
-    /// Its value stays in the cache, dirty: it was acknowledged, so readers are
-    /// given it until a newer write or an operator ends it.
-    async fn set_aside(&self, shard: Shard, record: &Record, reason: &Arc<str>) -> Result<()> {
-        // IMPORTANT: this process may have been suspended. If another one has drained the
-        // entry meanwhile, a newer delete may have been purged, and a dead letter would
-        // offer to bring the user back.
-        if !self.still_waits(shard, record).await? {
-            telemetry::skipped();
-            tracing::warn!(
-                shard = shard.0,
-                version = %record.version,
-                %reason,
-                "the database refuses a record whose entry another process has drained; it is skipped"
-            );
-            return Ok(());
-        }
-        telemetry::dead_letters(1);
-        tracing::error!(
-            shard = shard.0,
-            version = %record.version,
-            %reason,
-            "the database refuses a record; it is a dead letter now"
-        );
-        let letter = DeadLetter {
-            record: record.clone(),
-            reason: reason.clone(),
-            set_aside_at: Version::now(),
-        };
-        self.journal.set_aside(shard, &letter).await
-    }
-}
-
-/// All that was read, where none of it waits.
-fn whole(records: &[Record], applied: &Applied, committed_at: Version) -> Option<Prefix> {
-    let last = records.last()?;
-    let dead = applied.refused.iter();
-    let dead: HashSet<Version> = dead.map(|(record, _)| record.version).collect();
-    let versions = records.iter().map(|record| record.version);
-    let committed = versions.filter(|version| !dead.contains(version));
-    let rows = applied.rows.iter();
-    Some(Prefix {
-        entries: records.len(),
-        through: last.version,
-        flushed: rows.map(|row| (row.key.clone(), row.version)).collect(),
-        committed: committed.map(|version| (version, committed_at)).collect(),
-    })
 }

@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
+use crate::drainer::batch::ENTRIES_PER_ROW;
 use crate::drainer::reach::Reach;
 use crate::drainer::{Drain, Drained, Wake};
 use crate::error::{Error, Part, Result};
@@ -19,6 +20,9 @@ use crate::telemetry;
 /// The first wait after a failed drain; it doubles up to [`BACK_OFF_MAX`].
 const BACK_OFF_MIN: Duration = Duration::from_millis(50);
 const BACK_OFF_MAX: Duration = Duration::from_secs(5);
+
+/// How often a loop that waits for more looks whether there is enough.
+const LINGER_LOOKS: u32 = 4;
 
 #[derive(Clone, Debug)]
 pub(super) struct ShardLoop {
@@ -65,25 +69,22 @@ impl ShardLoop {
             // Whoever hurries from here on finds the loop at work.
             hurried.mark_unchanged();
             match self.once(batch).await {
-                Ok(Drained {
-                    entries, locked, ..
-                }) => {
+                Ok(drained) => {
                     back_off = BACK_OFF_MIN;
-                    let is_at_the_end = entries < batch;
                     batch = (batch * 2).min(self.batch_max);
-                    if !is_at_the_end {
+                    if drained.is_behind {
                         continue;
                     }
-                    if stopping && locked == 0 {
+                    if stopping && drained.locked == 0 {
                         return;
                     }
-                    if entries == 0 {
+                    if drained.entries == 0 {
                         // A wake-up since the last look has left its permit. What is
                         // locked wakes the loop, too.
                         self.idle().await;
-                    } else if !self.linger.is_zero() {
+                    } else {
                         // Only here, so that what comes alone is drained at once.
-                        let _ = tokio::time::timeout(self.linger, hurried.changed()).await;
+                        self.linger(&mut hurried, drained).await;
                     }
                 }
                 Err(error) => {
@@ -94,6 +95,24 @@ impl ShardLoop {
                     tokio::time::sleep(back_off.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
                     back_off = (back_off * 2).min(BACK_OFF_MAX);
                 }
+            }
+        }
+    }
+
+    /// Waits for more, until enough has come for a statement of full size, if entries coalesce
+    /// as those that were drained before.
+    async fn linger(&self, hurried: &mut watch::Receiver<()>, before: Drained) {
+        if self.linger.is_zero() {
+            return;
+        }
+        let coalesced = (before.entries / before.rows.max(1)).clamp(1, ENTRIES_PER_ROW);
+        // In all shards, of which this has its share.
+        let enough = (self.batch_max * coalesced) as u64 * u64::from(self.drain.shards());
+        let waited = self.drain.waiting();
+        for _ in 0..LINGER_LOOKS {
+            let look = tokio::time::timeout(self.linger / LINGER_LOOKS, hurried.changed());
+            if look.await.is_ok() || self.drain.waiting().saturating_sub(waited) >= enough {
+                return;
             }
         }
     }

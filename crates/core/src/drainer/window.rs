@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use crate::apply::Applied;
 use crate::drainer::attempt::Attempt;
+use crate::drainer::prefix::Prefix;
 use crate::record::{Key, Record};
-use crate::telemetry;
 use crate::version::Version;
 
 /// Most entries in a window. A drain whose window is full reads no more until the oldest
@@ -42,17 +42,6 @@ enum State {
     Committed(Version),
     /// It is a dead letter.
     Dead,
-}
-
-/// The oldest entries, none of which waits.
-#[derive(Debug)]
-pub(super) struct Prefix {
-    pub(super) entries: usize,
-    pub(super) through: Version,
-    /// The newest of each key that the database has.
-    pub(super) flushed: Vec<(Key, Version)>,
-    /// The version of each that is no dead letter, and when it was committed.
-    pub(super) committed: Vec<(Version, Version)>,
 }
 
 impl Window {
@@ -178,15 +167,6 @@ impl Window {
     /// The journal has forgotten the oldest `entries`.
     pub(super) fn forget(&mut self, entries: usize) {
         self.entries.drain(..entries.min(self.entries.len()));
-    }
-}
-
-impl Prefix {
-    /// Counts what waited for the database.
-    pub(super) fn count(&self) {
-        for (version, at) in &self.committed {
-            telemetry::committed(std::iter::once(*version), *at);
-        }
     }
 }
 

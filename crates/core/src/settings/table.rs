@@ -136,8 +136,8 @@ pub(super) const TABLE: &[Setting] = &[
     ),
     write_behind(
         "DRAIN_BATCH_MAX",
-        "1000",
-        "most journal entries that go to the database together",
+        "1024",
+        "most rows of one statement that takes writes from the journal to the database",
     ),
     write_behind(
         "DRAIN_PARALLEL_MAX",
@@ -147,7 +147,7 @@ pub(super) const TABLE: &[Setting] = &[
     write_behind(
         "DRAIN_LINGER_MS",
         "20",
-        "milliseconds to wait for more after a batch that was not full went to the database",
+        "milliseconds to wait for more after a statement that was not full; less, as soon as enough waits for a full one",
     ),
     write_behind(
         "LEASE_MS",

@@ -53,7 +53,7 @@ fn the_environment_goes_over_the_file_and_the_file_over_the_defaults() {
     assert_eq!(settings.cache_ttl, Duration::from_secs(7));
     assert_eq!(settings.batch_max, 11);
     assert_eq!(settings.listen.port(), 99);
-    assert_eq!(settings.drain_batch_max, 1000);
+    assert_eq!(settings.drain_batch_max, 1024);
 }
 
 #[test]

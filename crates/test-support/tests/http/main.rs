@@ -88,6 +88,7 @@ mod restarts;
 mod sizes;
 
 mod healthcheck;
+mod huge_pages;
 mod log;
 mod mute;
 mod settings;

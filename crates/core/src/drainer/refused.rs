@@ -1,0 +1,64 @@
+//! What becomes of entries that the database refuses.
+
+use std::sync::Arc;
+
+use crate::dead_letter::DeadLetter;
+use crate::drainer::Drain;
+use crate::error::Result;
+use crate::record::Record;
+use crate::shard::Shard;
+use crate::telemetry;
+use crate::version::Version;
+
+impl Drain {
+    /// Makes a dead letter of each of these entries.
+    pub(super) async fn set_all_aside(
+        &self,
+        shard: Shard,
+        refused: &[(Record, Arc<str>)],
+    ) -> Result<()> {
+        for (record, reason) in refused {
+            self.set_aside(shard, record, reason).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the journal holds the record's entry.
+    async fn still_waits(&self, shard: Shard, record: &Record) -> Result<bool> {
+        let before = record.version.get().saturating_sub(1);
+        let before = Version::new(before).unwrap_or_default();
+        let next = self.journal.read(shard, before, 1).await?;
+        Ok(next.iter().any(|next| next.version == record.version))
+    }
+
+    /// Its value stays in the cache, dirty: it was acknowledged, so readers are
+    /// given it until a newer write or an operator ends it.
+    async fn set_aside(&self, shard: Shard, record: &Record, reason: &Arc<str>) -> Result<()> {
+        // IMPORTANT: this process may have been suspended. If another one has drained the
+        // entry meanwhile, a newer delete may have been purged, and a dead letter would
+        // offer to bring the user back.
+        if !self.still_waits(shard, record).await? {
+            telemetry::skipped();
+            tracing::warn!(
+                shard = shard.0,
+                version = %record.version,
+                %reason,
+                "the database refuses a record whose entry another process has drained; it is skipped"
+            );
+            return Ok(());
+        }
+        telemetry::dead_letters(1);
+        tracing::error!(
+            shard = shard.0,
+            version = %record.version,
+            %reason,
+            "the database refuses a record; it is a dead letter now"
+        );
+        let letter = DeadLetter {
+            record: record.clone(),
+            reason: reason.clone(),
+            set_aside_at: Version::now(),
+        };
+        self.journal.set_aside(shard, &letter).await
+    }
+}
