@@ -18,6 +18,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, NaiveDateTime};
+use diesel::mysql::Mysql;
+use diesel::sql_types::Text;
 use diesel_async::{AsyncMysqlConnection, SimpleAsyncConnection};
 use tokio::time::{Instant, timeout_at};
 
@@ -298,37 +301,71 @@ async fn release(connection: &mut AsyncMysqlConnection, keys: &[Key]) -> Tried<(
     Ok(())
 }
 
-/// Holds those of the rows of `ids` that no other transaction has locked. Returns their
-/// ids. Waits for none.
-async fn hold_free(connection: &mut AsyncMysqlConnection, ids: &[i64]) -> Tried<HashSet<i64>> {
-    let mut free = HashSet::with_capacity(ids.len());
-    for ids in ids.chunks(ROWS_MAX) {
+/// The oldest tombstones of versions above `floor`, up to `through`: by the time at which
+/// they were deleted, which has an index and is the version's.
+async fn oldest_tombstones(
+    connection: &mut AsyncMysqlConnection,
+    floor: i64,
+    through: i64,
+    rows_max: i64,
+) -> QueryResult<Vec<Tombstone>> {
+    let time = |version| DateTime::from_timestamp_micros(version).map(|time| time.naive_utc());
+    let found: Vec<(String, Option<NaiveDateTime>)> = users::table
+        .filter(users::deleted_at.gt(time(floor)))
+        .filter(users::deleted_at.le(time(through)))
+        .order(users::deleted_at)
+        .limit(rows_max)
+        .select((users::name, users::deleted_at))
+        .load(connection)
+        .await?;
+    let found = found.into_iter().filter_map(|(name, deleted_at)| {
+        let place = deleted_at?.and_utc().timestamp_micros();
+        Some((name, place))
+    });
+    Ok(found.collect())
+}
+
+/// Holds those of the rows of `names` that no other transaction has locked. Returns their
+/// names. Waits for none.
+async fn hold_free(
+    connection: &mut AsyncMysqlConnection,
+    names: &[&str],
+) -> Tried<HashSet<String>> {
+    let mut free = HashSet::with_capacity(names.len());
+    for names in names.chunks(ROWS_MAX) {
         let held = users::table
-            .filter(users::id.eq_any(ids))
-            .select(users::id)
+            .filter(users::name.eq_any(names))
+            .select(users::name)
             .for_update()
             .skip_locked()
-            .load::<i64>(connection)
+            .load::<String>(connection)
             .await;
         free.extend(diagnosed(connection, held).await?);
     }
     Ok(free)
 }
 
-/// Removes those of the rows of `ids`, which are held, that are tombstones of versions up
+/// Removes those of the rows of `names`, which are held, that are tombstones of versions up
 /// to `through`. Returns how many.
-async fn remove(connection: &mut AsyncMysqlConnection, ids: &[i64], through: i64) -> Tried<usize> {
+async fn remove(
+    connection: &mut AsyncMysqlConnection,
+    names: &[&str],
+    through: i64,
+) -> Tried<usize> {
     let mut removed = 0;
-    for ids in ids.chunks(ROWS_MAX) {
-        let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
+    for names in names.chunks(ROWS_MAX) {
+        let places = vec!["?"; names.len()].join(", ");
         // IMPORTANT: by the primary key. A scan of a small table would wait for the locks
         // of other rows.
         let delete = format!(
-            "DELETE users FROM users FORCE INDEX (PRIMARY) WHERE id IN ({}) \
-             AND deleted_at IS NOT NULL AND version <= {through}",
-            ids.join(", ")
+            "DELETE users FROM users FORCE INDEX (PRIMARY) WHERE name IN ({places}) \
+             AND deleted_at IS NOT NULL AND version <= {through}"
         );
-        let done = diesel::sql_query(delete).execute(connection).await;
+        let mut delete = diesel::sql_query(delete).into_boxed::<Mysql>();
+        for name in names {
+            delete = delete.bind::<Text, _>(*name);
+        }
+        let done = delete.execute(connection).await;
         removed += diagnosed(connection, done).await?;
     }
     Ok(removed)

@@ -235,16 +235,34 @@ async fn release(_: &mut Connection, _: &[Key]) -> Tried<()> {
     Ok(())
 }
 
-async fn hold_free(_: &mut Connection, ids: &[i64]) -> Tried<HashSet<i64>> {
-    Ok(ids.iter().copied().collect())
+/// The oldest tombstones of versions above `floor`, up to `through`.
+async fn oldest_tombstones(
+    connection: &mut Connection,
+    floor: i64,
+    through: i64,
+    rows_max: i64,
+) -> QueryResult<Vec<Tombstone>> {
+    // As the condition of the index over tombstones has it.
+    users::table
+        .filter(users::deleted_at.is_not_null())
+        .filter(users::version.gt(floor).and(users::version.le(through)))
+        .order(users::version)
+        .limit(rows_max)
+        .select((users::name, users::version))
+        .load(connection)
+        .await
 }
 
-/// Removes those of the rows of `ids` that are tombstones of versions up to `through`.
+async fn hold_free(_: &mut Connection, names: &[&str]) -> Tried<HashSet<String>> {
+    Ok(names.iter().map(|name| (*name).to_owned()).collect())
+}
+
+/// Removes those of the rows of `names` that are tombstones of versions up to `through`.
 /// Returns how many.
-async fn remove(connection: &mut Connection, ids: &[i64], through: i64) -> Tried<usize> {
+async fn remove(connection: &mut Connection, names: &[&str], through: i64) -> Tried<usize> {
     let mut removed = 0;
-    for ids in ids.chunks(ROWS_MAX) {
-        let old = users::id.eq_any(ids).and(users::version.le(through));
+    for names in names.chunks(ROWS_MAX) {
+        let old = users::name.eq_any(names).and(users::version.le(through));
         let tombstones = users::table.filter(old.and(users::deleted_at.is_not_null()));
         removed += diesel::delete(tombstones).execute(connection).await?;
     }

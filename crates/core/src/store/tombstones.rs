@@ -14,7 +14,7 @@ pub struct Purge {
     pub floor: Version,
     /// Up to which version.
     pub through: Version,
-    /// How many rows to look at, the oldest first.
+    /// How many tombstones to look at, the oldest first.
     pub rows_max: usize,
     /// A holder that must not rely on the cache for good, by its name in `cache_members`.
     pub unless_relied_on_by: Option<&'static str>,
@@ -51,6 +51,10 @@ pub(super) struct Removed {
     pub(super) count: usize,
 }
 
+/// A tombstone: its name, and its place in the order in which they are removed. That is its
+/// version where a service has written it.
+pub(super) type Tombstone = (String, i64);
+
 /// Why a drained write is refused that is at or below the floor and has no row.
 pub(super) const NOT_KNOWN: &str = "it waited in a journal while tombstones as new as it were \
     removed; whether a newer delete of this name came is not known";
@@ -67,7 +71,7 @@ macro_rules! tombstones {
         use diesel::BoolExpressionMethods;
 
         use crate::fault;
-        use crate::store::tombstones::{NOT_KNOWN, Purge, Purged, Removed, to_floor};
+        use crate::store::tombstones::{NOT_KNOWN, Purge, Purged, Removed, Tombstone, to_floor};
 
         async fn purged_through(connection: &mut $connection) -> QueryResult<i64> {
             cache_epoch::table
@@ -81,15 +85,10 @@ macro_rules! tombstones {
             let Purge { floor, through, .. } = purge;
             // IMPORTANT: without the lock, for which all writes wait. This brings what is
             // looked at into the server's memory.
-            let looked_at: Vec<(i64, bool)> = users::table
-                .filter(users::version.gt(floor.to_i64()))
-                .filter(users::version.le(through.to_i64()))
-                .order(users::version)
-                .limit(i64::try_from(purge.rows_max).unwrap_or(i64::MAX))
-                .select((users::version, users::deleted_at.is_not_null()))
-                .load(connection)
-                .await?;
-            let Some((last, _)) = looked_at.last() else {
+            let rows_max = i64::try_from(purge.rows_max).unwrap_or(i64::MAX);
+            let (from, to) = (floor.to_i64(), through.to_i64());
+            let looked_at = oldest_tombstones(connection, from, to, rows_max).await?;
+            let Some((_, last)) = looked_at.last() else {
                 return Ok(Purged::Through {
                     floor,
                     removed: 0,
@@ -132,25 +131,19 @@ macro_rules! tombstones {
             {
                 return Ok(None);
             }
-            let is_looked_at = users::version
-                .gt(purge.floor.to_i64())
-                .and(users::version.le(last));
+            let floor = purge.floor.to_i64();
             // IMPORTANT: a plain read, which waits for no row. No service writes meanwhile.
-            let tombstones: Vec<(i64, i64)> = users::table
-                .filter(is_looked_at.and(users::deleted_at.is_not_null()))
-                .select((users::id, users::version))
-                .load(connection)
-                .await?;
-            let ids: Vec<i64> = tombstones.iter().map(|(id, _)| *id).collect();
-            let free = hold_free(connection, &ids).await?;
-            let locked = tombstones.iter().filter(|(id, _)| !free.contains(id));
+            let tombstones = oldest_tombstones(connection, floor, last, i64::MAX).await?;
+            let names: Vec<&str> = tombstones.iter().map(|(name, _)| name.as_str()).collect();
+            let free = hold_free(connection, &names).await?;
+            let locked = tombstones.iter().filter(|(name, _)| !free.contains(name));
             let oldest_locked = locked.map(|(_, version)| *version).min();
             let through = oldest_locked.map_or(last, |oldest| last.min(oldest - 1));
             let old = tombstones.iter().filter(|(_, version)| *version <= through);
-            let ids: Vec<i64> = old.map(|(id, _)| *id).collect();
-            let count = remove(connection, &ids, through).await?;
+            let names: Vec<&str> = old.map(|(name, _)| name.as_str()).collect();
+            let count = remove(connection, &names, through).await?;
             fault::point("purge.removed").await;
-            if through > purge.floor.to_i64() {
+            if through > floor {
                 diesel::update(cache_epoch::table.find(1))
                     .set(cache_epoch::purged_through.eq(through))
                     .execute(connection)

@@ -26,16 +26,16 @@ async fn expect_refused(database: &impl Database, change: &str, parts: &[&str]) 
 async fn of_mysql() {
     for (change, parts) in [
         (
-            "ALTER TABLE users DROP INDEX users_name",
+            "ALTER TABLE users DROP PRIMARY KEY",
             &["no unique key on name"][..],
         ),
         (
-            "ALTER TABLE users DROP INDEX users_name, ADD KEY users_name (name)",
+            "ALTER TABLE users DROP PRIMARY KEY, ADD KEY users_name (name)",
             &["no unique key on name"],
         ),
         (
-            "ALTER TABLE users DROP INDEX users_version",
-            &["no key on version"],
+            "ALTER TABLE users DROP INDEX users_id, ADD KEY users_id (id)",
+            &["no unique key on id"],
         ),
         (
             "ALTER TABLE users MODIFY name VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci NOT NULL",

@@ -12,6 +12,7 @@ on_both!(
     a_classic_table_is_adopted_whatever_is_recorded,
     a_classic_table_in_place_of_ours_is_adopted,
     columns_that_are_missing_are_made,
+    an_index_that_is_missing_is_made,
     columns_that_are_not_recorded_are_recorded,
     tables_that_others_rely_on_are_not_made_again,
 );
@@ -58,6 +59,14 @@ async fn columns_that_are_missing_are_made(database: impl Database) {
     database.rows("SELECT judged FROM users");
 }
 
+async fn an_index_that_is_missing_is_made(database: impl Database) {
+    drop(database.start().await.unwrap());
+    database.drop_index_of_users("users_tombstones");
+    drop(database.start().await.unwrap());
+    // Fails where there is none.
+    database.drop_index_of_users("users_tombstones");
+}
+
 async fn columns_that_are_not_recorded_are_recorded(database: impl Database) {
     drop(database.start().await.unwrap());
     database.execute("DELETE FROM __diesel_schema_migrations");
@@ -81,6 +90,38 @@ async fn tables_that_others_rely_on_are_not_made_again(database: impl Database) 
     }
     let store = database.start().await.unwrap();
     expect_users(&all(&*store).await, &[]);
+}
+
+/// As a release makes it that clusters the table by id; and again after a crash before the
+/// migration was recorded.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_of_an_earlier_release_is_clustered_by_name() {
+    let mysql = Mysql::new();
+    mysql.execute(CLASSIC);
+    mysql.execute(
+        "INSERT INTO users (name, age, occupation) VALUES ('Ann', 20, 'A'), ('Bob', 20, 'B')",
+    );
+    let store = mysql.start().await.unwrap();
+    expect_usable(&*store, "Bob").await;
+    drop(store);
+    let table = "SHOW CREATE TABLE users";
+    let rows = "SELECT id, name, age, occupation, version, deleted_at FROM users ORDER BY id";
+    let (table_before, rows_before) = (mysql.rows(table), mysql.rows(rows));
+    mysql.execute(include_str!(
+        "../../../../migrations/mysql/00000000000013_cluster_users_by_name/down.sql"
+    ));
+    mysql.execute("ALTER TABLE users RENAME KEY users_name TO of_names");
+    for recorded in [false, false, true] {
+        if !recorded {
+            let last = "00000000000013";
+            mysql.execute(&format!(
+                "DELETE FROM __diesel_schema_migrations WHERE version = '{last}'"
+            ));
+        }
+        drop(mysql.start().await.unwrap());
+        assert_eq!(mysql.rows(table), table_before);
+        assert_eq!(mysql.rows(rows), rows_before);
+    }
 }
 
 /// The state that releases have left which did not look at the table.

@@ -48,6 +48,8 @@ trait Database {
     async fn migrate(&self, kind: Kind) -> Result<Vec<String>>;
     fn execute(&self, sql: &str);
     fn rows(&self, query: &str) -> Vec<Vec<String>>;
+    /// Fails where there is no such index.
+    fn drop_index_of_users(&self, index: &str);
     /// Everything that a refused start must leave as it is.
     fn everything(&self) -> Vec<Vec<String>>;
 }

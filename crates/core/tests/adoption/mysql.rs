@@ -65,6 +65,10 @@ impl Database for Mysql {
         self.database.query_rows(query)
     }
 
+    fn drop_index_of_users(&self, index: &str) {
+        self.execute(&format!("ALTER TABLE users DROP INDEX {index}"));
+    }
+
     fn everything(&self) -> Vec<Vec<String>> {
         let mut everything = Vec::new();
         for table in self.rows("SHOW TABLES").concat() {

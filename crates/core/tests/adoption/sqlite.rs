@@ -66,6 +66,10 @@ impl Database for Sqlite {
         lines.into_iter().map(split).collect()
     }
 
+    fn drop_index_of_users(&self, index: &str) {
+        self.execute(&format!("DROP INDEX {index}"));
+    }
+
     fn everything(&self) -> Vec<Vec<String>> {
         let mut connection = self.connect();
         let mut lines = |query: &str| -> Vec<String> {

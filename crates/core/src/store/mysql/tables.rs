@@ -17,6 +17,7 @@ use diesel_async::{
     AsyncMigrationHarness, AsyncMysqlConnection, RunQueryDsl, SimpleAsyncConnection,
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::connector::Connector;
 use super::unavailable;
@@ -94,6 +95,11 @@ impl MysqlTables {
         Ok(row.number)
     }
 
+    async fn connection_id(&mut self) -> Result<i64> {
+        self.number("SELECT CAST(CONNECTION_ID() AS SIGNED) AS number")
+            .await
+    }
+
     async fn has_record(&mut self) -> Result<bool> {
         let query = format!(
             "SELECT COUNT(*) AS number FROM information_schema.tables \
@@ -150,6 +156,12 @@ impl Tables for MysqlTables {
 
     async fn run_pending(&mut self) -> Result<usize> {
         self.execute(CREATE_RECORD).await?;
+        let (connector, id) = (self.connector.clone(), self.connection_id().await?);
+        // A task of its own, since the migrations block this one.
+        let watch = async move {
+            adoption::watch(connector, id, &Progress::of_migrations()).await;
+        };
+        let _watching = AbortOnDropHandle::new(tokio::spawn(watch));
         let connection = self.connection.take().ok_or(Error::Panicked)?;
         // IMPORTANT: these may take long, and are never cut off in the middle.
         let mut harness = AsyncMigrationHarness::new(connection);
@@ -198,10 +210,8 @@ impl Tables for MysqlTables {
     }
 
     async fn adopt(&mut self, users: &Classic, progress: &Progress) -> Result<()> {
-        let connector = self.connector.clone();
-        let id = self
-            .number("SELECT CAST(CONNECTION_ID() AS SIGNED) AS number")
-            .await?;
+        let (connector, id) = (self.connector.clone(), self.connection_id().await?);
+        progress.step("the server rebuilds the table");
         let watch = adoption::watch(connector, id, progress);
         let alter = adoption::alter(users);
         let alter = self.execute(&alter);

@@ -24,7 +24,7 @@ pub(super) async fn adopt_classic(
     classic: &Classic,
     adoption: Adoption,
 ) -> Result<Vec<String>> {
-    let progress = Progress::new(adoption.rows_max.is_none());
+    let progress = Progress::of_adoption(adoption.rows_max.is_none());
     let rows = tables.count().await?;
     if is_too_large(rows, adoption) {
         return Err(refusal::too_large());

@@ -117,7 +117,12 @@ impl Classic {
     /// collation, and those with one of our names.
     pub(in crate::store) fn keys_to_replace(&self) -> impl Iterator<Item = &Key> {
         self.table.keys.iter().filter(|key| {
-            let ours = ["users_name", "users_version"];
+            let ours = [
+                "users_name",
+                "users_version",
+                "users_id",
+                "users_tombstones",
+            ];
             let has_our_name = ours.iter().any(|name| key.name.eq_ignore_ascii_case(name));
             !key.primary && (key.unique || has_our_name)
         })

@@ -20,6 +20,14 @@ impl Scope {
     fn has(self, since: Option<&str>) -> bool {
         self == Scope::All || since.is_none()
     }
+
+    /// What the key has to be, if it has to be there.
+    fn kind_of(self, key: &ExpectedKey) -> Option<KeyKind> {
+        match self.has(key.since) {
+            true => Some(key.kind),
+            false => key.was,
+        }
+    }
 }
 
 /// What differs, each as a clause; nothing where the table is as it should be.
@@ -42,9 +50,11 @@ pub(super) fn differences(found: &Table, expected: &ExpectedTable, scope: Scope)
         let what = "which can neither be NULL nor has a default";
         differences.push(format!("{name} has a column {} more, {what}", column.name));
     }
-    for key in expected.keys.iter().filter(|key| scope.has(key.since)) {
-        if !found.keys.iter().any(|there| is_as_strong(there, key)) {
-            differences.push(format!("{name} has no {}", in_words(key)));
+    for key in expected.keys {
+        if let Some(kind) = scope.kind_of(key)
+            && !has_key(found, kind, key.columns)
+        {
+            differences.push(format!("{name} has no {}", in_words(kind, key.columns)));
         }
     }
     // MySQL's CREATE TABLE … LIKE gives a CHECK another name, so they count as well.
@@ -80,7 +90,9 @@ pub(in crate::store) fn exact_differences(
     }
     for key in &found.keys {
         let listed = |expected: &&ExpectedKey| {
-            is_as_strong(key, expected) && key.unique == (expected.kind != KeyKind::Plain)
+            is_as_strong(key, expected.kind)
+                && key.is_over(expected.columns)
+                && key.unique == (expected.kind != KeyKind::Plain)
         };
         if expected.keys.iter().find(listed).is_none() {
             differences.push(format!("the key {} is not listed", key.name));
@@ -132,22 +144,27 @@ fn column_differences(table: &str, there: &Column, expected: &ExpectedColumn) ->
     differences
 }
 
-fn is_as_strong(there: &Key, expected: &ExpectedKey) -> bool {
-    let strong = match expected.kind {
+/// Whether the table has a key over `columns` that promises as much as one of this kind.
+pub(super) fn has_key(found: &Table, kind: KeyKind, columns: &[&str]) -> bool {
+    let mut keys = found.keys.iter().filter(|key| key.is_over(columns));
+    keys.any(|key| is_as_strong(key, kind))
+}
+
+fn is_as_strong(there: &Key, kind: KeyKind) -> bool {
+    match kind {
         KeyKind::Primary => there.primary,
         KeyKind::Unique => there.unique,
         KeyKind::Plain => true,
-    };
-    strong && there.is_over(expected.columns)
+    }
 }
 
-fn in_words(key: &ExpectedKey) -> String {
-    let kind = match key.kind {
+fn in_words(kind: KeyKind, columns: &[&str]) -> String {
+    let kind = match kind {
         KeyKind::Primary => "primary key",
         KeyKind::Unique => "unique key",
         KeyKind::Plain => "key",
     };
-    format!("{kind} on {}", key.columns.join(", "))
+    format!("{kind} on {}", columns.join(", "))
 }
 
 fn has_check(found: &Table, name: &str) -> bool {

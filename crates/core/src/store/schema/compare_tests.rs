@@ -67,6 +67,24 @@ fn later_columns_and_keys_count_when_all_migrations_have_run() {
 }
 
 #[test]
+fn an_earlier_table_has_the_keys_of_its_migration() {
+    let mut table = made(users(&MYSQL));
+    table.keys.retain(|key| !key.is_over(&["deleted_at"]));
+    table.keys[0].primary = false;
+    table.keys[1].primary = true;
+    assert_eq!(differences(&table, users(&MYSQL), Scope::First), [""; 0]);
+    let said = differences(&table, users(&MYSQL), Scope::All);
+    let expected = [
+        "users has no primary key on name",
+        "users has no key on deleted_at",
+    ];
+    assert_eq!(said, expected);
+    table.keys[0].unique = false;
+    let said = differences(&table, users(&MYSQL), Scope::First);
+    assert_eq!(said, ["users has no unique key on name"]);
+}
+
+#[test]
 fn each_difference_is_said() {
     type Change = (fn(&mut Table), &'static str);
     let changes: [Change; 9] = [
@@ -99,8 +117,8 @@ fn each_difference_is_said() {
             "users.version has no default",
         ),
         (
-            |table| table.keys[1].unique = false,
-            "users has no unique key on name",
+            |table| table.keys[0].primary = false,
+            "users has no primary key on name",
         ),
         (
             |table| table.checks.clear(),

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use super::compare::has_key;
 use super::expected::{Expected, ExpectedTable};
 use super::shape::Table;
 use super::{Tables, refusal};
@@ -112,7 +113,7 @@ impl There {
         let columns = table.columns.iter();
         let columns = columns.filter(|column| there.column(column.name).is_none());
         let keys = table.keys.iter();
-        let keys = keys.filter(|key| !there.keys.iter().any(|own| own.is_over(key.columns)));
+        let keys = keys.filter(|key| !has_key(there, key.kind, key.columns));
         let row = table
             .row_since
             .filter(|_| !self.filled.contains(table.name));

@@ -1,4 +1,4 @@
-//! How far a long adoption is, as lines in the log.
+//! How far a long adoption or migration is, as lines in the log.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 /// The longest time without a line in the log.
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// Logs how far an adoption is, if `migrate` runs it.
+/// Logs how far work on the table is.
 #[derive(Debug)]
 pub(in crate::store) struct Progress {
+    work: &'static str,
     speaks: bool,
     said: Mutex<Said>,
 }
@@ -21,13 +22,24 @@ struct Said {
 }
 
 impl Progress {
-    pub(in crate::store) fn new(speaks: bool) -> Progress {
+    /// Of an adoption, which speaks if `migrate` runs it.
+    pub(in crate::store) fn of_adoption(speaks: bool) -> Progress {
+        Progress::new("adopting the table users", speaks)
+    }
+
+    /// Of migrations. A large table takes them long at a start, too.
+    pub(in crate::store) fn of_migrations() -> Progress {
+        Progress::new("bringing the tables up to date", true)
+    }
+
+    fn new(work: &'static str, speaks: bool) -> Progress {
         let said = Said {
             what: "",
             tenths: 0,
             at: Instant::now(),
         };
         Progress {
+            work,
             speaks,
             said: Mutex::new(said),
         }
@@ -53,14 +65,14 @@ impl Progress {
             at: now,
         };
         if self.speaks {
-            tracing::info!(done, all, "adopting the table users: rows {what}");
+            tracing::info!(done, all, "{}: rows {what}", self.work);
         }
     }
 
     /// Something that the database does by itself, and how far it is in its own words.
     pub(in crate::store) fn step(&self, what: &str) {
         if self.speaks {
-            tracing::info!("adopting the table users: {what}");
+            tracing::info!("{}: {what}", self.work);
         }
     }
 }

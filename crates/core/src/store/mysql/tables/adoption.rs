@@ -12,8 +12,8 @@ use crate::store::schema::{Classic, Column, Progress, SET_ASIDE, Table, USERS};
 /// How often it is looked how far the server is.
 const WATCH_INTERVAL: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// One statement, which the server does as a whole or not at all. What it makes is what
-/// the first migration makes.
+/// One statement, which the server does as a whole or not at all. What it makes has the
+/// columns of the first migration, and the keys that later ones give it.
 pub(super) fn alter(users: &Classic) -> String {
     let mut alter = format!("ALTER TABLE {USERS} ");
     for key in users.keys_to_replace() {
@@ -26,8 +26,9 @@ pub(super) fn alter(users: &Classic) -> String {
          MODIFY COLUMN occupation VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, \
          ADD COLUMN version BIGINT NOT NULL DEFAULT 0, \
          ADD COLUMN deleted_at DATETIME(6) NULL, \
-         ADD UNIQUE KEY users_name (name), \
-         ADD KEY users_version (version), \
+         DROP PRIMARY KEY, ADD PRIMARY KEY (name), \
+         ADD UNIQUE KEY users_id (id), \
+         ADD KEY users_tombstones (deleted_at), \
          ADD CONSTRAINT users_live_is_whole \
          CHECK (deleted_at IS NOT NULL OR (age IS NOT NULL AND occupation IS NOT NULL)), \
          ROW_FORMAT = DYNAMIC",
@@ -105,7 +106,7 @@ pub(super) async fn watch(connector: Connector, id: i64, progress: &Progress) {
     if !progress.speaks() {
         return;
     }
-    progress.step("the server rebuilds the table");
+    tokio::time::sleep(WATCH_INTERVAL).await;
     let Ok(mut connection) = connector.connect().await else {
         return;
     };
@@ -117,7 +118,6 @@ pub(super) async fn watch(connector: Connector, id: i64, progress: &Progress) {
     };
     let mut query = by("CAST(progress AS SIGNED)");
     loop {
-        tokio::time::sleep(WATCH_INTERVAL).await;
         let work: QueryResult<Work> = diesel::sql_query(&query).get_result(&mut connection).await;
         match work {
             Ok(work) => {
@@ -132,9 +132,13 @@ pub(super) async fn watch(connector: Connector, id: i64, progress: &Progress) {
                 ));
             }
             // There is no such column.
-            Err(_) if query.contains("progress") => query = by("NULL"),
+            Err(_) if query.contains("progress") => {
+                query = by("NULL");
+                continue;
+            }
             Err(_) => return,
         }
+        tokio::time::sleep(WATCH_INTERVAL).await;
     }
 }
 
