@@ -154,7 +154,7 @@ fn the_only_process_keeps_its_shards_without_the_database() {
     let (process, proxy) = start_behind_a_proxy(&installation);
     let client = process.client();
     wait_until("it holds all shards", || {
-        holders(&client) == [SHARDS.into()]
+        holders(&client) == [usize::from(SHARDS)]
     });
     proxy.cut();
     put_all(&client, 1);
@@ -183,7 +183,7 @@ fn of_two_processes_without_the_database_the_first_to_reach_it_drains() {
         other_proxy.cut();
         put_all(&clients[0], number);
         wait_until("one of them has them all", || {
-            holders(&clients[0]) == [SHARDS.into()]
+            holders(&clients[0]) == [usize::from(SHARDS)]
         });
         back.restore();
         wait_until("it drains all", || {
