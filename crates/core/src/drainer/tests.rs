@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use super::{Drain, Drained, Wake};
 use crate::cache::Lifetimes;
 use crate::cache::memory::MemoryCache;
+use crate::dataset::Dataset;
 use crate::dead_letter::DeadLetter;
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
@@ -153,6 +154,7 @@ struct FakeStore {
     rows: Mutex<HashMap<Key, Version>>,
     fails: Mutex<HashSet<Key>>,
     locked: Mutex<HashSet<Key>>,
+    dataset: Dataset,
     running: AtomicUsize,
     running_most: AtomicUsize,
     largest: AtomicUsize,
@@ -221,8 +223,8 @@ impl Store for FakeStore {
         Err(away(Part::Database))
     }
 
-    fn identity(&self) -> &str {
-        "fake"
+    fn dataset(&self) -> &Dataset {
+        &self.dataset
     }
 
     async fn health(&self) -> PartHealth {
