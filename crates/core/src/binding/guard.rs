@@ -2,6 +2,7 @@
 //! does not use a Redis that belongs to another database.
 
 mod contest;
+mod state;
 
 use std::fmt;
 use std::future::Future;
@@ -15,14 +16,15 @@ use tokio::time::Instant;
 
 use crate::attempts::Attempts;
 use crate::binding::{
-    Binding, BindingStore, Bound, Found, LIFETIME, Likeness, Place, RENEWAL, ServedBy, Verdict,
-    in_words, judge, new_token,
+    Binding, BindingStore, Bound, Found, LIFETIME, Likeness, Place, RENEWAL, Verdict, in_words,
+    judge, new_token,
 };
 use crate::error::{Error, Part, Result};
 use crate::fault;
 use crate::redis::{Ownership, Redis};
 use crate::store::Store;
-use crate::version::Version;
+
+use state::State;
 
 /// How often the database is asked for its token and place.
 const ASK: Duration = Duration::from_secs(1);
@@ -77,23 +79,6 @@ struct Shared {
     has_left: AtomicBool,
 }
 
-#[derive(Debug)]
-struct State {
-    mine: Bound,
-    /// The newest version that the database had noted. An older state of it has an older one.
-    newest: Version,
-    /// Whether the database has returned to an older state under this process.
-    is_older: bool,
-    /// The binding as this process knows it to be stored; empty before the first time.
-    held: String,
-    /// The Redis that the database noted when this process was last bound.
-    noted: Option<ServedBy>,
-    /// Since when this process waits for objections to its Redis.
-    contends_since: Option<Instant>,
-    /// Why the Redis is another database's, and since when.
-    refused: Option<(Error, Instant)>,
-}
-
 /// What the database and Redis have noted, and what stands against binding them.
 struct Judged {
     mine: Bound,
@@ -132,15 +117,7 @@ impl Guard {
             database,
             store,
             settings,
-            state: Mutex::new(State {
-                newest: mine.newest,
-                is_older: false,
-                mine,
-                held: String::new(),
-                noted: None,
-                contends_since: None,
-                refused: None,
-            }),
+            state: Mutex::new(State::of(mine)),
             began: Instant::now(),
             trusted_until_ms: AtomicU64::new(0),
             renewing: Attempts::default(),
