@@ -77,6 +77,17 @@ pub(super) struct Selected {
     deleted: bool,
 }
 
+impl Selected {
+    pub(super) fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// Its version is no service's: it counts as none.
+    pub(super) fn disown_version(&mut self) {
+        self.version = -1;
+    }
+}
+
 /// The row's record. One that breaks a rule is reported.
 ///
 /// # Errors
@@ -88,7 +99,7 @@ pub(super) fn read(row: Selected) -> Result<Record> {
         broken::report(BrokenRow {
             id: row.id,
             field: "version",
-            rule: "must be from 0 to 9007199254740991; it counts as 0",
+            rule: "must be one that a service has issued; it counts as 0",
         });
     }
     let id = row.id;
