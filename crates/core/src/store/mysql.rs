@@ -285,11 +285,7 @@ impl Store for MysqlStore {
         if records.is_empty() {
             return Ok(());
         }
-        let rows = records
-            .iter()
-            .map(Row::from_record)
-            .collect::<Result<Vec<Row>>>()?;
-        let rows: Arc<[Row]> = rows.into();
+        let rows = row::in_order(records)?;
         let ceiling = self.ceiling.clone();
         self.run(move |connection| {
             let (rows, ceiling) = (rows.clone(), ceiling.clone());

@@ -4,6 +4,8 @@
 //! granted. A live row that breaks a rule of users is *broken*: it cannot be answered
 //! with, but it is there, and writes and deletes of its name replace it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use chrono::{DateTime, NaiveDateTime};
 use diesel::Queryable;
@@ -75,6 +77,18 @@ pub(super) struct Selected {
     occupation: Option<String>,
     version: i64,
     deleted: bool,
+}
+
+/// The rows of `records`, in the order of their names. Statements of one order wait for each
+/// other's locks without a deadlock.
+///
+/// # Errors
+/// [`Error::Refused`] where one of them is no user.
+pub(super) fn in_order(records: &[Record]) -> Result<Arc<[Row]>> {
+    let rows = records.iter().map(Row::from_record);
+    let mut rows = rows.collect::<Result<Vec<Row>>>()?;
+    rows.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    Ok(rows.into())
 }
 
 impl Selected {

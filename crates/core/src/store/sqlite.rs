@@ -311,11 +311,7 @@ impl Store for SqliteStore {
         if records.is_empty() {
             return Ok(());
         }
-        let rows = records
-            .iter()
-            .map(Row::from_record)
-            .collect::<Result<Vec<Row>>>()?;
-        let rows: Arc<[Row]> = rows.into();
+        let rows = row::in_order(records)?;
         let (applied, ceiling) = (rows.clone(), self.ceiling.clone());
         let done = self
             .attempt(move |connection| {

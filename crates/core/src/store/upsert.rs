@@ -46,9 +46,7 @@ impl Dialect for diesel::mysql::Mysql {
     // padded is the same name to MySQL, and loses its padding.
     const ON_CONFLICT: &'static str = concat!(
         " ON DUPLICATE KEY UPDATE \
-        name = IF(VALUES(name) = name, IF(",
-        mysql_newer!(),
-        ", VALUES(name), name), NULL), \
+        name = IF(VALUES(name) = name, VALUES(name), NULL), \
         age = IF(",
         mysql_newer!(),
         ", VALUES(age), age), \
@@ -64,9 +62,7 @@ impl Dialect for diesel::mysql::Mysql {
     );
     const ON_CONFLICT_STRICT: &'static str = concat!(
         " ON DUPLICATE KEY UPDATE \
-        name = IF(VALUES(name) = name, IF(",
-        mysql_newer!(),
-        ", VALUES(name), name), NULL), \
+        name = IF(VALUES(name) = name, VALUES(name), NULL), \
         age = IF(",
         mysql_newer!(),
         ", VALUES(age), age), \
@@ -105,9 +101,8 @@ impl Dialect for diesel::sqlite::Sqlite {
 
 /// The guarded upsert of 1 to [`ROWS_MAX`] rows.
 ///
-/// The statement has a power of two of rows, so that a connection prepares only
-/// a few and keeps them; the last row is repeated to fill it up, which
-/// changes nothing, as a repeated version is not newer.
+/// A connection prepares a statement for each of a few sizes ([`size_of`]) and keeps it. The last
+/// row is repeated to fill it up, which changes nothing, as a repeated version is not newer.
 ///
 /// A guarded statement reads the first row's version off the row of the cache's
 /// epoch. There is no such row in another epoch than the fence names, nor under another
@@ -187,11 +182,20 @@ impl<'a> Upsert<'a> {
 
     /// The rows of the statement, in order. The last one is repeated to fill it up.
     pub(super) fn rows(&self) -> impl Iterator<Item = &'a Row> + use<'a> {
-        let padding = self.rows.len().next_power_of_two() - self.rows.len();
+        let padding = size_of(self.rows.len()) - self.rows.len();
         let last = self.rows.last().into_iter();
         let padding = last.flat_map(move |last| std::iter::repeat_n(last, padding));
         self.rows.iter().chain(padding)
     }
+}
+
+/// How many rows a statement for `rows` has. A row that fills it up costs as much as any, so
+/// there are all sizes up to 8, four in each doubling up to 64, and eight from there on. A
+/// lone row is never filled up.
+fn size_of(rows: usize) -> usize {
+    let in_a_doubling = if rows <= 64 { 4 } else { 8 };
+    let step = rows.next_power_of_two() / 2 / in_a_doubling;
+    rows.next_multiple_of(step.max(1))
 }
 
 impl QueryId for Upsert<'_> {
@@ -264,5 +268,26 @@ where
             out.push_sql(part);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_have_few_sizes_and_little_filling() {
+        let sizes: std::collections::BTreeSet<usize> = (1..=ROWS_MAX).map(size_of).collect();
+        assert_eq!(sizes.last(), Some(&ROWS_MAX));
+        assert!(sizes.len() <= 52, "{}", sizes.len());
+        for rows in 1..=ROWS_MAX {
+            let filling = size_of(rows) - rows;
+            let most = if rows <= 64 { rows / 4 } else { rows / 8 };
+            assert!(filling <= most, "{rows} take {}", size_of(rows));
+        }
+        assert_eq!(
+            [1, 8, 9, 17, 65, 1_000].map(size_of),
+            [1, 8, 10, 20, 72, 1_024]
+        );
     }
 }
