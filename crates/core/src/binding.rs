@@ -21,6 +21,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::error::Result;
+use crate::store::Store;
 use crate::version::Version;
 
 /// How long a process that stopped renewing its registration counts as alive.
@@ -258,6 +259,27 @@ pub trait BindingStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// When it is unavailable.
     async fn begin_epoch_after(&self, epoch: u64) -> Result<()>;
+}
+
+/// The newest version that the database has had, as far as [`judge`] needs it: it is exact
+/// where it is older than `committed`. `noted` is what the database has noted.
+///
+/// # Errors
+/// When it is unavailable.
+pub(crate) async fn newest_of(
+    store: &dyn Store,
+    noted: Version,
+    committed: Version,
+) -> Result<Version> {
+    if noted >= committed {
+        return Ok(noted);
+    }
+    let bound = store.newest_version().await?;
+    // Only after a crash, or in an older state: what is committed is noted once a second.
+    match bound >= committed && store.has_between(committed, bound).await? {
+        true => Ok(committed),
+        false => Ok(noted),
+    }
 }
 
 /// A token that no other database has.

@@ -5,7 +5,7 @@ use tokio::time::{Duration, Instant};
 
 use crate::binding::{
     Binding, Bound, Found, Kinship, LIFETIME, Likeness, Place, ServedBy, Verdict, in_words, judge,
-    new_token, spread_otherwise,
+    new_token, newest_of, spread_otherwise,
 };
 use crate::claim::{Taken, Usage};
 use crate::error::{Error, Result};
@@ -39,7 +39,7 @@ async fn show(settings: &Settings, database: &Database, redis: Option<&Redis>) -
         return Ok(text);
     };
     let found = redis.look("").await?;
-    mine.newest = mine.newest.max(database.store.newest_version().await?);
+    mine.newest = newest_of(&*database.store, mine.newest, found.committed).await?;
     let serving = |place_is_mine: bool| {
         let others = found.others.iter();
         others

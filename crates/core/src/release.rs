@@ -1,7 +1,7 @@
 //! The subcommand `release`, for a service that is no longer used. It removes the row by which the
 //! service relies on its cache for good, so that the other service may bypass that cache again.
 
-use crate::binding::{Bound, Verdict, in_words, judge};
+use crate::binding::{Bound, Verdict, in_words, judge, newest_of};
 use crate::error::{Error, Result};
 use crate::identity::{alone, unserved};
 use crate::parts::{self, Database};
@@ -65,7 +65,7 @@ async fn waiting_in(
     settings: &Settings,
 ) -> Result<u64> {
     let found = unserved(redis, &mine, |found| found.others.first()).await?;
-    mine.newest = mine.newest.max(database.store.newest_version().await?);
+    mine.newest = newest_of(&*database.store, mine.newest, found.committed).await?;
     match judge(&mine, &found, mine.kinship(&found), false) {
         Verdict::Holds => Ok(found.waiting),
         Verdict::Binds | Verdict::Takes => Err(refused(format!(

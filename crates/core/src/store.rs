@@ -6,6 +6,7 @@ pub mod sqlite;
 mod binding;
 mod broken;
 mod calls;
+mod ceiling;
 mod durability;
 mod headroom;
 mod judge;
@@ -119,9 +120,20 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// `after` is a position: any text will do.
     async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page>;
 
-    /// The newest version that the database has or has had, [`Version::ZERO`] if there
-    /// never was one.
+    /// A version at or above every one that the database has or has had, a few seconds ahead
+    /// at most; [`Version::ZERO`] if there never was one. Never decreases.
     async fn newest_version(&self) -> Result<Version>;
+
+    /// The newest version that this process has brought into the database.
+    fn newest_written(&self) -> Version {
+        Version::ZERO
+    }
+
+    /// Whether the database has, or has had and purged, a row of a version from `from` to `to`.
+    /// May look at all rows.
+    async fn has_between(&self, from: Version, _to: Version) -> Result<bool> {
+        Ok(self.newest_version().await? >= from)
+    }
 
     /// The floor: tombstones of versions up to this one may have been purged. A write at
     /// or below it makes no row where its key has none: an issued one is fenced off, a

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use crate::attempts::Attempts;
 use crate::binding::{
     Binding, BindingStore, Bound, Found, LIFETIME, Likeness, Place, RENEWAL, Verdict, in_words,
-    judge, new_token,
+    judge, new_token, newest_of,
 };
 use crate::error::{Error, Part, Result};
 use crate::fault;
@@ -221,9 +221,8 @@ impl Shared {
             let _ = self.renewing.unless_done(|| None, self.renew()).await;
             return;
         }
-        if let Ok(newest) = self.store.newest_version().await
-            && newest > noted
-        {
+        let newest = self.store.newest_written();
+        if newest > noted {
             match self.database.note_newest(newest).await {
                 Ok(()) => {
                     let mut state = lock(&self.state);
@@ -297,7 +296,7 @@ impl Shared {
         // IMPORTANT: read after Redis, so that it has all that Redis has noted as committed.
         let mut mine = self.bound().await?;
         let noted = mine.newest;
-        mine.newest = mine.newest.max(self.store.newest_version().await?);
+        mine.newest = newest_of(&*self.store, noted, found.committed).await?;
         let mut state = lock(&self.state);
         if found.stored.is_empty() {
             // A Redis that was emptied has nothing of the newer state.

@@ -1,7 +1,7 @@
 //! Who trusts the cache, as rows: the statements of `crate::membership`.
 
 use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Integer, Text};
+use diesel::sql_types::{BigInt, Integer, Nullable, Text};
 
 use crate::membership::Epoch;
 
@@ -12,6 +12,7 @@ diesel::table! {
         bypassed -> Integer,
         run -> Text,
         purged_through -> BigInt,
+        reserved_through -> Nullable<BigInt>,
     }
 }
 
@@ -38,6 +39,9 @@ pub(super) struct EpochRow {
     /// Tombstones of versions up to this one may have been removed.
     #[diesel(sql_type = BigInt)]
     pub(super) purged_through: i64,
+    /// The ceiling.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub(super) reserved_through: Option<i64>,
 }
 
 impl EpochRow {
@@ -63,7 +67,8 @@ macro_rules! members {
                 Lock::Exclusive => EXCLUSIVE,
             };
             let query = format!(
-                "SELECT epoch, bypassed, run, purged_through FROM cache_epoch WHERE id = 1{text}"
+                "SELECT epoch, bypassed, run, purged_through, reserved_through \
+                 FROM cache_epoch WHERE id = 1{text}"
             );
             let row = diesel::sql_query(query).get_result(connection).await;
             diagnosed(connection, row).await

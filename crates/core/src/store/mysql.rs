@@ -4,6 +4,7 @@ mod binding;
 mod claim;
 mod connector;
 mod flushing;
+mod held;
 mod locks;
 mod migration;
 mod pool;
@@ -18,9 +19,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDateTime};
-use diesel::mysql::Mysql;
-use diesel::sql_types::Text;
 use diesel_async::{AsyncMysqlConnection, SimpleAsyncConnection};
 use tokio::time::{Instant, timeout_at};
 
@@ -40,6 +38,7 @@ use crate::version::Version;
 pub use claim::MysqlClaim;
 use connector::{Connector, NotConnected};
 use flushing::Flushing;
+use held::{hold, hold_free, oldest_tombstones, release, remove};
 use migration::{connect, migrate};
 use pool::{Opens, Pool};
 
@@ -74,6 +73,7 @@ pub struct MysqlStore {
     dataset: Dataset,
     url: Secret,
     durability: Durability,
+    ceiling: Arc<Ceiling>,
 }
 
 impl std::fmt::Debug for MysqlStore {
@@ -123,6 +123,7 @@ impl MysqlStore {
             dataset: migrated.dataset,
             url,
             durability: Durability::default(),
+            ceiling: Arc::default(),
         })
     }
 
@@ -218,6 +219,10 @@ async fn attempts<T>(
                 lent.give_back();
                 return Err(Error::Locked);
             }
+            Err(Failed::Beyond(_)) => {
+                lent.give_back();
+                return Err(unavailable("the ceiling was lowered"));
+            }
             Err(Failed::Refused(_) | Failed::Fenced | Failed::Locked | Failed::Deadlocked) => {
                 lent.give_back();
                 return Err(unavailable("the connection ended in the attempt before"));
@@ -263,114 +268,6 @@ async fn diagnosed<T>(
     }
 }
 
-/// Holds the rows of `keys`, in their order, until the end of the transaction: a
-/// row that is not there yet cannot be held, so it is made, older than every
-/// write.
-async fn hold(connection: &mut AsyncMysqlConnection, keys: &[Key]) -> Tried<()> {
-    for keys in keys.chunks(ROWS_MAX) {
-        let rows = keys.iter().map(|key| {
-            (
-                users::name.eq(key.as_str()),
-                users::version.eq(0),
-                users::deleted_at.eq(diesel::dsl::sql("TIMESTAMP'1970-01-01 00:00:01'")),
-            )
-        });
-        statements::hold();
-        let held = diesel::insert_into(users::table)
-            .values(rows.collect::<Vec<_>>())
-            .on_conflict(diesel::dsl::DuplicatedKeys)
-            .do_update()
-            .set(users::version.eq(users::version))
-            .execute(connection)
-            .await;
-        diagnosed(connection, held).await?;
-    }
-    Ok(())
-}
-
-/// Removes those of the rows that were made to hold `keys`, and are not written.
-async fn release(connection: &mut AsyncMysqlConnection, keys: &[Key]) -> Tried<()> {
-    for keys in keys.chunks(ROWS_MAX) {
-        let names = keys.iter().map(Key::as_str);
-        let made = users::table.filter(users::name.eq_any(names).and(users::version.eq(0)));
-        statements::hold();
-        let delete = diesel::delete(made.filter(users::deleted_at.is_not_null()));
-        let done = delete.execute(connection).await;
-        diagnosed(connection, done).await?;
-    }
-    Ok(())
-}
-
-/// The oldest tombstones of versions above `floor`, up to `through`: by the time at which
-/// they were deleted, which has an index and is the version's.
-async fn oldest_tombstones(
-    connection: &mut AsyncMysqlConnection,
-    floor: i64,
-    through: i64,
-    rows_max: i64,
-) -> QueryResult<Vec<Tombstone>> {
-    let time = |version| DateTime::from_timestamp_micros(version).map(|time| time.naive_utc());
-    let found: Vec<(String, Option<NaiveDateTime>)> = users::table
-        .filter(users::deleted_at.gt(time(floor)))
-        .filter(users::deleted_at.le(time(through)))
-        .order(users::deleted_at)
-        .limit(rows_max)
-        .select((users::name, users::deleted_at))
-        .load(connection)
-        .await?;
-    let found = found.into_iter().filter_map(|(name, deleted_at)| {
-        let place = deleted_at?.and_utc().timestamp_micros();
-        Some((name, place))
-    });
-    Ok(found.collect())
-}
-
-/// Holds those of the rows of `names` that no other transaction has locked. Returns their
-/// names. Waits for none.
-async fn hold_free(
-    connection: &mut AsyncMysqlConnection,
-    names: &[&str],
-) -> Tried<HashSet<String>> {
-    let mut free = HashSet::with_capacity(names.len());
-    for names in names.chunks(ROWS_MAX) {
-        let held = users::table
-            .filter(users::name.eq_any(names))
-            .select(users::name)
-            .for_update()
-            .skip_locked()
-            .load::<String>(connection)
-            .await;
-        free.extend(diagnosed(connection, held).await?);
-    }
-    Ok(free)
-}
-
-/// Removes those of the rows of `names`, which are held, that are tombstones of versions up
-/// to `through`. Returns how many.
-async fn remove(
-    connection: &mut AsyncMysqlConnection,
-    names: &[&str],
-    through: i64,
-) -> Tried<usize> {
-    let mut removed = 0;
-    for names in names.chunks(ROWS_MAX) {
-        let places = vec!["?"; names.len()].join(", ");
-        // IMPORTANT: by the primary key. A scan of a small table would wait for the locks
-        // of other rows.
-        let delete = format!(
-            "DELETE users FROM users FORCE INDEX (PRIMARY) WHERE name IN ({places}) \
-             AND deleted_at IS NOT NULL AND version <= {through}"
-        );
-        let mut delete = diesel::sql_query(delete).into_boxed::<Mysql>();
-        for name in names {
-            delete = delete.bind::<Text, _>(*name);
-        }
-        let done = delete.execute(connection).await;
-        removed += diagnosed(connection, done).await?;
-    }
-    Ok(removed)
-}
-
 fn unavailable(error: impl std::fmt::Display) -> Error {
     Error::unavailable(Part::Database, error)
 }
@@ -389,23 +286,21 @@ impl Store for MysqlStore {
         if records.is_empty() {
             return Ok(());
         }
-        let rows = records
-            .iter()
-            .map(Row::from_record)
-            .collect::<Result<Vec<Row>>>()?;
-        let rows: Arc<[Row]> = rows.into();
+        let rows = row::in_order(records)?;
+        let ceiling = self.ceiling.clone();
         self.run(move |connection| {
-            let rows = rows.clone();
-            Box::pin(async move { apply(connection, &rows, origin).await })
+            let (rows, ceiling) = (rows.clone(), ceiling.clone());
+            Box::pin(async move { apply(connection, &ceiling, &rows, origin).await })
         })
         .await
     }
 
     async fn transact(&self, proposals: &[Proposal], fence: Option<Epoch>) -> Result<Vec<Verdict>> {
         let proposals: Arc<[Proposal]> = proposals.into();
+        let ceiling = self.ceiling.clone();
         self.run(move |connection| {
-            let proposals = proposals.clone();
-            Box::pin(async move { transact(connection, &proposals, fence).await })
+            let (proposals, ceiling) = (proposals.clone(), ceiling.clone());
+            Box::pin(async move { transact(connection, &ceiling, &proposals, fence).await })
         })
         .await
     }
@@ -420,41 +315,73 @@ impl Store for MysqlStore {
     }
 
     async fn load(&self, key: &Key) -> Result<Option<Record>> {
-        let key = key.clone();
+        let (key, ceiling) = (key.clone(), self.ceiling.clone());
         let selected = self
             .run(move |connection| {
-                let key = key.clone();
-                Box::pin(async move { Ok(load(connection, key.as_str()).await?) })
+                let (key, ceiling) = (key.clone(), ceiling.clone());
+                Box::pin(async move { Ok(load(connection, &ceiling, key.as_str()).await?) })
             })
             .await?;
         selected.map(row::read).transpose()
     }
 
     async fn versions(&self, keys: &[Key]) -> Result<HashMap<Key, Version>> {
-        let keys: Arc<[Key]> = keys.into();
+        let (keys, ceiling): (Arc<[Key]>, _) = (keys.into(), self.ceiling.clone());
         let selected = self
             .run(move |connection| {
-                let keys = keys.clone();
-                Box::pin(async move { Ok(load_many(connection, &keys).await?) })
+                let (keys, ceiling) = (keys.clone(), ceiling.clone());
+                Box::pin(async move { Ok(load_many(connection, &ceiling, &keys).await?) })
             })
             .await?;
         Ok(selected.iter().map(row::versioned).collect())
     }
 
     async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page> {
-        let after = after.cloned();
+        let (after, ceiling) = (after.cloned(), self.ceiling.clone());
         self.run(move |connection| {
-            let after = after.clone();
-            Box::pin(async move { Ok(page(connection, after.as_ref(), limit).await?) })
+            let (after, ceiling) = (after.clone(), ceiling.clone());
+            Box::pin(async move { Ok(page(connection, &ceiling, after.as_ref(), limit).await?) })
         })
         .await
     }
 
     async fn newest_version(&self) -> Result<Version> {
+        let ceiling = self.ceiling.clone();
         let newest = self
-            .run(|connection| Box::pin(async move { Ok(newest_version(connection).await?) }))
+            .run(move |connection| {
+                let ceiling = ceiling.clone();
+                Box::pin(async move { Ok(newest_version(connection, &ceiling).await?) })
+            })
             .await?;
-        Ok(Version::from_i64(newest.unwrap_or_default()).unwrap_or_default())
+        Ok(Version::from_i64(newest).unwrap_or_default())
+    }
+
+    fn newest_written(&self) -> Version {
+        self.ceiling.newest_written()
+    }
+
+    async fn has_between(&self, from: Version, to: Version) -> Result<bool> {
+        if self.purged_through().await? >= from {
+            return Ok(true);
+        }
+        let (from, to, mut after) = (from.to_i64(), to.to_i64(), String::new());
+        loop {
+            // A call for each part, since a large table takes long.
+            let then = after.clone();
+            let part = self
+                .run(move |connection| {
+                    let then = then.clone();
+                    Box::pin(async move { Ok(newest_after(connection, &then, to).await?) })
+                })
+                .await?;
+            if part.version.is_some_and(|version| version >= from) {
+                return Ok(true);
+            }
+            match part.last {
+                Some(last) if last > after => after = last,
+                _ => return Ok(false),
+            }
+        }
     }
 
     async fn purged_through(&self) -> Result<Version> {

@@ -2,18 +2,19 @@
 //! the text does not.
 
 use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Nullable};
+use diesel::sql_types::{BigInt, Nullable, Text};
 
-/// The newest version that the database has or has had.
-pub(super) const NEWEST: &str = "SELECT MAX(version) AS version FROM (\
-    SELECT MAX(version) AS version FROM users WHERE version <= 9007199254740991 \
-    UNION ALL SELECT purged_through FROM cache_epoch) AS versions";
-
+/// The newest version of some rows in the order of their names, and the last name.
 #[derive(Debug, QueryableByName)]
 pub(super) struct Newest {
     #[diesel(sql_type = Nullable<BigInt>)]
     pub(super) version: Option<i64>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(super) last: Option<String>,
 }
+
+/// Rows of one statement that looks for the newest version.
+pub(super) const NEWEST_OF: u32 = 50_000;
 
 /// Defines the module-private queries for one connection type.
 macro_rules! queries {
@@ -23,8 +24,9 @@ macro_rules! queries {
 
         use crate::binding::new_token;
         use crate::store::binding::cache_binding;
+        use crate::store::headroom::NEWEST_MAX;
         use crate::store::page::{Page, Paging};
-        use crate::store::queries::{NEWEST, Newest};
+        use crate::store::queries::{NEWEST_OF, Newest};
         use crate::store::row::{Row, Selected, users, users_identity};
         use crate::store::upsert::{Order, ROWS_MAX, Upsert};
         use crate::telemetry::statements;
@@ -42,17 +44,52 @@ macro_rules! queries {
             )
         }
 
-        async fn load(connection: &mut $connection, name: &str) -> QueryResult<Option<Selected>> {
+        async fn load(
+            connection: &mut $connection,
+            ceiling: &Ceiling,
+            name: &str,
+        ) -> QueryResult<Option<Selected>> {
             statements::read();
-            users::table
+            let mut found: Option<Selected> = users::table
                 .filter(users::name.eq(name))
                 .select(selected())
                 .first(connection)
                 .await
-                .optional()
+                .optional()?;
+            disown(connection, ceiling, found.as_mut_slice()).await?;
+            Ok(found)
         }
 
         async fn load_many(
+            connection: &mut $connection,
+            ceiling: &Ceiling,
+            keys: &[Key],
+        ) -> QueryResult<Vec<Selected>> {
+            let mut found = load_rows(connection, keys).await?;
+            disown(connection, ceiling, &mut found).await?;
+            Ok(found)
+        }
+
+        /// Versions above the ceiling are no service's.
+        async fn disown(
+            connection: &mut $connection,
+            ceiling: &Ceiling,
+            rows: &mut [Selected],
+        ) -> QueryResult<()> {
+            let known = ceiling.known();
+            if rows.iter().all(|row| row.version() <= known) {
+                return Ok(());
+            }
+            // IMPORTANT: read after the rows, so that it is above all that services have
+            // written of them.
+            let at = reread(connection, ceiling).await?;
+            let foreign = rows.iter_mut().filter(|row| row.version() > at);
+            foreign.for_each(Selected::disown_version);
+            Ok(())
+        }
+
+        /// The rows of `keys`, with their versions as they are there.
+        async fn load_rows(
             connection: &mut $connection,
             keys: &[Key],
         ) -> QueryResult<Vec<Selected>> {
@@ -72,12 +109,14 @@ macro_rules! queries {
 
         async fn page(
             connection: &mut $connection,
+            ceiling: &Ceiling,
             after: Option<&Key>,
             limit: u32,
         ) -> QueryResult<Page> {
             let mut paging = Paging::new(after, limit);
             while let Some((after, rows)) = paging.wants() {
-                let rows = scan(connection, after, rows).await?;
+                let mut rows = scan(connection, after, rows).await?;
+                disown(connection, ceiling, &mut rows).await?;
                 paging.take(rows);
             }
             Ok(paging.finish())
@@ -103,27 +142,70 @@ macro_rules! queries {
             }
         }
 
-        async fn newest_version(connection: &mut $connection) -> QueryResult<Option<i64>> {
-            statements::read();
-            newest_uncounted(connection).await
-        }
-
-        /// The same, where it says only whether the database answers. The newest row may
-        /// have been purged.
-        async fn newest_uncounted(connection: &mut $connection) -> QueryResult<Option<i64>> {
-            let newest: Newest = diesel::sql_query(NEWEST).get_result(connection).await?;
-            Ok(newest.version)
-        }
-
-        /// The id and version of the newest row.
-        async fn newest_row(connection: &mut $connection) -> QueryResult<Option<(i64, i64)>> {
-            users::table
-                .filter(users::version.le(crate::version::Version::MAX.to_i64()))
-                .order(users::version.desc())
-                .select((users::id, users::version))
+        /// The ceiling, as far as it is known.
+        async fn reserved_through(connection: &mut $connection) -> QueryResult<Option<i64>> {
+            cache_epoch::table
+                .find(1)
+                .select(cache_epoch::reserved_through)
                 .first(connection)
                 .await
-                .optional()
+        }
+
+        /// At or above every version that the database has or has had: what was purged, and
+        /// what is there.
+        async fn newest_version(
+            connection: &mut $connection,
+            ceiling: &Ceiling,
+        ) -> QueryResult<i64> {
+            statements::read();
+            let (purged, at): (i64, Option<i64>) = cache_epoch::table
+                .find(1)
+                .select((cache_epoch::purged_through, cache_epoch::reserved_through))
+                .first(connection)
+                .await?;
+            let at = at.unwrap_or(-1);
+            ceiling.learn(at);
+            Ok(at.max(purged))
+        }
+
+        /// The newest version up to `to` of a part of the rows.
+        async fn newest_after(
+            connection: &mut $connection,
+            after: &str,
+            to: i64,
+        ) -> QueryResult<Newest> {
+            diesel::sql_query(format!(
+                "SELECT MAX(CASE WHEN version <= ? THEN version END) AS version, MAX(name) AS last \
+                 FROM (SELECT name, version FROM users WHERE name > ? ORDER BY name \
+                 LIMIT {NEWEST_OF}) AS part"
+            ))
+            .bind::<diesel::sql_types::BigInt, _>(to)
+            .bind::<diesel::sql_types::Text, _>(after)
+            .get_result(connection)
+            .await
+        }
+
+        /// Sets a ceiling that is not known yet: above all rows that a service can have
+        /// written. Returns it.
+        async fn begin_ceiling(connection: &mut $connection) -> QueryResult<i64> {
+            if let Some(at) = reserved_through(connection).await? {
+                return Ok(at);
+            }
+            let (mut newest, mut after) = (0, String::new());
+            loop {
+                let part = newest_after(connection, &after, NEWEST_MAX).await?;
+                newest = newest.max(part.version.unwrap_or_default());
+                match part.last {
+                    Some(last) if last > after => after = last,
+                    _ => break,
+                }
+            }
+            diesel::update(cache_epoch::table.find(1))
+                .filter(cache_epoch::reserved_through.is_null())
+                .set(cache_epoch::reserved_through.eq(newest))
+                .execute(connection)
+                .await?;
+            Ok(reserved_through(connection).await?.unwrap_or(newest))
         }
 
         /// Gives a new database its name and a token; keeps those of one that has them. Returns

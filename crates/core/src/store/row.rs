@@ -4,6 +4,8 @@
 //! granted. A live row that breaks a rule of users is *broken*: it cannot be answered
 //! with, but it is there, and writes and deletes of its name replace it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use chrono::{DateTime, NaiveDateTime};
 use diesel::Queryable;
@@ -77,6 +79,29 @@ pub(super) struct Selected {
     deleted: bool,
 }
 
+/// The rows of `records`, in the order of their names. Statements of one order wait for each
+/// other's locks without a deadlock.
+///
+/// # Errors
+/// [`Error::Refused`] where one of them is no user.
+pub(super) fn in_order(records: &[Record]) -> Result<Arc<[Row]>> {
+    let rows = records.iter().map(Row::from_record);
+    let mut rows = rows.collect::<Result<Vec<Row>>>()?;
+    rows.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    Ok(rows.into())
+}
+
+impl Selected {
+    pub(super) fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// Its version is no service's: it counts as none.
+    pub(super) fn disown_version(&mut self) {
+        self.version = -1;
+    }
+}
+
 /// The row's record. One that breaks a rule is reported.
 ///
 /// # Errors
@@ -88,7 +113,7 @@ pub(super) fn read(row: Selected) -> Result<Record> {
         broken::report(BrokenRow {
             id: row.id,
             field: "version",
-            rule: "must be from 0 to 9007199254740991; it counts as 0",
+            rule: "must be one that a service has issued; it counts as 0",
         });
     }
     let id = row.id;

@@ -3,6 +3,7 @@
 mod binding;
 mod files;
 mod flushing;
+mod held;
 mod refusal;
 mod session;
 mod tables;
@@ -41,6 +42,7 @@ use crate::version::Version;
 
 use files::{FileLock, Files};
 use flushing::Flushing;
+use held::{hold, hold_free, oldest_tombstones, release, remove};
 use tables::SqliteTables;
 
 type Connection = SyncConnectionWrapper<SqliteConnection>;
@@ -70,6 +72,7 @@ pub struct SqliteStore {
     dataset: Dataset,
     path: PathBuf,
     durability: Durability,
+    ceiling: Arc<Ceiling>,
     files: Arc<Files>,
     /// Keeps the write-ahead log: while this is open, only another program removes it.
     _keeper: Mutex<Connection>,
@@ -120,6 +123,7 @@ impl SqliteStore {
             dataset,
             path: path.to_owned(),
             durability: Durability::default(),
+            ceiling: Arc::default(),
             files: files.into(),
             _keeper: keeper.into(),
         })
@@ -187,8 +191,8 @@ async fn migrate(path: &Path, adoption: Adoption) -> Result<Migrated> {
         });
     }
     let connection = tables.connection()?;
-    let newest = newest_row(connection).await;
-    headroom::check(newest.map_err(|error| in_file(path, error))?)?;
+    let ceiling = begin_ceiling(connection).await;
+    headroom::check(ceiling.map_err(|error| in_file(path, error))?)?;
     let (identity, shards) = identify(connection)
         .await
         .map_err(|error| in_file(path, error))?;
@@ -226,53 +230,11 @@ async fn diagnosed<T>(_: &mut Connection, done: diesel::QueryResult<T>) -> Tried
     })
 }
 
-/// There is one writer at a time, so the rows are held already.
-async fn hold(_: &mut Connection, _: &[Key]) -> Tried<()> {
-    Ok(())
-}
-
-async fn release(_: &mut Connection, _: &[Key]) -> Tried<()> {
-    Ok(())
-}
-
-/// The oldest tombstones of versions above `floor`, up to `through`.
-async fn oldest_tombstones(
-    connection: &mut Connection,
-    floor: i64,
-    through: i64,
-    rows_max: i64,
-) -> QueryResult<Vec<Tombstone>> {
-    // As the condition of the index over tombstones has it.
-    users::table
-        .filter(users::deleted_at.is_not_null())
-        .filter(users::version.gt(floor).and(users::version.le(through)))
-        .order(users::version)
-        .limit(rows_max)
-        .select((users::name, users::version))
-        .load(connection)
-        .await
-}
-
-async fn hold_free(_: &mut Connection, names: &[&str]) -> Tried<HashSet<String>> {
-    Ok(names.iter().map(|name| (*name).to_owned()).collect())
-}
-
-/// Removes those of the rows of `names` that are tombstones of versions up to `through`.
-/// Returns how many.
-async fn remove(connection: &mut Connection, names: &[&str], through: i64) -> Tried<usize> {
-    let mut removed = 0;
-    for names in names.chunks(ROWS_MAX) {
-        let old = users::name.eq_any(names).and(users::version.le(through));
-        let tombstones = users::table.filter(old.and(users::deleted_at.is_not_null()));
-        removed += diesel::delete(tombstones).execute(connection).await?;
-    }
-    Ok(removed)
-}
-
 fn failed(failed: Failed) -> Error {
     match failed {
         Failed::Refused(reason) => Error::refused(Part::Database, reason),
         Failed::Fenced => Error::Fenced,
+        Failed::Beyond(_) => unavailable("the ceiling was lowered"),
         Failed::Locked | Failed::Deadlocked => Error::Locked,
         Failed::Broken(reason) | Failed::Uncertain(reason) => unavailable(reason),
     }
@@ -352,15 +314,11 @@ impl Store for SqliteStore {
         if records.is_empty() {
             return Ok(());
         }
-        let rows = records
-            .iter()
-            .map(Row::from_record)
-            .collect::<Result<Vec<Row>>>()?;
-        let rows: Arc<[Row]> = rows.into();
-        let applied = rows.clone();
+        let rows = row::in_order(records)?;
+        let (applied, ceiling) = (rows.clone(), self.ceiling.clone());
         let done = self
             .attempt(move |connection| {
-                Box::pin(async move { apply(connection, &applied, origin).await })
+                Box::pin(async move { apply(connection, &ceiling, &applied, origin).await })
             })
             .await?;
         self.explained(done, rows).await
@@ -372,46 +330,79 @@ impl Store for SqliteStore {
             Row::from_record(&proposal.write.at(version))
         });
         let rows = rows.filter_map(Result::ok).collect();
-        let proposals = proposals.to_vec();
+        let (proposals, ceiling) = (proposals.to_vec(), self.ceiling.clone());
         let done = self
             .attempt(move |connection| {
-                Box::pin(async move { transact(connection, &proposals, fence).await })
+                Box::pin(async move { transact(connection, &ceiling, &proposals, fence).await })
             })
             .await?;
         self.explained(done, rows).await
     }
 
     async fn load(&self, key: &Key) -> Result<Option<Record>> {
-        let key = key.clone();
+        let (key, ceiling) = (key.clone(), self.ceiling.clone());
         let selected = self
             .run(move |connection| {
-                Box::pin(async move { Ok(load(connection, key.as_str()).await?) })
+                Box::pin(async move { Ok(load(connection, &ceiling, key.as_str()).await?) })
             })
             .await?;
         selected.map(row::read).transpose()
     }
 
     async fn versions(&self, keys: &[Key]) -> Result<HashMap<Key, Version>> {
-        let keys = keys.to_vec();
+        let (keys, ceiling) = (keys.to_vec(), self.ceiling.clone());
         let selected = self
-            .run(move |connection| Box::pin(async move { Ok(load_many(connection, &keys).await?) }))
+            .run(move |connection| {
+                Box::pin(async move { Ok(load_many(connection, &ceiling, &keys).await?) })
+            })
             .await?;
         Ok(selected.iter().map(row::versioned).collect())
     }
 
     async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page> {
-        let after = after.cloned();
+        let (after, ceiling) = (after.cloned(), self.ceiling.clone());
         self.run(move |connection| {
-            Box::pin(async move { Ok(page(connection, after.as_ref(), limit).await?) })
+            Box::pin(async move { Ok(page(connection, &ceiling, after.as_ref(), limit).await?) })
         })
         .await
     }
 
     async fn newest_version(&self) -> Result<Version> {
+        let ceiling = self.ceiling.clone();
         let newest = self
-            .run(|connection| Box::pin(async move { Ok(newest_version(connection).await?) }))
+            .run(move |connection| {
+                Box::pin(async move { Ok(newest_version(connection, &ceiling).await?) })
+            })
             .await?;
-        Ok(Version::from_i64(newest.unwrap_or_default()).unwrap_or_default())
+        Ok(Version::from_i64(newest).unwrap_or_default())
+    }
+
+    fn newest_written(&self) -> Version {
+        self.ceiling.newest_written()
+    }
+
+    async fn has_between(&self, from: Version, to: Version) -> Result<bool> {
+        if self.purged_through().await? >= from {
+            return Ok(true);
+        }
+        let (from, to, mut after) = (from.to_i64(), to.to_i64(), String::new());
+        loop {
+            // A call for each part, since a large table takes long.
+            let then = after.clone();
+            let part = self
+                .run(move |connection| {
+                    let then = then.clone();
+                    Box::pin(async move { Ok(newest_after(connection, &then, to).await?) })
+                })
+                .await?;
+            if part.version.is_some_and(|version| version >= from) {
+                return Ok(true);
+            }
+            match part.last {
+                Some(last) if last > after => after = last,
+                _ => return Ok(false),
+            }
+        }
     }
 
     async fn purged_through(&self) -> Result<Version> {
@@ -438,7 +429,7 @@ impl Store for SqliteStore {
         let flushing = self
             .run(|connection| {
                 Box::pin(async move {
-                    newest_uncounted(connection).await?;
+                    reserved_through(connection).await?;
                     Ok(Flushing::ask(connection).await?)
                 })
             })

@@ -68,10 +68,8 @@ pub(super) fn to_floor(number: i64) -> Result<Version> {
 /// Defines the module-private transactions for one connection type.
 macro_rules! tombstones {
     ($connection:ty) => {
-        use diesel::BoolExpressionMethods;
-
         use crate::fault;
-        use crate::store::tombstones::{NOT_KNOWN, Purge, Purged, Removed, Tombstone, to_floor};
+        use crate::store::tombstones::{NOT_KNOWN, Purge, Purged, Removed, to_floor};
 
         async fn purged_through(connection: &mut $connection) -> QueryResult<i64> {
             cache_epoch::table
@@ -172,10 +170,15 @@ macro_rules! tombstones {
             origin: Origin,
         ) -> Tried<()> {
             // IMPORTANT: first, and held until the end: what is there now stays there.
-            let floor = epoch(connection, Lock::Shared).await?.purged_through;
+            let epoch = epoch(connection, Lock::Shared).await?;
+            let floor = epoch.purged_through;
+            let at = epoch.reserved_through.unwrap_or(-1);
+            if rows.iter().any(|row| row.version > at) {
+                return Err(Failed::broken("the ceiling was lowered"));
+            }
             let late = rows.iter().filter(|row| row.version <= floor);
             let names: Vec<Key> = late.map(|row| Key::from(row.name.as_str())).collect();
-            let known = load_many(connection, &names).await?;
+            let known = load_rows(connection, &names).await?;
             let known: HashSet<String> = known.into_iter().map(|row| row.name).collect();
             let is_missing = |row: &Row| row.version <= floor && !known.contains(&row.name);
             let is_user = |row: &Row| row.deleted_at.is_none();
@@ -186,7 +189,7 @@ macro_rules! tombstones {
             let rows = rows.iter().filter(|row| !is_missing(row) || is_user(row));
             let rows: Vec<Row> = rows.cloned().collect();
             for rows in rows.chunks(ROWS_MAX) {
-                upsert(connection, rows.len(), Upsert::held(rows, Order::Any)).await?;
+                upsert(connection, Upsert::held(rows, Order::Any, at)).await?;
             }
             Ok(())
         }

@@ -15,6 +15,8 @@ pub(super) enum Failed {
     /// It stood in the way of another transaction. Nothing took place, and it may
     /// succeed when it is done again.
     Deadlocked,
+    /// This version of it is above the ceiling. Nothing took place.
+    Beyond(i64),
     /// Something else; doing it again does no harm.
     Broken(String),
     /// It may have been committed, and doing it again may end otherwise.
@@ -52,6 +54,7 @@ macro_rules! transactions {
     ($connection:ty) => {
         use std::collections::HashSet;
 
+        use crate::store::ceiling::{self, Ceiling};
         use crate::store::judge::{Proposal, Verdict, judge};
         use crate::store::transaction::{Failed, Tried};
 
@@ -84,11 +87,25 @@ macro_rules! transactions {
             }
         }
 
-        async fn apply(connection: &mut $connection, rows: &[Row], origin: Origin) -> Tried<()> {
-            let done = match rows.len() <= ROWS_MAX {
-                // One statement is a transaction by itself.
-                true => upsert(connection, rows.len(), Upsert::guarded(rows, origin)).await,
-                false => apply_in_parts(connection, rows, origin).await,
+        async fn apply(
+            connection: &mut $connection,
+            ceiling: &Ceiling,
+            rows: &[Row],
+            origin: Origin,
+        ) -> Tried<()> {
+            let newest = rows.iter().map(|row| row.version).max();
+            let newest = newest.unwrap_or_default();
+            let mut attempts = 0;
+            let done = loop {
+                let at = at_or_above(connection, ceiling, newest).await?;
+                let done = apply_below(connection, rows, origin, at).await;
+                attempts += 1;
+                if !matches!(done, Err(Failed::Fenced))
+                    || attempts == ceiling::ATTEMPTS_MAX
+                    || reread(connection, ceiling).await? == at
+                {
+                    break done;
+                }
             };
             let done = match done {
                 // No epoch fences these off, so some of them are that old.
@@ -97,18 +114,27 @@ macro_rules! transactions {
                 }
                 done => done,
             };
-            done.inspect(|()| statements::committed())
+            done.inspect(|()| {
+                ceiling.wrote(newest);
+                statements::committed();
+            })
         }
 
-        async fn apply_in_parts(
+        /// Applies rows if the ceiling is `at`, which is above them.
+        async fn apply_below(
             connection: &mut $connection,
             rows: &[Row],
             origin: Origin,
+            at: i64,
         ) -> Tried<()> {
+            if rows.len() <= ROWS_MAX {
+                // One statement is a transaction by itself.
+                return upsert(connection, Upsert::guarded(rows, origin, at)).await;
+            }
             begin(connection).await?;
             let mut done = Ok(());
             for rows in rows.chunks(ROWS_MAX) {
-                done = upsert(connection, rows.len(), Upsert::guarded(rows, origin)).await;
+                done = upsert(connection, Upsert::guarded(rows, origin, at)).await;
                 if done.is_err() {
                     break;
                 }
@@ -116,25 +142,82 @@ macro_rules! transactions {
             end(connection, done).await
         }
 
-        async fn upsert(
+        /// The ceiling, which is raised where it is below `newest`.
+        async fn at_or_above(
             connection: &mut $connection,
-            rows: usize,
-            upsert: Upsert<'_>,
-        ) -> Tried<()> {
-            statements::write(rows);
+            ceiling: &Ceiling,
+            newest: i64,
+        ) -> Tried<i64> {
+            if ceiling.known() >= newest {
+                return Ok(ceiling.known());
+            }
+            // Another process may have raised it.
+            if reread(connection, ceiling).await? < newest {
+                let above = ceiling::above(newest, Version::now().to_i64());
+                let raise = diesel::update(cache_epoch::table.find(1))
+                    .filter(cache_epoch::reserved_through.lt(newest))
+                    .set(cache_epoch::reserved_through.eq(above));
+                let raised = raise.execute(connection).await;
+                diagnosed(connection, raised).await?;
+            }
+            match reread(connection, ceiling).await? {
+                at if at >= newest => Ok(at),
+                _ => Err(Failed::broken(
+                    "cache_epoch has no ceiling: restart the service",
+                )),
+            }
+        }
+
+        /// The ceiling as the database has it now.
+        async fn reread(connection: &mut $connection, ceiling: &Ceiling) -> QueryResult<i64> {
+            let at = reserved_through(connection).await?.unwrap_or(-1);
+            ceiling.learn(at);
+            Ok(at)
+        }
+
+        async fn upsert(connection: &mut $connection, upsert: Upsert<'_>) -> Tried<()> {
+            statements::write(upsert.rows_written());
             let done = upsert.execute(connection).await;
             diagnosed(connection, done).await.map(drop)
         }
 
         async fn transact(
             connection: &mut $connection,
+            ceiling: &Ceiling,
+            proposals: &[Proposal],
+            fence: Option<Epoch>,
+        ) -> Tried<Vec<Verdict>> {
+            let versions = proposals.iter().map(|proposal| proposal.version);
+            let versions = versions.map(|version| version.unwrap_or_else(Version::now));
+            let mut newest = versions.max().unwrap_or_default().to_i64();
+            for _ in 1..ceiling::ATTEMPTS_MAX {
+                // IMPORTANT: before the transaction, which holds the row that this changes.
+                at_or_above(connection, ceiling, newest).await?;
+                match transact_below(connection, ceiling, proposals, fence).await {
+                    Err(Failed::Beyond(version)) => newest = version,
+                    done => return done,
+                }
+            }
+            Err(Failed::broken(
+                "the versions are ahead of the ceiling again and again",
+            ))
+        }
+
+        async fn transact_below(
+            connection: &mut $connection,
+            ceiling: &Ceiling,
             proposals: &[Proposal],
             fence: Option<Epoch>,
         ) -> Tried<Vec<Verdict>> {
             begin(connection).await?;
-            match judged(connection, proposals, fence).await {
+            match judged(connection, ceiling, proposals, fence).await {
                 Ok(verdicts) => match commit(connection).await {
                     Ok(()) => {
+                        for verdict in verdicts.iter() {
+                            if let Verdict::Written(version) = verdict {
+                                ceiling.wrote(version.to_i64());
+                            }
+                        }
                         if verdicts.iter().any(Verdict::is_written) {
                             statements::committed();
                         }
@@ -149,6 +232,7 @@ macro_rules! transactions {
 
         async fn judged(
             connection: &mut $connection,
+            ceiling: &Ceiling,
             proposals: &[Proposal],
             fence: Option<Epoch>,
         ) -> Tried<Vec<Verdict>> {
@@ -156,6 +240,9 @@ macro_rules! transactions {
             // IMPORTANT: held until the end, so that nothing is purged meanwhile.
             let epoch = epoch(connection, Lock::Shared).await?;
             let floor = to_floor(epoch.purged_through).map_err(Failed::broken)?;
+            // It stays that as well.
+            let at = epoch.reserved_through.unwrap_or(-1);
+            ceiling.learn(at);
             let is_late =
                 |proposal: &Proposal| proposal.version.is_some_and(|version| version <= floor);
             if fence.is_some_and(|fence| epoch.number() != fence) || proposals.iter().any(is_late) {
@@ -172,7 +259,7 @@ macro_rules! transactions {
             keys.sort_unstable();
             keys.dedup();
             hold(connection, &keys).await?;
-            let rows = load_many(connection, &keys).await?;
+            let rows = load_many(connection, ceiling, &keys).await?;
             let rows: Vec<Record> = rows.iter().map(row::judged).collect();
             let made = rows.iter().filter(|row| row.version == Version::ZERO);
             let mut made: Vec<Key> = made
@@ -184,8 +271,12 @@ macro_rules! transactions {
             let rows: Vec<Row> = rows
                 .collect::<crate::error::Result<_>>()
                 .map_err(|error| Failed::Refused(error.to_string()))?;
+            let newest = rows.iter().map(|row| row.version).max();
+            if let Some(version) = newest.filter(|version| *version > at) {
+                return Err(Failed::Beyond(version));
+            }
             for rows in rows.chunks(ROWS_MAX) {
-                upsert(connection, rows.len(), Upsert::held(rows, Order::Judged)).await?;
+                upsert(connection, Upsert::held(rows, Order::Judged, at)).await?;
             }
             let written: HashSet<&str> = rows.iter().map(|row| &*row.name).collect();
             made.retain(|key| !written.contains(key.as_str()));

@@ -9,7 +9,6 @@ use diesel::sql_types::{BigInt, HasSqlType, Integer, Nullable, Text, Timestamp};
 
 use super::row::Row;
 use crate::store::Origin;
-use crate::version::Version;
 
 /// Most rows in one statement: five placeholders each, of which SQLite takes
 /// 32,766 and MySQL 65,535.
@@ -18,8 +17,8 @@ pub(super) const ROWS_MAX: usize = 1024;
 /// Where the databases' SQL differs.
 pub(super) trait Dialect: Backend {
     /// What to do with a row whose name is there already: take it over if its
-    /// version is newer, else leave everything as it is. A version above
-    /// [`Version::MAX`] is another program's, and older than every write.
+    /// version is newer, else leave everything as it is. A version above the ceiling, which
+    /// goes in each place of `?`, is another program's, and older than every write.
     const ON_CONFLICT: &'static str;
     /// The same, but refuse the statement where an older version meets a row that
     /// was judged, and let the row say whether it was.
@@ -29,15 +28,12 @@ pub(super) trait Dialect: Backend {
     const SHARED: &'static str;
 }
 
-/// Whether the row that is to be written is newer. A version above [`Version::MAX`] is
-/// another program's, and older than every write.
+/// Whether the row that is to be written is newer.
 macro_rules! mysql_newer {
     () => {
-        "VALUES(version) > version OR version > 9007199254740991"
+        "VALUES(version) > version OR version > ?"
     };
 }
-
-const _: () = assert!(Version::MAX.get() == 9_007_199_254_740_991);
 
 impl Dialect for diesel::mysql::Mysql {
     // IMPORTANT: `version` is assigned last, since each assignment sees the ones
@@ -50,9 +46,7 @@ impl Dialect for diesel::mysql::Mysql {
     // padded is the same name to MySQL, and loses its padding.
     const ON_CONFLICT: &'static str = concat!(
         " ON DUPLICATE KEY UPDATE \
-        name = IF(VALUES(name) = name, IF(",
-        mysql_newer!(),
-        ", VALUES(name), name), NULL), \
+        name = IF(VALUES(name) = name, VALUES(name), NULL), \
         age = IF(",
         mysql_newer!(),
         ", VALUES(age), age), \
@@ -68,9 +62,7 @@ impl Dialect for diesel::mysql::Mysql {
     );
     const ON_CONFLICT_STRICT: &'static str = concat!(
         " ON DUPLICATE KEY UPDATE \
-        name = IF(VALUES(name) = name, IF(",
-        mysql_newer!(),
-        ", VALUES(name), name), NULL), \
+        name = IF(VALUES(name) = name, VALUES(name), NULL), \
         age = IF(",
         mysql_newer!(),
         ", VALUES(age), age), \
@@ -95,13 +87,13 @@ impl Dialect for diesel::sqlite::Sqlite {
     const ON_CONFLICT: &'static str = " ON CONFLICT (name) DO UPDATE SET \
         age = excluded.age, occupation = excluded.occupation, \
         deleted_at = excluded.deleted_at, version = excluded.version \
-        WHERE excluded.version > users.version OR users.version > 9007199254740991";
+        WHERE excluded.version > users.version OR users.version > ?";
     const ON_CONFLICT_STRICT: &'static str = " ON CONFLICT (name) DO UPDATE SET \
         age = excluded.age, occupation = excluded.occupation, \
         deleted_at = excluded.deleted_at, judged = excluded.judged, \
-        version = IIF(excluded.version > users.version OR users.version > 9007199254740991, \
+        version = IIF(excluded.version > users.version OR users.version > ?, \
         excluded.version, NULL) \
-        WHERE excluded.version > users.version OR users.version > 9007199254740991 \
+        WHERE excluded.version > users.version OR users.version > ? \
         OR (excluded.version < users.version AND users.judged = 1)";
     // There is one writer at a time.
     const SHARED: &'static str = "";
@@ -109,20 +101,20 @@ impl Dialect for diesel::sqlite::Sqlite {
 
 /// The guarded upsert of 1 to [`ROWS_MAX`] rows.
 ///
-/// The statement has a power of two of rows, so that a connection prepares only
-/// a few and keeps them; the last row is repeated to fill it up, which
-/// changes nothing, as a repeated version is not newer.
+/// A connection prepares a statement for each of a few sizes ([`size_of`]) and keeps it. The last
+/// row is repeated to fill it up, which changes nothing, as a repeated version is not newer.
 ///
 /// A guarded statement reads the first row's version off the row of the cache's
-/// epoch. There is no such row in another epoch than the fence names, nor when the
-/// oldest row of the statement is at or below the floor. The version is NULL then, so
-/// the database refuses the whole statement. That takes no further round trip, nor a
-/// transaction.
+/// epoch. There is no such row in another epoch than the fence names, nor under another
+/// ceiling, nor when the oldest row of the statement is at or below the floor. The version
+/// is NULL then, so the database refuses the whole statement. That takes no further round
+/// trip, nor a transaction.
 #[derive(Debug)]
 pub(super) struct Upsert<'a> {
     rows: &'a [Row],
     guard: Option<Guard>,
     order: Order,
+    ceiling: i64,
 }
 
 /// What the row of the cache's epoch must say.
@@ -158,8 +150,8 @@ impl Order {
 
 impl<'a> Upsert<'a> {
     /// Takes place only where nothing that came after one of the rows can have been
-    /// purged, and in the epoch that `origin` names.
-    pub(super) fn guarded(rows: &'a [Row], origin: Origin) -> Upsert<'a> {
+    /// purged, in the epoch that `origin` names, and under this ceiling.
+    pub(super) fn guarded(rows: &'a [Row], origin: Origin, ceiling: i64) -> Upsert<'a> {
         let versions = rows.iter().map(|row| row.version);
         let guard = Guard {
             fence: origin.fence().map(|epoch| epoch.get() as i64),
@@ -169,25 +161,41 @@ impl<'a> Upsert<'a> {
             rows,
             guard: Some(guard),
             order: Order::of(origin),
+            ceiling,
         }
     }
 
     /// In a transaction that holds the row of the cache's epoch, and has judged by it.
-    pub(super) fn held(rows: &'a [Row], order: Order) -> Upsert<'a> {
+    pub(super) fn held(rows: &'a [Row], order: Order, ceiling: i64) -> Upsert<'a> {
         Upsert {
             rows,
             guard: None,
             order,
+            ceiling,
         }
+    }
+
+    /// How many rows it writes, without what fills it up.
+    pub(super) fn rows_written(&self) -> usize {
+        self.rows.len()
     }
 
     /// The rows of the statement, in order. The last one is repeated to fill it up.
     pub(super) fn rows(&self) -> impl Iterator<Item = &'a Row> + use<'a> {
-        let padding = self.rows.len().next_power_of_two() - self.rows.len();
+        let padding = size_of(self.rows.len()) - self.rows.len();
         let last = self.rows.last().into_iter();
         let padding = last.flat_map(move |last| std::iter::repeat_n(last, padding));
         self.rows.iter().chain(padding)
     }
+}
+
+/// How many rows a statement for `rows` has. A row that fills it up costs as much as any, so
+/// there are all sizes up to 8, four in each doubling up to 64, and eight from there on. A
+/// lone row is never filled up.
+fn size_of(rows: usize) -> usize {
+    let in_a_doubling = if rows <= 64 { 4 } else { 8 };
+    let step = rows.next_power_of_two() / 2 / in_a_doubling;
+    rows.next_multiple_of(step.max(1))
 }
 
 impl QueryId for Upsert<'_> {
@@ -234,6 +242,8 @@ where
                     out.push_bind_param::<BigInt, _>(&row.version)?;
                     out.push_sql(" FROM cache_epoch WHERE id = 1 AND purged_through < ");
                     out.push_bind_param::<BigInt, _>(&guard.oldest)?;
+                    out.push_sql(" AND reserved_through = ");
+                    out.push_bind_param::<BigInt, _>(&self.ceiling)?;
                     if let Some(fence) = &guard.fence {
                         out.push_sql(" AND epoch = ");
                         out.push_bind_param::<BigInt, _>(fence)?;
@@ -247,10 +257,37 @@ where
             out.push_bind_param::<Nullable<Timestamp>, _>(&row.deleted_at)?;
             out.push_sql(last_column);
         }
-        out.push_sql(match self.order {
+        let on_conflict = match self.order {
             Order::Any => DB::ON_CONFLICT,
             Order::Strict | Order::Judged => DB::ON_CONFLICT_STRICT,
-        });
+        };
+        for (place, part) in on_conflict.split('?').enumerate() {
+            if place > 0 {
+                out.push_bind_param::<BigInt, _>(&self.ceiling)?;
+            }
+            out.push_sql(part);
+        }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_have_few_sizes_and_little_filling() {
+        let sizes: std::collections::BTreeSet<usize> = (1..=ROWS_MAX).map(size_of).collect();
+        assert_eq!(sizes.last(), Some(&ROWS_MAX));
+        assert!(sizes.len() <= 52, "{}", sizes.len());
+        for rows in 1..=ROWS_MAX {
+            let filling = size_of(rows) - rows;
+            let most = if rows <= 64 { rows / 4 } else { rows / 8 };
+            assert!(filling <= most, "{rows} take {}", size_of(rows));
+        }
+        assert_eq!(
+            [1, 8, 9, 17, 65, 1_000].map(size_of),
+            [1, 8, 10, 20, 72, 1_024]
+        );
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::connector::{Connector, NotConnected};
 use super::tables::MysqlTables;
-use super::{identify, newest_row, unavailable};
+use super::{begin_ceiling, identify, unavailable};
 use crate::dataset::Dataset;
 use crate::error::{Part, Result};
 use crate::startup;
@@ -56,7 +56,7 @@ pub(super) async fn migrate(
         });
     }
     let connection = tables.connection()?;
-    headroom::check(newest_row(connection).await.map_err(unavailable)?)?;
+    headroom::check(begin_ceiling(connection).await.map_err(unavailable)?)?;
     let (identity, shards) = identify(connection).await.map_err(unavailable)?;
     Ok(Migrated {
         done,

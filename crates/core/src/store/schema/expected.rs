@@ -183,6 +183,9 @@ pub(in crate::store) const MYSQL: Expected = Expected {
                 column("shared_starts", "bigint")
                     .default()
                     .since("00000000000010"),
+                column("reserved_through", "bigint")
+                    .null()
+                    .since("00000000000014"),
             ],
             keys: &[key(Primary, &["id"])],
             checks: &[],
@@ -273,6 +276,9 @@ pub(in crate::store) const SQLITE: Expected = Expected {
                 column("purged_through", "integer")
                     .default()
                     .since("00000000000009"),
+                column("reserved_through", "integer")
+                    .null()
+                    .since("00000000000013"),
             ],
             keys: &[key(Primary, &["id"])],
             checks: &[],

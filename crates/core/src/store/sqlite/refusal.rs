@@ -13,7 +13,8 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Error, OpenFlags, TransactionBehavior, params_from_iter};
 
 use crate::store::row::Row;
-use crate::store::upsert::{Order, ROWS_MAX, Upsert};
+use crate::store::upsert::{Dialect, Order, ROWS_MAX, Upsert};
+use crate::version::Version;
 
 /// Errors that lie in the record: too long, a violated constraint of any kind, a value of
 /// another type. Only the number's lowest byte counts; the others give details.
@@ -45,12 +46,15 @@ fn repeat(path: &Path, rows: &[Row]) -> rusqlite::Result<()> {
     // Rolled back when it is dropped.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for rows in rows.chunks(ROWS_MAX) {
-        let upsert = Upsert::held(rows, Order::Any);
+        // Which version is the newer one does not matter here.
+        let ceiling = Version::MAX.to_i64();
+        let upsert = Upsert::held(rows, Order::Any, ceiling);
         let mut text = SqliteQueryBuilder::new();
         if upsert.to_sql(&mut text, &Sqlite).is_err() {
             continue;
         }
-        let values = upsert.rows().flat_map(values);
+        let ceilings = Sqlite::ON_CONFLICT.matches('?').map(|_| ceiling.into());
+        let values = upsert.rows().flat_map(values).chain(ceilings);
         transaction.execute(&text.finish(), params_from_iter(values))?;
     }
     Ok(())
