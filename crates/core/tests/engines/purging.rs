@@ -150,7 +150,9 @@ async fn what_is_written_after_a_purge_is_newer(place: Place) {
     let ahead = later(Version::now(), HOUR_US);
     store(&parts, &tombstone("ahead", ahead)).await;
     let purger = purger(&parts, Duration::ZERO);
-    assert_eq!(purge(&purger, later(ahead, HOUR_US)).await, ahead);
+    // The newest version is known up to a bound.
+    let through = purge(&purger, later(ahead, HOUR_US)).await;
+    assert!((ahead..later(ahead, HOUR_US)).contains(&through));
     assert!(!has(&parts, "ahead").await);
     for name in (0..32).map(|number| format!("user {number}")) {
         engine.write(put(&name, 1)).await.unwrap();
