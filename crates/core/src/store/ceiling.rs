@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::version::Version;
 
-/// How far ahead of the newest version the ceiling is raised, in microseconds.
-const AHEAD: i64 = 10_000_000;
+/// How far ahead of the newest version the ceiling is raised, in microseconds. Clocks are as far
+/// ahead of the time after a start, so it is not more than makes raising rare.
+const AHEAD: i64 = 2_000_000;
 /// The same where versions are ahead of the wall clock already. They grow by one a write then.
 const AHEAD_MIN: i64 = 1 << 16;
 
@@ -51,7 +52,7 @@ impl Ceiling {
 /// Where to raise the ceiling to for a write of version `newest` at the time `now`.
 ///
 /// Clocks start above the ceiling, so it must not run away where they are started again and
-/// again: beyond ten seconds ahead of the time, it is raised by a little only.
+/// again: beyond two seconds ahead of the time, it is raised by a little only.
 pub(super) fn above(newest: i64, now: i64) -> i64 {
     let ahead = now.saturating_add(AHEAD).saturating_sub(newest);
     newest

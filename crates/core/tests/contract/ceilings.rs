@@ -15,7 +15,7 @@ use crate::{Database, Implementation, apply, load, numbered, user};
 const ISSUED: Origin = Origin::Issued(None);
 const YEAR: u64 = 365 * 24 * 3_600 * 1_000_000;
 /// The most that the ceiling is ahead of a version that was written.
-const AHEAD: u64 = 10_000_000;
+const AHEAD: u64 = 2_000_000;
 
 /// That `written` is the newest version of a service.
 pub(crate) async fn expect_newest(store: &dyn Store, written: Version) {

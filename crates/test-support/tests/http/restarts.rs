@@ -272,6 +272,8 @@ fn expect_newer_than_the_database(mut running: RunningService) {
         database.query_rows(&format!(
             "INSERT INTO users (name, age, occupation, version) VALUES ('ahead', 1, 'x', {future})"
         ));
+        let ceiling = format!("UPDATE cache_epoch SET reserved_through = {future}");
+        database.query_rows(&ceiling);
     }
     running.start_again();
     let api = Api::of(&running);
