@@ -28,6 +28,7 @@ pub mod identity;
 pub mod journal;
 pub mod lease;
 mod lock_search;
+mod locked_file;
 pub mod membership;
 pub mod parts;
 pub mod purge;

@@ -15,6 +15,7 @@ use crate::journal::file::segment::{self, Position, frame_at};
 use crate::journal::file::synced::{self, End, SyncedNote};
 use crate::journal::file::writer::Writer;
 use crate::journal::file::{failed, head, layout, lock, owner};
+use crate::locked_file::LockedFile;
 use crate::settings::JournalSync;
 use crate::version::Version;
 
@@ -59,14 +60,14 @@ pub fn salvage(folder: &Path, to: &Path, segment_bytes: u64) -> Result<String> {
 }
 
 /// Takes the journal's lock, if there is one, to keep services out. Makes none.
-fn lock_if_there(folder: &Path) -> Result<Option<File>> {
+fn lock_if_there(folder: &Path) -> Result<Option<LockedFile>> {
     let path = folder.join("LOCK");
     let file = match File::open(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(|error| failed(&path, error))?,
     };
     match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
+        Ok(()) => Ok(Some(LockedFile::new(file))),
         Err(TryLockError::WouldBlock) => Err(failed(
             folder,
             "another process has the journal open: stop it first",

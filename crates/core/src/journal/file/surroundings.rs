@@ -12,6 +12,7 @@ use crate::admission::Admission;
 use crate::error::{Error, Part, Result};
 use crate::held_path::HeldPath;
 use crate::journal::file::{failed, manifest, synced};
+use crate::locked_file::LockedFile;
 
 /// The watcher's name in the admission.
 const SOURCE: &str = "journal";
@@ -23,7 +24,7 @@ const AWAY: &str = "the journal's files are not at their path any more; put them
 #[derive(Debug)]
 pub(super) struct Locked {
     held: Vec<HeldPath>,
-    _locks: Vec<File>,
+    _locks: [LockedFile; 2],
 }
 
 #[derive(Debug)]
@@ -60,7 +61,7 @@ impl Locked {
         }
         Ok(Locked {
             held: vec![held_folder, held_lock],
-            _locks: vec![folder_itself, lock],
+            _locks: [folder_itself, lock].map(LockedFile::new),
         })
     }
 }

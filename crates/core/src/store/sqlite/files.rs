@@ -13,6 +13,7 @@ use super::in_file;
 use crate::claim::{Claim, Held, Usage};
 use crate::error::Result;
 use crate::held_path::HeldPath;
+use crate::locked_file::LockedFile;
 
 /// Twice the time in which a process notices that its lock file was removed.
 const OTHERS_NOTICE: Duration = Duration::from_secs(2);
@@ -25,7 +26,7 @@ const GONE: &str = "a file of the database is not at its path any more, and what
 #[derive(Debug)]
 pub(super) struct FileLock {
     held: HeldPath,
-    _file: File,
+    _file: LockedFile,
     /// Whether the database existed and the lock file did not.
     is_new: bool,
 }
@@ -46,7 +47,7 @@ impl FileLock {
         }
         Ok(FileLock {
             held: HeldPath::of(&lock_path, &file).map_err(|error| in_file(path, error))?,
-            _file: file,
+            _file: LockedFile::new(file),
             is_new,
         })
     }
