@@ -16,6 +16,34 @@ pub(super) struct Newest {
 /// Rows of one statement that looks for the newest version.
 pub(super) const NEWEST_OF: u32 = 50_000;
 
+/// A walk over all rows, part by part, for their newest version.
+#[derive(Debug)]
+pub(super) struct NewestOfAll {
+    /// Of the parts so far; at least 0.
+    pub(super) version: i64,
+    /// The last name of the last part; none at the end.
+    after: Option<String>,
+}
+
+impl NewestOfAll {
+    pub(super) fn begin() -> NewestOfAll {
+        NewestOfAll {
+            version: 0,
+            after: Some(String::new()),
+        }
+    }
+
+    /// The name after which the next part begins.
+    pub(super) fn wants(&self) -> Option<String> {
+        self.after.clone()
+    }
+
+    pub(super) fn take(&mut self, part: Newest) {
+        self.version = self.version.max(part.version.unwrap_or_default());
+        self.after = part.last.filter(|last| Some(last) > self.after.as_ref());
+    }
+}
+
 /// Defines the module-private queries for one connection type.
 macro_rules! queries {
     ($connection:ty) => {
@@ -26,7 +54,7 @@ macro_rules! queries {
         use crate::store::binding::cache_binding;
         use crate::store::headroom::NEWEST_MAX;
         use crate::store::page::{Page, Paging};
-        use crate::store::queries::{NEWEST_OF, Newest};
+        use crate::store::queries::{NEWEST_OF, Newest, NewestOfAll};
         use crate::store::row::{Row, Selected, users, users_identity};
         use crate::store::upsert::{Order, ROWS_MAX, Upsert};
         use crate::telemetry::statements;
@@ -191,15 +219,11 @@ macro_rules! queries {
             if let Some(at) = reserved_through(connection).await? {
                 return Ok(at);
             }
-            let (mut newest, mut after) = (0, String::new());
-            loop {
-                let part = newest_after(connection, &after, NEWEST_MAX).await?;
-                newest = newest.max(part.version.unwrap_or_default());
-                match part.last {
-                    Some(last) if last > after => after = last,
-                    _ => break,
-                }
+            let mut newest = NewestOfAll::begin();
+            while let Some(after) = newest.wants() {
+                newest.take(newest_after(connection, &after, NEWEST_MAX).await?);
             }
+            let newest = newest.version;
             diesel::update(cache_epoch::table.find(1))
                 .filter(cache_epoch::reserved_through.is_null())
                 .set(cache_epoch::reserved_through.eq(newest))

@@ -385,24 +385,18 @@ impl Store for SqliteStore {
         if self.purged_through().await? >= from {
             return Ok(true);
         }
-        let (from, to, mut after) = (from.to_i64(), to.to_i64(), String::new());
-        loop {
+        let (from, to, mut newest) = (from.to_i64(), to.to_i64(), NewestOfAll::begin());
+        while newest.version < from
+            && let Some(after) = newest.wants()
+        {
             // A call for each part, since a large table takes long.
-            let then = after.clone();
-            let part = self
-                .run(move |connection| {
-                    let then = then.clone();
-                    Box::pin(async move { Ok(newest_after(connection, &then, to).await?) })
-                })
-                .await?;
-            if part.version.is_some_and(|version| version >= from) {
-                return Ok(true);
-            }
-            match part.last {
-                Some(last) if last > after => after = last,
-                _ => return Ok(false),
-            }
+            let part = self.run(move |connection| {
+                let after = after.clone();
+                Box::pin(async move { Ok(newest_after(connection, &after, to).await?) })
+            });
+            newest.take(part.await?);
         }
+        Ok(newest.version >= from)
     }
 
     async fn purged_through(&self) -> Result<Version> {
