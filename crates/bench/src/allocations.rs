@@ -8,7 +8,7 @@ use test_support::service::Service;
 
 use crate::Result;
 use crate::figures::{Figures, Measure};
-use crate::load::{Order, Script, THREADS, WARM_UP};
+use crate::load::{Order, Script, THREADS};
 use crate::plan::{Plan, progress};
 use crate::reads;
 use crate::services::{RunningService, name_of};
@@ -65,11 +65,7 @@ fn each(plan: &Plan, running: &RunningService, script: Script, target: &str) -> 
         threads: THREADS,
         duration: plan.short_load(),
     };
-    let warm_up = Order {
-        duration: WARM_UP,
-        ..order
-    };
-    warm_up.run(plan)?;
+    order.warm_up(plan)?;
     running.flush()?;
     let before = counts(running)?;
     let load = order.run(plan)?;

@@ -4,7 +4,7 @@
 use test_support::service::ServiceProcess;
 
 use crate::Result;
-use crate::load::{Load, Order, Script, THREADS, WARM_UP};
+use crate::load::{Load, Order, Script, THREADS};
 use crate::plan::Plan;
 use crate::processor::Processes;
 use crate::services::start_baseline;
@@ -31,9 +31,7 @@ impl Baseline {
             (Script::Unique, "POST /parse"),
             (Script::Reads, "GET /users/user-"),
         ] {
-            let mut order = baseline.order(plan, script, target);
-            order.duration = WARM_UP;
-            order.run(plan)?;
+            baseline.order(plan, script, target).warm_up(plan)?;
         }
         Ok(baseline)
     }

@@ -112,6 +112,15 @@ impl Order<'_> {
         self.start(plan)?.finish()
     }
 
+    /// Runs it for a moment, before one that is measured.
+    pub(crate) fn warm_up(&self, plan: &Plan) -> Result<Load> {
+        let warm_up = Order {
+            duration: WARM_UP,
+            ..*self
+        };
+        warm_up.run(plan)
+    }
+
     /// Starts it.
     pub(crate) fn start(&self, plan: &Plan) -> Result<RunningLoad> {
         static RUN: AtomicU32 = AtomicU32::new(0);

@@ -9,7 +9,7 @@ use test_support::service::Service;
 use crate::Result;
 use crate::baseline::Baseline;
 use crate::figures::{FAILED, Figures, Measure, Row};
-use crate::load::{Order, Script, THREADS, WARM_UP};
+use crate::load::{Order, Script, THREADS};
 use crate::plan::{Plan, progress};
 use crate::services::{RunningService, name_of};
 use crate::writes::add_latencies;
@@ -70,12 +70,8 @@ fn once(
         threads: THREADS,
         duration: plan.load,
     };
-    let warm_up = Order {
-        duration: WARM_UP,
-        ..order
-    };
     let ((load, used), beside) = baseline.around(plan, Script::Reads, TARGET, || {
-        warm_up.run(plan)?;
+        order.warm_up(plan)?;
         let before = processes.used()?;
         let load = order.run(plan)?;
         Ok((load, processes.used()? - before))

@@ -5,7 +5,7 @@ use test_support::service::Service;
 
 use crate::Result;
 use crate::figures::{FAILED, Figures, LOST, Measure, Row};
-use crate::load::{Order, Script, THREADS, WARM_UP};
+use crate::load::{Order, Script, THREADS};
 use crate::own_client::OwnClient;
 use crate::plan::Plan;
 use crate::services::RunningService;
@@ -45,11 +45,7 @@ fn once(plan: &Plan, row: &mut Row<'_>) -> Result<()> {
         threads: THREADS,
         duration: plan.load,
     };
-    let warm_up = Order {
-        duration: WARM_UP,
-        ..order
-    };
-    let warm_up = warm_up.run(plan)?;
+    let warm_up = order.warm_up(plan)?;
     let processes = service.processes(plan)?;
     let before = processes.used()?;
     let load = order.run(plan)?;

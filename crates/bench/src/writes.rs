@@ -9,7 +9,7 @@ use crate::Result;
 use crate::baseline::Baseline;
 use crate::figures::{FAILED, Figures, LOST, Measure, Row};
 use crate::journal_depth::Depths;
-use crate::load::{Load, Order, Script, THREADS, WARM_UP};
+use crate::load::{Load, Order, Script, THREADS};
 use crate::plan::{Plan, Section, progress};
 use crate::processor::Used;
 use crate::services::{RunningService, name_of};
@@ -217,11 +217,7 @@ fn measured(plan: &Plan, case: Case) -> Result<Measured> {
         threads: THREADS,
         duration: plan.load,
     };
-    let warm_up = Order {
-        duration: WARM_UP,
-        ..order
-    };
-    let warm_up = warm_up.run(plan)?;
+    let warm_up = order.warm_up(plan)?;
     service.flush()?;
     let processes = service.processes(plan)?;
     let before = processes.used()?;
