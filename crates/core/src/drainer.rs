@@ -13,6 +13,8 @@ mod wake;
 mod window;
 
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod tests;
 
 pub use drain::{Drain, Drained};

@@ -75,19 +75,7 @@ pub(super) fn whole(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Record;
-
-    fn version(number: u64) -> Version {
-        Version::new(number).unwrap()
-    }
-
-    fn record(key: &str, number: u64) -> Record {
-        Record {
-            key: Key::from(key),
-            version: version(number),
-            body: None,
-        }
-    }
+    use crate::drainer::samples::{record, version};
 
     fn batch(entries: &[(&str, u64)]) -> Batch {
         let mut batch = Batch::default();

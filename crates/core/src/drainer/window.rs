@@ -173,18 +173,7 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn version(number: u64) -> Version {
-        Version::new(number).unwrap()
-    }
-
-    fn record(key: &str, number: u64) -> Record {
-        Record {
-            key: Key::from(key),
-            version: version(number),
-            body: None,
-        }
-    }
+    use crate::drainer::samples::{record, version};
 
     fn applied(rows: &[(&str, u64)]) -> Applied {
         let rows = rows.iter().map(|(key, number)| record(key, *number));
