@@ -73,7 +73,7 @@ pub(super) struct Lane<C: Commit> {
     arrived: Notify,
 }
 
-/// Requests and those who wait for their answers, in the same order.
+/// Requests and their callers, in the same order.
 struct Waiting<C: Commit> {
     requests: Vec<C::Request>,
     callers: Vec<Caller<C>>,

@@ -87,7 +87,7 @@ pub(crate) fn tombstone(key: &Key, version: Version) -> Record {
 /// Several shards, and no power of two.
 pub(crate) const SEVERAL: u16 = 3;
 
-/// The identity of a database that nobody else has, with several shards.
+/// The identity of data that no other test uses, in several shards.
 pub(crate) fn new_identity() -> String {
     new_identity_with(SEVERAL)
 }
