@@ -62,7 +62,7 @@ impl Commit for Appends {
         let mut appended = if self.journal.holds_cache() {
             self.append(&batch).await
         } else {
-            match self.append_then_cache(&batch).await {
+            match self.judge_then_append(&batch).await {
                 Ok(appended) => appended,
                 Err(error) => vec![Err(error); batch.len()],
             }
@@ -123,14 +123,14 @@ impl Appends {
     }
 
     /// For a journal that knows no cache: judges the conditions by the cache,
-    /// appends, then puts into the cache. Batches come one at a time, so nobody
-    /// writes in between.
-    async fn append_then_cache(&self, batch: &[Write]) -> Result<Vec<Result<Appended>>> {
+    /// appends, then puts into the cache. Batches come one at a time, so no other
+    /// write comes in between.
+    async fn judge_then_append(&self, batch: &[Write]) -> Result<Vec<Result<Appended>>> {
         if batch
             .iter()
             .all(|write| write.condition == Condition::Always)
         {
-            return self.append_unconditionally(batch).await;
+            return self.append_then_cache(batch).await;
         }
         let refused = self.refused(batch).await?;
         let accepted: Vec<Write> = batch
@@ -139,35 +139,21 @@ impl Appends {
             .filter(|(_, refused)| refused.is_none())
             .map(|(write, _)| write.clone())
             .collect();
+        let mut appended = self.append_then_cache(&accepted).await?.into_iter();
+        let answers = refused.into_iter().map(|refused| match refused {
+            Some(refused) => Ok(refused),
+            None => appended.next().unwrap_or(Err(Error::Panicked)),
+        });
+        Ok(unless_judged_by_failed(batch, answers.collect()))
+    }
+
+    /// Appends, then puts what was appended into the cache.
+    async fn append_then_cache(&self, writes: &[Write]) -> Result<Vec<Result<Appended>>> {
         let _appending = self.appending.lock().await;
         // IMPORTANT: the journal comes first. A value that can be read but is
         // not durable yet would be read and then be lost in a crash.
-        let mut appended = self.append(&accepted).await.into_iter();
-        let mut records = Vec::with_capacity(accepted.len());
-        let answers = batch
-            .iter()
-            .zip(refused)
-            .map(|(write, refused)| {
-                let answer = match refused {
-                    Some(refused) => Ok(refused),
-                    None => appended.next().unwrap_or(Err(Error::Panicked)),
-                };
-                if let Ok(Appended::At(version)) = answer {
-                    records.push(write.at(version));
-                }
-                answer
-            })
-            .collect();
-        self.cache.put_dirty(&records).await?;
-        Ok(unless_judged_by_failed(batch, answers))
-    }
-
-    /// As [`Appends::append_then_cache`], where there is nothing to judge.
-    async fn append_unconditionally(&self, batch: &[Write]) -> Result<Vec<Result<Appended>>> {
-        let _appending = self.appending.lock().await;
-        // IMPORTANT: the journal comes first, as there.
-        let answers = self.append(batch).await;
-        let appended = batch.iter().zip(&answers);
+        let answers = self.append(writes).await;
+        let appended = writes.iter().zip(&answers);
         let records = appended.filter_map(|(write, answer)| match answer {
             Ok(Appended::At(version)) => Some(write.at(*version)),
             _ => None,
