@@ -95,7 +95,7 @@ pub struct Binding {
     /// The token.
     pub token: String,
     /// Over how many shards the data is spread; `None` if an older version has bound them, which
-    /// has other names for its keys.
+    /// spreads it over 16.
     pub shards: Option<u16>,
     /// The place.
     pub place: Place,
