@@ -267,8 +267,8 @@ impl Site {
         }
         match first {
             Some(why) => Err(Error::Failed(format!(
-                "{why}\nleft on {database}: {}; left in {cache}: the keys wc:{{IDENTITY…}}…, where \
-                 IDENTITY is in the table users_identity of each",
+                "{why}\nleft on {database}: {}; left in {cache}: the keys that `identity show` of a \
+                 service names on each",
                 self.leftovers().names().join(", ")
             ))),
             None => Ok(()),

@@ -8,12 +8,13 @@
     reason = "a test that fails says why"
 )]
 
+use cache_core::redis::patterns;
 use compare::pattern::Pattern;
 use compare::server_url::ServerUrl;
 use compare::servers::mysql;
 use compare::site::binaries::Binaries;
 use compare::site::{Database, Parts, RunningService, Site};
-use deadpool_redis::redis::{Client as Redis, Commands as _};
+use deadpool_redis::redis::{Client as Redis, Commands as _, Connection};
 use serde_json::json;
 use test_support::http::Client;
 use test_support::own_servers::OwnServer;
@@ -45,6 +46,13 @@ fn databases(name: &str) -> usize {
         .len()
 }
 
+/// The names of all keys of these patterns.
+fn kept(redis: &mut Connection, patterns: &[String]) -> Vec<String> {
+    let of = patterns.iter().map(|pattern| redis.keys(pattern).unwrap());
+    let kept: Vec<Vec<String>> = of.collect();
+    kept.concat()
+}
+
 fn write(service: &RunningService, name: &str) {
     let client = Client::new(service.url().as_str());
     let user = json!({"name": name, "age": 36, "occupation": "Mathematician"});
@@ -65,9 +73,9 @@ async fn each_service_has_a_database_of_its_own_and_nothing_of_it_is_left() {
         write(&service, "Ada");
         let database = database_of(&service).clone();
         let identity = mysql::identity(&database).await.unwrap().unwrap();
-        let keys = format!("wc:{{{identity}*");
-        let kept: Vec<String> = redis.keys(&keys).unwrap();
-        assert!(!kept.is_empty(), "{pattern:?} keeps nothing in Redis");
+        let keys = patterns(&identity);
+        let names = kept(&mut redis, &keys);
+        assert!(!names.is_empty(), "{pattern:?} keeps nothing in Redis");
         assert_eq!(databases(&name_of(&database)), 1);
         service.stop().await.unwrap();
         made.push((name_of(&database), keys));
@@ -76,8 +84,8 @@ async fn each_service_has_a_database_of_its_own_and_nothing_of_it_is_left() {
     site.clean_up().await.unwrap();
     for (name, keys) in made {
         assert_eq!(databases(&name), 0, "{name}");
-        let kept: Vec<String> = redis.keys(keys).unwrap();
-        assert!(kept.is_empty(), "{kept:?}");
+        let names = kept(&mut redis, &keys);
+        assert!(names.is_empty(), "{names:?}");
     }
     let kept: Option<String> = redis.get(&bystander).unwrap();
     assert_eq!(kept.as_deref(), Some("another's"));
@@ -93,14 +101,14 @@ async fn what_one_service_left_is_gone_before_the_next_one_starts() {
         write(&service, "Ada");
         let database = database_of(&service).clone();
         let identity = mysql::identity(&database).await.unwrap().unwrap();
-        let keys = format!("wc:{{{identity}*");
-        let kept: Vec<String> = redis.keys(&keys).unwrap();
-        assert!(!kept.is_empty(), "{pattern:?} keeps nothing in Redis");
+        let keys = patterns(&identity);
+        let names = kept(&mut redis, &keys);
+        assert!(!names.is_empty(), "{pattern:?} keeps nothing in Redis");
         service.stop().await.unwrap();
         site.clean_up().await.unwrap();
         assert_eq!(databases(&name_of(&database)), 0);
-        let kept: Vec<String> = redis.keys(&keys).unwrap();
-        assert!(kept.is_empty(), "{kept:?}");
+        let names = kept(&mut redis, &keys);
+        assert!(names.is_empty(), "{names:?}");
     }
     site.clean_up().await.unwrap();
 }

@@ -175,11 +175,11 @@ pub fn judge(mine: &Bound, found: &Found, kinship: Kinship, is_running: bool) ->
     };
     let Some(bound) = Binding::parse(&found.stored) else {
         return match kinship {
+            Kinship::Other => elsewhere(),
             // The binding may have been removed by hand.
-            Kinship::Unnoted | Kinship::Same if found.left > 0 => Verdict::Undrained(found.left),
+            _ if found.left > 0 => Verdict::Undrained(found.left),
             Kinship::Unnoted | Kinship::Same => Verdict::Binds,
             Kinship::Restarted => Verdict::Takes,
-            Kinship::Other => elsewhere(),
         };
     };
     if bound.token != mine.token && bound.token != mine.previous {

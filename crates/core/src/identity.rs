@@ -54,9 +54,10 @@ async fn show(settings: &Settings, database: &Database, redis: Option<&Redis>) -
         verdict => in_words(&verdict, &mine.place, settings.service.binary()),
     };
     text += &format!(
-        "Redis     {}\nprocesses {} serve this database, {} another one of this identity\n\
+        "Redis     {}\nkeys      {}\nprocesses {} serve this database, {} another one of this identity\n\
          waiting   {} journal entries and dead letters\n{verdict}\n",
         redis.at(),
+        crate::redis::patterns(&mine.identity).join(" "),
         serving(true),
         serving(false),
         found.waiting + found.left,

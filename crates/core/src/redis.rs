@@ -17,6 +17,7 @@ mod keyspace;
 mod kind;
 mod link;
 mod local;
+mod names;
 mod policy;
 mod recovery;
 mod rescue;
@@ -32,6 +33,7 @@ pub(crate) use evictions::Evictions;
 pub(crate) use issued::Issued;
 pub(crate) use keyspace::{Keyspace, RunKeys};
 pub(crate) use link::{Call, Link};
+pub use names::patterns;
 pub(crate) use server::info;
 pub(crate) use stream::{
     Direction, StreamEntry, Walk, is_known, pack, page, parse_id, unpack, versions,

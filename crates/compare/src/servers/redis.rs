@@ -34,17 +34,15 @@ pub async fn ping(server: &ServerUrl) -> Result<()> {
 pub async fn remove_keys_of(server: &ServerUrl, identity: &str) -> Result<u64> {
     let remove = async {
         let mut connection = connect(server).await?;
-        remove_matching(&mut connection, &pattern_of(identity)).await
+        let mut removed = 0;
+        for pattern in cache_core::redis::patterns(identity) {
+            removed += remove_matching(&mut connection, &pattern).await?;
+        }
+        RedisResult::Ok(removed)
     };
     remove
         .await
         .map_err(|why| Error::failed(format!("removing what was left in {server}"), why))
-}
-
-/// Of all keys of that identity: those of its shards, and those that it has once. See
-/// `cache_core`'s `redis/keyspace.rs`.
-fn pattern_of(identity: &str) -> String {
-    format!("wc:{{{identity}[:}}]*")
 }
 
 async fn remove_matching(

@@ -109,11 +109,13 @@ impl Redis {
         })
     }
 
-    /// The names of an older version, if it has made this binding.
+    /// The names of an older version, unless this binding says that they are not used any more.
     fn older(&self, bound: Option<&Binding>) -> Vec<OlderNames> {
         match bound {
-            Some(Binding { shards: None, .. }) => self.keyspace.older(),
-            _ => Vec::new(),
+            Some(Binding {
+                shards: Some(_), ..
+            }) => Vec::new(),
+            _ => self.keyspace.older(),
         }
     }
 
@@ -143,14 +145,16 @@ impl Redis {
             keyspace.witnesses(),
             keyspace.run(Shard(0)),
         ];
-        let older = self.older(Binding::parse(expected).as_ref());
+        let expected_binding = Binding::parse(expected);
+        let is_of_older = matches!(&expected_binding, Some(bound) if bound.shards.is_none());
+        let older = self.older(expected_binding.as_ref());
         for names in &older {
             keys.extend([names.journal.clone(), names.dead.clone()]);
         }
-        let alone = match (older.is_empty(), alone) {
-            (true, false) => "",
-            (true, true) => ALONE_AT_ITS_PLACE,
-            (false, _) => ALONE,
+        let alone = match (is_of_older, alone) {
+            (true, _) => ALONE,
+            (false, true) => ALONE_AT_ITS_PLACE,
+            (false, false) => "",
         };
         let mut call = Call::new(&CLAIM, keys);
         call.arg(expected)

@@ -5,7 +5,9 @@ local function discard(entry, version)
   local held = held_in(entry)
   local head = held and string.sub(held, 1, 17)
   if head == version .. 'D' then
-    redis.call('DEL', entry)
+    if not is_clean(entry, 'D') then
+      redis.call('DEL', entry)
+    end
   elseif head == version .. 'E' then
     redis.call('SET', entry, string.sub(held, 18, 33) .. '?')
   end

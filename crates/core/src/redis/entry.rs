@@ -4,8 +4,9 @@
 //! <version, 16 digits> <state> <rest>
 //!
 //! state  rest                          meaning                                        expiry
-//! C      body, empty = tombstone       clean: the database has it too                 yes
+//! C      body, empty = tombstone       clean: it came from the database               yes
 //! D      body, empty = tombstone       dirty: only the journal has it                 none
+//!                                      clean: it is drained, the database has it too  yes
 //! ?      nothing, or 16 digits         in doubt: a write at this version is under way;
 //!                                      one at the second, older version has settled   none
 //! E      16 digits, body               dirty, and a write at the second version is
@@ -13,7 +14,8 @@
 //! F      ticket                        a reader is filling the key                    yes
 //! ```
 //!
-//! A mark of doubt ends by its version, the time at which its write began
+//! A dirty entry becomes clean by its expiry alone, so nothing is written again when it is drained:
+//! `docs/design/clean-entries.md`. A mark of doubt ends by its version, the time at which its write began
 //! (`doubt.lua`). The scripts in `cache/redis/` and `journal/redis_stream/` read and write
 //! the same form (`forms.lua`).
 
@@ -51,8 +53,8 @@ impl Entry {
     }
 }
 
-/// Version and body of an entry that only the journal has besides the cache, also
-/// where another write is under way; a tombstone's body is empty.
+/// Version and body of an entry that came from the journal, also where another write is
+/// under way; a tombstone's body is empty. It may have been drained since.
 pub(crate) fn dirty_value(bytes: &Bytes) -> Option<(Version, Bytes)> {
     let version = parse_version(bytes.get(..DIGITS)?)?;
     match bytes.get(DIGITS)? {

@@ -9,7 +9,8 @@ for i = 2, #KEYS do
   local held = held_in(KEYS[i])
   local state = held and string.sub(held, 17, 17)
   -- Dirty entries are judged by the journal. A mark of doubt is right at all times.
-  if state ~= 'D' and state ~= 'E' and state ~= '?' then
+  local stays = state == 'E' or state == '?' or state == 'D' and not is_clean(KEYS[i], state)
+  if not stays then
     redis.call('DEL', KEYS[i])
   end
 end

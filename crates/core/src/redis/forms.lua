@@ -19,6 +19,12 @@ local function is_entry(held)
     or state == 'E' and is_version(string.sub(held, 18, 33))
 end
 
+-- Whether the database, too, has the value of an entry in this state. A dirty entry has no expiry until
+-- it is drained.
+local function is_clean(key, state)
+  return state == 'C' or state == 'D' and redis.call('PTTL', key) >= 0
+end
+
 -- The cached entry in a key, if there is one. (MGET answers nothing for a key of another
 -- type, where GET fails.)
 local function held_in(key)

@@ -2,31 +2,34 @@
 //! and so live on the same node of a Redis Cluster; `redis-cli` shows:
 //!
 //! ```text
-//! wc:{<identity>:<shard>}:<run>:clock       string  the newest version issued in the shard
-//! wc:{<identity>:<shard>}:<run>:user:<key>  string  the cached entry, see `entry.rs`
-//! wc:{<identity>:<shard>}:<run>:recovered   string  entries up to this version were appended before this run; stays, as
-//!                                                   the mark that the shard was used in the run
-//! wc:{<identity>:<shard>}:run               string  the run of the server that the shard is used in, and
-//!                                                   later ones that ended before it could be, parted by spaces
-//! wc:{<identity>:<shard>}:journal           stream  one entry a batch of writes: see `stream.rs`
-//! wc:{<identity>:<shard>}:waiting           string  how many entries the journal has; how many writes wait in them,
-//!                                                   with how many bytes; the version through which a partly
-//!                                                   acknowledged entry is acknowledged: four doubles
-//! wc:{<identity>:<shard>}:dead              hash    dead letters by key: see `dead_letter.rs`
-//! wc:{<identity>:<shard>}:drained           string  how many writes were ever drained
-//! wc:{<identity>:<shard>}:lease             string  the process that drains the shard
-//! wc:{<identity>:<shard>}:committed         string  the newest version that the database is known to have committed
-//! wc:{<identity>}:probe                     string  written to see whether the server takes it
-//! wc:{<identity>}:sweep                     string  old marks of doubt were removed a short time ago
-//! wc:{<identity>}:binding                   string  the token and the place of the database: see `crate::binding`
-//! wc:{<identity>}:served                    hash    the processes that serve a database: until when, and which
-//! wc:{<identity>}:witnesses                 hash    a run of the server, since when processes register in it, and for
-//!                                                   each whether it confirms that nothing is missing
-//! wc:{<identity>}:processes                 zset    the processes that share the shards, by the end of their lease
+//! wc{<id>:<shard>}<run>:<key>        string  the cached entry, see `entry.rs`
+//! wc{<id>:<shard>}<run>.clock        string  the newest version issued in the shard
+//! wc{<id>:<shard>}<run>.recovered    string  entries up to this version were appended before this run; stays, as
+//!                                            the mark that the shard was used in the run
+//! wc{<id>:<shard>}.run               string  the run of the server that the shard is used in, and
+//!                                            later ones that ended before it could be, parted by spaces
+//! wc{<id>:<shard>}.journal           stream  one entry a batch of writes: see `stream.rs`
+//! wc{<id>:<shard>}.waiting           string  how many entries the journal has; how many writes wait in them,
+//!                                            with how many bytes; the version through which a partly
+//!                                            acknowledged entry is acknowledged: four doubles
+//! wc{<id>:<shard>}.dead              hash    dead letters by key: see `dead_letter.rs`
+//! wc{<id>:<shard>}.drained           string  how many writes were ever drained
+//! wc{<id>:<shard>}.lease             string  the process that drains the shard
+//! wc{<id>:<shard>}.committed         string  the newest version that the database is known to have committed
+//! wc:{<identity>}:probe              string  written to see whether the server takes it
+//! wc:{<identity>}:sweep              string  old marks of doubt were removed a short time ago
+//! wc:{<identity>}:binding            string  the token and the place of the database: see `crate::binding`
+//! wc:{<identity>}:served             hash    the processes that serve a database: until when, and which
+//! wc:{<identity>}:witnesses          hash    a run of the server, since when processes register in it, and for
+//!                                            each whether it confirms that nothing is missing
+//! wc:{<identity>}:processes          zset    the processes that share the shards, by the end of their lease
 //! ```
 //!
-//! `<run>` is a *run* and an epoch of the cache (`crate::membership`), parted by
-//! a point. A run is the time from one start of the server to the next. A server that
+//! There is an entry for each cached name, so what comes before the name is short. `<id>` and `<run>` are
+//! the identity and the run in another notation (`names.rs`).
+//!
+//! A *run* of the server and an epoch of the cache (`crate::membership`) are one word here. A
+//! run is the time from one start of the server to the next. A server that
 //! comes back has perhaps lost its newest writes, so nothing that it had cached
 //! can be trusted: under the name of the new run nothing is cached at all, and
 //! no clock is seeded until what the journal holds has been cached again
@@ -40,6 +43,7 @@
 use crate::dataset::Dataset;
 use crate::membership::Epoch;
 use crate::record::Key;
+use crate::redis::names;
 use crate::shard::Shard;
 
 /// The names of the keys that belong to one database's data.
@@ -48,7 +52,7 @@ pub(crate) struct Keyspace {
     identity: String,
     // "wc:{<identity>}:"
     prefix: String,
-    // By shard: "wc:{<identity>:<shard>}:".
+    // By shard: "wc{<id>:<shard>}".
     prefixes: Vec<String>,
 }
 
@@ -67,9 +71,9 @@ const OLDER_SHARDS: u16 = 16;
 #[derive(Clone, Debug)]
 pub(crate) struct RunKeys {
     run: String,
-    // By shard: "wc:{<identity>:<shard>}:<run>:".
+    // By shard: "wc{<id>:<shard>}<run>".
     prefixes: Vec<String>,
-    // "wc:{<identity>:??}:<run>:user:*"
+    // "wc{<id>:*}<run>:*"
     entry_pattern: String,
 }
 
@@ -80,7 +84,7 @@ impl Keyspace {
             identity: identity.clone(),
             prefix: format!("wc:{{{identity}}}:"),
             prefixes: (0..*shards)
-                .map(|shard| format!("wc:{{{identity}:{shard:02}}}:"))
+                .map(|shard| format!("{}{shard}}}", names::start_of_shards(identity)))
                 .collect(),
         }
     }
@@ -92,12 +96,15 @@ impl Keyspace {
 
     /// The names of a run, with its epoch.
     pub(crate) fn in_run(&self, run: &str) -> RunKeys {
-        let in_run = |prefix: &String| format!("{prefix}{run}:");
-        let of_database = self.prefix.trim_end_matches("}:");
+        let short = names::short_run(run);
         RunKeys {
-            entry_pattern: format!("{of_database}:??}}:{run}:user:*"),
+            entry_pattern: format!("{}*}}{short}:*", names::start_of_shards(&self.identity)),
             run: run.to_owned(),
-            prefixes: self.prefixes.iter().map(in_run).collect(),
+            prefixes: self
+                .prefixes
+                .iter()
+                .map(|prefix| format!("{prefix}{short}"))
+                .collect(),
         }
     }
 
@@ -131,7 +138,7 @@ impl Keyspace {
     }
 
     fn name(&self, shard: Shard, name: &str) -> String {
-        format!("{}{name}", of_shard(&self.prefixes, shard))
+        format!("{}.{name}", of_shard(&self.prefixes, shard))
     }
 
     pub(crate) fn run(&self, shard: Shard) -> String {
@@ -195,8 +202,7 @@ impl Keyspace {
 
     /// The pattern of the names of all entries, of all runs, for `SCAN`.
     pub(crate) fn entry_pattern(&self) -> String {
-        let of_database = self.prefix.trim_end_matches("}:");
-        format!("{of_database}:??}}:*:user:*")
+        format!("{}*}}[^.]*:*", names::start_of_shards(&self.identity))
     }
 
     /// The channel on which processes wake each other.
@@ -212,18 +218,18 @@ impl RunKeys {
     }
 
     pub(crate) fn clock(&self, shard: Shard) -> String {
-        format!("{}clock", of_shard(&self.prefixes, shard))
+        format!("{}.clock", of_shard(&self.prefixes, shard))
     }
 
     /// The version up to which the shard's entries were appended before this run. The key exists
     /// if the shard was ever used in the run.
     pub(crate) fn recovered(&self, shard: Shard) -> String {
-        format!("{}recovered", of_shard(&self.prefixes, shard))
+        format!("{}.recovered", of_shard(&self.prefixes, shard))
     }
 
     /// What the names of the shard's entries begin with.
     pub(crate) fn entry_prefix(&self, shard: Shard) -> String {
-        format!("{}user:", of_shard(&self.prefixes, shard))
+        format!("{}:", of_shard(&self.prefixes, shard))
     }
 
     /// What the names of all shards' entries look like, as `SCAN` takes it.
@@ -242,7 +248,7 @@ impl RunKeys {
     pub(crate) fn write_entry(&self, shard: Shard, key: &Key, name: &mut String) {
         name.clear();
         name.push_str(of_shard(&self.prefixes, shard));
-        name.push_str("user:");
+        name.push(':');
         name.push_str(key.as_str());
     }
 }
@@ -259,4 +265,42 @@ fn of_shard(prefixes: &[String], shard: Shard) -> &str {
     prefixes
         .get(usize::from(shard.0))
         .map_or("", String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_short_and_no_two_are_equal() {
+        let dataset = Dataset::new("0123456789abcdef".to_owned(), 12).unwrap();
+        let keyspace = Keyspace::new(&dataset);
+        let run = keyspace.in_epoch("0123456789ab", Epoch::new(7));
+        let shard = Shard(11);
+        assert_eq!(run.clock(shard), "wc{ASNFZ4mrze8:11}ASNFZ4mr7.clock");
+        assert_eq!(run.entry_prefix(shard), "wc{ASNFZ4mrze8:11}ASNFZ4mr7:");
+        assert_eq!(keyspace.journal(shard), "wc{ASNFZ4mrze8:11}.journal");
+        assert_eq!(run.entry_pattern(), "wc{ASNFZ4mrze8:*}ASNFZ4mr7:*");
+        assert_eq!(keyspace.entry_pattern(), "wc{ASNFZ4mrze8:*}[^.]*:*");
+        // An entry whatever its name is.
+        for name in [".clock", "clock", ":", ""] {
+            let entry = run.entry(&Key::from(name));
+            assert!(entry.ends_with(&format!("ASNFZ4mr7:{name}")), "{entry}");
+        }
+        assert_eq!(run.run(), "0123456789ab.7");
+    }
+
+    #[test]
+    fn a_single_shard_has_every_key() {
+        let of = |shards| Keyspace::new(&Dataset::new("x".to_owned(), shards).unwrap());
+        let used = |shards| {
+            let keys = (0..100).map(|number| Key::from(&*number.to_string()));
+            let used = keys.map(|key| of(shards).shard_of(&key).0);
+            used.collect::<std::collections::BTreeSet<u16>>()
+        };
+        assert_eq!(used(1), [0].into());
+        assert_eq!(used(3), [0, 1, 2].into());
+        assert_eq!(of(1).with_shards(3).shards(), 3);
+        assert_eq!(of(3).with_shards(1).shards(), 3);
+    }
 }

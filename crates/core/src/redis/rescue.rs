@@ -1,8 +1,10 @@
 //! A shard whose stream is lost, as it was evicted: what the cache holds of it yet
 //! is brought back into the journal.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
-use deadpool_redis::redis::cmd;
+use deadpool_redis::redis::{Script, cmd};
 
 use crate::error::Result;
 use crate::redis::entry::dirty_value;
@@ -13,6 +15,13 @@ use crate::version::Version;
 
 /// Names that are looked at in one round trip.
 const BATCH_MAX: usize = 1_000;
+
+static DIRTY: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("forms.lua"),
+        include_str!("dirty.lua")
+    ))
+});
 
 /// A dirty entry of the cache.
 #[derive(Clone, Debug)]
@@ -41,11 +50,11 @@ impl Redis {
             scan.arg("COUNT").arg(BATCH_MAX);
             let (next, names): (u64, Vec<Bytes>) = link.command(&scan).await?;
             if !names.is_empty() {
-                let mut get = cmd("MGET");
+                let mut get = Call::begin(&DIRTY, names.len());
                 for name in &names {
                     get.arg(&name[..]);
                 }
-                let held: Vec<Option<Bytes>> = link.command(&get).await?;
+                let held: Vec<Option<Bytes>> = link.script(get).await?;
                 let found = names.iter().zip(held);
                 dirty.extend(found.filter_map(|(name, held)| {
                     // No write has the version 0, and the stream does not take it.

@@ -15,7 +15,7 @@ use crate::suite::{new_identity, new_identity_with, put};
 
 async fn take_clocks(identity: &str, shards: &[u16]) {
     for shard in shards {
-        let pattern = name_of(identity, Shard(*shard), "*:clock");
+        let pattern = name_of(identity, Shard(*shard), "*.clock");
         let mut words = vec!["DEL".to_owned()];
         words.extend(keys(&redis_url(), &pattern).await);
         let deleted: u32 = command(&redis_url(), &words).await;

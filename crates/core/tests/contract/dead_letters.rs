@@ -284,9 +284,9 @@ async fn difficult_letters_come_back_whole(implementation: Implementation) {
     names.extend(
         [
             "a:b",
-            "wc:{x:00}:dead",
+            "wc{x:0}.dead",
             "}{",
-            "user:",
+            ".clock",
             "{",
             "a\nb",
             "a\0b",

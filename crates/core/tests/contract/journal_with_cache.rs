@@ -15,6 +15,7 @@ use cache_core::version::Version;
 use test_support::servers::redis_url;
 
 use crate::conditional_appends::{self, NAMES};
+use crate::redis_process::name_of;
 use crate::suite::{
     ahead_of_the_clock, appended, connect_to_redis, eventually, for_random, issued, key,
     new_identity_with, redis_stream_journal, tombstone, value, version,
@@ -448,7 +449,7 @@ pub(crate) async fn a_lost_clock_goes_on_above_all_that_was_ever_appended(of: Wi
     journal.acknowledge(shard, first, &[]).await.unwrap();
     let client = deadpool_redis::redis::Client::open(redis_url()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    let clock = format!("wc:{{{identity}:{:02}}}:*:clock", shard.0);
+    let clock = name_of(&identity, shard, "*.clock");
     let clocks: Vec<String> = deadpool_redis::redis::cmd("KEYS")
         .arg(clock)
         .query_async(&mut connection)

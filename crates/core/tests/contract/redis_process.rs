@@ -16,7 +16,7 @@ use cache_core::error::{Error, Result};
 use cache_core::journal::Journal;
 use cache_core::journal::redis_stream::RedisStreamJournal;
 use cache_core::record::{Key, Record, Write};
-use cache_core::redis::Redis;
+use cache_core::redis::{Redis, patterns};
 use cache_core::seed::StoredVersions;
 use cache_core::shard::Shard;
 use cache_core::version::Version;
@@ -24,8 +24,8 @@ use deadpool_redis::redis::{Client, Cmd, FromRedisValue, RedisResult, ToRedisArg
 use test_support::own_servers::{AppendFsync, OwnServer};
 
 use crate::suite::{
-    append, appended, connect_for, connect_to, eventually, key, new_identity, put,
-    redis_stream_journal, version,
+    SEVERAL, append, appended, connect_for, connect_to, eventually, key, new_identity,
+    new_identity_with, put, redis_stream_journal, version,
 };
 
 pub(crate) const LONG: Duration = Duration::from_secs(3_600);
@@ -208,9 +208,15 @@ pub(crate) fn just_before(record: &Record) -> Version {
     version(record.version.get() - 1)
 }
 
-/// The name of the shard's journal or of another key that outlives a run.
+/// The name of the shard's journal or of another key that outlives a run, or with a star the pattern of
+/// one that does not.
 pub(crate) fn name_of(identity: &str, shard: Shard, name: &str) -> String {
-    format!("wc:{{{identity}:{:02}}}:{name}", shard.0)
+    let [of_shards, _] = patterns(identity);
+    let start = of_shards.trim_end_matches('*');
+    match name.strip_prefix('*') {
+        Some(end) => format!("{start}{}}}*{end}", shard.0),
+        None => format!("{start}{}}}.{name}", shard.0),
+    }
 }
 
 /// One command, on a connection of its own.
@@ -250,8 +256,16 @@ pub(crate) struct Crashed {
 impl Crashed {
     /// With nothing in it, and the clocks seeded.
     pub(crate) async fn new() -> Crashed {
+        Crashed::with_data_of(new_identity()).await
+    }
+
+    /// The same with several shards, whatever the suite has.
+    pub(crate) async fn of_several_shards() -> Crashed {
+        Crashed::with_data_of(new_identity_with(SEVERAL)).await
+    }
+
+    async fn with_data_of(identity: String) -> Crashed {
         let server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
-        let identity = new_identity();
         let process = Process::start(server.url(), &identity).await;
         process.journal.raise(&Version::ZERO).await.unwrap();
         Crashed {
@@ -282,14 +296,14 @@ impl Crashed {
 
     /// The names of all its keys that end as `pattern` says.
     pub(crate) async fn keys(&self, pattern: &str) -> Vec<String> {
-        let pattern = format!("wc:{{{}{pattern}", self.identity);
-        keys(self.server.url(), &pattern).await
+        let [of_shards, _] = patterns(&self.identity);
+        keys(self.server.url(), &format!("{of_shards}{pattern}")).await
     }
 
     /// The entries that stay for ever unless somebody removes them.
     pub(crate) async fn without_expiry(&self) -> Vec<String> {
         let mut left = Vec::new();
-        for name in self.keys("*:user:*").await {
+        for name in self.keys("}[^.]*:*").await {
             let expires: i64 = command(self.server.url(), &["PTTL", &name]).await;
             if expires == -1 {
                 left.push(name);

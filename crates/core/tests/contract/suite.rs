@@ -87,9 +87,12 @@ pub(crate) fn tombstone(key: &Key, version: Version) -> Record {
 /// Several shards, and no power of two.
 pub(crate) const SEVERAL: u16 = 3;
 
-/// The identity of data that no other test uses, in several shards.
+/// The identity of data that no other test uses: in several shards, or in one in a suite whose name says so.
 pub(crate) fn new_identity() -> String {
-    new_identity_with(SEVERAL)
+    match env!("CARGO_CRATE_NAME").ends_with("on_one_shard") {
+        true => new_identity_with(1),
+        false => new_identity_with(SEVERAL),
+    }
 }
 
 /// The same with so many shards, at most 15. There is no database that could be asked for their

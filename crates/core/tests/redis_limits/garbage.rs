@@ -21,8 +21,10 @@ use tempfile::TempDir;
 use test_support::own_servers::{AppendFsync, OwnServer};
 
 use crate::engines::{BOUNDS, PATIENCE, SETTINGS};
-use crate::redis_process::{LONG, Process, try_command};
+use crate::redis_process::{LONG, Process, name_of, try_command};
 use crate::suite::{SEVERAL, key, new_identity};
+use cache_core::redis::patterns;
+use cache_core::shard::Shard;
 
 const NAMES: [&str; 3] = ["Ann", "Bob", "Cid"];
 const LEASE: Duration = Duration::from_millis(500);
@@ -68,33 +70,33 @@ const NOT_NUMBERS: &[u8] = &[0xff; 32];
 /// Garbage for the keys that match.
 fn all_garbage() -> Vec<(&'static str, Garbage)> {
     let names = [
-        "clock",
-        "user:Ann",
-        "recovered",
-        "run",
-        "committed",
-        "drained",
-        "lease",
-        "journal",
-        "waiting",
-        "dead",
+        ".clock",
+        ":Ann",
+        ".recovered",
+        ".run",
+        ".committed",
+        ".drained",
+        ".lease",
+        ".journal",
+        ".waiting",
+        ".dead",
     ];
     let anything = || TEXTS.map(Garbage::Text).into_iter();
     let others = [Garbage::List, Garbage::Hash, Garbage::Nothing];
     let everywhere = names
         .into_iter()
         .flat_map(|name| anything().chain(others).map(move |garbage| (name, garbage)));
-    let entry = |id| ("journal", Garbage::Entry(id, ["k", "Ann"]));
+    let entry = |id| (".journal", Garbage::Entry(id, ["k", "Ann"]));
     everywhere
         .chain([
             entry("9007199254740993-0"),
             entry("18446744073709551614-3"),
-            ("journal", Garbage::Entry("*", ["x", "y"])),
-            ("journal", Garbage::Entry("*", ["w", "\u{1}\u{2}xx"])),
-            ("waiting", Garbage::Text(ONES)),
-            ("waiting", Garbage::Text(NOT_NUMBERS)),
-            ("dead", Garbage::Field("Ann", "x")),
-            ("dead", Garbage::Field("Ann", "9999999999999999x")),
+            (".journal", Garbage::Entry("*", ["x", "y"])),
+            (".journal", Garbage::Entry("*", ["w", "\u{1}\u{2}xx"])),
+            (".waiting", Garbage::Text(ONES)),
+            (".waiting", Garbage::Text(NOT_NUMBERS)),
+            (".dead", Garbage::Field("Ann", "x")),
+            (".dead", Garbage::Field("Ann", "9999999999999999x")),
         ])
         .collect()
 }
@@ -155,10 +157,11 @@ impl Site {
 
     /// The keys that end like this, or that a shard would have.
     async fn keys(&self, end: &str) -> Vec<String> {
-        let pattern = format!("wc:{{{}*:{end}", self.identity);
+        let [of_shards, _] = patterns(&self.identity);
+        let pattern = format!("{of_shards}{end}");
         let mut found = crate::redis_process::keys(self.server.url(), &pattern).await;
-        if found.is_empty() && ["dead", "lease", "drained", "waiting"].contains(&end) {
-            let name = |shard| format!("wc:{{{}:{shard:02}}}:{end}", self.identity);
+        if found.is_empty() && [".dead", ".lease", ".drained", ".waiting"].contains(&end) {
+            let name = |shard| name_of(&self.identity, Shard(shard), &end[1..]);
             found = (0..SEVERAL).map(name).collect();
         }
         found
@@ -294,9 +297,9 @@ async fn is_survived(pattern: Pattern, (end, garbage): (&'static str, Garbage), 
     }
     let keys = site.keys(end).await;
     site.put(&keys, garbage).await;
-    if end == "run" {
+    if end == ".run" {
         // This key is read only when a shard is recovered.
-        site.put(&site.keys("clock").await, Garbage::Nothing).await;
+        site.put(&site.keys(".clock").await, Garbage::Nothing).await;
     }
     for _ in 0..2 {
         known.use_all(site, &what).await;
@@ -305,8 +308,8 @@ async fn is_survived(pattern: Pattern, (end, garbage): (&'static str, Garbage), 
     for key in &keys {
         let of_type = match garbage {
             Garbage::List => "list",
-            Garbage::Hash if end != "dead" => "hash",
-            Garbage::Text(_) if matches!(end, "journal" | "dead" | "lease") => "string",
+            Garbage::Hash if end != ".dead" => "hash",
+            Garbage::Text(_) if matches!(end, ".journal" | ".dead" | ".lease") => "string",
             _ => continue,
         };
         let said = site.command(&[b"TYPE", key.as_bytes()]).await.unwrap();

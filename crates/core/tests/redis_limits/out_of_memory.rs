@@ -109,7 +109,7 @@ async fn what_was_acknowledged_is_drained_and_read() {
     assert_eq!(process.get(&names[1]).await, Lookup::InDoubt(None));
     // They are clean now, and may go; not the mark.
     let lives: Vec<String> = crashed.without_expiry().await;
-    let mark = format!(":user:{}", names[1]);
+    let mark = format!(":{}", names[1]);
     assert!(lives.len() == 1 && lives[0].ends_with(&mark), "{lives:?}");
 }
 
@@ -208,7 +208,7 @@ async fn a_server_that_comes_back_full_is_brought_back() {
 async fn a_clock_that_was_lost_is_raised() {
     let crashed = Crashed::new().await;
     let waiting = crashed.process.append(&[put("a", "x")]).await;
-    for name in crashed.keys("*:clock").await {
+    for name in crashed.keys("*.clock").await {
         command::<(), _>(crashed.server.url(), &["DEL", &name]).await;
     }
     for name in crashed.without_expiry().await {

@@ -13,6 +13,7 @@ use test_support::own_servers::{AppendFsync, OwnServer};
 use crate::eviction::open;
 use crate::redis_process::{Process, a_name_in_each_shard, command};
 use crate::suite::{connect_to, eventually, new_identity, put};
+use cache_core::redis::patterns;
 
 const TIMEOUT: Duration = Duration::from_millis(300);
 /// Longer than a replica that answers takes.
@@ -52,13 +53,14 @@ async fn a_write_is_acknowledged_only_when_a_replica_has_it() {
     journal.raise(&Version::ZERO).await.unwrap();
     let names = a_name_in_each_shard(&journal);
     let writes: Vec<_> = names.iter().map(|name| put(name, "x")).collect();
+    let [of_shards, _] = patterns(&identity);
     for _ in 0..3 {
         for (write, answer) in writes.iter().zip(patient.append(&writes).await) {
             let Ok(Appended::At(version)) = answer else {
                 panic!("{answer:?}")
             };
             // It is there, without further waiting.
-            let pattern = format!("wc:{{{identity}:*}}:*:user:{}", write.key.as_str());
+            let pattern = format!("{of_shards}}}*:{}", write.key.as_str());
             let entries = crate::redis_process::keys(replica.url(), &pattern).await;
             let entry: Vec<u8> = command(replica.url(), &["GET", &entries[0]]).await;
             assert!(entry.starts_with(format!("{:016}", version.get()).as_bytes()));

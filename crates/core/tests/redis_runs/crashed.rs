@@ -9,7 +9,7 @@ use cache_core::dead_letter::DeadLetter;
 use cache_core::error::Error;
 use cache_core::journal::Journal;
 use cache_core::record::Record;
-use cache_core::redis::Redis;
+use cache_core::redis::{Redis, patterns};
 use cache_core::version::Version;
 use test_support::own_servers::{AppendFsync, OwnServer};
 
@@ -317,7 +317,7 @@ async fn nothing_of_the_runs_before_stays_without_an_expiry() {
         assert!(left.is_empty(), "{left:?}");
         // One run's clocks, and no more.
         let shards = crashed.process.journal.shards();
-        assert_eq!(crashed.keys("*:clock").await.len(), usize::from(shards));
+        assert_eq!(crashed.keys("*.clock").await.len(), usize::from(shards));
     }
 }
 
@@ -351,7 +351,7 @@ async fn the_data_of_another_database_is_left_alone() {
     let other = Process::start(crashed.server.url(), &identity).await;
     other.journal.raise(&Version::ZERO).await.unwrap();
     other.append(&[put("a", "other")]).await;
-    let pattern = format!("wc:{{{identity}*");
+    let [pattern, _] = patterns(&identity);
     let before = keys(crashed.server.url(), &pattern).await;
     crashed.crash().await;
     crashed.process.journal.raise(&Version::ZERO).await.unwrap();
@@ -409,7 +409,7 @@ async fn each_connection_finds_the_new_run_by_itself() {
 /// A server that is killed over and over while it is being brought back.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_stays_of_a_run_that_ended_before_it_was_recovered() {
-    let mut crashed = Crashed::new().await;
+    let mut crashed = Crashed::of_several_shards().await;
     crashed
         .process
         .append(&[put("a", "x"), put("b", "y"), put("c", "z")])

@@ -7,11 +7,11 @@ use cache_core::journal::Journal;
 use cache_core::record::Record;
 use cache_core::version::Version;
 
-use crate::redis_process::{Crashed, LIFETIMES, Stored, command};
+use crate::redis_process::{Crashed, LIFETIMES, LONG, Stored, command};
 use crate::suite::{connect_to, eventually, key, put, value, version};
 
 async fn delete_entry(crashed: &Crashed, name: &str) {
-    for entry in crashed.keys(&format!("*:user:{name}")).await {
+    for entry in crashed.keys(&format!("*:{name}")).await {
         command::<u64, _>(crashed.server.url(), &["DEL", &entry]).await;
     }
 }
@@ -58,7 +58,7 @@ async fn a_drain_heals_deleted_dirty_entries() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drain_removes_older_dirty_entries() {
     let crashed = Crashed::new().await;
-    let [entry, body] = ["*:user:a", "D{\"old\":1}"];
+    let [entry, body] = ["*:a", "D{\"old\":1}"];
     let newer = crashed.process.append(&[put("a", "new")]).await.remove(0);
     let name = crashed.keys(entry).await.remove(0);
     let old = format!("{:016}{body}", newer.version.get() - 1);
@@ -145,7 +145,7 @@ async fn a_clock_that_was_removed_twice_is_recovered_twice() {
     let process = &crashed.process;
     let record = process.append(&[put("a", "x")]).await.remove(0);
     for _ in 0..2 {
-        for clock in crashed.keys("*:clock").await {
+        for clock in crashed.keys("*.clock").await {
             command::<u64, _>(crashed.server.url(), &["DEL", &clock]).await;
         }
         delete_entry(&crashed, "a").await;
@@ -153,4 +153,83 @@ async fn a_clock_that_was_removed_twice_is_recovered_twice() {
         process.journal.raise(&Version::ZERO).await.unwrap();
         assert_eq!(process.get("a").await, Lookup::Hit(record.clone()));
     }
+}
+
+/// Nothing else is written when it is drained.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drained_entry_is_clean_by_its_expiry() {
+    let crashed = Crashed::new().await;
+    let (process, url) = (&crashed.process, crashed.server.url());
+    let record = process.append(&[put("a", "x")]).await.remove(0);
+    let name = crashed.keys("*:a").await.remove(0);
+    let entry = async || command::<String, _>(url, &["GET", &name]).await;
+    let lifetime = async || command::<i64, _>(url, &["PTTL", &name]).await;
+    let dirty = entry().await;
+    assert_eq!(lifetime().await, -1);
+    process.drain().await;
+    assert_eq!(entry().await, dirty);
+    let clean = 0..=LONG.as_millis() as i64;
+    assert!(clean.contains(&lifetime().await));
+    let begun = process.cache.begin_write(&[key("a")]).await.unwrap();
+    assert_eq!(begun[0].dirty, None);
+    assert_eq!(process.get("a").await, Lookup::InDoubt(None));
+
+    // Of another program: as dirty once more, and for good.
+    let record = {
+        let newer = process.append(&[put("a", "y")]).await.remove(0);
+        process.drain().await;
+        assert!(newer.version > record.version);
+        newer
+    };
+    command::<u8, _>(url, &["PERSIST", &name]).await;
+    process.cache.forget(&record.key).await.unwrap();
+    process.cache.forget_all().await.unwrap();
+    assert_eq!(process.get("a").await, Lookup::Hit(record.clone()));
+    let begun = process.cache.begin_write(&[key("a")]).await.unwrap();
+    assert_eq!(begun[0].dirty, Some(record));
+}
+
+/// It is taken for clean until it is drained. It could as well have been deleted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_heals_expiries_of_another_program() {
+    let crashed = Crashed::new().await;
+    let (process, url) = (&crashed.process, crashed.server.url());
+    let records = process
+        .append(&[put("expires", "new"), put("expired", "new")])
+        .await;
+    let name = async |of: &str| crashed.keys(&format!("*:{of}")).await.remove(0);
+    let expires = name("expires").await;
+    let days = (10 * LONG.as_millis()).to_string();
+    command::<u8, _>(url, &["PEXPIRE", &expires, &days]).await;
+    command::<u8, _>(url, &["PEXPIRE", &name("expired").await, "1"]).await;
+    eventually("it has expired", async || {
+        process.get("expired").await == Lookup::Miss
+    })
+    .await;
+    let old = value(&records[1].key, version(7), "old");
+    process.fill(&old).await;
+    process.drain().await;
+    assert_eq!(process.get("expired").await, Lookup::Miss);
+    assert_eq!(
+        process.get("expires").await,
+        Lookup::Hit(records[0].clone())
+    );
+    let left: i64 = command(url, &["PTTL", &expires]).await;
+    assert!(left <= LONG.as_millis() as i64, "{left}");
+}
+
+/// The server was the replica of another one meanwhile, in which they were written once more.
+#[tokio::test(flavor = "multi_thread")]
+async fn drained_values_of_an_earlier_use_of_a_run_are_forgotten() {
+    let crashed = Crashed::new().await;
+    let process = &crashed.process;
+    process.append(&[put("drained", "x")]).await;
+    process.drain().await;
+    let waits = process.append(&[put("waits", "x")]).await.remove(0);
+    for clock in crashed.keys("*.clock").await {
+        command::<u64, _>(crashed.server.url(), &["DEL", &clock]).await;
+    }
+    process.journal.raise(&Version::ZERO).await.unwrap();
+    assert_eq!(process.get("drained").await, Lookup::Miss);
+    assert_eq!(process.get("waits").await, Lookup::Hit(waits));
 }

@@ -286,7 +286,7 @@ async fn nothing_is_read_while_a_server_is_recovered() {
 /// The database got it after all, between one attempt and the next.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_that_failed_leaves_nothing_that_the_database_has_newer() {
-    let mut crashed = Crashed::new().await;
+    let mut crashed = Crashed::of_several_shards().await;
     let names = crate::redis_process::a_name_in_each_shard(&*crashed.process.journal);
     let appended = crashed
         .process

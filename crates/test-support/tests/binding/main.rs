@@ -15,4 +15,5 @@ mod overwritten;
 mod restored;
 mod second_redis;
 mod site;
+mod spread;
 mod starts;

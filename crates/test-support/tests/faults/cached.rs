@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use test_support::resp::RedisConnection;
+use test_support::resp::{RedisConnection, Reply};
 use test_support::servers::TestDatabase;
 
 use crate::poison::POISON;
@@ -36,14 +36,35 @@ fn run(redis: &mut RedisConnection) -> String {
     run.expect("a run id")[..12].to_owned()
 }
 
+/// Bytes in hexadecimal notation, as the names of keys have them.
+fn in_base64url(bytes: &str) -> String {
+    let bits = bytes.chars().flat_map(|digit| {
+        let digit = digit.to_digit(16).expect("a hexadecimal digit");
+        (0..4).rev().map(move |bit| digit >> bit & 1)
+    });
+    let bits: Vec<u32> = bits.collect();
+    let digits = bits.chunks(6).map(|bits| {
+        let value = bits.iter().fold(0, |value, bit| value << 1 | bit) << (6 - bits.len());
+        let digits = ('A'..='Z')
+            .chain('a'..='z')
+            .chain('0'..='9')
+            .chain(['-', '_']);
+        digits
+            .clone()
+            .nth(value as usize)
+            .expect("one of 64 digits")
+    });
+    digits.collect()
+}
+
 /// Every entry of this database's names.
 pub(crate) fn entries(redis_url: &str, database: &TestDatabase) -> BTreeMap<String, Entry> {
     const VERSION_DIGITS: usize = 16;
     let identity = database.query_rows("SELECT identity FROM users_identity");
-    let start = format!("wc:{{{}:", identity[0][0]);
+    let start = format!("wc{{{}:", in_base64url(&identity[0][0]));
     let mut redis = RedisConnection::open(redis_url).expect("Redis");
     // Nobody has written past the cache.
-    let of_this_run = format!(":{}.0:user:", run(&mut redis));
+    let of_this_run = format!("}}{}0:", in_base64url(&run(&mut redis)));
     let keys = redis
         .command(&["KEYS", &format!("{start}*")])
         .expect("keys");
@@ -71,10 +92,13 @@ pub(crate) fn entries(redis_url: &str, database: &TestDatabase) -> BTreeMap<Stri
             let record = serde_json::from_str(body).expect("a record in JSON");
             number_of(name, &record).unwrap_or_else(|| panic!("nobody wrote {entry}"))
         });
+        let left = redis.command(&["PTTL", &key]).expect("its lifetime");
+        // Negative if it has no expiry.
+        let expires = matches!(left, Reply::Status(left) if !left.starts_with('-'));
         let cached = Cached {
             version: version.parse().expect("a version"),
             number,
-            is_clean: state == "C",
+            is_clean: state == "C" || expires,
         };
         entries.insert(name.to_owned(), Entry::Held(cached));
     }

@@ -31,6 +31,8 @@ const IMPATIENT: Load = Load {
 fn install() -> Installation {
     let mut installation = Parts::RedisMariaDb.install(Service::WriteBehind);
     installation.set(LEASE_SETTING, &LEASE.as_millis().to_string());
+    // So that more than one of them drains.
+    installation.spread_over(3);
     installation
 }
 

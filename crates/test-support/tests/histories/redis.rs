@@ -25,6 +25,8 @@ const SLEEP: Duration = Duration::from_millis(700);
 fn site_on(layout: Layout, redis: &OwnServer) -> Site {
     let mut installation = Installation::on(layout[0], redis.url(), TestDatabase::create());
     installation.set("REDIS_TIMEOUT_MS", REDIS_TIMEOUT_MS);
+    // Each is recovered by itself.
+    installation.spread_over(3);
     Site::start_on(layout, installation, &[])
 }
 

@@ -17,6 +17,9 @@ struct Case<'a> {
     cache: &'a mut Cache,
 }
 
+/// A database, as Redis notes it.
+const PLACE: &str = r#"{"kind":"sqlite","path":"/elsewhere","inode":"1:1"}"#;
+
 /// What makes a start fail. The value keeps it that way.
 struct Cause {
     _holds: Vec<Box<dyn std::any::Any>>,
@@ -94,10 +97,50 @@ fn another_binding(case: Case<'_>) -> Cause {
     let database = case.installation.database().unwrap();
     let identity = database.query_rows("SELECT identity FROM users_identity");
     let key = format!("wc:{{{}}}:binding", identity[0][0]);
-    let place = r#"{"kind":"sqlite","path":"/elsewhere","inode":"1:1"}"#;
-    let binding = format!("0123456789abcdef {place}");
+    let binding = format!("0123456789abcdef/1 {PLACE}");
     case.cache.command(&["SET", &key, &binding]);
     Cause::new(REFUSED, "/elsewhere")
+}
+
+/// The binding of the database and a Redis, with another text in place of the token.
+fn bind(case: &mut Case<'_>, token: impl Fn(&str) -> String) -> String {
+    let database = case.installation.database().unwrap();
+    let names = "SELECT identity, token FROM users_identity, cache_binding";
+    let names = database.query_rows(names).concat();
+    let binding = format!("{} {PLACE}", token(&names[1]));
+    let key = format!("wc:{{{}}}:binding", names[0]);
+    case.cache.command(&["SET", &key, &binding]);
+    names[0].clone()
+}
+
+fn another_number_of_shards(mut case: Case<'_>) -> Cause {
+    bind(&mut case, |token| format!("{token}/3"));
+    Cause::new(REFUSED, "set it back to 3")
+}
+
+fn no_shard_at_all(case: Case<'_>) -> Cause {
+    let database = case.installation.database().unwrap();
+    database.query_rows("UPDATE cache_binding SET shards = 0");
+    Cause::new(REFUSED, "shards in the table cache_binding is 0")
+}
+
+/// Left by a version before the number of shards was stored.
+fn undrained_writes(mut case: Case<'_>) -> Cause {
+    let identity = bind(&mut case, str::to_owned);
+    let shard = |name: &str| format!("wc:{{{identity}:15}}:{name}");
+    let letter = ["HSET", &shard("dead"), "Ann", "refused"];
+    case.cache.command(&letter);
+    let entry = ["XADD", &shard("journal"), "7-0", "k", "Ann"];
+    case.cache.command(&entry);
+    Cause::new(REFUSED, "2 acknowledged writes and dead letters")
+}
+
+fn a_process_of_an_older_version(mut case: Case<'_>) -> Cause {
+    let identity = bind(&mut case, str::to_owned);
+    let served = format!("wc:{{{identity}}}:served");
+    let registered = format!("9000000000000000{PLACE}");
+    case.cache.command(&["HSET", &served, "older", &registered]);
+    Cause::new(REFUSED, "processes of an older version")
 }
 
 /// Another process on the database, with the other kind of cache. It sleeps, and so changes nothing.
@@ -122,10 +165,23 @@ fn a_refused_start_of_either_service_leaves_no_trace() {
         leaves_nothing(service, &mut cache, another_table);
         leaves_nothing(service, &mut cache, a_bad_setting);
         leaves_nothing(service, &mut cache, another_binding);
+        leaves_nothing(service, &mut cache, another_number_of_shards);
+        leaves_nothing(service, &mut cache, no_shard_at_all);
+        leaves_nothing(service, &mut cache, undrained_writes);
         leaves_nothing(service, &mut cache, a_memory_cache);
         leaves_nothing(service, &mut cache, a_replica);
         cache.command(&["REPLICAOF", "NO", "ONE"]);
     }
+}
+
+#[test]
+fn a_start_beside_an_older_version_leaves_no_trace() {
+    let mut cache = Cache::start(&[]);
+    leaves_nothing(
+        Service::WriteThrough,
+        &mut cache,
+        a_process_of_an_older_version,
+    );
 }
 
 #[test]

@@ -45,7 +45,7 @@ for shard = 2, #ARGV, 2 do
     local state = held and string.sub(held, 17, 17)
     local doubt, dirty, mark
     -- A dirty value stays: only the journal has it beside this.
-    if state == 'D' then
+    if state == 'D' and not is_clean(key, state) then
       doubt, dirty = '', held
       mark = string.sub(held, 1, 16) .. 'E' .. digits .. string.sub(held, 18)
       redis.call('SET', key, mark)

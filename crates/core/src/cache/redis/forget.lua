@@ -4,7 +4,7 @@
 for i = 1, #KEYS do
   local held = held_in(KEYS[i])
   local state = held and string.sub(held, 17, 17)
-  if state == 'C' or state == 'F' then
+  if state == 'F' or is_clean(KEYS[i], state) then
     redis.call('DEL', KEYS[i])
   end
 end

@@ -8,8 +8,14 @@ local clock = clock_of(both[1], ARGV[5])
 if not clock then
   return unseeded()
 end
-if both[2] ~= ARGV[1] then
-  return {0, both[2]}
+local held = both[2]
+-- A value that was drained has the letter of a dirty one.
+local as_clean = held
+if held and string.sub(held, 17, 17) == 'D' and is_clean(KEYS[2], 'D') then
+  as_clean = string.sub(held, 1, 16) .. 'C' .. string.sub(held, 18)
+end
+if as_clean ~= ARGV[1] then
+  return {0, held}
 end
 -- First, since a server that is out of memory refuses it, and the rest with it.
 redis.call('SET', KEYS[2], ARGV[2] .. 'C' .. ARGV[4], 'PX', ARGV[3])

@@ -1,5 +1,5 @@
--- Forgets writes that the database has, marks what they left in the cache
--- clean, where it is still there, and ends older dead letters of their keys.
+-- Forgets writes that the database has, gives what they left in the cache
+-- an expiry, where it is still there, and ends older dead letters of their keys.
 -- KEYS: clock, journal, dead letters, drained, what was recovered, the newest version that is
 -- known to be committed, waiting, then the entry of each flushed key.
 -- ARGV: the version through which the database has all; the lifetime in ms of a clean entry; the newest version
