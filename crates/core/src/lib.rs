@@ -30,6 +30,7 @@ pub mod lease;
 mod lock_search;
 mod locked_file;
 pub mod membership;
+mod own_thread;
 pub mod parts;
 pub mod purge;
 pub mod read_through;

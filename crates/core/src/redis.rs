@@ -52,6 +52,7 @@ use crate::admission::Admission;
 use crate::dataset::Dataset;
 use crate::error::{Error, Part, Result};
 use crate::membership::Epoch;
+use crate::own_thread;
 use crate::settings::Address;
 use crate::worker;
 
@@ -115,6 +116,8 @@ pub(crate) enum Over {
     Shared,
     /// [`Redis::local_link`]'s.
     Local,
+    /// The same on a thread that runs nothing else, [`Redis::link`]'s on all others.
+    Nearest,
 }
 
 impl Place {
@@ -404,7 +407,8 @@ impl Redis {
 
     async fn link_over(&self, over: Over, part: Part) -> Result<Link> {
         match over {
-            Over::Shared => self.link(part).await,
+            Over::Nearest if own_thread::is_own() => self.local_link(part).await,
+            Over::Shared | Over::Nearest => self.link(part).await,
             Over::Local => self.local_link(part).await,
         }
     }

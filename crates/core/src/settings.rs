@@ -155,7 +155,7 @@ pub struct Settings {
     pub cache_away: CacheAway,
     /// How long the cache is trusted while the database is away (write-through).
     pub cache_lease: Duration,
-    /// Most group commits under way; 0 = as the database likes it (write-through).
+    /// Most group commits in the database; 0 = as the database likes it (write-through).
     pub commit_lanes: usize,
     /// When Redis counts as away.
     pub redis_timeout: Duration,

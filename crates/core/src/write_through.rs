@@ -1,40 +1,48 @@
 //! Write-through: a write is answered when the database has committed it and
 //! the cache holds it.
 
+mod batches;
+mod flow;
 mod locked_names;
+mod queue;
 mod transact;
 mod transactions;
 mod waiting_writes;
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::task::JoinHandle;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::access::{Access, Standing};
 use crate::cache::Cache;
 use crate::engine::{Bypass, Engine, Health, Outcome, Read};
 use crate::error::{Error, Part, Result};
-use crate::group_commit::{GroupCommit, GroupCommitBounds, Runs};
+use crate::group_commit::GroupCommitBounds;
+use crate::own_thread::{self, OwnThread};
 use crate::read_through::{Holds, ReadThrough};
 use crate::record::{Condition, Key, Write};
 use crate::seeder::Seeder;
 use crate::store::{Page, Store};
 use crate::version::Version;
 
+use batches::Batches;
 use locked_names::LockedNames;
 use transactions::Transactions;
 use waiting_writes::WaitingWrites;
 
+/// As many batches may be under way at least: while one is in the database, another is on its way
+/// there or back.
+const BATCHES_MIN: usize = 2;
+
 /// How a write-through engine is set up.
 #[derive(Clone, Copy, Debug)]
 pub struct WriteThroughSettings {
-    /// Of all queues of writes together.
+    /// Of the queue of writes.
     pub group_commit: GroupCommitBounds,
-    /// How many batches may be under way at the same time.
+    /// How many batches may be in the database at the same time.
     pub lanes: usize,
     /// How long a write waits for a row that another transaction has locked.
     pub lock_timeout: Duration,
@@ -47,13 +55,11 @@ pub struct WriteThrough {
     cache: Arc<dyn Cache>,
     store: Arc<dyn Store>,
     access: Arc<Access>,
-    // The writes of one name are always in the same one.
-    lanes: Vec<GroupCommit<Transactions>>,
-    hasher: RandomState,
+    batches: Batches,
     locked: Arc<LockedNames>,
-    // Those of locked names, from all lanes.
+    // Those of locked names.
     waiting: WaitingWrites,
-    writers: Mutex<Vec<JoinHandle<()>>>,
+    writer: Mutex<Option<OwnThread>>,
 }
 
 impl WriteThrough {
@@ -76,10 +82,6 @@ impl WriteThrough {
             }
         }
         let lanes = settings.lanes.max(1);
-        let bounds = GroupCommitBounds {
-            waiting_max: settings.group_commit.waiting_max.div_ceil(lanes),
-            ..settings.group_commit
-        };
         let locked = Arc::new(LockedNames::default());
         let transactions = Arc::new(Transactions {
             cache: cache.clone(),
@@ -87,30 +89,29 @@ impl WriteThrough {
             seeder: seeder.clone(),
             access: access.clone(),
             locked: locked.clone(),
+            turns: Semaphore::new(lanes),
         });
-        let (lanes, mut writers): (_, Vec<_>) = (0..lanes)
-            .map(|_| {
-                GroupCommit::start("write-through", bounds, Runs::InTask, transactions.clone())
-            })
-            .unzip();
-        let (waiting, waiter) = WaitingWrites::start(transactions, settings);
-        writers.push(waiter);
+        let (batches, running) = Batches::new(
+            settings.group_commit,
+            lanes.max(BATCHES_MIN),
+            transactions.clone(),
+        );
+        let (waiting, waiter) = WaitingWrites::new(transactions, settings);
+        let writer = own_thread::start("write-through", async move {
+            let waiter = tokio::spawn(waiter);
+            running.await;
+            let _ = waiter.await;
+        })?;
         Ok(Arc::new(WriteThrough {
             reader: ReadThrough::new(cache.clone(), store.clone(), seeder, access.clone()),
             cache,
             store,
             access,
-            lanes,
-            hasher: RandomState::new(),
+            batches,
             locked,
             waiting,
-            writers: Mutex::new(writers),
+            writer: Mutex::new(Some(writer)),
         }))
-    }
-
-    fn lane(&self, key: &Key) -> Result<&GroupCommit<Transactions>> {
-        let lane = self.hasher.hash_one(key) as usize % self.lanes.len().max(1);
-        self.lanes.get(lane).ok_or(Error::Stopping)
     }
 }
 
@@ -143,7 +144,7 @@ impl Engine for WriteThrough {
         if self.locked.contains(&write.key) {
             return self.waiting.submit(write).await;
         }
-        match self.lane(&write.key)?.submit(write.clone()).await {
+        match self.batches.submit(write.clone()).await {
             // Nothing took place.
             Err(Error::Locked) => self.waiting.submit(write).await,
             outcome => outcome,
@@ -178,18 +179,18 @@ impl Engine for WriteThrough {
 
     async fn stop(&self, deadline: Duration) {
         let deadline = Instant::now() + deadline;
-        for lane in &self.lanes {
-            lane.close();
-        }
+        self.batches.close();
         self.waiting.close();
-        let writers =
-            std::mem::take(&mut *self.writers.lock().unwrap_or_else(PoisonError::into_inner));
-        for writer in writers {
-            if tokio::time::timeout_at(deadline, writer).await.is_err() {
-                tracing::error!(
-                    "writes in flight did not end before the deadline; they were not acknowledged"
-                );
-            }
+        let writer = self.writer.lock();
+        let writer = writer.unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer
+            && tokio::time::timeout_at(deadline, writer.ended())
+                .await
+                .is_err()
+        {
+            tracing::error!(
+                "writes in flight did not end before the deadline; they were not acknowledged"
+            );
         }
         let left = tokio::time::timeout_at(deadline, self.access.leave());
         if left.await.is_err() {

@@ -15,7 +15,7 @@ use crate::routes;
 
 /// One writer at a time is what SQLite admits.
 const LANES_SQLITE: usize = 1;
-/// While one batch is being flushed to the disk, the next can be on its way.
+/// One statement runs while the log is flushed for another.
 const LANES_MYSQL: usize = 2;
 
 /// Builds the engine on the parts that the settings name and serves it.

@@ -50,6 +50,18 @@ struct Pinned {
 struct Doubt {
     version: Version,
     until: Instant,
+    /// Older writes that were in flight have settled, up to this one.
+    settled: Version,
+}
+
+impl Doubt {
+    fn new(version: Version, until: Instant) -> Doubt {
+        Doubt {
+            version,
+            until,
+            settled: Version::ZERO,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -305,7 +317,7 @@ impl Cache for MemoryCache {
                 let mut pinned = self.lock(key);
                 let version = self.clock.issue().ok_or(Error::Unseeded(Part::Cache))?;
                 let held = pinned.entry(key.clone()).or_default();
-                let before = held.doubt.replace(Doubt { version, until });
+                let before = held.doubt.replace(Doubt::new(version, until));
                 self.clean.invalidate(key);
                 Ok(Begun {
                     version,
@@ -325,13 +337,12 @@ impl Cache for MemoryCache {
             let Some(held) = pinned.get_mut(&write.key) else {
                 continue;
             };
-            if held
-                .doubt
-                .is_none_or(|doubt| doubt.version != write.version)
-            {
+            let Some(doubt) = held.doubt.filter(|doubt| doubt.version == write.version) else {
                 continue;
-            }
-            held.doubt = write.doubt.map(|version| Doubt { version, until });
+            };
+            // One that has settled meanwhile is in doubt no more.
+            let before = write.doubt.filter(|before| *before > doubt.settled);
+            held.doubt = before.map(|version| Doubt::new(version, until));
             if held.doubt.is_none() && held.dirty.is_none() {
                 pinned.remove(&write.key);
             }
@@ -353,10 +364,10 @@ impl Cache for MemoryCache {
                 }
                 continue;
             };
-            if held
-                .doubt
-                .is_some_and(|doubt| doubt.version > record.version)
+            if let Some(doubt) = &mut held.doubt
+                && doubt.version > record.version
             {
+                doubt.settled = doubt.settled.max(record.version);
                 continue;
             }
             held.doubt = None;

@@ -20,20 +20,18 @@ use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::membership::Epoch;
 use crate::record::{Key, Record};
-use crate::redis::{Call, Entry, Link, Over, Redis, encode_version, milliseconds, newest};
+use crate::redis::{Call, Entry, Link, Over, Redis, RunKeys, encode_version, milliseconds, newest};
 use crate::seed::StoredVersions;
 use crate::shard::Shard;
 use crate::version::Version;
 
+use begun::Beginning;
 use reads::Reads;
 use sweep::Sweeper;
 
 /// Most entries in one call of a script that reads all of them at once, which
 /// Lua's stack bounds.
 const ENTRIES_MAX: usize = 2_000;
-
-/// Items of one shard, with their places among all.
-type InShard<'a, T> = (Shard, Vec<(usize, &'a T)>);
 
 macro_rules! script {
     ($($part:literal),+) => {
@@ -134,31 +132,6 @@ impl RedisCache {
         shards
     }
 
-    /// The items by shard, in as many groups as there must be calls of a script
-    /// that knows several shards. (On a Redis Cluster that would be one a shard.)
-    fn in_calls<'a, T>(
-        &self,
-        items: &'a [T],
-        key: impl Fn(&T) -> &Key,
-    ) -> Vec<Vec<InShard<'a, T>>> {
-        let mut calls = Vec::new();
-        let (mut call, mut entries) = (Vec::new(), 0);
-        for (shard, items) in self.by_shard(items, key) {
-            for items in items.chunks(ENTRIES_MAX) {
-                if entries + items.len() > ENTRIES_MAX {
-                    calls.push(std::mem::take(&mut call));
-                    entries = 0;
-                }
-                entries += items.len();
-                call.push((shard, items.to_vec()));
-            }
-        }
-        if !call.is_empty() {
-            calls.push(call);
-        }
-        calls
-    }
-
     /// What a value means. A value in no known form, which another program has put there, counts
     /// as nothing: [`Cache::begin_fill`] deals with it. So does a mark of doubt whose lifetime is
     /// over.
@@ -181,6 +154,34 @@ impl RedisCache {
     fn is_over(&self, doubt: Version) -> bool {
         let lifetime_us = self.lifetimes.in_doubt.as_micros() as u64;
         doubt.get().saturating_add(lifetime_us) < Version::now().get()
+    }
+
+    /// A call that settles records of one shard.
+    fn settling(
+        &self,
+        names: &RunKeys,
+        shard: Shard,
+        records: &[(usize, &Record)],
+    ) -> Call<'static> {
+        let mut call = Call::begin(&SETTLE, 1 + records.len());
+        call.arg(self.redis.keyspace.committed(shard));
+        let mut text = String::new();
+        for (_, record) in records {
+            names.write_entry(shard, &record.key, &mut text);
+            call.arg(&text);
+        }
+        let newest = newest(records.iter().map(|(_, record)| record.version));
+        call.arg(milliseconds(self.lifetimes.clean))
+            .arg(encode_version(newest));
+        let mut entry = Vec::new();
+        for (_, record) in records {
+            entry.clear();
+            entry.extend_from_slice(encode_version(record.version).as_bytes());
+            entry.push(b'C');
+            entry.extend_from_slice(body(record));
+            call.arg(&entry[..]);
+        }
+        call
     }
 
     /// The newest version that this process knows to be issued in a shard, as scripts take it.
@@ -303,41 +304,24 @@ impl Cache for RedisCache {
     }
 
     async fn begin_write(&self, keys: &[Key]) -> Result<Vec<Begun>> {
-        let calls = self.in_calls(keys, |key| key);
+        let shards = self.by_shard(keys, |key| key);
+        let shards = shards.iter();
+        let beginning: Vec<Beginning> = shards
+            .flat_map(|(shard, writes)| Beginning::of(*shard, writes))
+            .collect();
         let begin = |mut link: Link| {
-            let names = link.keys.clone();
-            let mut name = String::new();
-            let calls: Vec<Call> = calls
-                .iter()
-                .map(|shards| {
-                    let entries: usize = shards.iter().map(|(_, keys)| keys.len()).sum();
-                    let mut call = Call::begin(&BEGIN_WRITE, shards.len() + entries);
-                    for (shard, keys) in shards {
-                        call.arg(names.clock(*shard));
-                        for (_, key) in keys {
-                            names.write_entry(*shard, key, &mut name);
-                            call.arg(&name);
-                        }
-                    }
-                    call.arg(milliseconds(self.lifetimes.in_doubt));
-                    for (shard, keys) in shards {
-                        call.arg(keys.len()).arg(self.known(*shard));
-                    }
-                    call
-                })
-                .collect();
+            let lifetime_ms = milliseconds(self.lifetimes.in_doubt);
+            let call = |one: &Beginning| one.call(&link.keys, lifetime_ms, &self.known(one.shard));
+            let calls = beginning.iter().map(call).collect();
             async move { link.scripts(calls).await }
         };
         // What was issued before a connection ended is never used.
-        let answers: Vec<Vec<Value>> = self.redis.ask(Over::Shared, Part::Cache, begin).await?;
+        let answers: Vec<Vec<Value>> = self.redis.ask(Over::Nearest, Part::Cache, begin).await?;
         let none = || Error::unavailable(Part::Cache, "the server issued no version");
         let mut begun: Vec<Option<Begun>> = vec![None; keys.len()];
-        for (shards, answer) in calls.iter().zip(answers) {
-            for (place, issued) in begun::parse(shards, answer).ok_or_else(none)? {
-                if let Some(key) = keys.get(place) {
-                    let shard = self.redis.keyspace.shard_of(key);
-                    self.redis.issued().saw(shard, issued.version);
-                }
+        for (one, answer) in beginning.iter().zip(answers) {
+            for (place, issued) in one.parse(answer).ok_or_else(none)? {
+                self.redis.issued().saw(one.shard, issued.version);
                 if let Some(begun) = begun.get_mut(place) {
                     *begun = Some(issued);
                 }
@@ -367,35 +351,17 @@ impl Cache for RedisCache {
     }
 
     async fn settle(&self, records: &[Record]) -> Result<()> {
+        let shards = self.by_shard(records, |record| &record.key);
         let settle = |mut link: Link| {
-            let names = link.keys.clone();
-            let mut name = String::new();
-            let calls: Vec<Call> = records
-                .chunks(ENTRIES_MAX)
-                .map(|records| {
-                    let newest = newest(records.iter().map(|record| record.version));
-                    let mut call = Call::begin(&SETTLE, 1 + records.len());
-                    // Of any shard: all are looked at together.
-                    let shard = records.first().map(|record| &record.key);
-                    let shard = shard.map_or(Shard(0), |key| self.redis.keyspace.shard_of(key));
-                    call.arg(self.redis.keyspace.committed(shard));
-                    for record in records {
-                        let shard = self.redis.keyspace.shard_of(&record.key);
-                        names.write_entry(shard, &record.key, &mut name);
-                        call.arg(&name);
-                    }
-                    call.arg(milliseconds(self.lifetimes.clean))
-                        .arg(encode_version(newest));
-                    for record in records {
-                        call.arg(encode_version(record.version)).arg(body(record));
-                    }
-                    call
-                })
-                .collect();
+            let calls = shards.iter().flat_map(|(shard, records)| {
+                let calls = records.chunks(ENTRIES_MAX);
+                calls.map(|records| self.settling(&link.keys, *shard, records))
+            });
+            let calls = calls.collect();
             async move { link.scripts::<()>(calls).await }
         };
         self.redis
-            .ask(Over::Shared, Part::Cache, settle)
+            .ask(Over::Nearest, Part::Cache, settle)
             .await
             .map(drop)
     }

@@ -209,7 +209,7 @@ pub(super) const TABLE: &[Setting] = &[
     write_through(
         "COMMIT_LANES",
         "0",
-        "most group commits that are under way at the same time; 0 = as many as the database makes use of",
+        "most group commits that are in the database at the same time; 0 = as many as the database makes use of",
     ),
     setting(
         "REDIS_TIMEOUT_MS",

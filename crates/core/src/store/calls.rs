@@ -1,4 +1,5 @@
-//! The one place where calls to a database run: each in a task of its own.
+//! The one place where calls to a database run: each in a task of its own, unless the caller
+//! is a task that no client drops.
 //!
 //! The future of a request is dropped when its client goes away. A statement that is dropped midway
 //! leaves its connection busy, and out of step with its next user. So a caller waits for its turn in
@@ -13,6 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Result};
+use crate::own_thread;
 
 /// Runs calls, as many at the same time as there may be connections.
 pub(super) struct Calls {
@@ -60,6 +62,11 @@ impl Turn {
         call: impl Future<Output = T> + Send + 'static,
     ) -> Result<T> {
         let Turn { runtime, permit } = self;
+        if own_thread::is_own() {
+            let done = call.await;
+            drop(permit);
+            return Ok(done);
+        }
         let task = runtime.spawn(async move {
             let done = call.await;
             drop(permit);
@@ -100,6 +107,21 @@ mod tests {
         ends.notify_one();
         ended.notified().await;
         calls.turn().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_thread_of_its_own_runs_its_calls_itself() {
+        let calls = Calls::new(1);
+        let thread = || std::thread::current().id();
+        let (say, said) = tokio::sync::oneshot::channel();
+        let task = async move {
+            let turn = calls.turn().await.unwrap();
+            let ran_on = turn.run(async move { thread() }).await.unwrap();
+            calls.turn().await.unwrap();
+            say.send(ran_on == thread()).unwrap();
+        };
+        own_thread::start("test", task).unwrap();
+        assert!(said.await.unwrap());
     }
 
     #[tokio::test]

@@ -26,6 +26,7 @@ use diesel_async::pooled_connection::{
 };
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection as _, SimpleAsyncConnection};
+use tokio::runtime::Handle;
 
 use crate::binding::BindingStore;
 use crate::claim::Claim;
@@ -104,10 +105,17 @@ impl SqliteStore {
         let keeper = connect(name).await?;
         let files = Files::of(path, lock).map_err(|error| in_file(path, error))?;
         let mut config = ManagerConfig::<Connection>::default();
-        config.custom_setup = Box::new(|name| {
+        // A connection's statements run on the threads of the runtime that opens it. So that is
+        // the store's, which outlives every thread that asks for one.
+        let runtime = Handle::current();
+        config.custom_setup = Box::new(move |name| {
             let name = name.to_owned();
-            let failed = |error: Error| diesel::ConnectionError::BadConnection(error.to_string());
-            Box::pin(async move { connect(&name).await.map_err(failed) })
+            let opening = runtime.spawn(async move { connect(&name).await });
+            let bad = diesel::ConnectionError::BadConnection;
+            Box::pin(async move {
+                let opened = opening.await.map_err(|error| bad(error.to_string()))?;
+                opened.map_err(|error| bad(error.to_string()))
+            })
         });
         config.recycling_method = RecyclingMethod::Fast;
         let manager = AsyncDieselConnectionManager::new_with_config(name, config);

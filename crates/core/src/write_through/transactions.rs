@@ -1,10 +1,12 @@
 //! Taking each batch of writes through cache and database, or past the cache.
 
 use std::collections::{HashMap, HashSet};
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::access::{Access, Permit, Standing};
@@ -28,6 +30,10 @@ use crate::write_through::transact::transact;
 /// come in between.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a batch waits at most until there are fewer in the database. It is a small part of
+/// the lifetime of its marks of doubt, since a commit after that would go unseen.
+const TURN_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Takes each batch of writes through cache and database.
 #[derive(Debug)]
 pub(super) struct Transactions {
@@ -36,6 +42,8 @@ pub(super) struct Transactions {
     pub(super) seeder: Arc<Seeder>,
     pub(super) access: Arc<Access>,
     pub(super) locked: Arc<LockedNames>,
+    /// As many as there may be batches in the database at the same time.
+    pub(super) turns: Semaphore,
 }
 
 /// What became of a write.
@@ -169,7 +177,8 @@ impl Transactions {
             Err(error) => return Attempt::undone(writes.len(), Some(error)),
         };
         fault::point("write.begun").await;
-        let mut fates = self.write(writes, &begun, permit.fence).await;
+        let write = self.write(writes, &begun, permit.fence);
+        let mut fates = self.in_turn(writes.len(), write).await;
         fault::point("write.applied").await;
         self.withdraw(writes, &begun, &fates).await;
         let written = written(writes, &fates);
@@ -201,6 +210,14 @@ impl Transactions {
                 self.cache.begin_write(&keys).await
             }
             begun => begun,
+        }
+    }
+
+    /// Waits until the batch may be in the database, and brings it there.
+    async fn in_turn(&self, writes: usize, write: impl Future<Output = Vec<Fate>>) -> Vec<Fate> {
+        match tokio::time::timeout(TURN_TIMEOUT, self.turns.acquire()).await {
+            Ok(_turn) => write.await,
+            Err(_) => vec![Fate::Open; writes],
         }
     }
 
@@ -247,7 +264,8 @@ impl Transactions {
                 beside: None,
             })
             .collect();
-        let fates = transact(&*self.store, &proposals, Some(epoch)).await;
+        let transacted = transact(&*self.store, &proposals, Some(epoch));
+        let fates = self.in_turn(writes.len(), transacted).await;
         fault::point("bypass.applied").await;
         let problem = match fates.iter().any(|fate| matches!(fate, Fate::Open)) {
             true => self.access.writable(Some(epoch)).await.err(),

@@ -2,13 +2,13 @@
 //! hold up no other name.
 
 use std::collections::{HashSet, VecDeque};
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::engine::Outcome;
@@ -43,12 +43,12 @@ pub(super) struct WaitingWrites {
 }
 
 impl WaitingWrites {
-    /// Starts the task; it ends when [`WaitingWrites::close`] was called and all that
-    /// waited is answered.
-    pub(super) fn start(
+    /// The queue and its task, which ends when [`WaitingWrites::close`] was called and all
+    /// that waited is answered.
+    pub(super) fn new(
         transactions: Arc<Transactions>,
         settings: WriteThroughSettings,
-    ) -> (WaitingWrites, JoinHandle<()>) {
+    ) -> (WaitingWrites, impl Future<Output = ()> + Send) {
         let (sender, queue) = mpsc::channel(WAITING_WRITES_MAX);
         let waiter = Waiter {
             transactions,
@@ -60,7 +60,7 @@ impl WaitingWrites {
             queue: RwLock::new(Some(sender)),
             timeout: settings.lock_timeout,
         };
-        (waiting, tokio::spawn(waiter.run()))
+        (waiting, waiter.run())
     }
 
     /// Writes once the row is free. A caller that goes away before that withdraws the

@@ -17,5 +17,7 @@ mod parts;
 mod purging;
 mod racing;
 mod restarts;
+mod stepped_store;
 mod switched_store;
+mod under_way;
 mod without_the_database;

@@ -1,80 +1,56 @@
--- Issues versions to keys, consecutive in each shard, and marks the keys in doubt.
--- KEYS: of each shard its clock, then entries. ARGV: lifetime of the mark in ms, then of each
--- shard how many entries it has here, and the newest version that is known to be issued in it.
--- Returns the first version of each shard, then of each key of which more than a
--- clean value was held three values: its place among all entries from 1, the
--- newest write in flight ('' = none), and the dirty entry ('' = none).
+-- Issues consecutive versions of one shard, and marks its keys in doubt.
+-- KEYS: clock, then entries, each once. ARGV: lifetime of the mark in ms, the newest version
+-- that is known to be issued, how many versions to issue, then, unless it is one for each
+-- entry, of each entry the place of its last version from 1.
+-- Returns the first version, then of each entry of which more than a clean value was held
+-- three values: its place from 1, the newest write in flight ('' = none), and the dirty entry
+-- ('' = none).
 local all = redis.call('MGET', unpack(KEYS))
-local answer, strange, marked = {}, {}, {}
-local at, place = 1, 0
--- Nothing is issued in any shard unless it can be in all.
-for shard = 2, #ARGV, 2 do
-  local clock, entries = at, tonumber(ARGV[shard])
-  if not clock_of(all[clock], ARGV[shard + 1]) then
-    return unseeded()
-  end
-  local absent, is_strange = {}, false
-  for entry = clock + 1, clock + entries do
-    if not all[entry] then
-      absent[#absent + 1] = KEYS[entry]
-    elseif not is_entry(all[entry]) then
-      is_strange = true
-    end
-  end
-  -- MGET finds nothing in a key of another type.
-  if is_strange or #absent > 0 and redis.call('EXISTS', unpack(absent)) > 0 then
-    -- Another program's. What it has replaced may be in the journal alone.
-    redis.call('DEL', KEYS[clock])
-    return unseeded()
-  end
-  at = clock + entries + 1
+if not clock_of(all[1], ARGV[2]) then
+  return unseeded()
 end
-local time = now()
-at = 1
-for shard = 2, #ARGV, 2 do
-  local clock = at
-  local first = next_version(all[clock], time)
-  answer[#answer + 1] = string.format('%016.0f', first)
-  local digits
-  for i = 1, tonumber(ARGV[shard]) do
-    at = at + 1
-    place = place + 1
-    digits = string.format('%016.0f', first + i - 1)
-    local key = KEYS[at]
-    local held = marked[key] or all[at]
-    local state = held and string.sub(held, 17, 17)
-    local doubt, dirty, mark
+local first = next_version(all[1], now())
+-- The server takes all marks at once.
+local absent, marks, strange = {}, {}, {}
+local is_strange = false
+for i = 2, #KEYS do
+  local held = all[i]
+  local digits = string.format('%016.0f', first + (ARGV[i + 2] or i - 1) - 1)
+  if not held then
+    absent[#absent + 1] = KEYS[i]
+    absent[#absent + 1] = digits .. '?'
+  elseif is_entry(held) then
+    local state = string.sub(held, 17, 17)
+    local mark, doubt, dirty = digits .. '?', nil, ''
     -- A dirty value stays: only the journal has it beside this.
-    if state == 'D' and not is_clean(key, state) then
+    if state == 'D' and not is_clean(KEYS[i], state) then
       doubt, dirty = '', held
       mark = string.sub(held, 1, 16) .. 'E' .. digits .. string.sub(held, 18)
-      redis.call('SET', key, mark)
     elseif state == 'E' then
       doubt = string.sub(held, 18, 33)
       dirty = string.sub(held, 1, 16) .. 'D' .. string.sub(held, 34)
       mark = string.sub(held, 1, 17) .. digits .. string.sub(held, 34)
-      redis.call('SET', key, mark)
-    else
-      if state == '?' and not is_over(held, ARGV[1]) then
-        doubt, dirty = string.sub(held, 1, 16), ''
-      end
-      mark = digits .. '?'
-      redis.call('SET', key, mark)
+    elseif state == '?' and not is_over(held, ARGV[1]) then
+      doubt = string.sub(held, 1, 16)
     end
-    -- The same key may come again.
-    marked[key] = mark
+    marks[#marks + 1] = KEYS[i]
+    marks[#marks + 1] = mark
     if doubt then
-      strange[#strange + 1] = place
+      strange[#strange + 1] = i - 1
       strange[#strange + 1] = doubt
       strange[#strange + 1] = dirty
     end
+  else
+    is_strange = true
   end
-  if digits then
-    redis.call('SET', KEYS[clock], digits)
-  end
-  at = at + 1
 end
-for i = 1, #strange do
-  answer[#answer + 1] = strange[i]
+-- MGET finds nothing in a key of another type, and MSETNX does.
+if is_strange or #absent > 0 and redis.call('MSETNX', unpack(absent)) == 0 then
+  -- Another program's. What it has replaced may be in the journal alone.
+  redis.call('DEL', KEYS[1])
+  return unseeded()
 end
-return answer
+marks[#marks + 1] = KEYS[1]
+marks[#marks + 1] = string.format('%016.0f', first + ARGV[3] - 1)
+redis.call('MSET', unpack(marks))
+return {string.format('%016.0f', first), unpack(strange)}

@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::connector::NotConnected;
 use crate::error::{Error, Part, Result};
+use crate::own_thread::{self, Home};
 use size::Size;
 
 /// A connection that was idle for longer is asked whether it still answers: a server, a
@@ -72,6 +73,20 @@ struct State<C> {
 struct Idle<C> {
     connection: C,
     since: Instant,
+    home: Home,
+}
+
+impl<C> State<C> {
+    /// An idle connection for a caller on the runtime `home`. One that was opened on another
+    /// is driven there, and each answer would wake that: so it is taken only where there is
+    /// no room for another connection.
+    fn take_idle(&mut self, home: Home) -> Option<Idle<C>> {
+        match self.idle.iter().rposition(|idle| idle.home == home) {
+            Some(place) => Some(self.idle.remove(place)),
+            None if self.open < self.size.now() => None,
+            None => self.idle.pop(),
+        }
+    }
 }
 
 impl<O: Opens> Clone for Pool<O> {
@@ -113,16 +128,22 @@ impl<O: Opens> Pool<O> {
                 shared: self.shared.clone(),
                 is_counted: true,
             };
+            let home = own_thread::home();
             let idle = {
                 let mut state = self.shared.state();
-                let idle = state.idle.pop();
+                let idle = state.take_idle(home);
                 if idle.is_none() {
                     state.open += 1;
                 }
                 idle
             };
-            if let Some(Idle { connection, since }) = idle {
-                let mut lent = Lent::new(connection, place, true);
+            if let Some(Idle {
+                connection,
+                since,
+                home,
+            }) = idle
+            {
+                let mut lent = Lent::new(connection, home, place, true);
                 if since.elapsed() <= TRUSTED_IDLE || lent.answers().await {
                     return Ok(lent);
                 }
@@ -137,7 +158,7 @@ impl<O: Opens> Pool<O> {
                     let open = state.open;
                     state.size.opened(open);
                     drop(state);
-                    return Ok(Lent::new(connection, place, false));
+                    return Ok(Lent::new(connection, home, place, false));
                 }
                 Err(NotConnected::NoRoom(reason)) => match self.refused(&mut place, &reason) {
                     Refused::WaitForOthers => {}
@@ -250,14 +271,16 @@ impl<O: Opens> Drop for Place<O> {
 pub(super) struct Lent<O: Opens> {
     /// None once it was given back.
     connection: Option<O::Connection>,
+    home: Home,
     was_used: bool,
     place: Place<O>,
 }
 
 impl<O: Opens> Lent<O> {
-    fn new(connection: O::Connection, place: Place<O>, was_used: bool) -> Lent<O> {
+    fn new(connection: O::Connection, home: Home, place: Place<O>, was_used: bool) -> Lent<O> {
         Lent {
             connection: Some(connection),
+            home,
             was_used,
             place,
         }
@@ -292,6 +315,7 @@ impl<O: Opens> Lent<O> {
             let idle = Idle {
                 connection,
                 since: Instant::now(),
+                home: self.home,
             };
             self.place.shared.state().idle.push(idle);
             self.place.is_counted = false;

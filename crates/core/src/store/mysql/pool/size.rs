@@ -31,6 +31,11 @@ impl Size {
         }
     }
 
+    /// How many there may be now.
+    pub(super) fn now(&self) -> usize {
+        self.now
+    }
+
     /// The server has refused a connection beside `open` others, and the permit to have it is
     /// gone. Returns how many others are too many; [`Size::shrunk_by`] says how many of them
     /// are gone, too.

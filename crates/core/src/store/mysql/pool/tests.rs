@@ -244,3 +244,27 @@ async fn a_caller_that_goes_away_costs_no_place() {
     pool.lend().await.unwrap();
     assert_eq!(pool.shared.state().open, 0, "dropped is closed");
 }
+
+/// A thread of its own drives its own connections, as long as there is room for them.
+#[tokio::test]
+async fn each_runtime_is_lent_the_connections_that_it_drives() {
+    let server = server(2);
+    let pool = Pool::new(server.clone(), 2);
+    pool.lend().await.unwrap().give_back();
+    let of_thread = pool.clone();
+    let task = async move {
+        for _ in 0..2 {
+            let lent = of_thread.lend().await.unwrap();
+            assert!(lent.home.is_some());
+            lent.give_back();
+        }
+    };
+    own_thread::start("test", task).unwrap().ended().await;
+    assert_eq!(server.tries(), 2);
+    let lent = pool.lend().await.unwrap();
+    assert!(lent.home.is_none());
+    // Where there is no room it takes what there is.
+    let other = pool.lend().await.unwrap();
+    assert!(other.home.is_some());
+    assert_eq!(server.tries(), 2);
+}
