@@ -54,16 +54,6 @@ struct Doubt {
     settled: Version,
 }
 
-impl Doubt {
-    fn new(version: Version, until: Instant) -> Doubt {
-        Doubt {
-            version,
-            until,
-            settled: Version::ZERO,
-        }
-    }
-}
-
 #[derive(Clone, Debug)]
 enum Evictable {
     Clean(Record, Duration),
@@ -317,7 +307,12 @@ impl Cache for MemoryCache {
                 let mut pinned = self.lock(key);
                 let version = self.clock.issue().ok_or(Error::Unseeded(Part::Cache))?;
                 let held = pinned.entry(key.clone()).or_default();
-                let before = held.doubt.replace(Doubt::new(version, until));
+                let before = held.doubt;
+                held.doubt = Some(Doubt {
+                    version,
+                    until,
+                    settled: before.map_or(Version::ZERO, |doubt| doubt.settled),
+                });
                 self.clean.invalidate(key);
                 Ok(Begun {
                     version,
@@ -342,7 +337,11 @@ impl Cache for MemoryCache {
             };
             // One that has settled meanwhile is in doubt no more.
             let before = write.doubt.filter(|before| *before > doubt.settled);
-            held.doubt = before.map(|version| Doubt::new(version, until));
+            held.doubt = before.map(|version| Doubt {
+                version,
+                until,
+                ..doubt
+            });
             if held.doubt.is_none() && held.dirty.is_none() {
                 pinned.remove(&write.key);
             }

@@ -272,6 +272,31 @@ async fn what_has_settled_meanwhile_stays(implementation: Implementation) {
     assert_eq!(get(&*cache, &key("b")).await, Lookup::Hit(dirty));
 }
 
+/// A newer write has settled beside them: those before it are in doubt no more.
+async fn no_settled_doubt_comes_back(implementation: Implementation) {
+    let cache = implementation.cache(LONG_LIFETIMES).await;
+    let a = key("a");
+    let first = begin(&*cache, &a).await;
+    let second = begin(&*cache, &a).await;
+    let third = begin(&*cache, &a).await;
+    settle(&*cache, &value(&a, second.version, "second")).await;
+    settle(&*cache, &value(&a, first.version, "first")).await;
+    assert_eq!(get(&*cache, &a).await, Lookup::InDoubt(None));
+    withdraw(&*cache, &a, &third).await;
+    assert_eq!(get(&*cache, &a).await, Lookup::Miss);
+    // Those that begin later know it as well.
+    let first = begin(&*cache, &a).await;
+    let second = begin(&*cache, &a).await;
+    let third = begin(&*cache, &a).await;
+    settle(&*cache, &value(&a, first.version, "first")).await;
+    settle(&*cache, &value(&a, second.version, "second")).await;
+    let fourth = begin(&*cache, &a).await;
+    withdraw(&*cache, &a, &fourth).await;
+    assert_eq!(get(&*cache, &a).await, Lookup::InDoubt(None));
+    withdraw(&*cache, &a, &third).await;
+    assert_eq!(get(&*cache, &a).await, Lookup::Miss);
+}
+
 async fn what_is_not_held_any_more_stays_away(implementation: Implementation) {
     let cache = implementation.cache(LONG_LIFETIMES).await;
     for doubt in [None, Some(version(5))] {
@@ -379,6 +404,7 @@ contract!(
         a_doubt_that_was_there_before_comes_back,
         a_newer_doubt_stays,
         what_has_settled_meanwhile_stays,
+        no_settled_doubt_comes_back,
         what_is_not_held_any_more_stays_away,
         several_of_one_name_are_withdrawn_together,
         what_was_written_between_settles,

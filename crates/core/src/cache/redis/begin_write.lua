@@ -30,8 +30,10 @@ for i = 2, #KEYS do
       doubt = string.sub(held, 18, 33)
       dirty = string.sub(held, 1, 16) .. 'D' .. string.sub(held, 34)
       mark = string.sub(held, 1, 17) .. digits .. string.sub(held, 34)
-    elseif state == '?' and not is_over(held, ARGV[1]) then
-      doubt = string.sub(held, 1, 16)
+    elseif state == '?' then
+      -- What has settled is in doubt no more, whatever comes after it.
+      mark = mark .. string.sub(held, 18)
+      doubt = not is_over(held, ARGV[1]) and string.sub(held, 1, 16)
     end
     marks[#marks + 1] = KEYS[i]
     marks[#marks + 1] = mark

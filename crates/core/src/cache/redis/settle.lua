@@ -28,7 +28,7 @@ for i = 2, #KEYS do
       -- A version that is held clean already may be put again: it is the same.
       if newest <= version then
         redis.call('SET', KEYS[i], entry, 'PX', ARGV[1])
-      elseif state == '?' then
+      elseif state == '?' and string.sub(held, 18) < version then
         -- Should the write in flight not take place, there is no doubt about this
         -- one any more, nor about any before it.
         redis.call('SET', KEYS[i], string.sub(held, 1, 17) .. version)

@@ -6,10 +6,11 @@ for i = 1, #KEYS do
   local held = held_in(KEYS[i])
   local state = held and string.sub(held, 17, 17)
   if state == '?' and string.sub(held, 1, 16) == version then
-    if before == '' or string.sub(held, 18) >= before then
+    local settled = string.sub(held, 18)
+    if before == '' or settled >= before then
       redis.call('DEL', KEYS[i])
     else
-      redis.call('SET', KEYS[i], before .. '?')
+      redis.call('SET', KEYS[i], before .. '?' .. settled)
     end
   elseif state == 'E' and string.sub(held, 18, 33) == version then
     if before == '' then
