@@ -52,9 +52,7 @@ use crate::admission::Admission;
 use crate::dataset::Dataset;
 use crate::error::{Error, Part, Result};
 use crate::membership::Epoch;
-use crate::own_thread;
 use crate::settings::Address;
-use crate::worker;
 
 use connection::{Opener, Shared};
 use endpoint::Endpoint;
@@ -116,7 +114,7 @@ pub(crate) enum Over {
     Shared,
     /// [`Redis::local_link`]'s.
     Local,
-    /// The same on a thread that runs nothing else, [`Redis::link`]'s on all others.
+    /// [`Redis::near_link`]'s.
     Nearest,
 }
 
@@ -377,9 +375,10 @@ impl Redis {
         Ok(Link::new(part, shared))
     }
 
-    /// This thread's own connection on a worker, and the shared one elsewhere.
+    /// This thread's own connection where the thread goes on as long as the process does, and the
+    /// shared one elsewhere.
     pub(crate) async fn near_link(&self, part: Part) -> Result<Link> {
-        match worker::is_here() {
+        match local::is_kept_here() {
             true => self.local_link(part).await,
             false => self.link(part).await,
         }
@@ -407,9 +406,9 @@ impl Redis {
 
     async fn link_over(&self, over: Over, part: Part) -> Result<Link> {
         match over {
-            Over::Nearest if own_thread::is_own() => self.local_link(part).await,
-            Over::Shared | Over::Nearest => self.link(part).await,
+            Over::Shared => self.link(part).await,
             Over::Local => self.local_link(part).await,
+            Over::Nearest => self.near_link(part).await,
         }
     }
 

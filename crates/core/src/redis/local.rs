@@ -7,13 +7,21 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::attempts::Attempts;
+use crate::own_thread;
 use crate::redis::connection::Shared;
+use crate::worker;
 
 thread_local! {
     /// By the number of the [`crate::redis::Redis`] that they belong to.
     static CONNECTIONS: RefCell<HashMap<u64, Shared>> = RefCell::default();
     /// Attempts to open one, by the same.
     static OPENING: RefCell<HashMap<u64, Arc<Attempts>>> = RefCell::default();
+}
+
+/// Whether this is a thread that drives its connections as long as the process goes on: a worker,
+/// or one with tasks of its own.
+pub(super) fn is_kept_here() -> bool {
+    worker::is_here() || own_thread::is_own()
 }
 
 /// This thread's connection, unless it was found to be of no use.
