@@ -5,9 +5,9 @@
 //! drive. The tasks of such a thread are dropped by no client. So they need neither: they ask
 //! over connections of the thread, and an answer wakes no other thread.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::future::Future;
-use std::thread::ThreadId;
+use std::sync::{Arc, Weak};
 
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
@@ -15,20 +15,38 @@ use tokio::sync::oneshot;
 use crate::error::{Error, Part, Result};
 
 thread_local! {
-    static IS_OWN: Cell<bool> = const { Cell::new(false) };
+    /// On a thread that runs nothing but what [`start`] was given, until its runtime ends.
+    static OWN: RefCell<Option<Arc<()>>> = const { RefCell::new(None) };
 }
 
 /// Whether the current thread runs nothing but what [`start`] was given.
 pub(crate) fn is_own() -> bool {
-    IS_OWN.get()
+    OWN.with_borrow(Option::is_some)
 }
 
 /// The runtime that drives a connection: a thread's own, or that of all others.
-pub(crate) type Home = Option<ThreadId>;
+#[derive(Clone, Debug)]
+pub(crate) struct Home(Option<Weak<()>>);
+
+impl Home {
+    /// Whether its thread has not ended.
+    pub(crate) fn is_there(&self) -> bool {
+        self.0.as_ref().is_none_or(|own| own.strong_count() > 0)
+    }
+}
+
+impl PartialEq for Home {
+    fn eq(&self, other: &Home) -> bool {
+        match (&self.0, &other.0) {
+            (Some(one), Some(other)) => one.ptr_eq(other),
+            (one, other) => one.is_none() && other.is_none(),
+        }
+    }
+}
 
 /// The one on which this is called.
 pub(crate) fn home() -> Home {
-    is_own().then(|| std::thread::current().id())
+    OWN.with_borrow(|own| Home(own.as_ref().map(Arc::downgrade)))
 }
 
 /// A thread with one task.
@@ -36,7 +54,7 @@ pub(crate) fn home() -> Home {
 pub(crate) struct OwnThread(oneshot::Receiver<()>);
 
 impl OwnThread {
-    /// Waits until the task has ended.
+    /// Waits until the task has ended, and the thread's runtime.
     pub(crate) async fn ended(self) {
         // It is dropped where the task panics.
         let _ = self.0.await;
@@ -56,9 +74,12 @@ pub(crate) fn start(
     let runtime = runtime.map_err(no_thread)?;
     let (ends, ended) = oneshot::channel();
     let run = move || {
-        IS_OWN.set(true);
+        OWN.set(Some(Arc::default()));
         // What wakes the future of `block_on` makes a system call, even on the same thread.
         let _ = runtime.block_on(async { tokio::spawn(task).await });
+        // A thread of it may wait for a name to be resolved.
+        runtime.shutdown_background();
+        OWN.set(None);
         drop(ends);
     };
     let thread = std::thread::Builder::new().name(name.to_owned());
@@ -80,6 +101,24 @@ mod tests {
         start("test", task).unwrap().ended().await;
         assert!(said.await.unwrap());
         assert!(!is_own());
+    }
+
+    #[tokio::test]
+    async fn each_thread_is_a_home_until_it_ends() {
+        let (say, said) = oneshot::channel();
+        let (ends, ended) = oneshot::channel::<()>();
+        let task = async move {
+            assert!(home() == home());
+            say.send(home()).unwrap();
+            let _ = ended.await;
+        };
+        let thread = start("test", task).unwrap();
+        let of_thread = said.await.unwrap();
+        assert!(of_thread != home() && home() == home());
+        assert!(of_thread.is_there());
+        drop(ends);
+        thread.ended().await;
+        assert!(!of_thread.is_there() && home().is_there());
     }
 
     #[tokio::test]

@@ -8,8 +8,10 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -63,9 +65,9 @@ impl Turn {
     ) -> Result<T> {
         let Turn { runtime, permit } = self;
         if own_thread::is_own() {
-            let done = call.await;
+            let done = AssertUnwindSafe(call).catch_unwind().await;
             drop(permit);
-            return Ok(done);
+            return done.map_err(|_| Error::Panicked);
         }
         let task = runtime.spawn(async move {
             let done = call.await;
@@ -122,6 +124,21 @@ mod tests {
         };
         own_thread::start("test", task).unwrap();
         assert!(said.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_call_that_panics_ends_no_thread_of_its_own() {
+        let calls = Calls::new(1);
+        let (say, said) = tokio::sync::oneshot::channel();
+        let task = async move {
+            let turn = calls.turn().await.unwrap();
+            let panicked = turn.run(async { panic!("as a defect does") }).await;
+            assert!(matches!(panicked, Err::<(), _>(Error::Panicked)));
+            calls.turn().await.unwrap();
+            say.send(()).unwrap();
+        };
+        own_thread::start("test", task).unwrap().ended().await;
+        said.await.unwrap();
     }
 
     #[tokio::test]

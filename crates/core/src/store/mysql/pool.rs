@@ -80,12 +80,22 @@ impl<C> State<C> {
     /// An idle connection for a caller on the runtime `home`. One that was opened on another
     /// is driven there, and each answer would wake that: so it is taken only where there is
     /// no room for another connection.
-    fn take_idle(&mut self, home: Home) -> Option<Idle<C>> {
-        match self.idle.iter().rposition(|idle| idle.home == home) {
+    fn take_idle(&mut self, home: &Home) -> Option<Idle<C>> {
+        match self.idle.iter().rposition(|idle| idle.home == *home) {
             Some(place) => Some(self.idle.remove(place)),
             None if self.open < self.size.now() => None,
             None => self.idle.pop(),
         }
+    }
+
+    /// The idle connections that are to be closed, which do not count any more.
+    fn discard(&mut self, is_unwanted: impl Fn(&Idle<C>) -> bool) -> Vec<Idle<C>> {
+        let discarded: Vec<Idle<C>> = self.idle.extract_if(.., |idle| is_unwanted(idle)).collect();
+        if !discarded.is_empty() {
+            self.open -= discarded.len();
+            self.closed_at = Instant::now();
+        }
+        discarded
     }
 }
 
@@ -129,14 +139,16 @@ impl<O: Opens> Pool<O> {
                 is_counted: true,
             };
             let home = own_thread::home();
-            let idle = {
+            let (idle, undriven) = {
                 let mut state = self.shared.state();
-                let idle = state.take_idle(home);
+                let undriven = state.discard(|idle| !idle.home.is_there());
+                let idle = state.take_idle(&home);
                 if idle.is_none() {
                     state.open += 1;
                 }
-                idle
+                (idle, undriven)
             };
+            drop(undriven);
             if let Some(Idle {
                 connection,
                 since,
@@ -148,7 +160,7 @@ impl<O: Opens> Pool<O> {
                     return Ok(lent);
                 }
                 drop(lent);
-                // The others have been idle for longer.
+                // The others are as likely dead.
                 self.discard_idle();
                 continue;
             }
@@ -221,13 +233,7 @@ impl<O: Opens> Pool<O> {
 
     /// Closes all connections that are not lent.
     pub(super) fn discard_idle(&self) {
-        let mut state = self.shared.state();
-        let discarded = std::mem::take(&mut state.idle);
-        if !discarded.is_empty() {
-            state.open -= discarded.len();
-            state.closed_at = Instant::now();
-        }
-        drop(state);
+        let discarded = self.shared.state().discard(|_| true);
         drop(discarded);
     }
 }
@@ -315,7 +321,7 @@ impl<O: Opens> Lent<O> {
             let idle = Idle {
                 connection,
                 since: Instant::now(),
-                home: self.home,
+                home: self.home.clone(),
             };
             self.place.shared.state().idle.push(idle);
             self.place.is_counted = false;

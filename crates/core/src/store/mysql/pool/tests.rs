@@ -1,9 +1,11 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::advance;
 
 use super::*;
+use crate::own_thread::OwnThread;
 
 const MAX: usize = 8;
 
@@ -245,26 +247,71 @@ async fn a_caller_that_goes_away_costs_no_place() {
     assert_eq!(pool.shared.state().open, 0, "dropped is closed");
 }
 
+/// Lends a connection to a thread of its own twice, one after the other. The thread ends with what is
+/// returned.
+async fn lend_to_a_thread(pool: &Pool<Arc<Server>>) -> (oneshot::Sender<()>, OwnThread) {
+    let pool = pool.clone();
+    let (say, said) = oneshot::channel();
+    let (ends, ended) = oneshot::channel();
+    let task = async move {
+        for _ in 0..2 {
+            let lent = pool.lend().await.unwrap();
+            assert!(lent.home == own_thread::home());
+            lent.give_back();
+        }
+        say.send(()).unwrap();
+        let _ = ended.await;
+    };
+    let thread = own_thread::start("test", task).unwrap();
+    said.await.unwrap();
+    (ends, thread)
+}
+
 /// A thread of its own drives its own connections, as long as there is room for them.
 #[tokio::test]
 async fn each_runtime_is_lent_the_connections_that_it_drives() {
     let server = server(2);
     let pool = Pool::new(server.clone(), 2);
     pool.lend().await.unwrap().give_back();
-    let of_thread = pool.clone();
-    let task = async move {
-        for _ in 0..2 {
-            let lent = of_thread.lend().await.unwrap();
-            assert!(lent.home.is_some());
-            lent.give_back();
-        }
-    };
-    own_thread::start("test", task).unwrap().ended().await;
+    let _thread = lend_to_a_thread(&pool).await;
     assert_eq!(server.tries(), 2);
     let lent = pool.lend().await.unwrap();
-    assert!(lent.home.is_none());
+    assert!(lent.home == own_thread::home());
     // Where there is no room it takes what there is.
     let other = pool.lend().await.unwrap();
-    assert!(other.home.is_some());
+    assert!(other.home != own_thread::home());
+    assert_eq!(server.tries(), 2);
+}
+
+/// The server admits no second one.
+#[tokio::test]
+async fn a_thread_is_lent_the_only_connection_that_there_is() {
+    let server = server(1);
+    let pool = Pool::new(server.clone(), MAX);
+    pool.lend().await.unwrap().give_back();
+    let of_thread = pool.clone();
+    let task = async move {
+        let lent = of_thread.lend().await.unwrap();
+        assert!(lent.home != own_thread::home());
+        lent.give_back();
+    };
+    let thread = own_thread::start("test", task).unwrap();
+    thread.ended().await;
+    assert_eq!(pool.shared.state().idle.len(), 1);
+    assert_eq!(server.tries(), 2);
+    pool.lend().await.unwrap().give_back();
+    assert_eq!(server.tries(), 2);
+}
+
+#[tokio::test]
+async fn connections_of_a_thread_that_ended_are_closed() {
+    let server = server(2);
+    let pool = Pool::new(server.clone(), 2);
+    let (ends, thread) = lend_to_a_thread(&pool).await;
+    drop(ends);
+    thread.ended().await;
+    let lent = pool.lend().await.unwrap();
+    assert!(lent.home == own_thread::home());
+    assert_eq!(pool.shared.state().open, 1);
     assert_eq!(server.tries(), 2);
 }
