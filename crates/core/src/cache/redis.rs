@@ -12,11 +12,11 @@ use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use deadpool_redis::redis::{Script, Value, cmd};
+use deadpool_redis::redis::{Script, cmd};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::cache::{Begun, Cache, FillStart, FillTicket, Lifetimes, Lookup, Refill, Withdrawn};
-use crate::error::{Error, Part, Result};
+use crate::error::{Part, Result};
 use crate::health::PartHealth;
 use crate::membership::Epoch;
 use crate::record::{Key, Record};
@@ -184,6 +184,24 @@ impl RedisCache {
         call
     }
 
+    async fn withdraw_over(&self, link: &mut Link, writes: &[Withdrawn]) -> Result<()> {
+        let entries = link.keys.clone();
+        let shards = self.by_shard(writes, |write| &write.key);
+        let calls = shards.values().map(|writes| {
+            let keys = writes
+                .iter()
+                .map(|(_, write)| entries.entry(&write.key))
+                .collect();
+            let mut call = Call::new(&WITHDRAW, keys);
+            for (_, write) in writes {
+                call.arg(encode_version(write.version))
+                    .arg(write.doubt.map(encode_version).unwrap_or_default());
+            }
+            call
+        });
+        link.scripts::<()>(calls.collect()).await.map(drop)
+    }
+
     /// The newest version that this process knows to be issued in a shard, as scripts take it.
     fn known(&self, shard: Shard) -> String {
         encode_version(self.redis.issued().newest(shard))
@@ -309,45 +327,21 @@ impl Cache for RedisCache {
         let beginning: Vec<Beginning> = shards
             .flat_map(|(shard, writes)| Beginning::of(*shard, writes))
             .collect();
-        let begin = |mut link: Link| {
-            let lifetime_ms = milliseconds(self.lifetimes.in_doubt);
-            let call = |one: &Beginning| one.call(&link.keys, lifetime_ms, &self.known(one.shard));
-            let calls = beginning.iter().map(call).collect();
-            async move { link.scripts(calls).await }
-        };
+        let begin = |link: Link| self.begin(link, &beginning, keys);
         // What was issued before a connection ended is never used.
-        let answers: Vec<Vec<Value>> = self.redis.ask(Over::Nearest, Part::Cache, begin).await?;
-        let none = || Error::unavailable(Part::Cache, "the server issued no version");
+        let issued = self.redis.ask(Over::Nearest, Part::Cache, begin).await?;
         let mut begun: Vec<Option<Begun>> = vec![None; keys.len()];
-        for (one, answer) in beginning.iter().zip(answers) {
-            for (place, issued) in one.parse(answer).ok_or_else(none)? {
-                self.redis.issued().saw(one.shard, issued.version);
-                if let Some(begun) = begun.get_mut(place) {
-                    *begun = Some(issued);
-                }
+        for (place, issued) in issued {
+            if let Some(begun) = begun.get_mut(place) {
+                *begun = Some(issued);
             }
         }
         let begun: Option<Vec<Begun>> = begun.into_iter().collect();
-        begun.ok_or_else(none)
+        begun.ok_or_else(begun::no_version)
     }
 
     async fn withdraw(&self, writes: &[Withdrawn]) -> Result<()> {
-        let mut link = self.link().await?;
-        let entries = link.keys.clone();
-        let shards = self.by_shard(writes, |write| &write.key);
-        let calls = shards.values().map(|writes| {
-            let keys = writes
-                .iter()
-                .map(|(_, write)| entries.entry(&write.key))
-                .collect();
-            let mut call = Call::new(&WITHDRAW, keys);
-            for (_, write) in writes {
-                call.arg(encode_version(write.version))
-                    .arg(write.doubt.map(encode_version).unwrap_or_default());
-            }
-            call
-        });
-        link.scripts::<()>(calls.collect()).await.map(drop)
+        self.withdraw_over(&mut self.link().await?, writes).await
     }
 
     async fn settle(&self, records: &[Record]) -> Result<()> {

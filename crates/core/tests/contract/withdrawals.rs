@@ -4,12 +4,22 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use cache_core::cache::redis::RedisCache;
 use cache_core::cache::{Begun, Cache, FillStart, Lifetimes, Lookup, Withdrawn};
+use cache_core::error::Error;
 use cache_core::record::{Key, Record};
+use cache_core::redis::patterns;
 use cache_core::version::Version;
+use deadpool_redis::redis::{Client, cmd};
+use test_support::servers::redis_url;
 
-use crate::suite::{SEVERAL, eventually, key, tombstone, value, version};
+use crate::suite::{
+    SEVERAL, connect_to_redis, eventually, key, new_identity_with, tombstone, value, version,
+};
 use crate::{Implementation, LONG_LIFETIMES, SHORT, granted, put_clean, put_dirty, settle};
+
+/// More than one call of a script takes.
+const MANY: usize = 4_500;
 
 async fn begin(cache: &dyn Cache, key: &Key) -> Begun {
     let mut begun = cache.begin_write(std::slice::from_ref(key)).await.unwrap();
@@ -146,7 +156,7 @@ async fn each_write_of_a_batch_finds_those_before_it(implementation: Implementat
 /// Names in many shards, some of which are dirty.
 async fn each_of_many_is_told_its_own(implementation: Implementation) {
     let cache = implementation.cache(LONG_LIFETIMES).await;
-    let keys: Vec<Key> = (0..200)
+    let keys: Vec<Key> = (0..MANY)
         .map(|number| key(&format!("user {number}")))
         .collect();
     let dirty: Vec<Record> = keys
@@ -160,6 +170,11 @@ async fn each_of_many_is_told_its_own(implementation: Implementation) {
     for (place, begun) in begun.iter().enumerate() {
         let dirty = (place % 3 == 0).then(|| &dirty[place / 3]);
         assert_eq!(before(begun), (dirty, None), "{place}");
+    }
+    let again = cache.begin_write(&keys).await.unwrap();
+    for (place, (again, first)) in again.iter().zip(&begun).enumerate() {
+        let expected = (first.dirty.as_ref(), Some(first.version));
+        assert_eq!(before(again), expected, "{place}");
     }
 }
 
@@ -348,6 +363,40 @@ async fn what_was_written_between_settles(implementation: Implementation) {
         let written = value(&key, begun[1].version, "written");
         settle(&*cache, &written).await;
         assert_eq!(get(&*cache, &key).await, Lookup::Hit(written));
+    }
+}
+
+/// As when an operator deletes it.
+async fn take_a_clock(identity: &str) {
+    let client = Client::open(redis_url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let [of_shards, _] = patterns(identity);
+    let mut keys = cmd("KEYS");
+    keys.arg(format!("{of_shards}.clock"));
+    let clocks: Vec<String> = keys.query_async(&mut connection).await.unwrap();
+    assert_eq!(clocks.len(), usize::from(SEVERAL));
+    let mut delete = cmd("DEL");
+    delete.arg(&clocks[0]);
+    let deleted: u32 = delete.query_async(&mut connection).await.unwrap();
+    assert_eq!(deleted, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_one_shard_refuses_leaves_no_doubt() {
+    let identity = new_identity_with(SEVERAL);
+    let cache = RedisCache::new(connect_to_redis(&identity).await, LONG_LIFETIMES);
+    cache.raise(&Version::ZERO).await.unwrap();
+    let names = (0..50).map(|number| key(&format!("user {}", number % 30)));
+    let keys: Vec<Key> = names.collect();
+    take_a_clock(&identity).await;
+    let unseeded = cache.begin_write(&keys).await;
+    assert!(matches!(unseeded, Err(Error::Unseeded(_))), "{unseeded:?}");
+    cache.raise(&Version::ZERO).await.unwrap();
+    for key in &keys {
+        assert_eq!(get(&cache, key).await, Lookup::Miss, "{key:?}");
+    }
+    for begun in cache.begin_write(&keys[..30]).await.unwrap() {
+        assert_eq!(before(&begun), (None, None));
     }
 }
 

@@ -6,12 +6,63 @@ use std::collections::hash_map::Entry::{Occupied, Vacant};
 use bytes::Bytes;
 use deadpool_redis::redis::Value;
 
-use crate::cache::Begun;
-use crate::cache::redis::{BEGIN_WRITE, ENTRIES_MAX};
+use crate::cache::redis::{BEGIN_WRITE, ENTRIES_MAX, RedisCache};
+use crate::cache::{Begun, Withdrawn};
+use crate::error::{Error, Part, Result};
 use crate::record::{Key, Record};
-use crate::redis::{Call, Entry, RunKeys, parse_version};
+use crate::redis::{Call, Entry, Link, RunKeys, milliseconds, parse_version};
 use crate::shard::Shard;
 use crate::version::Version;
+
+pub(super) fn no_version() -> Error {
+    Error::unavailable(Part::Cache, "the server issued no version")
+}
+
+impl RedisCache {
+    /// Begins the writes of `keys` in all shards, with their places. Where it fails in some, those
+    /// of the others are withdrawn.
+    pub(super) async fn begin(
+        &self,
+        mut link: Link,
+        beginning: &[Beginning<'_>],
+        keys: &[Key],
+    ) -> Result<Vec<(usize, Begun)>> {
+        let lifetime_ms = milliseconds(self.lifetimes.in_doubt);
+        let call = |one: &Beginning| one.call(&link.keys, lifetime_ms, &self.known(one.shard));
+        let calls = beginning.iter().map(call).collect();
+        let (answers, _) = link.each_script::<Vec<Value>>(calls, None).await;
+        let (mut begun, mut failed) = (Vec::with_capacity(keys.len()), None);
+        for (one, answer) in beginning.iter().zip(answers) {
+            match answer.and_then(|answer| one.parse(answer).ok_or_else(no_version)) {
+                Ok(issued) => {
+                    if let Some((_, newest)) = issued.last() {
+                        self.redis.issued().saw(one.shard, newest.version);
+                    }
+                    begun.extend(issued);
+                }
+                // That can be mended, whatever the others say.
+                Err(error @ Error::Unseeded(_)) => failed = Some(error),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        let Some(failed) = failed else {
+            return Ok(begun);
+        };
+        // IMPORTANT: the newest first, so that each finds its own mark.
+        let begun = begun.into_iter().rev();
+        let withdrawn = begun.filter_map(|(place, write)| {
+            keys.get(place).map(|key| Withdrawn {
+                key: key.clone(),
+                version: write.version,
+                doubt: write.doubt,
+            })
+        });
+        let withdrawn: Vec<Withdrawn> = withdrawn.collect();
+        // Marks that stay end by themselves.
+        let _ = self.withdraw_over(&mut link, &withdrawn).await;
+        Err(failed)
+    }
+}
 
 /// The writes of one call, which are of one shard. The script is told each key once.
 #[derive(Debug)]
