@@ -108,3 +108,64 @@ impl Queue {
         self.enough.notified().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::record::Key;
+
+    fn push(queue: &Queue) -> Result<()> {
+        let (caller, _) = oneshot::channel();
+        let write = Write::put(Key::from("a"), Bytes::new());
+        queue.push(Waiting { write, caller })
+    }
+
+    fn is_woken(queue: &Queue) -> bool {
+        queue.arrived().now_or_never().is_some()
+    }
+
+    #[test]
+    fn what_has_arrived_already_is_not_waited_for() {
+        let queue = Queue::new(10);
+        // The reader has looked, and the writes come before it waits.
+        assert!(queue.wait_for(usize::MAX));
+        push(&queue).unwrap();
+        push(&queue).unwrap();
+        assert!(!is_woken(&queue));
+        assert!(!queue.wait_for(1) && !queue.wait_for(2));
+        assert!(queue.wait_for(3));
+    }
+
+    #[test]
+    fn the_reader_is_woken_once_when_enough_has_arrived() {
+        let queue = Queue::new(10);
+        assert!(queue.wait_for(2));
+        push(&queue).unwrap();
+        assert!(!is_woken(&queue));
+        push(&queue).unwrap();
+        push(&queue).unwrap();
+        assert!(is_woken(&queue));
+        assert!(!is_woken(&queue));
+        assert_eq!(queue.take().0.len(), 3);
+        queue.close();
+        assert!(is_woken(&queue));
+        assert!(queue.take().1);
+    }
+
+    #[test]
+    fn writes_count_until_they_are_in_a_batch() {
+        let queue = Queue::new(2);
+        push(&queue).unwrap();
+        push(&queue).unwrap();
+        assert_eq!(queue.take().0.len(), 2);
+        assert!(matches!(push(&queue), Err(Error::Overloaded)));
+        queue.left(1);
+        push(&queue).unwrap();
+        assert!(matches!(push(&queue), Err(Error::Overloaded)));
+        queue.left(2);
+        assert_eq!(format!("{queue:?}"), "Queue(0 waiting)");
+    }
+}

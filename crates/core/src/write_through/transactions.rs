@@ -217,7 +217,10 @@ impl Transactions {
     async fn in_turn(&self, writes: usize, write: impl Future<Output = Vec<Fate>>) -> Vec<Fate> {
         match tokio::time::timeout(TURN_TIMEOUT, self.turns.acquire()).await {
             Ok(_turn) => write.await,
-            Err(_) => vec![Fate::Open; writes],
+            Err(_) => {
+                let late = Error::not_written(Part::Database, "other batches did not end in time");
+                vec![Fate::Decided(Err(late)); writes]
+            }
         }
     }
 
@@ -282,7 +285,10 @@ impl Transactions {
                 fate,
                 Fate::Open
                     | Fate::Locked
-                    | Fate::Decided(Ok(Outcome::ConditionFailed) | Err(Error::Refused { .. }))
+                    | Fate::Decided(
+                        Ok(Outcome::ConditionFailed)
+                            | Err(Error::Refused { .. } | Error::NotWritten { .. })
+                    )
             )
         });
         let withdrawn = not_written.map(|((write, begun), _)| Withdrawn {
@@ -360,3 +366,6 @@ impl AppliedByKey {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

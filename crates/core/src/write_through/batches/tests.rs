@@ -1,12 +1,14 @@
 use std::sync::Mutex;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::*;
 use crate::engine::Durability;
+use crate::own_thread;
 use crate::version::Version;
 
 const BOUNDS: GroupCommitBounds = GroupCommitBounds {
@@ -39,11 +41,14 @@ impl Commit for Gated {
         let is_over = |key: &Key| keys.contains(key);
         self.under_way.lock().unwrap().retain(|key| !is_over(key));
         assert!(!keys.contains(&Key::from("bad")), "a bad batch");
-        let written = Outcome::Written {
-            version: Version::ZERO,
-            durability: Durability::Persisted,
-        };
-        vec![Ok(written); keys.len()]
+        vec![Ok(written()); keys.len()]
+    }
+}
+
+fn written() -> Outcome {
+    Outcome::Written {
+        version: Version::ZERO,
+        durability: Durability::Persisted,
     }
 }
 
@@ -176,4 +181,67 @@ async fn a_panic_answers_its_batch_and_frees_its_names() {
     let again = submit(&batches, &["bad"]).await.remove(0);
     assert!(matches!(again.await.unwrap(), Err(Error::Panicked)));
     all_are_written(submit(&batches, &["good"]).await).await;
+}
+
+#[tokio::test]
+async fn what_gathers_beside_batches_is_done_when_it_is_closed() {
+    let (committer, batches, task) = gated(2);
+    let mut writes = submit(&batches, &["a", "b"]).await;
+    writes.extend(submit(&batches, &["c", "d"]).await);
+    writes.extend(submit(&batches, &["e", "a", "c"]).await);
+    assert_eq!(committer.begun().len(), 2);
+    batches.close();
+    submit(&batches, &[]).await;
+    committer.gate.add_permits(100);
+    all_are_written(writes).await;
+    task.await.unwrap();
+}
+
+/// Ends each batch after others had a chance to go on.
+struct Yielding;
+
+#[async_trait]
+impl Commit for Yielding {
+    type Request = Write;
+    type Answer = Outcome;
+
+    async fn commit(&self, batch: Vec<Write>) -> Vec<Result<Outcome>> {
+        for _ in 0..fastrand::usize(..4) {
+            tokio::task::yield_now().await;
+        }
+        vec![Ok(written()); batch.len()]
+    }
+}
+
+async fn write_some(batches: Arc<Batches>) {
+    for _ in 0..2_000 {
+        let name = format!("user {}", fastrand::usize(..5));
+        let write = Write::put(Key::from(name), Bytes::new());
+        while let Err(error) = batches.submit(write.clone()).await {
+            assert!(matches!(error, Error::Overloaded), "{error}");
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Writers and the batches run on threads of their own, and so meet at every moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_write_is_answered_and_none_counts_afterwards() {
+    const DEADLINE: Duration = Duration::from_secs(60);
+    let bounds = GroupCommitBounds {
+        batch_max: 4,
+        waiting_max: 6,
+    };
+    for (at_once, writers) in [(1, 1), (2, 1), (2, 2), (3, 9)] {
+        let (batches, running) = Batches::new(bounds, at_once, Arc::new(Yielding));
+        let thread = own_thread::start("test", running).unwrap();
+        let batches = Arc::new(batches);
+        let writers: JoinSet<()> = (0..writers).map(|_| write_some(batches.clone())).collect();
+        let written = tokio::time::timeout(DEADLINE, writers.join_all());
+        written.await.expect("a write waits for ever");
+        assert_eq!(format!("{:?}", batches.0), "Queue(0 waiting)");
+        batches.close();
+        let ended = tokio::time::timeout(DEADLINE, thread.ended());
+        ended.await.expect("the batches go on");
+    }
 }
