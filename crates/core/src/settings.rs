@@ -169,6 +169,8 @@ pub struct Settings {
     pub startup_deadline: Duration,
     /// How long to finish and drain at the end.
     pub shutdown_deadline: Duration,
+    /// How long a client's connection is kept without a request.
+    pub keep_alive: Duration,
     /// Threads that serve HTTP.
     pub http_workers: usize,
     /// The log.
@@ -231,6 +233,7 @@ struct Raw {
     tombstone_retention_s: u64,
     startup_deadline_s: u64,
     shutdown_deadline_s: u64,
+    keep_alive_s: u64,
     http_workers: usize,
     log: String,
     log_format: LogFormat,
@@ -422,6 +425,7 @@ fn finish(service: Service, raw: Raw) -> Result<Settings, BadSetting> {
             .then(|| Duration::from_secs(raw.tombstone_retention_s)),
         startup_deadline: Duration::from_secs(raw.startup_deadline_s),
         shutdown_deadline: Duration::from_secs(raw.shutdown_deadline_s),
+        keep_alive: Duration::from_secs(raw.keep_alive_s),
         http_workers: raw.http_workers,
         log: LogSettings {
             filter: raw.log,

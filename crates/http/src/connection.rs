@@ -1,9 +1,10 @@
 //! A client's connection, with the bounds in time that actix does not have.
 //!
-//! actix bounds only the first head on a connection. Later heads may trickle in for ever, and a client may
-//! take its answers as slowly as it likes. Here the time is bounded for a whole request from its first
-//! byte, for a client that takes nothing, and for a large answer as a whole. While the client takes
-//! nothing, nothing more is read from it, so the answers to pipelined requests do not pile up.
+//! actix bounds only the first head on a connection, and answers `408` on one that has asked nothing. Later
+//! heads may trickle in for ever, and a client may take its answers as slowly as it likes. Here the time is
+//! bounded for a connection that is not used, for a whole request from its first byte, for a client that
+//! takes nothing, and for a large answer as a whole. While the client takes nothing, nothing more is read
+//! from it, so the answers to pipelined requests do not pile up.
 
 use std::cell::Cell;
 use std::future::Future as _;
@@ -36,13 +37,16 @@ pub(crate) struct Connection {
     stream: TcpStream,
     clock: Rc<Clock>,
     tick: Pin<Box<Sleep>>,
+    /// When the connection ends if nothing was received by then.
+    unused_until: Option<Instant>,
     /// Whether a read has to be repeated when the client takes something again.
     read_waits: bool,
 }
 
 impl Connection {
-    /// Bounds the time that the client at the other end may take.
-    pub(crate) fn new(stream: TcpStream) -> Connection {
+    /// Bounds the time that the client at the other end may take, to send anything at all to
+    /// `keep_alive`. (After that, actix closes connections that are not used.)
+    pub(crate) fn new(stream: TcpStream, keep_alive: Duration) -> Connection {
         // Without it, the kernel holds up to megabytes for each connection.
         if let Err(error) = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX) {
             tracing::debug!(%error, "the bytes that wait in the kernel are not bounded");
@@ -51,6 +55,7 @@ impl Connection {
             stream,
             clock: Rc::default(),
             tick: Box::pin(sleep(TICK)),
+            unused_until: Some(Instant::now() + keep_alive),
             read_waits: false,
         }
     }
@@ -74,6 +79,21 @@ impl Connection {
                 return Poll::Ready(io::ErrorKind::TimedOut.into());
             }
             self.tick.as_mut().reset(now + TICK);
+        }
+        Poll::Pending
+    }
+
+    /// Ready only once nothing was received for too long, as at the end of what a client sends.
+    fn poll_unused(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(until) = self.unused_until else {
+            return Poll::Pending;
+        };
+        while self.tick.as_mut().poll(context).is_ready() {
+            let now = Instant::now();
+            if now >= until {
+                return Poll::Ready(());
+            }
+            self.tick.as_mut().reset(until.min(now + TICK));
         }
         Poll::Pending
     }
@@ -103,8 +123,12 @@ impl AsyncRead for Connection {
             if read.is_ready() {
                 if buffer.filled().len() > filled {
                     self.clock.received();
+                    self.unused_until = None;
                 }
                 return read;
+            }
+            if self.poll_unused(context).is_ready() {
+                return Poll::Ready(Ok(()));
             }
         }
         self.poll_bounds(context).map(Err)

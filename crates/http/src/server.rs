@@ -18,11 +18,10 @@ use cache_core::error::Error;
 use cache_core::health::PartHealth;
 use cache_core::purge::Purging;
 use cache_core::settings::{self, Settings};
-use cache_core::shutdown::Signals;
+use cache_core::shutdown::{Deadline, Signals};
 use cache_core::telemetry::{self, MetricsHandle};
 use cache_core::worker;
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::Instant;
 
 use crate::answers::Answers;
 use crate::connection::Connection;
@@ -49,9 +48,12 @@ pub struct Started {
 
 impl Started {
     /// Stops the engine and the rest, in an order in which none waits for another.
-    async fn stop(self, deadline: Instant) {
-        let left = deadline.saturating_duration_since(Instant::now());
-        self.engine.stop(left).await;
+    async fn stop(self, deadline: Deadline) {
+        let stop = self.engine.stop(deadline.left());
+        // The engine keeps its deadline by itself, and has something to say after it.
+        if deadline.unless_hurried(stop).await.is_none() {
+            self.engine.stop(Duration::ZERO).await;
+        }
         // The purge uses the journal's links, which would wait for the guard.
         drop(self.purging);
         if let Some(guard) = self.guard {
@@ -61,9 +63,9 @@ impl Started {
 }
 
 /// Takes the address, starts the service by `start`, announces the address, serves until
-/// SIGTERM or SIGINT, and stops cleanly: takes no more connections, finishes what is in
-/// flight, then stops the engine, all within the settings' deadline. `start` returns the
-/// service's own routes as well.
+/// SIGTERM, SIGINT or SIGHUP, and stops cleanly: takes no more connections, finishes what is
+/// in flight, then stops the engine, all within the settings' deadline. A SIGINT meanwhile ends
+/// that at once. `start` returns the service's own routes as well.
 ///
 /// # Errors
 /// When the address is taken, which is found before `start`, or when `start` fails.
@@ -91,8 +93,8 @@ where
     )
     .await;
     let deadline = match &served {
-        Ok(deadline) => *deadline,
-        Err(_) => Instant::now() + settings.shutdown_deadline,
+        Ok(deadline) => deadline.clone(),
+        Err(_) => Deadline::fixed(settings.shutdown_deadline),
     };
     started.stop(deadline).await;
     Ok(served.map(drop)?)
@@ -125,7 +127,7 @@ async fn listen(
     mut signals: Signals,
     metrics: MetricsHandle,
     own_routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
-) -> io::Result<Instant> {
+) -> io::Result<Deadline> {
     let listener = address.listen(CONNECTIONS_WAITING_MAX).map_err(|error| {
         io::Error::new(error.kind(), format!("LISTEN {}: {error}", settings.listen))
     })?;
@@ -141,7 +143,7 @@ async fn listen(
         // Not among the event's fields, which nobody evaluates where the log leaves the event out.
         let signal = signals.next().await;
         tracing::info!(signal, "stopping");
-        Instant::now() + shutdown_deadline
+        signals.deadline(shutdown_deadline)
     };
     let state = State {
         service: settings.service,
@@ -156,6 +158,7 @@ async fn listen(
         connections_max: descriptors::worker_connections_max(settings)
             .map_err(io::Error::other)?
             .get(),
+        keep_alive: settings.keep_alive,
     };
     serve(listener, threads, state, own_routes, signal).await
 }
@@ -167,16 +170,13 @@ pub struct Threads {
     pub workers: usize,
     /// Most connections of each; others wait until one ends.
     pub connections_max: usize,
+    /// How long a connection is kept that a client does not use.
+    pub keep_alive: Duration,
 }
-
-/// How long a client may take to send the head of its first request, and how long a connection
-/// is kept between two.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// Serves the shared routes and the service's own until `stop` completes with
 /// the time by which all must be over; then takes no more connections and
-/// finishes what is in flight. Returns that time.
+/// finishes what is in flight. Returns that deadline.
 ///
 /// # Errors
 /// When the listener cannot be used.
@@ -185,8 +185,8 @@ pub async fn serve(
     threads: Threads,
     state: State,
     own_routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
-    stop: impl Future<Output = Instant>,
-) -> io::Result<Instant> {
+    stop: impl Future<Output = Deadline>,
+) -> io::Result<Deadline> {
     let viewers = state.viewers.clone();
     let state = Data::new(state);
     let server = build(listener, threads, move || {
@@ -205,12 +205,8 @@ pub async fn serve(
     let deadline = stop.await;
     viewers.send_away();
     // The engine drains all the while, but has some time for itself at the end.
-    let left = deadline.saturating_duration_since(Instant::now());
-    let for_requests = left - DRAIN_RESERVE.min(left / 2);
-    if tokio::time::timeout(for_requests, handle.stop(true))
-        .await
-        .is_err()
-    {
+    let reserve = DRAIN_RESERVE.min(deadline.left() / 2);
+    if deadline.within(reserve, handle.stop(true)).await.is_none() {
         tracing::warn!("requests in flight did not end in time and are cut off");
         return Ok(deadline);
     }
@@ -256,17 +252,18 @@ where
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
             })
-            .client_request_timeout(REQUEST_TIMEOUT)
-            .keep_alive(KEEP_ALIVE)
+            // The connection bounds that time itself. actix would answer one that asked nothing.
+            .client_request_timeout(Duration::ZERO)
+            .keep_alive(threads.keep_alive)
             .client_disconnect_timeout(LINGER)
             .expect(expect(app()))
             .on_connect_ext(|connection: &Connection, data| {
                 data.insert(connection.clock().clone());
             })
             .h1(map_config(app(), |()| AppConfig::default()));
-        let connect = |stream: TcpStream| async move {
+        let connect = move |stream: TcpStream| async move {
             let peer = stream.peer_addr().ok();
-            Ok((Connection::new(stream), peer))
+            Ok((Connection::new(stream, threads.keep_alive), peer))
         };
         fn_service(connect).and_then(http)
     };

@@ -260,6 +260,16 @@ impl ServiceProcess {
         self.send(Signal::TERM);
     }
 
+    /// Sends SIGHUP, as the end of a terminal does, and waits for the end.
+    ///
+    /// # Panics
+    ///
+    /// When the process has not ended within [`STOP_SECONDS_MAX`].
+    pub fn hang_up(&mut self) -> ExitStatus {
+        self.send(Signal::HUP);
+        self.wait()
+    }
+
     /// Sends SIGKILL and waits for the end.
     pub fn kill_9(&mut self) -> ExitStatus {
         self.send(Signal::KILL);

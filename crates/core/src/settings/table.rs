@@ -235,7 +235,12 @@ pub(super) const TABLE: &[Setting] = &[
     setting(
         "SHUTDOWN_DEADLINE_S",
         "25",
-        "seconds to finish and drain after SIGTERM or SIGINT",
+        "seconds to finish and drain after SIGTERM, SIGINT or SIGHUP",
+    ),
+    setting(
+        "KEEP_ALIVE_S",
+        "75",
+        "seconds for which a client's connection is kept without a request",
     ),
     setting(
         "HTTP_WORKERS",

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use test_support::parts::Installation;
 use test_support::service::ServiceProcess;
+use test_support::wait::wait_until;
 
 use crate::api::{Api, record, version};
 use crate::combination::Turn;
@@ -16,6 +17,7 @@ use crate::problem::expect_problem;
 checks!(backlog:
     what_only_the_journal_has_is_read_after_a_crash,
     a_stop_drains_what_waits,
+    a_stop_that_is_cut_short_says_what_is_left,
     a_stop_while_the_database_takes_no_writes_leaves_them_for_the_next_start,
 );
 
@@ -115,6 +117,24 @@ pub(crate) fn a_stop_drains_what_waits(turn: &Turn) {
     let mut backlog = Backlog::build(turn, &installation);
     stop_refusing(&installation);
     assert!(backlog.process.terminate().success());
+    expect_stored(&installation);
+}
+
+pub(crate) fn a_stop_that_is_cut_short_says_what_is_left(turn: &Turn) {
+    let mut installation = turn.install();
+    installation.set("SHUTDOWN_DEADLINE_S", "60");
+    let mut backlog = Backlog::build(turn, &installation);
+    backlog.process.begin_to_terminate();
+    wait_until("it stops", || backlog.process.logs().contains("stopping"));
+    assert!(backlog.process.interrupt().success());
+    let logs = backlog.process.logs();
+    assert!(logs.contains("left in the journal"), "{logs}");
+
+    backlog.process = installation.start(turn.service());
+    let api = Api::at(turn.service(), backlog.process.base_url());
+    backlog.expect_read(&api);
+    stop_refusing(&installation);
+    api.settle();
     expect_stored(&installation);
 }
 

@@ -71,7 +71,7 @@ fn open_files(process: &ServiceProcess) -> usize {
 #[test]
 fn unread_pages_are_bounded_and_end() {
     for service in Service::all() {
-        let process = ServiceProcess::start(service, &[]);
+        let process = ServiceProcess::start(service, &[("KEEP_ALIVE_S", "5")]);
         let api = Api::at(service, process.base_url());
         fill(&api);
         let page = api.client().get("/users?limit=1000");
@@ -202,5 +202,61 @@ fn a_body_without_end_ends_its_connection() {
                 });
             }
         });
+    }
+}
+
+/// A load balancer sends the next request over a connection that was idle for longer than this.
+const IDLE: Duration = Duration::from_secs(7);
+
+#[test]
+fn idle_connections_are_kept() {
+    thread::scope(|scope| {
+        for service in Service::all() {
+            scope.spawn(move || {
+                let process = ServiceProcess::start(service, &[]);
+                let mut unused = connect(&process);
+                let mut used = connect(&process);
+                for wait in [Duration::ZERO, IDLE] {
+                    thread::sleep(wait);
+                    used.write_all(&get("/healthz")).unwrap();
+                    let mut answer = [0; 4096];
+                    let length = used.read(&mut answer).unwrap();
+                    assert!(
+                        answer[..length].starts_with(b"HTTP/1.1 200 "),
+                        "{}",
+                        service.name()
+                    );
+                }
+                unused.write_all(&get("/healthz")).unwrap();
+                let mut answer = [0; 4096];
+                let length = unused.read(&mut answer).unwrap();
+                assert!(
+                    answer[..length].starts_with(b"HTTP/1.1 200 "),
+                    "{}",
+                    service.name()
+                );
+            });
+        }
+    });
+}
+
+/// Nothing was asked, so nothing is answered: a client would take it for the answer to its next request.
+#[test]
+fn an_idle_connection_ends_without_a_word() {
+    for service in Service::all() {
+        let process = ServiceProcess::start(service, &[("KEEP_ALIVE_S", "1")]);
+        let mut unused = connect(&process);
+        let mut used = connect(&process);
+        used.write_all(&get("/healthz")).unwrap();
+        let mut answer = [0; 4096];
+        assert!(used.read(&mut answer).unwrap() > 0);
+        for connection in [&mut unused, &mut used] {
+            assert_eq!(
+                connection.read(&mut answer).unwrap(),
+                0,
+                "{}",
+                service.name()
+            );
+        }
     }
 }
