@@ -122,7 +122,7 @@ pub(crate) fn a_stop_drains_what_waits(turn: &Turn) {
 
 pub(crate) fn a_stop_that_is_cut_short_says_what_is_left(turn: &Turn) {
     let mut installation = turn.install();
-    installation.set("SHUTDOWN_DEADLINE_S", "60");
+    installation.set("SHUTDOWN_DEADLINE_S", "600");
     let mut backlog = Backlog::build(turn, &installation);
     backlog.process.begin_to_terminate();
     wait_until("it stops", || backlog.process.logs().contains("stopping"));

@@ -112,7 +112,7 @@ fn a_client_that_never_ends_its_request_does_not_hold_up_a_stop() {
 #[test]
 fn a_second_interrupt_ends_a_stop_at_once() {
     for service in Service::all() {
-        let mut process = ServiceProcess::start(service, &[("SHUTDOWN_DEADLINE_S", "60")]);
+        let mut process = ServiceProcess::start(service, &[("SHUTDOWN_DEADLINE_S", "600")]);
         let _client = unfinished_request(service, &process);
         process.begin_to_terminate();
         wait_until("it stops", || process.logs().contains("stopping"));
