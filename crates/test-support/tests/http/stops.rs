@@ -119,6 +119,7 @@ fn a_second_interrupt_ends_a_stop_at_once() {
         assert!(process.exit_status_now().is_none());
         let status = process.interrupt();
         assert!(status.success(), "{status}: {}", process.logs());
+        assert!(process.logs().contains("cut off"), "{}", process.logs());
     }
 }
 
