@@ -20,7 +20,7 @@ use std::convert::Infallible;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::connection::Clock;
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 
 /// An answer of at most this many bytes is not counted.
 const SMALL_BYTES_MAX: usize = 16 * 1024;
@@ -120,7 +120,11 @@ fn permits(bytes: usize) -> u32 {
 }
 
 fn no_room() -> Problem {
-    Problem::unavailable("too many large answers are under way", RETRY_AFTER_S)
+    Problem::passing(
+        Kind::Overloaded,
+        "too many large answers are under way",
+        RETRY_AFTER_S,
+    )
 }
 
 fn in_pieces(body: BoxBody, room: Room, clock: Option<Rc<Clock>>) -> BoxBody {

@@ -4,7 +4,6 @@ use std::future::Future;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::{FromRequest, HttpRequest};
 use bytes::{Bytes, BytesMut};
@@ -12,7 +11,7 @@ use futures_util::StreamExt;
 use tokio::time::Instant;
 
 use crate::connection::{Clock, REQUEST_TIMEOUT};
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 
 /// Most bytes of a body. The longest valid record, every character of it
 /// written as a surrogate pair, has 7 KiB.
@@ -36,7 +35,7 @@ impl FromRequest for JsonBody {
             let body = tokio::time::timeout_at(due, read(payload)).await;
             body.unwrap_or_else(|_| {
                 Err(Problem::new(
-                    StatusCode::REQUEST_TIMEOUT,
+                    Kind::RequestTimeout,
                     "the request did not arrive in time",
                 ))
             })
@@ -47,7 +46,7 @@ impl FromRequest for JsonBody {
 fn check(request: &HttpRequest) -> Result<(), Problem> {
     if !is_json(request) {
         return Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Kind::UnsupportedMediaType,
             "the body must be sent as Content-Type: application/json",
         ));
     }
@@ -107,7 +106,7 @@ async fn read(mut payload: Payload) -> Result<JsonBody, Problem> {
 
 fn too_large() -> Problem {
     Problem::new(
-        StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::BodyTooLarge,
         format!("the body has more than {BODY_MAX_BYTES} bytes"),
     )
 }

@@ -23,7 +23,7 @@ pub use stream::events;
 pub use viewers::{Place, VIEWERS_MAX, Viewers};
 
 use crate::figures::{Sampler, Snapshot};
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use crate::resource::{get, resource};
 use crate::state::State;
 
@@ -64,7 +64,7 @@ async fn watch(state: Data<State>, request: HttpRequest) -> Result<HttpResponse,
     }
     let Some(place) = state.viewers.enter() else {
         let detail = format!("{VIEWERS_MAX} others watch already");
-        return Err(Problem::unavailable(detail, RETRY_AFTER_S));
+        return Err(Problem::passing(Kind::Overloaded, detail, RETRY_AFTER_S));
     };
     // Whatever of it is not taken is of no use later.
     let (sender, receiver) = mpsc::channel(1);

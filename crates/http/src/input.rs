@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::problem::{FieldErrors, Problem};
+use crate::problem::{FieldErrors, Kind, Problem};
 
 /// The user in `body`; `path_name` is the one that the path names, which the
 /// body may then leave out.
@@ -112,20 +112,21 @@ struct Fields<'a> {
 impl<'a> Fields<'a> {
     fn parse(body: &'a [u8]) -> Result<Fields<'a>, Problem> {
         if body.iter().all(u8::is_ascii_whitespace) {
-            return Err(Problem::malformed(
+            return Err(Problem::new(
+                Kind::InvalidJson,
                 "the body is empty; it must be a JSON object",
             ));
         }
         let text = std::str::from_utf8(body).map_err(|error| {
-            Problem::malformed(format!(
-                "the body is not UTF-8 at byte {}",
-                error.valid_up_to()
-            ))
+            Problem::new(
+                Kind::InvalidJson,
+                format!("the body is not UTF-8 at byte {}", error.valid_up_to()),
+            )
         })?;
         let whole: &RawValue = serde_json::from_str(text).map_err(|error| not_json(&error))?;
         if !whole.get().starts_with('{') {
             return Err(Problem::new(
-                actix_web::http::StatusCode::UNPROCESSABLE_ENTITY,
+                Kind::Validation,
                 "the body must be a JSON object",
             ));
         }
@@ -204,11 +205,14 @@ impl<'a> Fields<'a> {
 }
 
 fn not_json(error: &serde_json::Error) -> Problem {
-    Problem::malformed(format!(
-        "the body is not valid JSON at line {} column {}",
-        error.line(),
-        error.column()
-    ))
+    Problem::new(
+        Kind::InvalidJson,
+        format!(
+            "the body is not valid JSON at line {} column {}",
+            error.line(),
+            error.column()
+        ),
+    )
 }
 
 /// The members of a JSON object, in order, duplicates included.

@@ -22,6 +22,7 @@ pub mod origins;
 pub mod path;
 pub mod precondition;
 pub mod problem;
+pub mod problems;
 pub mod process;
 pub mod query;
 pub mod resource;

@@ -5,11 +5,11 @@
 
 use std::net::IpAddr;
 
+use actix_web::http::Method;
 use actix_web::http::header::{HOST, HeaderMap, HeaderName, ORIGIN};
 use actix_web::http::uri::Authority;
-use actix_web::http::{Method, StatusCode};
 
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -40,7 +40,7 @@ impl Origins {
         }
         let Some(host) = only(headers, HOST).filter(|host| self.knows(host)) else {
             return Some(Problem::new(
-                StatusCode::MISDIRECTED_REQUEST,
+                Kind::UnknownHost,
                 "browsers reach this service by an IP address, localhost or a host in ALLOWED_ORIGINS",
             ));
         };
@@ -54,7 +54,7 @@ impl Origins {
         }
         let detail =
             "a page of another origin may change nothing; ALLOWED_ORIGINS lists those that may";
-        Some(Problem::new(StatusCode::FORBIDDEN, detail))
+        Some(Problem::new(Kind::ForeignOrigin, detail))
     }
 
     fn lists(&self, origin: &str) -> bool {

@@ -3,6 +3,8 @@
 //! Nothing in them comes from a driver, so there is no statement, no address
 //! and no password in them.
 
+mod kinds;
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -11,6 +13,8 @@ use actix_web::http::header::{ALLOW, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use cache_core::error::Error;
 use serde::Serialize;
+
+pub use kinds::Kind;
 
 /// What is wrong with one field of a request.
 #[derive(Clone, Debug, Serialize)]
@@ -55,7 +59,7 @@ impl FieldErrors {
 /// An error answer.
 #[derive(Clone, Debug)]
 pub struct Problem {
-    status: StatusCode,
+    kind: Kind,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
     allow: Option<&'static str>,
@@ -73,10 +77,10 @@ struct Document<'a> {
 }
 
 impl Problem {
-    /// An error with this status.
-    pub fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Problem {
+    /// An error of this type.
+    pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Problem {
         Problem {
-            status,
+            kind,
             detail: detail.into(),
             errors: Vec::new(),
             allow: None,
@@ -86,7 +90,7 @@ impl Problem {
 
     /// `400`: the request cannot be read.
     pub fn malformed(detail: impl Into<Cow<'static, str>>) -> Problem {
-        Problem::new(StatusCode::BAD_REQUEST, detail)
+        Problem::new(Kind::MalformedRequest, detail)
     }
 
     /// `422`: the request can be read, and these fields are wrong.
@@ -95,19 +99,19 @@ impl Problem {
         let detail = format!("not a valid request: {}", named.join(", "));
         Problem {
             errors,
-            ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+            ..Problem::new(Kind::Validation, detail)
         }
     }
 
     /// `404`: there is no such user.
     pub fn no_such_user() -> Problem {
-        Problem::new(StatusCode::NOT_FOUND, "there is no user of this name")
+        Problem::new(Kind::NotFound, "there is no user of this name")
     }
 
     /// `412`: the user is not as the request's headers want it.
     pub fn precondition_failed() -> Problem {
         Problem::new(
-            StatusCode::PRECONDITION_FAILED,
+            Kind::PreconditionFailed,
             "what If-Match or If-None-Match asks for does not hold; nothing was done",
         )
     }
@@ -117,28 +121,34 @@ impl Problem {
         let detail = format!("this resource takes {allow}");
         Problem {
             allow: Some(allow),
-            ..Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+            ..Problem::new(Kind::MethodNotAllowed, detail)
         }
     }
 
-    /// `503` with the seconds after which to try again.
-    pub fn unavailable(detail: impl Into<Cow<'static, str>>, retry_after_s: u64) -> Problem {
+    /// An error that passes, with the seconds after which to try again.
+    pub fn passing(
+        kind: Kind,
+        detail: impl Into<Cow<'static, str>>,
+        retry_after_s: u64,
+    ) -> Problem {
         Problem {
             retry_after_s: Some(retry_after_s),
-            ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+            ..Problem::new(kind, detail)
         }
     }
 
     /// A write that failed below the routes.
     pub fn of_write(error: &Error) -> Problem {
         match error {
-            Error::Unavailable { part, .. } => Problem::unavailable(
+            Error::Unavailable { part, .. } => Problem::passing(
+                Kind::OutcomeUnknown,
                 format!(
                     "the {part} is unavailable, so it is unknown whether the write took place; repeating it is safe"
                 ),
                 1,
             ),
-            Error::NotAdmitted(reason) => Problem::unavailable(
+            Error::NotAdmitted(reason) => Problem::passing(
+                Kind::WritesRefused,
                 format!("{reason}; nothing was written"),
                 NOT_ADMITTED_RETRY_AFTER_S,
             ),
@@ -150,14 +160,15 @@ impl Problem {
     pub fn of_acknowledged(error: &Error) -> Problem {
         match error {
             Error::NotPersisted => Problem::new(
-                StatusCode::GATEWAY_TIMEOUT,
+                Kind::NotPersisted,
                 "the write is in the journal and not yet in the database; it will be, and there is no need to repeat it",
             ),
             Error::DeadLetter => Problem::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
+                Kind::DeadLetter,
                 "the write is in the journal, and the database refuses it; it is among the dead letters",
             ),
-            Error::Unavailable { part, .. } => Problem::unavailable(
+            Error::Unavailable { part, .. } => Problem::passing(
+                Kind::PersistenceUnknown,
                 format!(
                     "the write is in the journal; whether it is in the database cannot be told, since the {part} is unavailable"
                 ),
@@ -171,42 +182,54 @@ impl Problem {
     pub fn of_read(error: &Error) -> Problem {
         match error {
             Error::Unavailable { part, .. } | Error::Unseeded(part) => {
-                Problem::unavailable(format!("the {part} is unavailable"), 1)
+                Problem::passing(Kind::Unavailable, format!("the {part} is unavailable"), 1)
             }
-            Error::NotWritten { part, .. } => {
-                Problem::unavailable(format!("the {part} is unavailable; nothing was written"), 1)
-            }
-            Error::Full { retry_after, .. } => Problem::unavailable(
+            Error::NotWritten { part, .. } => Problem::passing(
+                Kind::Unavailable,
+                format!("the {part} is unavailable; nothing was written"),
+                1,
+            ),
+            Error::Full { retry_after, .. } => Problem::passing(
+                Kind::BacklogFull,
                 "the journal is full; nothing was written",
                 retry_after.as_secs().max(1),
             ),
-            Error::NotAdmitted(reason) => {
-                Problem::unavailable(reason.to_string(), NOT_ADMITTED_RETRY_AFTER_S)
-            }
-            Error::Fenced => Problem::unavailable(
+            Error::NotAdmitted(reason) => Problem::passing(
+                Kind::WritesRefused,
+                reason.to_string(),
+                NOT_ADMITTED_RETRY_AFTER_S,
+            ),
+            Error::Fenced => Problem::passing(
+                Kind::Contention,
                 "the cache is being left or used again; nothing was written",
                 1,
             ),
-            Error::Locked => Problem::unavailable(
+            Error::Locked => Problem::passing(
+                Kind::Contention,
                 "another transaction has locked this user in the database; nothing was written",
                 1,
             ),
-            Error::Undecided => Problem::unavailable(
+            Error::Undecided => Problem::passing(
+                Kind::Contention,
                 "another write of this name is in flight; nothing was written",
                 1,
             ),
-            Error::Overloaded => {
-                Problem::unavailable("too many writes are waiting; nothing was written", 1)
-            }
-            Error::Stopping => {
-                Problem::unavailable("the service is stopping; nothing was written", 1)
-            }
+            Error::Overloaded => Problem::passing(
+                Kind::Overloaded,
+                "too many writes are waiting; nothing was written",
+                1,
+            ),
+            Error::Stopping => Problem::passing(
+                Kind::Stopping,
+                "the service is stopping; nothing was written",
+                1,
+            ),
             Error::Refused { .. } => Problem::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
+                Kind::RefusedByDatabase,
                 "the database refuses the record; nothing was written",
             ),
             Error::BrokenRow { field, rule } => Problem::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
+                Kind::BrokenRow,
                 format!(
                     "another program has written this user to the database with a field that breaks a rule: {field} {rule}; writing or deleting the user replaces that"
                 ),
@@ -216,7 +239,7 @@ impl Problem {
             | Error::NotPersisted
             | Error::DeadLetter
             | Error::Panicked => Problem::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
+                Kind::Internal,
                 "something went wrong here; the log says what",
             ),
         }
@@ -225,17 +248,17 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", self.status, self.detail)
+        write!(formatter, "{} {}", self.kind.status(), self.detail)
     }
 }
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        self.status
+        self.kind.status()
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status);
+        let mut response = HttpResponse::build(self.kind.status());
         response.content_type("application/problem+json");
         if let Some(allow) = self.allow {
             response.insert_header((ALLOW, allow));
@@ -244,9 +267,9 @@ impl ResponseError for Problem {
             response.insert_header((RETRY_AFTER, retry_after_s));
         }
         let document = Document {
-            r#type: "about:blank",
-            title: self.status.canonical_reason().unwrap_or("Error"),
-            status: self.status.as_u16(),
+            r#type: self.kind.path(),
+            title: self.kind.title(),
+            status: self.kind.status().as_u16(),
             detail: &self.detail,
             errors: &self.errors,
         };

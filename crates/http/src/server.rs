@@ -31,7 +31,7 @@ use crate::expect::expect;
 use crate::origins::Origins;
 use crate::state::State;
 use crate::unread::LINGER;
-use crate::{cache, health, unknown, users};
+use crate::{cache, health, problems, unknown, users};
 
 /// An engine that was started, and what works beside it until the engine has stopped.
 #[derive(Debug)]
@@ -197,6 +197,7 @@ pub async fn serve(
             .configure(cache::configure)
             .configure(health::configure)
             .configure(dashboard::configure)
+            .configure(problems::configure)
             .configure(unknown::configure)
             .into_factory()
     })?;

@@ -1,12 +1,11 @@
 //! Everything that no other route takes.
 
-use actix_web::http::StatusCode;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 
 use crate::exchange::exchange;
 use crate::observe::Observed;
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 
 /// Adds the route that takes what is left; it comes last.
 pub fn configure(config: &mut ServiceConfig) {
@@ -20,8 +19,5 @@ pub fn configure(config: &mut ServiceConfig) {
 }
 
 async fn no_such_resource() -> Result<&'static str, Problem> {
-    Err(Problem::new(
-        StatusCode::NOT_FOUND,
-        "there is no such resource",
-    ))
+    Err(Problem::new(Kind::NoSuchRoute, "there is no such resource"))
 }

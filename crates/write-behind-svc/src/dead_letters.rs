@@ -1,7 +1,7 @@
 //! Dead letters: what the database refused, for an operator to look at, try
 //! again or give up.
 
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::Method;
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use cache_core::dead_letter::DeadLetter;
@@ -9,7 +9,7 @@ use cache_core::error::Error;
 use cache_core::record::Key;
 use cache_core::write_behind::WriteBehind;
 use cache_http::path;
-use cache_http::problem::Problem;
+use cache_http::problem::{Kind, Problem};
 use cache_http::query::Query;
 use cache_http::resource::{get, on, resource};
 use cache_http::state::State;
@@ -101,7 +101,7 @@ async fn replay(engine: Data<WriteBehind>, request: HttpRequest) -> Result<HttpR
         })),
         Ok(false) => Err(no_such_letter()),
         Err(Error::Refused { .. }) => Err(Problem::new(
-            StatusCode::CONFLICT,
+            Kind::StillRefused,
             "it is refused still; it stays among the dead letters, which say why",
         )),
         Err(error) => Err(Problem::of_write(&error)),
@@ -119,8 +119,5 @@ async fn delete(engine: Data<WriteBehind>, request: HttpRequest) -> Result<HttpR
 }
 
 fn no_such_letter() -> Problem {
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        "there is no dead letter of this name",
-    )
+    Problem::new(Kind::NotFound, "there is no dead letter of this name")
 }

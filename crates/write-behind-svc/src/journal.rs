@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::Method;
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use cache_core::write_behind::{ShardState, WriteBehind};
-use cache_http::problem::Problem;
+use cache_http::problem::{Kind, Problem};
 use cache_http::query::Query;
 use cache_http::resource::{get, on, resource};
 use serde::Serialize;
@@ -104,7 +104,7 @@ async fn flush(engine: Data<WriteBehind>, request: HttpRequest) -> Result<HttpRe
         }));
     }
     Err(Problem::new(
-        StatusCode::GATEWAY_TIMEOUT,
+        Kind::NotPersisted,
         format!(
             "not all that was acknowledged is in the database after {timeout_s} s; it stays in the journal"
         ),

@@ -48,6 +48,7 @@ fn expect_full(answer: &Response) -> u64 {
         .unwrap_or_default()
         .to_owned();
     assert!(detail.contains("journal is full"), "{detail}");
+    assert_eq!(answer.json()["type"], "/problems/backlog-full");
     let retry_after = answer.header("Retry-After").expect("Retry-After");
     let seconds = retry_after.parse().expect("seconds");
     assert!((1..=60).contains(&seconds), "{seconds}");

@@ -81,6 +81,8 @@ mod paths;
 #[macro_use]
 mod preconditions;
 #[macro_use]
+mod problem_types;
+#[macro_use]
 mod protocol;
 #[macro_use]
 mod restarts;
@@ -164,6 +166,7 @@ macro_rules! combinations {
                 mod paging { paging!(); }
                 mod paths { paths!(); }
                 mod preconditions { preconditions!(); }
+                mod problem_types { problem_types!(); }
                 mod protocol { protocol!(); }
                 mod restarts { restarts!(); }
                 mod sizes { sizes!(); }

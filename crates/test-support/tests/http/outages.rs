@@ -14,7 +14,7 @@ use test_support::wait::wait_until;
 use crate::api::{Api, record, shown, version};
 use crate::combination::Turn;
 use crate::journal::journal_of;
-use crate::problem::{assert_nothing_leaks, expect_problem};
+use crate::problem::{assert_nothing_leaks, expect_problem, problem_type};
 use crate::prometheus::Metrics;
 
 checks!(outages:
@@ -93,8 +93,13 @@ const TABLE: Outage = (
 /// What the drivers say of such outages, which is for the log.
 const DRIVERS_WORDS: &[&str] = &["Table", "exist", "test_", "connection", "rror", "127.0.0.1"];
 
+/// What is answered while a part is away; a write's outcome may be unknown.
+const TYPES: &[&str] = &["unavailable", "outcome-unknown"];
+
 #[track_caller]
 fn expect_unavailable(answer: &Response) {
+    let problem = problem_type(answer);
+    assert!(TYPES.contains(&problem.as_str()), "{problem}");
     expect_problem(answer, 503);
     for word in DRIVERS_WORDS {
         assert!(!answer.text().contains(word), "{}", answer.text());

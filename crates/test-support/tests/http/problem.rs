@@ -1,10 +1,10 @@
 //! Refusals: what each one looks like, and that it leaves everything as it was.
 
+use std::collections::BTreeMap;
 use std::thread;
 
 use serde_json::Value;
 use test_support::http::Response;
-use ureq::http::StatusCode;
 
 use crate::api::{Api, record, shown, version};
 
@@ -22,7 +22,8 @@ const NEVER_SHOWN: &[&str] = &[
     "root",
 ];
 
-/// Expects RFC 9457's document with this status; returns the fields that it names.
+/// Expects RFC 9457's document with this status; returns the fields that it names. Its type must be
+/// one of `docs/errors.md`.
 #[track_caller]
 pub(crate) fn expect_problem(answer: &Response, status: u16) -> Vec<String> {
     let shown = shown(answer);
@@ -36,9 +37,10 @@ pub(crate) fn expect_problem(answer: &Response, status: u16) -> Vec<String> {
         Value::String(text) if !text.is_empty() => text.clone(),
         other => panic!("{key} is {other}: {shown}"),
     };
-    let title = StatusCode::from_u16(status).unwrap().canonical_reason();
-    assert_eq!(text("type"), "about:blank", "{shown}");
-    assert_eq!(Some(text("title").as_str()), title, "{shown}");
+    let documented = documented_types();
+    let expected = documented.get(text("type").as_str()).copied();
+    assert_eq!(expected, Some(status), "not in docs/errors.md: {shown}");
+    assert!(!text("title").is_empty(), "{shown}");
     assert_eq!(document["status"], status, "{shown}");
     let detail = text("detail");
 
@@ -57,6 +59,27 @@ pub(crate) fn expect_problem(answer: &Response, status: u16) -> Vec<String> {
     }
     assert!(fields.is_empty() || status == 422, "{shown}");
     fields
+}
+
+/// The types that `docs/errors.md` lists, with their statuses.
+pub(crate) fn documented_types() -> BTreeMap<&'static str, u16> {
+    let document = include_str!("../../../../docs/errors.md");
+    let rows = document.lines().filter(|line| line.starts_with("| `/"));
+    rows.map(|row| {
+        let mut cells = row.split('`').skip(1).step_by(2);
+        let (path, status) = (cells.next().unwrap(), cells.next().unwrap());
+        (path, status.parse().unwrap())
+    })
+    .collect()
+}
+
+/// The last segment of the `type`, of an answer that is a problem.
+#[track_caller]
+pub(crate) fn problem_type(answer: &Response) -> String {
+    expect_problem(answer, answer.status);
+    let document = answer.json();
+    let path = document["type"].as_str().unwrap();
+    path.strip_prefix("/problems/").unwrap().to_owned()
 }
 
 #[track_caller]
