@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 use cache_core::engine::{Durability, Engine, Outcome};
+use cache_core::error::Part;
 use cache_core::record::{Key, Write};
 
+use crate::outages;
 use crate::problem::Problem;
 use crate::query::Query;
 
@@ -47,16 +49,10 @@ impl Wanted {
     /// As the engine's write; `504` when it is not persisted in time.
     pub async fn write(self, engine: &dyn Engine, write: Write) -> Result<Outcome, Problem> {
         let Some(within) = self.persisted_within else {
-            return engine
-                .write(write)
-                .await
-                .map_err(|error| Problem::of_write(&error));
+            return submit(engine, write).await;
         };
         let key: Key = write.key.clone();
-        let outcome = engine
-            .write(write)
-            .await
-            .map_err(|error| Problem::of_write(&error))?;
+        let outcome = submit(engine, write).await?;
         let Outcome::Written {
             version,
             durability: Durability::Journaled,
@@ -66,9 +62,22 @@ impl Wanted {
         };
         let persisted = engine.persisted(&key, version, within).await;
         persisted.map_err(|error| Problem::of_acknowledged(&error))?;
+        outages::answered(Part::Database);
         Ok(Outcome::Written {
             version,
             durability: Durability::Persisted,
         })
     }
+}
+
+async fn submit(engine: &dyn Engine, write: Write) -> Result<Outcome, Problem> {
+    let outcome = engine.write(write).await;
+    let outcome = outcome.map_err(|error| Problem::of_write(&error))?;
+    if let Outcome::Written { durability, .. } = outcome {
+        outages::answered(match durability {
+            Durability::Journaled => Part::Journal,
+            Durability::Persisted => Part::Database,
+        });
+    }
+    Ok(outcome)
 }

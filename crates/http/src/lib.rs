@@ -19,6 +19,7 @@ mod huge_pages;
 pub mod input;
 pub mod observe;
 pub mod origins;
+mod outages;
 pub mod path;
 pub mod precondition;
 pub mod problem;

@@ -14,6 +14,8 @@ use actix_web::{HttpResponse, ResponseError};
 use cache_core::error::Error;
 use serde::Serialize;
 
+use crate::outages;
+
 pub use kinds::Kind;
 
 /// What is wrong with one field of a request.
@@ -145,7 +147,7 @@ impl Problem {
                 format!(
                     "the {part} is unavailable, so it is unknown whether the write took place; repeating it is safe"
                 ),
-                1,
+                outages::failed(*part),
             ),
             Error::NotAdmitted(reason) => Problem::passing(
                 Kind::WritesRefused,
@@ -172,7 +174,7 @@ impl Problem {
                 format!(
                     "the write is in the journal; whether it is in the database cannot be told, since the {part} is unavailable"
                 ),
-                1,
+                outages::failed(*part),
             ),
             other => Problem::of_read(other),
         }
@@ -182,12 +184,13 @@ impl Problem {
     pub fn of_read(error: &Error) -> Problem {
         match error {
             Error::Unavailable { part, .. } | Error::Unseeded(part) => {
-                Problem::passing(Kind::Unavailable, format!("the {part} is unavailable"), 1)
+                let detail = format!("the {part} is unavailable");
+                Problem::passing(Kind::Unavailable, detail, outages::failed(*part))
             }
             Error::NotWritten { part, .. } => Problem::passing(
                 Kind::Unavailable,
                 format!("the {part} is unavailable; nothing was written"),
-                1,
+                outages::failed(*part),
             ),
             Error::Full { retry_after, .. } => Problem::passing(
                 Kind::BacklogFull,

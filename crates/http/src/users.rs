@@ -6,6 +6,7 @@ use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use bytes::Bytes;
 use cache_core::engine::{Read, Source};
+use cache_core::error::Part;
 use cache_core::record::{Key, Write};
 use cache_core::settings::Service;
 use cache_core::store::Page;
@@ -16,6 +17,7 @@ use crate::body::JsonBody;
 use crate::cache_control::wants_reload;
 use crate::durability::Wanted;
 use crate::input::{parse_name, parse_user};
+use crate::outages;
 use crate::path;
 use crate::precondition::{Preconditions, ReadVerdict};
 use crate::problem::Problem;
@@ -134,6 +136,10 @@ async fn read_user(
         false => state.engine.read(&key).await,
     };
     let read = read.map_err(|error| Problem::of_read(&error))?;
+    outages::answered(match read.source {
+        Source::Hit => Part::Cache,
+        _ => Part::Database,
+    });
     let status = cache_status(state.service, &read);
     let version = read.record.version;
     let mut response = match read.record.body {
@@ -167,6 +173,7 @@ async fn list(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, 
         .page(after.as_ref(), limit)
         .await
         .map_err(|error| Problem::of_read(&error))?;
+    outages::answered(Part::Database);
     let mut response = HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, JSON))
         .body(listing(&page));

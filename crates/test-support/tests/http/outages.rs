@@ -20,6 +20,7 @@ use crate::prometheus::Metrics;
 checks!(outages:
     what_needs_the_database_is_503_and_works_again_afterwards,
     what_does_not_need_the_database_goes_on,
+    the_longer_an_outage_lasts_the_later_clients_come_back,
     errors_are_counted_by_operation_part_and_kind,
     readiness_says_which_part_is_away,
     what_is_acknowledged_while_the_cache_comes_and_goes_is_kept,
@@ -145,6 +146,28 @@ pub(crate) fn what_needs_the_database_is_503_and_works_again_afterwards(turn: &T
         ];
         assert_eq!(api.all_users(10), expected);
     }
+}
+
+pub(crate) fn the_longer_an_outage_lasts_the_later_clients_come_back(turn: &Turn) {
+    let site = Site::start(turn);
+    let api = &site.api;
+    let retry_after = |name| {
+        let answer = api.get(name);
+        expect_unavailable(&answer);
+        answer.header("Retry-After").unwrap().to_owned()
+    };
+    site.database.cut();
+    assert_eq!(retry_after("not in the cache"), "1");
+    wait_until("clients are told to come back later", || {
+        retry_after("not in the cache") == "2"
+    });
+    site.database.restore();
+    wait_until("the database is there", || {
+        api.get("not in the cache").status == 404
+    });
+    // The next outage is another one.
+    site.database.cut();
+    assert_eq!(retry_after("not in the cache either"), "1");
 }
 
 pub(crate) fn what_does_not_need_the_database_goes_on(turn: &Turn) {
