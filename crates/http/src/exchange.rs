@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, ResponseError as _};
@@ -13,8 +14,13 @@ use crate::observe::{Observed, method_label};
 use crate::state::State;
 use crate::unread;
 
+/// A client may keep an answer that has a version, and asks each time whether it is current.
+const REVALIDATED: HeaderValue = HeaderValue::from_static("private, no-cache");
+/// No cache keeps any other answer.
+const NOT_KEPT: HeaderValue = HeaderValue::from_static("no-store");
+
 /// Refuses a request of a page of another origin, and answers others with `next`. Bounds the answer,
-/// and counts it.
+/// says whether caches may keep it, and counts it.
 ///
 /// # Errors
 /// As `next`.
@@ -38,7 +44,7 @@ pub(crate) async fn exchange(
         None => next.call(request).await,
     };
     let answered = answered.map(|response| match state {
-        Some(state) => state.answers.bounded(response, clock),
+        Some(state) => keep_from_caches(state.answers.bounded(response, clock), method),
         None => response,
     });
     observed.record(method, began.elapsed(), &answered);
@@ -46,4 +52,15 @@ pub(crate) async fn exchange(
         Some(held) => answered?.map_body(|_, body| held.until_answered(body)),
         None => answered?,
     })
+}
+
+/// The same answer, with `Cache-Control` unless its handler has set it.
+fn keep_from_caches(mut response: ServiceResponse, method: &str) -> ServiceResponse {
+    let headers = response.headers_mut();
+    if !headers.contains_key(CACHE_CONTROL) {
+        let is_record = headers.contains_key(ETAG) && matches!(method, "GET" | "HEAD");
+        let kept = if is_record { REVALIDATED } else { NOT_KEPT };
+        headers.insert(CACHE_CONTROL, kept);
+    }
+    response
 }

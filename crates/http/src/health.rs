@@ -1,7 +1,7 @@
 //! `/healthz`, `/readyz` and `/metrics`.
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER};
+use actix_web::http::header::RETRY_AFTER;
 use actix_web::web::{Data, ServiceConfig};
 use cache_core::engine::{Bypass, Health};
 use serde::Serialize;
@@ -27,9 +27,7 @@ struct Readiness {
 
 /// The process lives; says nothing about what it depends on.
 async fn alive() -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(serde_json::json!({"status": "alive"}))
+    HttpResponse::Ok().json(serde_json::json!({"status": "alive"}))
 }
 
 /// `200` when every part is up without which calls fail, `503` when one is not; the
@@ -46,14 +44,12 @@ async fn ready(state: Data<State>) -> HttpResponse {
         response.insert_header((RETRY_AFTER, 1));
     }
     let status = if up { "ready" } else { "not ready" };
-    response
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(Readiness {
-            service: state.service.name(),
-            status,
-            bypassing: parts.bypass == Bypass::Now,
-            parts,
-        })
+    response.json(Readiness {
+        service: state.service.name(),
+        status,
+        bypassing: parts.bypass == Bypass::Now,
+        parts,
+    })
 }
 
 /// The Prometheus text format.

@@ -51,7 +51,7 @@ pub fn page(config: &PageConfig) -> HttpResponse {
         .insert_header((CONTENT_SECURITY_POLICY, POLICY.as_str()))
         .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((REFERRER_POLICY, "no-referrer"))
-        .insert_header((CACHE_CONTROL, "no-cache"))
+        .insert_header((CACHE_CONTROL, "private, no-cache"))
         .body(html(config))
 }
 

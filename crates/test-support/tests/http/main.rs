@@ -51,6 +51,8 @@ mod cache;
 #[macro_use]
 mod dead_letters;
 #[macro_use]
+mod caching;
+#[macro_use]
 mod deletes;
 #[macro_use]
 mod durability;
@@ -154,6 +156,7 @@ macro_rules! combinations {
                 mod bodies { bodies!(); }
                 mod browsers { browsers!(); }
                 mod cache { cache!(); }
+                mod caching { caching!(); }
                 mod deletes { deletes!(); }
                 mod durability { durability!(); }
                 mod fields { fields!(); }
