@@ -13,7 +13,7 @@ use actix_web::{App, HttpResponse, HttpServer};
 
 pub use process::{COMMAND, NoOpProcess, main};
 
-const WRITTEN: &[u8] = br#"{"message":"Data write successful!"}"#;
+const WRITTEN: &[u8] = b"{\"message\":\"Data write successful!\"}\n";
 /// A record of about the usual size, byte for byte what a service answers.
 const RECORD: &[u8] = br#"{"name":"cmp-0000","age":30,"occupation":"w00000-------------------------------------------------------------------------------------------"}"#;
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");

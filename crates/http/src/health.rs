@@ -6,6 +6,7 @@ use actix_web::web::{Data, ServiceConfig};
 use cache_core::engine::{Bypass, Health};
 use serde::Serialize;
 
+use crate::json::json;
 use crate::resource::{get, resource};
 use crate::state::State;
 
@@ -27,7 +28,7 @@ struct Readiness {
 
 /// The process lives; says nothing about what it depends on.
 async fn alive() -> HttpResponse {
-    HttpResponse::Ok().json(serde_json::json!({"status": "alive"}))
+    json(HttpResponse::Ok(), &serde_json::json!({"status": "alive"}))
 }
 
 /// `200` when every part is up without which calls fail, `503` when one is not; the
@@ -44,12 +45,13 @@ async fn ready(state: Data<State>) -> HttpResponse {
         response.insert_header((RETRY_AFTER, 1));
     }
     let status = if up { "ready" } else { "not ready" };
-    response.json(Readiness {
+    let readiness = Readiness {
         service: state.service.name(),
         status,
         bypassing: parts.bypass == Bypass::Now,
         parts,
-    })
+    };
+    json(response, &readiness)
 }
 
 /// The Prometheus text format.

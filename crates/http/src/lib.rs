@@ -17,6 +17,7 @@ pub mod health;
 pub mod healthcheck;
 mod huge_pages;
 pub mod input;
+pub mod json;
 pub mod observe;
 pub mod origins;
 mod outages;

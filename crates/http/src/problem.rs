@@ -14,6 +14,7 @@ use actix_web::{HttpResponse, ResponseError};
 use cache_core::error::Error;
 use serde::Serialize;
 
+use crate::json::written;
 use crate::outages;
 
 pub use kinds::Kind;
@@ -276,7 +277,6 @@ impl ResponseError for Problem {
             detail: &self.detail,
             errors: &self.errors,
         };
-        // Texts and numbers into memory: this cannot fail.
-        response.body(serde_json::to_vec(&document).unwrap_or_default())
+        response.body(written(&document))
     }
 }

@@ -17,6 +17,7 @@ use crate::body::JsonBody;
 use crate::cache_control::wants_reload;
 use crate::durability::Wanted;
 use crate::input::{parse_name, parse_user};
+use crate::json::{JSON, ended};
 use crate::outages;
 use crate::path;
 use crate::precondition::{Preconditions, ReadVerdict};
@@ -27,8 +28,7 @@ use crate::state::State;
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const DURABILITY: HeaderName = HeaderName::from_static("durability");
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const WRITTEN: &[u8] = br#"{"message":"Data write successful!"}"#;
+const WRITTEN: &[u8] = b"{\"message\":\"Data write successful!\"}\n";
 const PAGE_MAX: u32 = 1000;
 const PAGE_DEFAULT: u32 = 100;
 
@@ -150,7 +150,7 @@ async fn read_user(
             ReadVerdict::Holds => HttpResponse::Ok()
                 .insert_header((CONTENT_TYPE, JSON))
                 .insert_header((ETAG, etag(version)))
-                .body(body),
+                .body(ended(&body)),
             ReadVerdict::NotModified => HttpResponse::NotModified()
                 .insert_header((ETAG, etag(version)))
                 .finish(),
@@ -196,7 +196,7 @@ fn listing(page: &Page) -> Vec<u8> {
         bodies.join(&b","[..]).as_slice(),
         br#"],"next":"#,
         next.as_slice(),
-        b"}",
+        b"}\n",
     ]
     .concat()
 }

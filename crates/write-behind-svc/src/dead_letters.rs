@@ -8,6 +8,7 @@ use cache_core::dead_letter::DeadLetter;
 use cache_core::error::Error;
 use cache_core::record::Key;
 use cache_core::write_behind::WriteBehind;
+use cache_http::json::json;
 use cache_http::path;
 use cache_http::problem::{Kind, Problem};
 use cache_http::query::Query;
@@ -81,9 +82,10 @@ async fn list(
     let room = state.answers.room_for_page(limit).await?;
     let letters = engine.dead_letters(limit as usize).await;
     let letters = letters.map_err(|error| Problem::of_read(&error))?;
-    let mut response = HttpResponse::Ok().json(Letters {
+    let letters = Letters {
         dead_letters: letters.into_iter().map(Letter::from).collect(),
-    });
+    };
+    let mut response = json(HttpResponse::Ok(), &letters);
     response.extensions_mut().insert(room);
     Ok(response)
 }
@@ -96,9 +98,10 @@ struct Replayed {
 async fn replay(engine: Data<WriteBehind>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let key = Key::from(path::segment(&request, 1)?);
     match engine.replay_dead_letter(&key).await {
-        Ok(true) => Ok(HttpResponse::Ok().json(Replayed {
-            message: "The write is in the database.",
-        })),
+        Ok(true) => {
+            let message = "The write is in the database.";
+            Ok(json(HttpResponse::Ok(), &Replayed { message }))
+        }
         Ok(false) => Err(no_such_letter()),
         Err(Error::Refused { .. }) => Err(Problem::new(
             Kind::StillRefused,

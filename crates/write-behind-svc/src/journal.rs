@@ -6,6 +6,7 @@ use actix_web::http::Method;
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use cache_core::write_behind::{ShardState, WriteBehind};
+use cache_http::json::json;
 use cache_http::problem::{Kind, Problem};
 use cache_http::query::Query;
 use cache_http::resource::{get, on, resource};
@@ -65,7 +66,7 @@ async fn journal(engine: Data<WriteBehind>) -> Result<HttpResponse, Problem> {
         .map_err(|error| Problem::of_read(&error))?;
     let shards: Vec<ShardBacklog> = state.shards.into_iter().map(ShardBacklog::from).collect();
     let sum = |figure: fn(&ShardBacklog) -> u64| shards.iter().map(figure).sum();
-    Ok(HttpResponse::Ok().json(Backlog {
+    let backlog = Backlog {
         depth: sum(|shard| shard.depth),
         bytes: sum(|shard| shard.bytes),
         oldest_age_ms: shards
@@ -77,7 +78,8 @@ async fn journal(engine: Data<WriteBehind>) -> Result<HttpResponse, Problem> {
         dead_letters: sum(|shard| shard.dead_letters),
         lost: state.lost,
         shards,
-    }))
+    };
+    Ok(json(HttpResponse::Ok(), &backlog))
 }
 
 #[derive(Serialize)]
@@ -98,10 +100,9 @@ async fn flush(engine: Data<WriteBehind>, request: HttpRequest) -> Result<HttpRe
     let flushed = engine.flush(Duration::from_secs(timeout_s.into())).await;
     if flushed.map_err(|error| Problem::of_read(&error))? {
         let message = "All that was acknowledged before this call is in the database, or among the dead letters.";
-        return Ok(HttpResponse::Ok().json(Flushed {
-            message,
-            waited_ms: began.elapsed().as_millis() as u64,
-        }));
+        let waited_ms = began.elapsed().as_millis() as u64;
+        let flushed = Flushed { message, waited_ms };
+        return Ok(json(HttpResponse::Ok(), &flushed));
     }
     Err(Problem::new(
         Kind::NotPersisted,

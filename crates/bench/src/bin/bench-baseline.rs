@@ -14,10 +14,10 @@ use cache_http::problem::Problem;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const WRITTEN: &[u8] = br#"{"message":"Data write successful!"}"#;
+const WRITTEN: &[u8] = b"{\"message\":\"Data write successful!\"}\n";
 
 /// What `GET /users/{name}` answers, byte for byte but for the digits.
-const USER: &[u8] = br#"{"name":"user-00000","age":30,"occupation":"Engineer"}"#;
+const USER: &[u8] = b"{\"name\":\"user-00000\",\"age\":30,\"occupation\":\"Engineer\"}\n";
 const VERSION: &str = "\"1700000000000000\"";
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 

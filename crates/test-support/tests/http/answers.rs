@@ -23,6 +23,7 @@ checks!(answers:
     a_read_after_a_write_is_a_hit,
     a_read_of_an_unknown_name_is_404_and_remembered,
     the_other_services_calls_are_unknown_here,
+    a_body_of_json_is_one_line_that_ends,
     a_record_at_its_limits_is_kept_as_it_is,
     an_occupation_may_have_any_character,
     json_may_be_written_in_any_way_that_means_the_same,
@@ -32,7 +33,7 @@ checks!(answers:
 #[track_caller]
 fn expect_written(answer: &Response) {
     assert_eq!(answer.status, 200, "{}", shown(answer));
-    assert_eq!(answer.text(), r#"{"message":"Data write successful!"}"#);
+    assert_eq!(answer.text(), "{\"message\":\"Data write successful!\"}\n");
     assert_eq!(answer.header("Content-Type"), Some("application/json"));
     assert_eq!(answer.header("Cache-Status"), None);
 }
@@ -200,6 +201,33 @@ pub(crate) fn the_other_services_calls_are_unknown_here(turn: &Turn) {
         }
     }
     assert_eq!(api.get(&name).status, 404);
+}
+
+pub(crate) fn a_body_of_json_is_one_line_that_ends(turn: &Turn) {
+    let api = turn.shared();
+    let name = own_name("line");
+    let write = api.write(&record(&name, 30, "Engineer"));
+    let mut answers = vec![write, api.get(&name), api.read(&name)];
+    let mut paths = vec![
+        "/users?limit=1",
+        "/users?limit=0",
+        "/users/nobody",
+        "/nowhere",
+        "/healthz",
+        "/readyz",
+    ];
+    if turn.is_write_behind() {
+        answers.push(api.client().request("POST", "/flush", &[], None));
+        paths.extend(["/journal", "/dead-letters"]);
+    }
+    answers.extend(paths.into_iter().map(|path| api.client().get(path)));
+    for answer in answers {
+        let text = answer.text();
+        let is_line = text.ends_with("}\n") && text.lines().count() == 1;
+        assert!(is_line, "{}", shown(&answer));
+        let length = answer.body.len().to_string();
+        assert_eq!(answer.header("Content-Length"), Some(length.as_str()));
+    }
 }
 
 pub(crate) fn a_record_at_its_limits_is_kept_as_it_is(turn: &Turn) {

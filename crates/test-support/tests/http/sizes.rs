@@ -148,7 +148,7 @@ fn expect_in_step(kept: &Kept, request: &[u8], status: &str) {
     if connection.write(&next).is_ok()
         && let Ok(answer) = connection.read_answer(false)
     {
-        let alive = (200, r#"{"status":"alive"}"#);
+        let alive = (200, "{\"status\":\"alive\"}\n");
         assert_eq!((answer.status, answer.text()), alive);
     }
 }
