@@ -43,13 +43,17 @@ impl User {
 /// What is wrong with it, in words that complete "name …".
 pub fn check_name(name: &str) -> Result<(), &'static str> {
     check_length(name)?;
-    if name.chars().any(char::is_control) {
-        return Err("must not contain control characters");
-    }
-    if name.starts_with(char::is_whitespace) || name.ends_with(char::is_whitespace) {
-        return Err("must not begin or end with white space");
-    }
-    Ok(())
+    check_characters(name)?;
+    check_ends(name)
+}
+
+/// Every reason why `name` may not identify a user, in the same words.
+pub fn name_faults(name: &str) -> Vec<&'static str> {
+    let checks = [check_length, check_characters, check_ends];
+    checks
+        .iter()
+        .filter_map(|check| check(name).err())
+        .collect()
 }
 
 /// Whether `occupation` may stand in a record.
@@ -58,6 +62,11 @@ pub fn check_name(name: &str) -> Result<(), &'static str> {
 /// What is wrong with it, in words that complete "occupation …".
 pub fn check_occupation(occupation: &str) -> Result<(), &'static str> {
     check_length(occupation)
+}
+
+/// Every reason why `occupation` may not stand in a record, in the same words.
+pub fn occupation_faults(occupation: &str) -> Vec<&'static str> {
+    check_occupation(occupation).err().into_iter().collect()
 }
 
 /// Whether `age` may stand in a record.
@@ -80,9 +89,40 @@ fn check_length(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+fn check_characters(name: &str) -> Result<(), &'static str> {
+    match name.chars().any(char::is_control) {
+        true => Err("must not contain control characters"),
+        false => Ok(()),
+    }
+}
+
+fn check_ends(name: &str) -> Result<(), &'static str> {
+    match name.starts_with(char::is_whitespace) || name.ends_with(char::is_whitespace) {
+        true => Err("must not begin or end with white space"),
+        false => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_has_a_fault_exactly_if_it_is_refused() {
+        let long = format!(" {}", "\n".repeat(255));
+        for (name, faults) in [
+            ("a", 0),
+            ("", 1),
+            (" a", 1),
+            ("\0", 1),
+            ("a\n", 2),
+            (&long, 3),
+        ] {
+            let found = name_faults(name);
+            assert_eq!(found.len(), faults, "{name:?}");
+            assert_eq!(check_name(name).err(), found.first().copied());
+        }
+    }
 
     #[test]
     fn a_body_takes_no_more_memory_than_it_needs() {

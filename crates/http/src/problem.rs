@@ -14,6 +14,7 @@ use actix_web::{HttpResponse, ResponseError};
 use cache_core::error::Error;
 use serde::Serialize;
 
+use crate::input::Position;
 use crate::json::written;
 use crate::outages;
 
@@ -37,13 +38,14 @@ const NOT_ADMITTED_RETRY_AFTER_S: u64 = 5;
 pub struct FieldErrors(Vec<FieldError>);
 
 impl FieldErrors {
-    /// Notes that `field` is wrong. One reason a field is enough: the first,
-    /// which is the plainest.
+    /// Notes that `field` is wrong. Several reasons of one field follow each other.
     pub fn add(&mut self, field: &str, detail: impl Into<Cow<'static, str>>) {
         let field: String = field.chars().take(FIELD_ECHO_MAX_CHARS).collect();
-        if !self.0.iter().any(|error| error.field == field) {
-            let detail = detail.into();
-            self.0.push(FieldError { field, detail });
+        let detail = detail.into();
+        match self.0.iter_mut().find(|error| error.field == field) {
+            None => self.0.push(FieldError { field, detail }),
+            Some(known) if known.detail.contains(&*detail) => {}
+            Some(known) => known.detail = format!("{}; {detail}", known.detail).into(),
         }
     }
 
@@ -67,6 +69,7 @@ pub struct Problem {
     errors: Vec<FieldError>,
     allow: Option<&'static str>,
     retry_after_s: Option<u64>,
+    position: Option<Position>,
 }
 
 #[derive(Serialize)]
@@ -77,6 +80,8 @@ struct Document<'a> {
     detail: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<Position>,
 }
 
 impl Problem {
@@ -88,12 +93,21 @@ impl Problem {
             errors: Vec::new(),
             allow: None,
             retry_after_s: None,
+            position: None,
         }
     }
 
     /// `400`: the request cannot be read.
     pub fn malformed(detail: impl Into<Cow<'static, str>>) -> Problem {
         Problem::new(Kind::MalformedRequest, detail)
+    }
+
+    /// `400`: the body is not JSON, from there on.
+    pub fn invalid_json(detail: String, position: Position) -> Problem {
+        Problem {
+            position: Some(position),
+            ..Problem::new(Kind::InvalidJson, detail)
+        }
     }
 
     /// `422`: the request can be read, and these fields are wrong.
@@ -276,6 +290,7 @@ impl ResponseError for Problem {
             status: self.kind.status().as_u16(),
             detail: &self.detail,
             errors: &self.errors,
+            position: self.position,
         };
         response.body(written(&document))
     }

@@ -9,6 +9,7 @@ use crate::problem::{FieldErrors, Problem};
 #[derive(Debug)]
 pub struct Query {
     fields: Vec<(String, String)>,
+    known: Vec<&'static str>,
     errors: FieldErrors,
 }
 
@@ -28,11 +29,13 @@ impl Query {
         });
         Ok(Query {
             fields: fields.collect::<Result<_, Problem>>()?,
+            known: Vec::new(),
             errors: FieldErrors::default(),
         })
     }
 
-    fn take(&mut self, field: &str) -> Option<String> {
+    fn take(&mut self, field: &'static str) -> Option<String> {
+        self.known.push(field);
         let place = self.fields.iter().position(|(name, _)| name == field)?;
         Some(self.fields.remove(place).1)
     }
@@ -98,7 +101,10 @@ impl Query {
     /// `422` with every field that is wrong, unknown, or there twice.
     pub fn finish(mut self) -> Result<(), Problem> {
         for (field, _) in self.fields {
-            let detail = "is not a known field, or is there more than once";
+            let detail = match self.known.contains(&field.as_str()) {
+                true => "is there more than once".to_owned(),
+                false => format!("is unknown; there is {}", self.known.join(" and ")),
+            };
             self.errors.add(&field, detail);
         }
         self.errors.finish(Some(()))

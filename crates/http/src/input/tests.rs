@@ -1,14 +1,18 @@
 use super::*;
 use actix_web::ResponseError;
 
-fn refused(body: &[u8]) -> (u16, Vec<(String, String)>) {
-    let problem = parse_user(body, None).expect_err(&String::from_utf8_lossy(body));
+fn document(problem: &Problem) -> serde_json::Value {
     let response = problem.error_response();
     let body = actix_web::body::to_bytes(response.into_body());
     let body = futures_util::FutureExt::now_or_never(body)
         .unwrap()
         .unwrap();
-    let document: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    serde_json::from_slice(&body).unwrap()
+}
+
+fn refused(body: &[u8]) -> (u16, Vec<(String, String)>) {
+    let problem = parse_user(body, None).expect_err(&String::from_utf8_lossy(body));
+    let document = document(&problem);
     let errors = document
         .get("errors")
         .and_then(|errors| errors.as_array())
@@ -148,4 +152,83 @@ fn an_answer_repeats_little_of_an_unknown_field() {
     let long = "x".repeat(10_000);
     let body = format!(r#"{{"name":"a","age":1,"occupation":"b","{long}":1}}"#);
     assert_eq!(fields(&body), ["x".repeat(64)]);
+}
+
+#[test]
+fn what_is_not_json_has_a_place_and_a_reason() {
+    for (body, reason, line, column) in [
+        ("{", "EOF while parsing an object", 1, 1),
+        ("\n  {'a':1}", "key must be a string", 2, 4),
+        ("{\"a\":1 \"b\":2}", "expected `,` or `}`", 1, 8),
+        ("{\"a\":1}\n\nx", "trailing characters", 3, 1),
+        (
+            "{\"name\":\n \"\\ud800\"}",
+            "half of a surrogate pair",
+            2,
+            9,
+        ),
+        (
+            "\n{\"x\":1,\n\"\\ud800\":1}",
+            "half of a surrogate pair",
+            3,
+            8,
+        ),
+    ] {
+        let document = document(&parse_user(body.as_bytes(), None).unwrap_err());
+        let detail = document["detail"].as_str().unwrap();
+        assert!(detail.contains(reason), "{detail}");
+        assert!(
+            detail.ends_with(&format!("at line {line} column {column}")),
+            "{detail}"
+        );
+        let position = serde_json::json!({ "line": line, "column": column });
+        assert_eq!(document["position"], position, "{body}");
+    }
+    let not_utf_8 = document(&parse_user(b"{\n\"a\xff", None).unwrap_err());
+    assert_eq!(
+        not_utf_8["position"],
+        serde_json::json!({ "line": 2, "column": 3 })
+    );
+}
+
+#[test]
+fn a_reason_says_what_was_expected_and_what_was_found() {
+    for (body, expected) in [
+        (
+            r#"{"age":"1","occupation":null}"#,
+            [
+                "is missing; must be a text of 1 to 255 characters",
+                "must be a whole number from 0 to 150, not a text",
+                "must be a text of 1 to 255 characters, not null",
+            ],
+        ),
+        (
+            r#"{"name":" \n","age":3e1,"occupation":{}}"#,
+            [
+                "must not contain control characters; must not begin or end with white space",
+                "must be a whole number from 0 to 150, written in digits alone",
+                "must be a text of 1 to 255 characters, not an object",
+            ],
+        ),
+        (
+            r#"{"name":[],"age":151,"age":200,"Occupation":"x","occupation":""}"#,
+            [
+                "is there more than once; must be a whole number from 0 to 150",
+                "must be a text of 1 to 255 characters, not an array",
+                "must have 1 to 255 characters",
+            ],
+        ),
+    ] {
+        let (_, errors) = refused(body.as_bytes());
+        let details: Vec<&str> = errors.iter().map(|(_, detail)| detail.as_str()).collect();
+        assert_eq!(details[..3], expected, "{body}");
+        for (_, detail) in &errors[3..] {
+            assert_eq!(detail, "is unknown; there is name, age and occupation");
+        }
+    }
+    let array = document(&parse_user(b"[]", None).unwrap_err());
+    assert_eq!(
+        array["detail"],
+        "the body must be a JSON object, not an array"
+    );
 }

@@ -14,6 +14,7 @@ checks!(fields:
     an_unknown_field_is_named,
     a_field_that_is_there_twice_is_named,
     all_the_wrong_fields_are_named_at_once,
+    every_reason_says_what_was_expected,
     a_name_to_read_is_checked_by_the_same_rules,
     an_answer_repeats_little_of_a_long_unknown_field,
 );
@@ -222,6 +223,31 @@ pub(crate) fn all_the_wrong_fields_are_named_at_once(turn: &Turn) {
     }
     let body = r#"{"name":"a\u0000","Age":30,"occupation":7,"extra":1}"#;
     refusals.record(body, &["Age", "age", "extra", "name", "occupation"]);
+}
+
+pub(crate) fn every_reason_says_what_was_expected(turn: &Turn) {
+    let api = turn.shared();
+    let path = turn.service().write_path();
+    let json = [("Content-Type", "application/json")];
+    let post = |body: &str| api.wire("POST", path, &json, Some(body.as_bytes())).json();
+    let answer = post(r#"{"name":" a\t","age":1.5,"job":"x"}"#);
+    let expected = json!([
+        { "field": "name", "detail": "must not contain control characters; must not begin or end with white space" },
+        { "field": "age", "detail": "must be a whole number from 0 to 150, written in digits alone" },
+        { "field": "occupation", "detail": "is missing; must be a text of 1 to 255 characters" },
+        { "field": "job", "detail": "is unknown; there is name, age and occupation" },
+    ]);
+    assert_eq!(answer["errors"], expected);
+    let answer = post("{\"name\":\"a\",\n \"age\" 30}");
+    assert_eq!(answer["position"], json!({ "line": 2, "column": 8 }));
+    let detail = "the body is not valid JSON: expected `:` at line 2 column 8";
+    assert_eq!(answer["detail"], detail);
+    let answer = api.client().get("/users?limt=1&limit=1&limit=2").json();
+    let expected = json!([
+        { "field": "limt", "detail": "is unknown; there is after and limit" },
+        { "field": "limit", "detail": "is there more than once" },
+    ]);
+    assert_eq!(answer["errors"], expected);
 }
 
 pub(crate) fn a_name_to_read_is_checked_by_the_same_rules(turn: &Turn) {
