@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use cache_core::error::Error;
 use serde::Serialize;
@@ -67,7 +67,7 @@ pub struct Problem {
     kind: Kind,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
-    allow: Option<&'static str>,
+    allow: Option<HeaderValue>,
     retry_after_s: Option<u64>,
     position: Option<Position>,
 }
@@ -134,10 +134,10 @@ impl Problem {
     }
 
     /// `405` with the methods that the resource has, as a list.
-    pub fn method_not_allowed(allow: &'static str) -> Problem {
-        let detail = format!("this resource takes {allow}");
+    pub fn method_not_allowed(allow: &HeaderValue) -> Problem {
+        let detail = format!("this resource takes {}", allow.to_str().unwrap_or_default());
         Problem {
-            allow: Some(allow),
+            allow: Some(allow.clone()),
             ..Problem::new(Kind::MethodNotAllowed, detail)
         }
     }
@@ -278,8 +278,8 @@ impl ResponseError for Problem {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.kind.status());
         response.content_type("application/problem+json");
-        if let Some(allow) = self.allow {
-            response.insert_header((ALLOW, allow));
+        if let Some(allow) = &self.allow {
+            response.insert_header((ALLOW, allow.clone()));
         }
         if let Some(retry_after_s) = self.retry_after_s {
             response.insert_header((RETRY_AFTER, retry_after_s));

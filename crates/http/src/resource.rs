@@ -1,10 +1,11 @@
-//! Routes: one function for all, so that each is measured and each answers a
+//! Routes: one function for all, so that each is measured, answers `OPTIONS`, and answers a
 //! wrong method with `405` and `Allow`.
 
 use actix_web::http::Method;
+use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{Handler, Responder, Route};
+use actix_web::{Handler, HttpResponse, Responder, Route};
 
 use crate::exchange::exchange;
 use crate::observe::Observed;
@@ -48,8 +49,15 @@ where
     }]
 }
 
+/// The answer to `OPTIONS`.
+pub(crate) fn allowed(methods: HeaderValue) -> HttpResponse {
+    HttpResponse::NoContent()
+        .insert_header((ALLOW, methods))
+        .finish()
+}
+
 /// Adds the resource at `path`. `allow` is its methods as the `Allow` header
-/// lists them.
+/// lists them, but for `OPTIONS`, which every resource has.
 pub fn resource(
     config: &mut ServiceConfig,
     path: &'static str,
@@ -66,7 +74,15 @@ pub fn resource(
         );
         resource = resource.route(endpoint.route);
     }
-    let refuse = move || async move { Err::<&str, Problem>(Problem::method_not_allowed(allow)) };
+    // Of the names of methods, so it is a valid value.
+    let allow = HeaderValue::try_from(format!("{allow}, OPTIONS"));
+    let allow = allow.unwrap_or(HeaderValue::from_static("OPTIONS"));
+    let answer_options = {
+        let allow = allow.clone();
+        move || std::future::ready(allowed(allow.clone()))
+    };
+    resource = resource.route(web::method(Method::OPTIONS).to(answer_options));
+    let refuse = move || std::future::ready(Err::<&str, _>(Problem::method_not_allowed(&allow)));
     let answer = move |request, next| exchange(observed.clone(), request, next);
     config.service(
         resource

@@ -70,7 +70,11 @@ pub(crate) fn forgetting_takes_a_delete_of_a_valid_name(turn: &Turn) {
         for method in ["GET", "POST", "PUT", "PATCH"] {
             let answer = api.wire(method, path, &[], None);
             expect_problem(&answer, 405);
-            assert_eq!(answer.header("Allow"), Some("DELETE"), "{method} {path}");
+            assert_eq!(
+                answer.header("Allow"),
+                Some("DELETE, OPTIONS"),
+                "{method} {path}"
+            );
         }
     }
     assert_eq!(

@@ -1,4 +1,5 @@
-//! Methods: what a resource does not take is `405`, and `Allow` lists exactly what it takes.
+//! Methods: what a resource does not take is `405`, and `Allow` lists exactly what it takes, as the answer to
+//! `OPTIONS` does.
 
 use std::collections::BTreeSet;
 
@@ -10,6 +11,7 @@ use crate::problem::{Kept, expect_problem};
 checks!(methods:
     allow_lists_exactly_what_a_resource_takes,
     a_resource_that_is_not_there_takes_nothing,
+    the_whole_server_says_what_it_takes,
 );
 
 /// Those of RFC 9110 and RFC 5789, and some that nobody knows. `CONNECT` is for proxies.
@@ -29,10 +31,17 @@ fn resources(turn: &Turn, name: &str) -> Vec<(String, &'static str)> {
         ("/readyz".to_owned(), "GET, HEAD"),
         ("/metrics".to_owned(), "GET, HEAD"),
         ("/dashboard".to_owned(), "GET, HEAD"),
+        ("/problems".to_owned(), "GET, HEAD"),
+        ("/problems/validation".to_owned(), "GET, HEAD"),
+        ("/cache".to_owned(), "DELETE"),
+        (format!("/cache{}", user_path(name)), "DELETE"),
     ];
     if turn.is_write_behind() {
         resources.push(("/journal".to_owned(), "GET, HEAD"));
         resources.push(("/flush".to_owned(), "POST"));
+        resources.push(("/dead-letters".to_owned(), "GET, HEAD"));
+        resources.push(("/dead-letters/x".to_owned(), "DELETE"));
+        resources.push(("/dead-letters/x/replay".to_owned(), "POST"));
     }
     resources
 }
@@ -46,10 +55,18 @@ pub(crate) fn allow_lists_exactly_what_a_resource_takes(turn: &Turn) {
     let api = kept.api();
     let missing = own_name("method");
     for (path, expected) in resources(turn, &missing) {
-        let expected = listed(expected);
+        let mut expected = listed(expected);
+        expected.insert("OPTIONS");
         let mut taken = BTreeSet::new();
         for method in METHODS {
             let answer = api.wire(method, &path, &[], None);
+            if *method == "OPTIONS" {
+                assert_eq!((answer.status, answer.body.len()), (204, 0), "{path}");
+                let allow = answer.header("Allow").expect("an Allow");
+                assert_eq!(listed(allow), expected, "{path}");
+                taken.insert(*method);
+                continue;
+            }
             if answer.status != 405 {
                 assert_eq!(answer.header("Allow"), None, "{method} {path}");
                 assert!(answer.status < 500, "{method} {path}");
@@ -74,5 +91,20 @@ pub(crate) fn a_resource_that_is_not_there_takes_nothing(turn: &Turn) {
         let answer = api.wire(method, "/nowhere", &[], None);
         expect_problem(&answer, 404);
         assert_eq!(answer.header("Allow"), None);
+    }
+}
+
+pub(crate) fn the_whole_server_says_what_it_takes(turn: &Turn) {
+    let api = turn.shared();
+    let answer = api.wire("OPTIONS", "*", &[], None);
+    assert_eq!((answer.status, answer.body.len()), (204, 0));
+    let allow = listed(answer.header("Allow").expect("an Allow"));
+    let methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"];
+    assert_eq!(allow, BTreeSet::from(methods));
+    for method in METHODS
+        .iter()
+        .filter(|method| !matches!(**method, "HEAD" | "OPTIONS"))
+    {
+        expect_problem(&api.wire(method, "*", &[], None), 404);
     }
 }
