@@ -31,7 +31,7 @@ use crate::expect::expect;
 use crate::origins::Origins;
 use crate::state::State;
 use crate::unread::LINGER;
-use crate::{cache, health, problems, unknown, users};
+use crate::{cache, health, index, problems, unknown, users};
 
 /// An engine that was started, and what works beside it until the engine has stopped.
 #[derive(Debug)]
@@ -198,6 +198,7 @@ pub async fn serve(
             .configure(health::configure)
             .configure(dashboard::configure)
             .configure(problems::configure)
+            .configure(index::configure)
             .configure(unknown::configure)
             .into_factory()
     })?;

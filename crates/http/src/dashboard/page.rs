@@ -3,12 +3,9 @@
 use std::sync::LazyLock;
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-};
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
+
+use crate::html::source;
 
 const PAGE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
@@ -46,19 +43,13 @@ pub struct WatchedService {
 /// The answer with the page. It allows the page's own script and style alone, by what they are, and asks
 /// nobody but the server that it came from.
 pub fn page(config: &PageConfig) -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type("text/html; charset=utf-8")
-        .insert_header((CONTENT_SECURITY_POLICY, POLICY.as_str()))
-        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .insert_header((REFERRER_POLICY, "no-referrer"))
-        .insert_header((CACHE_CONTROL, "private, no-cache"))
-        .body(html(config))
+    crate::html::html(&POLICY, html(config))
 }
 
 static POLICY: LazyLock<String> = LazyLock::new(|| {
-    let [style, script] = [STYLE, SCRIPT].map(|text| BASE64_STANDARD.encode(Sha256::digest(text)));
+    let [style, script] = [STYLE, SCRIPT].map(source);
     format!(
-        "default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; \
+        "default-src 'none'; style-src {style}; script-src {script}; \
          connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
          frame-ancestors 'none'"
     )

@@ -61,6 +61,8 @@ mod fields;
 #[macro_use]
 mod health;
 #[macro_use]
+mod index;
+#[macro_use]
 mod journal;
 #[macro_use]
 mod media_types;
@@ -161,6 +163,7 @@ macro_rules! combinations {
                 mod durability { durability!(); }
                 mod fields { fields!(); }
                 mod health { health!(); }
+                mod index { index!(); }
                 mod media_types { media_types!(); }
                 mod methods { methods!(); }
                 mod metrics { metrics!(); }

@@ -1,0 +1,181 @@
+//! `GET /`: what this is, and where to go on. JSON, or a page for a browser.
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use actix_web::http::header::{ACCEPT, HeaderMap, HeaderValue, VARY};
+use actix_web::web::{Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use cache_core::revision;
+use cache_core::settings::Service;
+use serde::Serialize;
+
+use crate::html::{html, source};
+use crate::json::json;
+use crate::resource::{get, resource};
+use crate::state::State;
+
+const STYLE: &str = include_str!("index/index.css");
+
+static POLICY: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "default-src 'none'; style-src {}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        source(STYLE)
+    )
+});
+
+/// Adds it.
+pub fn configure(config: &mut ServiceConfig) {
+    resource(config, "/", "GET, HEAD", vec![get(show)]);
+}
+
+#[derive(Serialize)]
+struct Index {
+    service: &'static str,
+    version: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<&'static str>,
+    pattern: &'static str,
+    links: Vec<Link>,
+}
+
+#[derive(Serialize)]
+struct Link {
+    method: &'static str,
+    href: &'static str,
+    title: &'static str,
+}
+
+const fn link(method: &'static str, href: &'static str, title: &'static str) -> Link {
+    Link {
+        method,
+        href,
+        title,
+    }
+}
+
+async fn show(state: Data<State>, request: HttpRequest) -> HttpResponse {
+    let index = index(state.service);
+    let mut response = match prefers_html(request.headers()) {
+        true => html(&POLICY, page(&index)),
+        false => json(HttpResponse::Ok(), &index),
+    };
+    let vary = HeaderValue::from_static("Accept");
+    response.headers_mut().insert(VARY, vary);
+    response
+}
+
+fn index(service: Service) -> Index {
+    let (pattern, own) = match service {
+        Service::WriteThrough => (
+            "A write is answered when the database has committed it and the cache holds it.",
+            vec![
+                link("POST", "/write-through", "Write a user"),
+                link("POST", "/read-through", "Read a user"),
+            ],
+        ),
+        Service::WriteBehind => (
+            "A write is answered when the cache holds it and a durable journal has it; the database gets it afterwards.",
+            vec![
+                link("POST", "/write-behind", "Write a user"),
+                link("POST", "/read-behind", "Read a user"),
+                link("GET", "/journal", "What waits for the database"),
+                link("GET", "/dead-letters", "What the database refused"),
+            ],
+        ),
+    };
+    let shared = [
+        link("GET", "/users", "Users in the database"),
+        link("GET", "/dashboard", "What the service does, live"),
+        link("GET", "/readyz", "State of each part"),
+        link("GET", "/metrics", "Figures for Prometheus"),
+        link("GET", "/problems", "Types of errors"),
+    ];
+    Index {
+        service: service.binary(),
+        version: revision::VERSION,
+        revision: revision::revision(),
+        pattern,
+        links: own.into_iter().chain(shared).collect(),
+    }
+}
+
+/// Nothing in it comes from a client or a setting, so nothing is escaped.
+fn page(index: &Index) -> String {
+    let mut list = String::new();
+    for Link {
+        method,
+        href,
+        title,
+    } in &index.links
+    {
+        // Into memory: this cannot fail.
+        let _ = match *method {
+            "GET" => writeln!(list, "<li><a href=\"{href}\">{title}</a></li>"),
+            _ => writeln!(list, "<li>{title}: <code>{method} {href}</code></li>"),
+        };
+    }
+    let Index {
+        service,
+        version,
+        pattern,
+        ..
+    } = index;
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <link rel=\"icon\" href=\"data:,\">\n<title>{service}</title>\n<style>{STYLE}</style>\n</head>\n\
+         <body>\n<h1>{service} <small>{version}</small></h1>\n<p>{pattern}</p>\n<ul>\n{list}</ul>\n</body>\n</html>\n"
+    )
+}
+
+/// Whether `Accept` names HTML, and JSON less. A program that takes anything gets JSON.
+fn prefers_html(headers: &HeaderMap) -> bool {
+    quality(headers, "text/html") > quality(headers, "application/json")
+}
+
+/// The weight that `Accept` gives to this media type by its name; 0 without (RFC 9110, section 12.5.1).
+fn quality(headers: &HeaderMap, media_type: &str) -> f32 {
+    let lines = headers.get_all(ACCEPT);
+    let ranges = lines.filter_map(|line| line.to_str().ok());
+    let mut ranges = ranges.flat_map(|line| line.split(','));
+    let named = ranges.find_map(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let is_named = parts.next()?.eq_ignore_ascii_case(media_type);
+        is_named.then(|| parts.find_map(|part| part.strip_prefix("q=")))
+    });
+    match named {
+        None => 0.0,
+        Some(None) => 1.0,
+        Some(Some(weight)) => weight.parse().unwrap_or(0.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    #[test]
+    fn html_is_for_those_who_name_it() {
+        for (accept, is_html) in [
+            (
+                "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+                true,
+            ),
+            ("TEXT/HTML", true),
+            ("application/json;q=0.5, text/html;q=0.6", true),
+            ("*/*", false),
+            ("text/*", false),
+            ("", false),
+            ("application/json, text/plain, */*", false),
+            ("text/html, application/json", false),
+            ("text/html;q=0", false),
+            ("text/html;q=x", false),
+        ] {
+            let request = TestRequest::default().insert_header((ACCEPT, accept));
+            let request = request.to_http_request();
+            assert_eq!(prefers_html(request.headers()), is_html, "{accept}");
+        }
+    }
+}
