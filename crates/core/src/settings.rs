@@ -57,6 +57,14 @@ impl Service {
             Service::WriteBehind => "write-behind-svc",
         }
     }
+
+    /// Where it listens unless it is told otherwise.
+    pub fn default_listen(self) -> &'static str {
+        match self {
+            Service::WriteThrough => "127.0.0.1:8080",
+            Service::WriteBehind => "127.0.0.1:8081",
+        }
+    }
 }
 
 /// What the log shows.

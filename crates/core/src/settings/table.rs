@@ -279,8 +279,7 @@ impl Setting {
 
     pub(super) fn default_for(&self, service: Service) -> String {
         match (self.key, service) {
-            ("LISTEN", Service::WriteThrough) => "127.0.0.1:8080".to_owned(),
-            ("LISTEN", Service::WriteBehind) => "127.0.0.1:8081".to_owned(),
+            ("LISTEN", service) => service.default_listen().to_owned(),
             // Write-through has something better to do than to wait for it.
             ("REDIS_TIMEOUT_MS", Service::WriteThrough) => "1000".to_owned(),
             ("REDIS_TIMEOUT_MS", Service::WriteBehind) => "2000".to_owned(),

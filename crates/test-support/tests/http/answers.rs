@@ -6,10 +6,11 @@ use std::thread;
 use serde_json::json;
 use test_support::http::Response;
 use test_support::records::CHARACTERS_MAX;
+use test_support::service::Service;
 
 use crate::api::{CacheStatus, cache_status, encoded, record, shown, version};
 use crate::combination::{Turn, own_name};
-use crate::problem::expect_problem;
+use crate::problem::{expect_problem, problem_type};
 
 checks!(answers:
     a_write_is_answered_with_the_classic_message,
@@ -187,20 +188,38 @@ pub(crate) fn a_read_of_an_unknown_name_is_404_and_remembered(turn: &Turn) {
 pub(crate) fn the_other_services_calls_are_unknown_here(turn: &Turn) {
     let api = turn.shared();
     let name = own_name("elsewhere");
+    let mut others = Service::all().into_iter();
+    let other = others.find(|other| *other != turn.service()).unwrap();
     let not_here: &[&str] = if turn.is_write_behind() {
-        &["/write-through", "/read-through"]
+        &["/write-through", "/read-through", "/read-through/x"]
     } else {
-        &["/write-behind", "/read-behind", "/journal", "/flush"]
+        &[
+            "/write-behind",
+            "/read-behind",
+            "/journal",
+            "/flush",
+            "/dead-letters",
+            "/dead-letters/x/replay",
+        ]
     };
     for path in not_here {
         for method in ["GET", "POST", "PUT", "DELETE"] {
             let body = record(&name, 30, "Engineer").to_string();
             let headers = [("Content-Type", "application/json")];
             let answer = api.wire(method, path, &headers, Some(body.as_bytes()));
-            expect_problem(&answer, 404);
+            assert_eq!(problem_type(&answer), "no-such-route");
+            let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+            for said in [other.name(), &other.default_port().to_string(), "cargo run"] {
+                assert!(detail.contains(said), "{path}: {detail}");
+            }
         }
     }
     assert_eq!(api.get(&name).status, 404);
+    // What neither has is no route of the other.
+    for path in ["/nowhere", "/write-through-x", "//write-behind"] {
+        let answer = api.client().get(path).json();
+        assert_eq!(answer["detail"], "there is no such resource", "{path}");
+    }
 }
 
 pub(crate) fn a_body_of_json_is_one_line_that_ends(turn: &Turn) {
