@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 /// One part's state, as `/readyz` shows it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct PartHealth {
     /// The product: `memory`, `redis`, `file`, `sqlite`, `mysql`.
     pub kind: &'static str,
@@ -16,6 +16,15 @@ pub struct PartHealth {
     /// What is wrong, when it is not up. Names no server and no statement.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<Cow<'static, str>>,
+    /// Since when it is away, as a time of RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// What follows for the service's clients meanwhile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consequence: Option<Cow<'static, str>>,
+    /// Whether an answer from it survives less than a crash of its server.
+    #[serde(skip)]
+    pub survives_little: bool,
     /// What an answer from this part survives, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub durability: Option<String>,

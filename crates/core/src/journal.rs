@@ -169,6 +169,14 @@ pub trait Journal: Debug + Send + Sync + 'static {
     /// How much waits, shard by shard.
     async fn stats(&self) -> Result<Vec<ShardStats>>;
 
+    /// Checks that the journal would take an append now. What it writes is gone at once.
+    ///
+    /// # Errors
+    /// When it would not.
+    async fn takes_appends(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Whether the journal takes appends. Reads only.
     async fn health(&self) -> PartHealth;
 }

@@ -30,6 +30,7 @@ pub mod lease;
 mod lock_search;
 mod locked_file;
 pub mod membership;
+pub mod outage;
 mod own_thread;
 pub mod parts;
 pub mod purge;

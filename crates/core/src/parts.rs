@@ -3,6 +3,7 @@
 
 mod database;
 mod reach;
+mod watched;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::journal::redis_stream::{RedisStreamJournal, WaitFor};
 use crate::lease::redis::RedisLeases;
 use crate::lease::{Leases, Sole};
 use crate::membership::Membership;
+use crate::outage::Outage;
 use crate::purge::Purger;
 use crate::redis::Redis;
 use crate::seeder::Seeder;
@@ -65,6 +67,7 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// The cache.
     pub cache: Arc<dyn Cache>,
+    database: Arc<Outage>,
     membership: Arc<dyn Membership>,
     claimed: Option<Claimed>,
     binding: Arc<dyn BindingStore>,
@@ -112,9 +115,11 @@ impl Parts {
             fill: FILL_LIFETIME,
         };
         let redis = reached.map(|reached| reached.redis);
+        let store = watched::store(settings, database.store);
         Ok(Parts {
             cache: cache(settings, redis.as_ref(), lifetimes)?,
-            store: database.store,
+            database: store.outage(),
+            store: Arc::new(store),
             membership: database.membership,
             claimed,
             binding: database.binding,
@@ -189,7 +194,10 @@ impl Parts {
         if let Some(redis) = &self.redis {
             redis.enter(epoch, None);
         }
-        Ok(opened)
+        let (journal, leases) = opened;
+        let journal: Arc<dyn Journal> = Arc::new(watched::journal(journal));
+        self.database.is_waited_for_in(journal.clone());
+        Ok((journal, leases))
     }
 
     async fn open_unnoted(
@@ -365,11 +373,12 @@ fn cache(
         false => redis.clone(),
     };
     let cache = RedisCache::reading_by(reads, redis.clone(), lifetimes).watching_clocks();
-    Ok(match settings.service {
-        Service::WriteThrough => Arc::new(cache.keeping_doubts()?),
+    let cache = match settings.service {
+        Service::WriteThrough => cache.keeping_doubts()?,
         // It makes no marks of doubt, and its journal watches the server's policy.
-        Service::WriteBehind => Arc::new(cache),
-    })
+        Service::WriteBehind => cache,
+    };
+    Ok(Arc::new(watched::cache(settings, Arc::new(cache))))
 }
 
 /// Opens the file journal of the settings, if they name one. Makes it if it is missing.

@@ -156,6 +156,14 @@ pub trait Store: Debug + Send + Sync + 'static {
         &self.dataset().identity
     }
 
+    /// Whether a write may be begun, as far as that is known without asking.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::NotWritten`] while the database is known to be away.
+    fn admits_writes(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Checks that the database takes writes. Changes nothing.
     ///
     /// # Errors

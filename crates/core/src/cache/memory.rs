@@ -408,9 +408,8 @@ impl Cache for MemoryCache {
             at: format!("this process, {} MiB", self.capacity_bytes >> 20),
             up: true,
             problem: None,
-            durability: Some(
-                "none: it is filled again from the journal and the database".to_owned(),
-            ),
+            durability: Some("none: it is filled again from the other parts".to_owned()),
+            ..PartHealth::default()
         }
     }
 }

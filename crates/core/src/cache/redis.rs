@@ -12,7 +12,7 @@ use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use deadpool_redis::redis::{Script, cmd};
+use deadpool_redis::redis::Script;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::cache::{Begun, Cache, FillStart, FillTicket, Lifetimes, Lookup, Refill, Withdrawn};
@@ -377,11 +377,8 @@ impl Cache for RedisCache {
 
     async fn probe(&self) -> Result<String> {
         let probe = |mut link: Link| async move {
-            let name = self.redis.keyspace.probe();
-            let set: Result<()> = link
-                .command(cmd("SET").arg(name).arg("").arg("PX").arg(1))
-                .await;
-            set.map(|()| link.server_run().to_owned())
+            let written: Result<()> = link.script(self.redis.probe()).await;
+            written.map(|()| link.server_run().to_owned())
         };
         self.redis.ask(Over::Shared, Part::Cache, probe).await
     }
@@ -393,9 +390,8 @@ impl Cache for RedisCache {
             at: self.redis.at(),
             up: answer.is_ok(),
             problem: answer.is_err().then(|| self.redis.problem().into()),
-            durability: Some(
-                "none: it is filled again from the journal and the database".to_owned(),
-            ),
+            durability: Some("none: it is filled again from the other parts".to_owned()),
+            ..PartHealth::default()
         }
     }
 }

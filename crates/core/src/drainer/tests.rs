@@ -145,6 +145,7 @@ fn health() -> PartHealth {
         up: true,
         problem: None,
         durability: None,
+        ..PartHealth::default()
     }
 }
 

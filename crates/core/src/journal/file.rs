@@ -366,6 +366,7 @@ impl Journal for FileJournal {
             up: problem.is_none(),
             problem,
             durability: Some(durability.to_owned()),
+            ..PartHealth::default()
         }
     }
 }

@@ -295,14 +295,20 @@ impl Journal for RedisStreamJournal {
         self.shard_stats().await
     }
 
+    async fn takes_appends(&self) -> Result<()> {
+        self.redis.admission().check()?;
+        let mut link = self.appends.link(Part::Journal).await?;
+        self.try_to_append(&mut link).await
+    }
+
     async fn health(&self) -> PartHealth {
-        let (durability, problem) = match self.watch.now().await {
+        let (now, problem) = match self.watch.now().await {
             Ok((now, problem)) => {
                 let problem = match problem {
                     None => self.redis.stalled().await,
                     problem => problem,
                 };
-                (Some(now.durability(self.wait_for)), problem.map(Cow::from))
+                (Some(now), problem.map(Cow::from))
             }
             Err(_) => (None, Some(self.redis.problem().into())),
         };
@@ -311,7 +317,9 @@ impl Journal for RedisStreamJournal {
             at: self.redis.at(),
             up: problem.is_none(),
             problem,
-            durability,
+            survives_little: now.as_ref().is_some_and(|now| now.rank() == 0),
+            durability: now.map(|now| now.durability(self.wait_for)),
+            ..PartHealth::default()
         }
     }
 }

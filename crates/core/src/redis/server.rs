@@ -1,12 +1,13 @@
 //! What the server says of itself.
 
+use std::sync::LazyLock;
 use std::sync::atomic::Ordering;
 
 use deadpool_redis::redis::aio::MultiplexedConnection;
-use deadpool_redis::redis::{RedisResult, cmd, pipe};
+use deadpool_redis::redis::{RedisResult, Script, cmd, pipe};
 
 use crate::error::{Error, Part, Result};
-use crate::redis::Redis;
+use crate::redis::{Call, Redis};
 
 /// Digits of the server's run id that tell its runs apart.
 const RUN_DIGITS: usize = 12;
@@ -38,7 +39,15 @@ impl Server {
     }
 }
 
+static PROBE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("probe.lua")));
+
 impl Redis {
+    /// A script that writes, and leaves nothing: all writes are scripts, which may be forbidden where
+    /// commands are not.
+    pub(crate) fn probe(&self) -> Call<'static> {
+        Call::new(&PROBE, vec![self.keyspace.probe()])
+    }
+
     /// Checks that the server answers and takes writes. If it has become a replica, which would
     /// answer readers with older values, all links open other connections.
     ///

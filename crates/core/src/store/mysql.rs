@@ -31,7 +31,7 @@ use crate::record::{Key, Record};
 use crate::settings::{Address, Secret};
 use crate::startup;
 use crate::store::calls::Calls;
-use crate::store::durability::Durability;
+use crate::store::durability::{Durability, Survives};
 use crate::store::{Adoption, Locks, Origin, Store, row};
 use crate::version::Version;
 
@@ -413,7 +413,11 @@ impl Store for MysqlStore {
             at: self.url.to_string(),
             up: flushing.is_ok(),
             problem: flushing.is_err().then_some("it does not answer".into()),
+            survives_little: flushing
+                .as_ref()
+                .is_ok_and(|flushing| flushing.survives() == Survives::ServiceCrash),
             durability: flushing.ok().map(Flushing::in_words),
+            ..PartHealth::default()
         }
     }
 }

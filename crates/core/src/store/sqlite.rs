@@ -446,6 +446,7 @@ impl Store for SqliteStore {
             up: flushing.is_ok(),
             problem: flushing.is_err().then(|| self.files.problem().into()),
             durability: flushing.ok().map(|flushing| flushing.in_words()),
+            ..PartHealth::default()
         }
     }
 }

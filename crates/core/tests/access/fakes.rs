@@ -271,6 +271,7 @@ impl Cache for FakeCache {
             up: self.reached().is_ok(),
             problem: None,
             durability: None,
+            ..PartHealth::default()
         }
     }
 }

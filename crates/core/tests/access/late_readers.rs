@@ -104,6 +104,7 @@ impl Store for HeldStore {
             up: true,
             problem: None,
             durability: None,
+            ..PartHealth::default()
         }
     }
 }

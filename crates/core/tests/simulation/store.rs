@@ -169,5 +169,6 @@ pub(crate) fn healthy() -> PartHealth {
         up: true,
         problem: None,
         durability: None,
+        ..PartHealth::default()
     }
 }

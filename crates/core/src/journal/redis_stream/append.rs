@@ -59,6 +59,14 @@ impl RedisStreamJournal {
         appended
     }
 
+    /// Writes as an append does, and waits as long, but leaves nothing.
+    pub(super) async fn try_to_append(&self, link: &mut Link) -> Result<()> {
+        let wait = self.wait_for.command();
+        let (written, waited) = link.each_script::<()>(vec![self.redis.probe()], wait).await;
+        written.into_iter().collect::<Result<()>>()?;
+        waited.map_or(Ok(()), |waited| self.wait_for.is_met(waited))
+    }
+
     /// Writes that must not be appended now are answered in `appended`.
     fn by_shard(&self, writes: &[Write], appended: &mut [Result<Appended>]) -> Vec<OfShard> {
         let keyspace = &self.redis.keyspace;

@@ -1,0 +1,329 @@
+//! Whether a part is away, as its calls and a probe find it, and what an operator is told of that.
+//!
+//! There is one [`Outage`] a part. The wrappers of this module note in it how each call of the part
+//! ended, by its kind. A probe asks the part for both kinds while nothing else does, and more often while
+//! something fails. From both follow `/readyz`, three kinds of lines in the log (away, still away, back),
+//! and which calls are refused at once. See `docs/design/outages.md`.
+
+mod prober;
+mod repeated;
+mod state;
+mod watched_cache;
+mod watched_journal;
+mod watched_store;
+mod words;
+
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, SecondsFormat};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use crate::error::{Error, Part, Result};
+use crate::health::PartHealth;
+use crate::journal::Journal;
+
+use state::{By, Event, State};
+
+pub use prober::Probe;
+pub use repeated::{counted, failed, flush, repeated};
+pub use state::Calls;
+pub use watched_cache::WatchedCache;
+pub use watched_journal::WatchedJournal;
+pub use watched_store::WatchedStore;
+
+/// A probe that takes longer to fail than this is one of a part that leaves its callers waiting.
+const SLOW: Duration = Duration::from_millis(250);
+/// How long a look waits for probes at most.
+const LOOK_MAX: Duration = Duration::from_secs(4);
+
+/// What follows for the clients of a service while a part is away.
+#[derive(Clone, Copy, Debug)]
+pub struct Consequences {
+    /// While it does not answer at all.
+    pub reads: &'static str,
+    /// While it only takes no writes.
+    pub writes: &'static str,
+}
+
+/// What the probe has done.
+#[derive(Clone, Debug, Default)]
+struct Probed {
+    begun: u64,
+    ended: u64,
+    /// What the part said of itself last.
+    health: Option<PartHealth>,
+}
+
+/// The state of one part.
+#[derive(Debug)]
+pub struct Outage {
+    part: Part,
+    consequences: Consequences,
+    began: Instant,
+    /// When a call of each kind last succeeded, in microseconds after `began`.
+    answered_us: [AtomicU64; 2],
+    /// Whether anything has failed since the last success of its kind.
+    is_failing: AtomicBool,
+    /// Whether calls of each kind are refused at once.
+    refuses: [AtomicBool; 2],
+    state: Mutex<State>,
+    wake: Notify,
+    probed: watch::Sender<Probed>,
+    /// Where what waits for the part is counted.
+    journal: OnceLock<Arc<dyn Journal>>,
+}
+
+/// Whether an error says that the part does not do this kind of call.
+fn is_of_a_part(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Unavailable { .. }
+            | Error::NotWritten { .. }
+            | Error::NotAdmitted(_)
+            | Error::Full { .. }
+    )
+}
+
+/// Whether an error says nothing of the part: another transaction may be the cause.
+fn is_neutral(error: &Error) -> bool {
+    matches!(error, Error::Locked | Error::Panicked | Error::Stopping)
+}
+
+impl Outage {
+    /// The state of a part that is there.
+    pub fn new(part: Part, consequences: Consequences) -> Arc<Outage> {
+        Arc::new(Outage {
+            part,
+            consequences,
+            began: Instant::now(),
+            answered_us: Default::default(),
+            is_failing: AtomicBool::new(false),
+            refuses: Default::default(),
+            state: Mutex::default(),
+            wake: Notify::new(),
+            probed: watch::Sender::default(),
+            journal: OnceLock::new(),
+        })
+    }
+
+    /// What waits for the part is counted in `journal`.
+    pub fn is_waited_for_in(&self, journal: Arc<dyn Journal>) {
+        let _ = self.journal.set(journal);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether such a call may be made.
+    ///
+    /// # Errors
+    /// [`Error::NotWritten`] and [`Error::Unavailable`] while the part is known to leave such calls
+    /// waiting.
+    pub fn admits(&self, calls: Calls) -> Result<()> {
+        if !self.refuses[calls as usize].load(Ordering::Acquire) {
+            return Ok(());
+        }
+        self.state().refused(1);
+        let reason = "it is known to be away";
+        Err(match calls {
+            Calls::Reads => Error::unavailable(self.part, reason),
+            Calls::Writes => Error::not_written(self.part, reason),
+        })
+    }
+
+    /// Runs a call, and notes how it ended.
+    async fn note<T>(
+        &self,
+        calls: Calls,
+        count: usize,
+        call: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let began = Instant::now();
+        let outcome = call.await;
+        match &outcome {
+            Err(error) if is_of_a_part(error) => self.call_failed(calls, began, error, count),
+            Err(error) if is_neutral(error) => {}
+            _ => self.call_succeeded(calls),
+        }
+        outcome
+    }
+
+    fn call_failed(&self, calls: Calls, began: Instant, error: &Error, count: usize) {
+        let is_first = !self.is_failing.load(Ordering::Acquire);
+        self.failed((calls, By::Call), began, error, count as u64);
+        if is_first {
+            self.wake.notify_one();
+        }
+    }
+
+    fn call_succeeded(&self, calls: Calls) {
+        let now = Instant::now();
+        let after_us = (now - self.began).as_micros() as u64;
+        self.answered_us[calls as usize].store(after_us, Ordering::Release);
+        if self.is_failing.load(Ordering::Acquire) {
+            self.succeeded(calls, By::Call, now);
+        }
+    }
+
+    fn failed(&self, what: (Calls, By), began: Instant, error: &Error, count: u64) {
+        let answered_us = self.answered_us[what.0 as usize].load(Ordering::Acquire);
+        // What succeeded meanwhile says that it was there.
+        let began = began.max(self.began + Duration::from_micros(answered_us));
+        let mut state = self.state();
+        let now = Instant::now().max(began);
+        let event = state.failed(what, (began, now), error, count);
+        self.is_failing.store(true, Ordering::Release);
+        self.tell(event);
+    }
+
+    fn succeeded(&self, calls: Calls, by: By, now: Instant) {
+        let mut state = self.state();
+        let event = state.succeeded(calls, by, now);
+        self.is_failing.store(state.is_failing(), Ordering::Release);
+        self.refuses[calls as usize].store(false, Ordering::Release);
+        self.tell(event);
+    }
+
+    /// Says once that the part is away, and that it is back. Called under the lock, so that the lines
+    /// are in order.
+    fn tell(&self, event: Option<Event>) {
+        let part = self.part;
+        match event {
+            None => {}
+            Some(Event::Down(down)) => tracing::warn!(
+                part = part.as_str(),
+                calls = down.calls.as_str(),
+                reason = down.reason,
+                "the {part} is away: {}",
+                self.consequence(down.calls)
+            ),
+            Some(Event::Back(down)) => tracing::info!(
+                part = part.as_str(),
+                away_ms = down.since.elapsed().as_millis() as u64,
+                failed_calls = down.failed_calls,
+                "the {part} is back"
+            ),
+            Some(Event::Passed(calls, reason)) => {
+                let what = match part {
+                    Part::Cache => "calls of the cache failed, and later ones succeeded",
+                    Part::Journal => "calls of the journal failed, and later ones succeeded",
+                    Part::Database => "calls of the database failed, and later ones succeeded",
+                };
+                repeated(what, &reason, calls);
+            }
+        }
+    }
+
+    fn consequence(&self, calls: Calls) -> &'static str {
+        match calls {
+            Calls::Reads => self.consequences.reads,
+            Calls::Writes => self.consequences.writes,
+        }
+    }
+
+    /// One line of an outage that goes on.
+    async fn summarize(&self) {
+        let Some(down) = self.state().down().cloned() else {
+            return;
+        };
+        let (waiting, oldest_age_s) = self.waiting().await;
+        let part = self.part;
+        tracing::warn!(
+            part = part.as_str(),
+            calls = down.calls.as_str(),
+            away_s = down.since.elapsed().as_secs(),
+            failed_calls = down.failed_calls,
+            waiting,
+            oldest_age_s,
+            "the {part} is still away: {}",
+            self.consequence(down.calls)
+        );
+    }
+
+    /// How many entries wait, and the age of the oldest, where that is known.
+    async fn waiting(&self) -> (Option<u64>, Option<u64>) {
+        let Some(journal) = self.journal.get() else {
+            return (None, None);
+        };
+        match tokio::time::timeout(SLOW, journal.stats()).await {
+            Ok(Ok(shards)) => {
+                let depth = shards.iter().map(|shard| shard.depth).sum();
+                let oldest_us = shards.iter().map(|shard| shard.oldest_age_us).max();
+                (Some(depth), oldest_us.map(|age| age / 1_000_000))
+            }
+            _ => (Some(journal.depth()), None),
+        }
+    }
+
+    /// What the part said of itself last, once a probe that begins now has ended; at once where the
+    /// part is known to leave its callers waiting. A part that has just begun to fail is probed until
+    /// it is away or back.
+    async fn looked_at(&self) -> Option<PartHealth> {
+        let look = async {
+            loop {
+                let was_down = self.is_down();
+                if was_down && self.refuses_any() {
+                    return;
+                }
+                let ended = self.next_probe(was_down);
+                match was_down {
+                    // A probe that takes longer is answered by what is known.
+                    true => drop(tokio::time::timeout(SLOW, ended).await),
+                    false => ended.await,
+                }
+                if was_down || self.is_down() || !self.is_failing.load(Ordering::Acquire) {
+                    return;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(LOOK_MAX, look).await;
+        self.probed.borrow().health.clone()
+    }
+
+    /// Waits for the end of a probe that has not begun yet, or until the part is found to be away.
+    async fn next_probe(&self, was_down: bool) {
+        let mut probed = self.probed.subscribe();
+        let wanted = probed.borrow().begun + 1;
+        self.wake.notify_one();
+        let is_over = |probed: &Probed| probed.ended >= wanted || (!was_down && self.is_down());
+        let _ = probed.wait_for(is_over).await;
+    }
+
+    fn refuses_any(&self) -> bool {
+        let mut refuses = self.refuses.iter();
+        refuses.any(|refuses| refuses.load(Ordering::Acquire))
+    }
+
+    fn is_down(&self) -> bool {
+        self.state().down().is_some()
+    }
+
+    fn told_of(&self, mut health: PartHealth) -> PartHealth {
+        let state = self.state();
+        let Some(down) = state.down() else {
+            return health;
+        };
+        let calls = match state.is_away(Calls::Reads) {
+            true => Calls::Reads,
+            false => Calls::Writes,
+        };
+        health.up = false;
+        health.problem = health.problem.or_else(|| state.problem(calls));
+        health.since = Some(in_words(down.at));
+        health.consequence = Some(Cow::Borrowed(self.consequence(calls)));
+        health
+    }
+}
+
+/// Milliseconds are enough for an operator.
+fn in_words(at: SystemTime) -> String {
+    let since_1970 = at.duration_since(SystemTime::UNIX_EPOCH);
+    let at_ms = since_1970.unwrap_or_default().as_millis() as i64;
+    let at = DateTime::from_timestamp_millis(at_ms).unwrap_or_default();
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}

@@ -1,0 +1,114 @@
+//! Lines of the log that could come with every call or every attempt: the first one at once, then one
+//! with their number each half a minute at most.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::error::Error;
+
+/// How long the log says nothing more of the same.
+pub(super) const INTERVAL: Duration = Duration::from_secs(30);
+
+static LINES: Mutex<Lines> = Mutex::new(Lines(BTreeMap::new()));
+
+#[derive(Debug)]
+struct Said {
+    /// None where nothing was said yet.
+    at: Option<Instant>,
+    since: u64,
+    last: String,
+}
+
+/// What was said, and how often it was not since.
+#[derive(Debug)]
+struct Lines(BTreeMap<&'static str, Said>);
+
+impl Lines {
+    /// Counts `count` more of `what`.
+    fn count(&mut self, what: &'static str, detail: String, count: u64) {
+        let said = self.0.entry(what).or_insert_with(|| Said {
+            at: None,
+            since: 0,
+            last: String::new(),
+        });
+        said.since += count;
+        said.last = detail;
+    }
+
+    /// What was counted and is due. What was quiet for as long is forgotten, so that the next one is
+    /// said at once.
+    fn due(&mut self) -> Vec<(&'static str, u64, String)> {
+        let now = Instant::now();
+        let mut due = Vec::new();
+        self.0.retain(|what, said| {
+            if said.at.is_some_and(|at| now - at < INTERVAL) {
+                return true;
+            }
+            if said.since == 0 {
+                return false;
+            }
+            said.at = Some(now);
+            due.push((*what, std::mem::take(&mut said.since), said.last.clone()));
+            true
+        });
+        due
+    }
+}
+
+fn lines() -> MutexGuard<'static, Lines> {
+    LINES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Says that `count` operations failed, as `what` has it. What a part that is away explains is only in
+/// the part's own lines.
+pub fn failed(what: &'static str, error: &Error, count: u64) {
+    tracing::debug!(%error, count, "{what}");
+    if !super::is_of_a_part(error) {
+        repeated(what, &error.to_string(), count);
+    }
+}
+
+/// The same for what is no error of a part.
+pub fn repeated(what: &'static str, detail: &str, count: u64) {
+    counted(what, detail, count);
+    flush();
+}
+
+/// The same, to be said by the next [`flush`].
+pub fn counted(what: &'static str, detail: &str, count: u64) {
+    lines().count(what, detail.to_owned(), count);
+}
+
+/// Says what was counted and is due.
+pub fn flush() {
+    let due = lines().due();
+    for (what, count, reason) in due {
+        tracing::warn!(reason, count, "{what}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_is_said_and_then_a_number_each_half_a_minute() {
+        let mut lines = Lines(BTreeMap::new());
+        let said = |count| vec![("x", count, "y".to_owned())];
+        lines.count("x", "y".to_owned(), 2);
+        assert_eq!(lines.due(), said(2));
+        for _ in 0..1000 {
+            lines.count("x", "y".to_owned(), 2);
+            assert!(lines.due().is_empty());
+        }
+        tokio::time::advance(INTERVAL).await;
+        assert_eq!(lines.due(), said(2000));
+        tokio::time::advance(INTERVAL).await;
+        assert!(lines.due().is_empty());
+        lines.count("x", "y".to_owned(), 1);
+        assert_eq!(lines.due(), said(1));
+    }
+}

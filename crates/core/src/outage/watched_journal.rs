@@ -1,0 +1,164 @@
+//! A journal whose appends are noted.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::dead_letter::DeadLetter;
+use crate::error::{Part, Result};
+use crate::health::PartHealth;
+use crate::journal::{Appended, Journal, ShardStats};
+use crate::record::{Key, Record, Write};
+use crate::seed::StoredVersions;
+use crate::shard::Shard;
+use crate::version::Version;
+
+use super::{Calls, Consequences, Outage, Probe, is_neutral, is_of_a_part, prober};
+
+/// A journal whose appends are noted, and refused at once while it is known to leave them waiting.
+#[derive(Debug)]
+pub struct WatchedJournal {
+    journal: Arc<dyn Journal>,
+    outage: Arc<Outage>,
+    _prober: AbortOnDropHandle<()>,
+}
+
+struct Appending(Arc<dyn Journal>);
+
+#[async_trait]
+impl Probe for Appending {
+    async fn health(&self) -> PartHealth {
+        self.0.health().await
+    }
+
+    async fn takes_writes(&self) -> Result<()> {
+        self.0.takes_appends().await
+    }
+}
+
+impl WatchedJournal {
+    /// Watches `journal`.
+    pub fn new(journal: Arc<dyn Journal>, consequences: Consequences) -> WatchedJournal {
+        let outage = Outage::new(Part::Journal, consequences);
+        WatchedJournal {
+            _prober: prober::start(outage.clone(), Appending(journal.clone())),
+            journal,
+            outage,
+        }
+    }
+
+    /// Notes how the appends of a batch ended that began then: all at once, since one answers for all.
+    fn note(&self, began: tokio::time::Instant, answers: &[Result<Appended>]) {
+        let of_a_part =
+            |answer: &&Result<Appended>| matches!(answer, Err(error) if is_of_a_part(error));
+        let has_answered = |answer: &Result<Appended>| !matches!(answer, Err(error) if is_of_a_part(error) || is_neutral(error));
+        if answers.iter().any(has_answered) {
+            self.outage.call_succeeded(Calls::Writes);
+        } else if let Some(Err(error)) = answers.iter().find(of_a_part) {
+            self.outage
+                .call_failed(Calls::Writes, began, error, answers.len());
+        }
+    }
+}
+
+#[async_trait]
+impl Journal for WatchedJournal {
+    fn shards(&self) -> u16 {
+        self.journal.shards()
+    }
+
+    fn shard_of(&self, key: &Key) -> Shard {
+        self.journal.shard_of(key)
+    }
+
+    fn holds_cache(&self) -> bool {
+        self.journal.holds_cache()
+    }
+
+    fn append_blocks(&self) -> bool {
+        self.journal.append_blocks()
+    }
+
+    async fn append(&self, writes: &[Write]) -> Vec<Result<Appended>> {
+        if let Err(away) = self.outage.admits(Calls::Writes) {
+            return vec![Err(away); writes.len()];
+        }
+        let began = tokio::time::Instant::now();
+        let answers = self.journal.append(writes).await;
+        self.note(began, &answers);
+        answers
+    }
+
+    fn depth(&self) -> u64 {
+        self.journal.depth()
+    }
+
+    fn bytes(&self) -> Option<u64> {
+        self.journal.bytes()
+    }
+
+    fn entry_overhead_bytes(&self) -> u64 {
+        self.journal.entry_overhead_bytes()
+    }
+
+    fn lost(&self) -> u64 {
+        self.journal.lost()
+    }
+
+    async fn read(&self, shard: Shard, after: Version, max: usize) -> Result<Vec<Record>> {
+        self.journal.read(shard, after, max).await
+    }
+
+    async fn acknowledge(
+        &self,
+        shard: Shard,
+        through: Version,
+        flushed: &[(Key, Version)],
+    ) -> Result<()> {
+        self.journal.acknowledge(shard, through, flushed).await
+    }
+
+    async fn set_aside(&self, shard: Shard, letter: &DeadLetter) -> Result<()> {
+        self.journal.set_aside(shard, letter).await
+    }
+
+    async fn set_aside_undecodable(&self, shard: Shard) -> Result<u64> {
+        self.journal.set_aside_undecodable(shard).await
+    }
+
+    async fn dead_letters(&self, max: usize) -> Result<Vec<DeadLetter>> {
+        self.journal.dead_letters(max).await
+    }
+
+    async fn dead_letter(&self, key: &Key) -> Result<Option<DeadLetter>> {
+        self.journal.dead_letter(key).await
+    }
+
+    async fn forget_dead_letter(&self, key: &Key, version: Version) -> Result<bool> {
+        self.journal.forget_dead_letter(key, version).await
+    }
+
+    async fn raise(&self, stored: &dyn StoredVersions) -> Result<()> {
+        self.journal.raise(stored).await
+    }
+
+    async fn raise_clocks(&self, stored: &dyn StoredVersions) -> Result<()> {
+        self.journal.raise_clocks(stored).await
+    }
+
+    async fn stats(&self) -> Result<Vec<ShardStats>> {
+        self.journal.stats().await
+    }
+
+    async fn takes_appends(&self) -> Result<()> {
+        self.journal.takes_appends().await
+    }
+
+    async fn health(&self) -> PartHealth {
+        match self.outage.looked_at().await {
+            Some(health) => self.outage.told_of(health),
+            None => self.outage.told_of(self.journal.health().await),
+        }
+    }
+}

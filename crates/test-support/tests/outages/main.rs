@@ -1,0 +1,12 @@
+//! What an operator is told of an outage: `/readyz`, the log, and the answers meanwhile.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails says why"
+)]
+
+mod readiness;
+mod site;
