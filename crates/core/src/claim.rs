@@ -13,6 +13,7 @@ use crate::admission::Admission;
 use crate::engine::Engine;
 use crate::engine::admitted::Admitted;
 use crate::error::{Error, Result};
+use crate::outage;
 use crate::telemetry;
 
 /// How long a start waits for another process, which may be about to end.
@@ -106,7 +107,8 @@ impl Taken {
                 }
                 // There may be no connection left for it.
                 Err(error) if usage == Usage::Together => {
-                    tracing::warn!(%error, "cannot note in the database that it is used; retrying");
+                    let what = "cannot note in the database that it is used; retrying";
+                    outage::repeated(what, &error.to_string(), 1);
                     break false;
                 }
                 Err(error) => return Err(error),
@@ -195,7 +197,9 @@ async fn keep(
             Err(error) => {
                 if !std::mem::replace(&mut failing, true) {
                     telemetry::failed("claim", &error);
-                    tracing::warn!(%error, "cannot see whether this process is the only one that may use the database");
+                    let what =
+                        "cannot see whether this process is the only one that may use the database";
+                    outage::failed(what, &error, 1);
                 }
             }
         }

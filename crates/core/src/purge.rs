@@ -11,6 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, Part, Result};
 use crate::journal::Journal;
+use crate::outage;
 use crate::seeder::Seeder;
 use crate::store::{Purge, Purged, Store};
 use crate::telemetry;
@@ -68,9 +69,7 @@ impl Purger {
                 Ok(()) => pause = look_pause,
                 Err(error) => {
                     telemetry::failed("purge", &error);
-                    if pause == look_pause {
-                        tracing::warn!(%error, "cannot remove old tombstones; retrying");
-                    }
+                    outage::failed("cannot remove old tombstones; retrying", &error, 1);
                     pause = (pause * 2).min(BACK_OFF_MAX).max(look_pause);
                 }
             }

@@ -12,6 +12,7 @@ use crate::engine::{Read, Source};
 use crate::error::{Error, Part, Result};
 use crate::fault;
 use crate::membership::Epoch;
+use crate::outage;
 use crate::record::{Condition, Key, Record};
 use crate::seeder::Seeder;
 use crate::single_flight::{Lead, SingleFlight, Turn};
@@ -185,9 +186,8 @@ impl ReadThrough {
             Ok(_) | Err(Error::Unseeded(_)) => self.breaker.succeeded(),
             Err(error) => {
                 self.access.suspect();
-                if self.breaker.failed() {
-                    tracing::warn!(%error, "the cache does not answer a reader");
-                }
+                self.breaker.failed();
+                outage::failed("the cache does not answer a reader", error, 1);
             }
         }
         match found? {

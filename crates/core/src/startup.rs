@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::error::{Error, Part, Result};
+use crate::outage;
 
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
@@ -30,7 +31,7 @@ where
             Err(error @ Error::Unavailable { lasting: false, .. })
                 if Instant::now() + pause < deadline =>
             {
-                tracing::warn!(%error, retry_in_ms = pause.as_millis() as u64, "waiting for a part to come up");
+                outage::repeated("waiting for a part to come up", &error.to_string(), 1);
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(PAUSE_MAX);
             }

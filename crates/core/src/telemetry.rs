@@ -3,6 +3,7 @@
 mod buckets;
 pub mod escape;
 mod log;
+mod log_counted;
 mod log_queue;
 pub(crate) mod statements;
 mod upkeep;

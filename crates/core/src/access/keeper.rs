@@ -13,6 +13,7 @@ use crate::cache::Cache;
 use crate::error::{Error, Part, Result};
 use crate::fault;
 use crate::membership::{Member, Membership, Statement, View};
+use crate::outage;
 use crate::telemetry;
 
 /// How many times a lease is renewed while it lasts.
@@ -115,7 +116,8 @@ impl Keeper {
                 Err(error) => {
                     if !std::mem::replace(&mut self.failing, true) {
                         telemetry::failed("access", &error);
-                        tracing::warn!(%error, "cannot ask the database whether the cache may be used");
+                        let what = "cannot ask the database whether the cache may be used";
+                        outage::failed(what, &error, 1);
                     }
                     self.state.send_modify(|state| state.problem = error);
                 }
@@ -166,7 +168,7 @@ impl Keeper {
             Err(error) => {
                 let cause = error.to_string();
                 if self.cause.as_ref() != Some(&cause) {
-                    tracing::warn!(%error, "the cache does not answer");
+                    outage::failed("the cache does not answer", &error, 1);
                     self.cause = Some(cause);
                 }
                 Err(error)
@@ -219,13 +221,13 @@ impl Keeper {
                     false => AWAY_MIN,
                 };
                 self.left_at = Some(Instant::now());
-                tracing::warn!("the cache is away");
+                tracing::debug!("the cache is left");
             }
             (false, Some(left_at)) => {
                 self.left_at = None;
                 self.used_since = Instant::now();
                 let away_ms = left_at.elapsed().as_millis() as u64;
-                tracing::info!(away_ms, "the cache is back");
+                tracing::debug!(away_ms, "the cache answers again");
             }
             _ => {}
         }
@@ -280,7 +282,7 @@ impl Keeper {
         if bypasses != before {
             telemetry::bypasses(bypasses);
             match bypasses {
-                true => tracing::warn!(epoch = %view.epoch, "reading and writing past the cache"),
+                true => tracing::info!(epoch = %view.epoch, "reading and writing past the cache"),
                 false => tracing::info!(epoch = %view.epoch, "using the cache again"),
             }
         }

@@ -19,6 +19,7 @@ use crate::drainer::window::Window;
 use crate::error::Result;
 use crate::fault;
 use crate::journal::Journal;
+use crate::outage;
 use crate::record::{Key, Record};
 use crate::shard::Shard;
 use crate::store::{Origin, Store};
@@ -321,7 +322,7 @@ impl Drain {
         self.set_all_aside(shard, &applied.refused).await?;
         if let Some(error) = &applied.failed {
             telemetry::failed("drain", error);
-            tracing::warn!(shard = shard.0, %error, "cannot apply what was locked; it waits");
+            outage::failed("cannot apply what was locked; it waits", error, 1);
         }
         drained.rows = applied.rows.len();
         Ok(window.settle(&applied, Version::now()))

@@ -9,6 +9,7 @@ use crate::drainer::Wake;
 use crate::drainer::reach::Reach;
 use crate::error::Result;
 use crate::lease::{Call, Leases};
+use crate::outage;
 use crate::shard::Shard;
 use crate::store::Store;
 use crate::telemetry;
@@ -35,7 +36,7 @@ impl Keeper {
             let began = Instant::now();
             if let Err(error) = self.renew().await {
                 telemetry::failed("lease", &error);
-                tracing::warn!(%error, "cannot renew the leases on the journal's shards");
+                outage::failed("cannot renew the leases on the journal's shards", &error, 1);
             }
             telemetry::leases(self.held());
             self.wake.wake_all();

@@ -13,6 +13,7 @@ use crate::drainer::reach::Reach;
 use crate::drainer::{Drain, Drained, Wake};
 use crate::error::{Error, Part, Result};
 use crate::lease::Leases;
+use crate::outage;
 use crate::seeder::Seeder;
 use crate::shard::Shard;
 use crate::telemetry;
@@ -89,7 +90,8 @@ impl ShardLoop {
                 }
                 Err(error) => {
                     telemetry::failed("drain", &error);
-                    tracing::warn!(shard = self.shard.0, %error, retry_in_ms = back_off.as_millis() as u64, "cannot drain; the entries stay in the journal");
+                    let what = "cannot drain; the entries stay in the journal";
+                    outage::failed(what, &error, 1);
                     // Something may be wrong with the size of it.
                     batch = (batch / 2).max(1);
                     tokio::time::sleep(back_off.mul_f64(0.5 + fastrand::f64() / 2.0)).await;

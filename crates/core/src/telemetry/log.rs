@@ -7,8 +7,10 @@ use std::time::Duration;
 use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::escape;
+use super::log_counted::Counted;
 use super::log_queue::{LogQueue, QUEUE};
 use crate::settings::{LogFormat, LogSettings};
 
@@ -49,8 +51,8 @@ where
         // Such an error would go to standard error directly.
         .log_internal_errors(false);
     match settings.format {
-        LogFormat::Text => Box::new(builder.finish()),
-        LogFormat::Json => Box::new(builder.json().finish()),
+        LogFormat::Text => Box::new(builder.finish().with(Counted)),
+        LogFormat::Json => Box::new(builder.json().finish().with(Counted)),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::fault;
 use crate::group_commit::Commit;
 use crate::journal::{Appended, Journal};
+use crate::outage;
 use crate::record::{Condition, Key, Record, Write};
 use crate::seeder::Seeder;
 use crate::shard::Shard;
@@ -89,7 +90,7 @@ impl Commit for Appends {
         }
         if let Some((error, writes)) = failed {
             telemetry::failed("append", error);
-            tracing::warn!(%error, writes, "writes of a batch failed");
+            outage::failed("writes failed", error, writes as u64);
         }
         appended
     }
@@ -105,7 +106,7 @@ impl Appends {
             return answers;
         }
         if let Err(error) = self.seeder.seed(seed).await {
-            tracing::warn!(%error, "cannot seed the version clock");
+            outage::failed("cannot seed the version clock", &error, 1);
             return answers;
         }
         let again: Vec<Write> = answers

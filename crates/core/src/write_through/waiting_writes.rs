@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::engine::Outcome;
 use crate::error::{Error, Result};
+use crate::outage;
 use crate::record::{Key, Write};
 use crate::store::Locks;
 use crate::telemetry;
@@ -136,10 +137,8 @@ impl Waiter {
         self.waiting = left;
         if !gone.is_empty() {
             telemetry::failed("write-through", &Error::Locked);
-            tracing::warn!(
-                writes = gone.len(),
-                "rows of the database were locked by another transaction for too long; none of these writes took place"
-            );
+            let what = "rows of the database were locked by another transaction for too long; none of these writes took place";
+            outage::failed(what, &Error::Locked, gone.len() as u64);
         }
         for waiting in gone {
             let _ = waiting.caller.send(Err(Error::Locked));

@@ -8,5 +8,7 @@
     reason = "a test that fails says why"
 )]
 
+mod lines;
+mod malformed;
 mod readiness;
 mod site;

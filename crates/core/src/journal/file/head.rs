@@ -12,6 +12,7 @@ use crate::journal::file::header::SegmentHeader;
 use crate::journal::file::manifest::{Forms, Manifest};
 use crate::journal::file::segment::{self, Position};
 use crate::journal::file::{failed, lock, tail};
+use crate::outage;
 use crate::record::Record;
 use crate::version::Version;
 
@@ -189,11 +190,13 @@ impl Head {
     /// a second draining, which changes nothing.
     fn settle(&mut self) {
         if let Err(error) = self.delete_acknowledged_segments() {
-            tracing::warn!(%error, "cannot delete what was drained from the journal");
+            let what = "cannot delete what was drained from the journal";
+            outage::repeated(what, &error.to_string(), 1);
         }
         if let Err(error) = self.write_acknowledged() {
             self.note = None;
-            tracing::warn!(%error, "cannot note what was drained from the journal");
+            let what = "cannot note what was drained from the journal";
+            outage::repeated(what, &error.to_string(), 1);
         }
     }
 

@@ -24,6 +24,7 @@ use crate::fault;
 use crate::journal::file::failed;
 use crate::journal::file::frame::Link;
 use crate::journal::file::segment::{Position, corrupt};
+use crate::outage;
 use crate::version::Version;
 
 const NAME: &str = "synced";
@@ -274,7 +275,8 @@ async fn sync_later(shared: Weak<Shared>) {
         shared.file.sync_data()
     };
     if let Ok(Err(error)) = tokio::task::spawn_blocking(sync).await {
-        tracing::warn!(%error, "cannot sync the note of what was acknowledged");
+        let what = "cannot sync the note of what was acknowledged";
+        outage::repeated(what, &error.to_string(), 1);
     }
 }
 
