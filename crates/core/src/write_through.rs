@@ -141,6 +141,7 @@ impl Engine for WriteThrough {
                 return Ok(Outcome::ConditionFailed);
             }
         }
+        self.store.admits_writes()?;
         if self.locked.contains(&write.key) {
             return self.waiting.submit(write).await;
         }

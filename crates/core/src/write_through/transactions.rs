@@ -17,6 +17,7 @@ use crate::error::{Error, Part, Result};
 use crate::fault;
 use crate::group_commit::Commit;
 use crate::membership::Epoch;
+use crate::outage;
 use crate::record::{Condition, Key, Record, Write, newest_per_key};
 use crate::seeder::Seeder;
 use crate::store::{Origin, Proposal, Store};
@@ -157,7 +158,7 @@ fn report(answers: &[Option<Result<Outcome>>]) {
     let writes = failed.clone().count();
     if let Some(error) = failed.next_back() {
         telemetry::failed("write-through", error);
-        tracing::warn!(%error, writes, "writes failed");
+        outage::failed("writes failed", error, writes as u64);
     }
 }
 

@@ -11,4 +11,5 @@
 mod lines;
 mod malformed;
 mod readiness;
+mod refused_at_once;
 mod site;
