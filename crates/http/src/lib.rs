@@ -31,6 +31,7 @@ pub mod process;
 pub mod query;
 pub mod resource;
 pub mod server;
+mod start;
 pub mod state;
 pub mod unknown;
 mod unread;

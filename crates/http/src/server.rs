@@ -31,7 +31,7 @@ use crate::expect::expect;
 use crate::origins::Origins;
 use crate::state::State;
 use crate::unread::LINGER;
-use crate::{cache, health, index, problems, unknown, users};
+use crate::{cache, health, index, problems, start, unknown, users};
 
 /// An engine that was started, and what works beside it until the engine has stopped.
 #[derive(Debug)]
@@ -132,12 +132,9 @@ async fn listen(
         io::Error::new(error.kind(), format!("LISTEN {}: {error}", settings.listen))
     })?;
     let listener = listener.into_std()?;
-    announce(
-        settings.service,
-        version,
-        listener.local_addr()?,
-        &engine.health().await,
-    );
+    let (address, health) = (listener.local_addr()?, engine.health().await);
+    announce(settings.service, version, address, &health);
+    start::log(settings.service, version, address, &health);
     let shutdown_deadline = settings.shutdown_deadline;
     let signal = async move {
         // Not among the event's fields, which nobody evaluates where the log leaves the event out.

@@ -13,3 +13,4 @@ mod malformed;
 mod readiness;
 mod refused_at_once;
 mod site;
+mod started;
