@@ -69,6 +69,9 @@ impl Store for FakeStore {
             at: String::new(),
             up: true,
             problem: None,
+            since: None,
+            consequence: None,
+            survives_little: false,
             durability: None,
         }
     }
