@@ -33,10 +33,6 @@ use locked_names::LockedNames;
 use transactions::Transactions;
 use waiting_writes::WaitingWrites;
 
-/// As many batches may be under way at least: while one is in the database, another is on its way
-/// there or back.
-const BATCHES_MIN: usize = 2;
-
 /// How a write-through engine is set up.
 #[derive(Clone, Copy, Debug)]
 pub struct WriteThroughSettings {
@@ -91,11 +87,7 @@ impl WriteThrough {
             locked: locked.clone(),
             turns: Semaphore::new(lanes),
         });
-        let (batches, running) = Batches::new(
-            settings.group_commit,
-            lanes.max(BATCHES_MIN),
-            transactions.clone(),
-        );
+        let (batches, running) = Batches::new(settings.group_commit, lanes, transactions.clone());
         let (waiting, waiter) = WaitingWrites::new(transactions, settings);
         let writer = own_thread::start("write-through", async move {
             let waiter = tokio::spawn(waiter);

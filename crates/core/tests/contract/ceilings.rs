@@ -55,6 +55,7 @@ async fn a_row_above_the_ceiling_is_older_than_every_write(implementation: Imple
     let store = database.open().await;
     let now = Version::now().get();
     apply(&*store, &numbered("fine", now)).await;
+    let mut newest = version(now);
     for far in [now + YEAR, Version::MAX.get() - 5, Version::MAX.get()] {
         for origin in [Origin::Drained, ISSUED] {
             database.put("far", far);
@@ -63,8 +64,9 @@ async fn a_row_above_the_ceiling_is_older_than_every_write(implementation: Imple
             assert_eq!(versions[&key("far")], Version::ZERO);
             let page = store.page(None, 10).await.unwrap();
             assert_eq!(page.records[0], user("far", 0, 40, "x"));
-            expect_newest(&*store, version(now)).await;
-            let write = numbered("far", now + 1);
+            expect_newest(&*store, newest).await;
+            let write = numbered("far", newest.get() + 1);
+            newest = write.version;
             store
                 .apply(std::slice::from_ref(&write), origin)
                 .await
@@ -78,6 +80,7 @@ async fn a_row_above_the_ceiling_is_older_than_every_write(implementation: Imple
         };
         assert!(at.get() < now + YEAR, "{at} comes after the row of {far}");
         expect_newest(&*store, at).await;
+        newest = at;
     }
 }
 
