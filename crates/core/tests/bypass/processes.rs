@@ -29,7 +29,7 @@ use tokio::sync::watch;
 
 /// Shorter than in production, where a machine that is busy must not be taken for
 /// one that died.
-const LEASE: Duration = Duration::from_millis(600);
+const LEASE: Duration = Duration::from_millis(1_500);
 const TIMEOUT: Duration = Duration::from_millis(500);
 const READ_TIMEOUT: Duration = Duration::from_millis(250);
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(10);
