@@ -26,10 +26,10 @@ use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::journal::Journal;
 
-use state::{By, Event, State};
+use state::{By, Each, Event, State};
 
 pub use prober::Probe;
-pub use repeated::{counted, failed, flush, repeated};
+pub use repeated::{counted, failed, flush, repeated, repeated_error};
 pub use state::Calls;
 pub use watched_cache::WatchedCache;
 pub use watched_journal::WatchedJournal;
@@ -65,11 +65,11 @@ pub struct Outage {
     consequences: Consequences,
     began: Instant,
     /// When a call of each kind last succeeded, in microseconds after `began`.
-    answered_us: [AtomicU64; 2],
+    answered_us: Each<AtomicU64>,
     /// Whether anything has failed since the last success of its kind.
     is_failing: AtomicBool,
     /// Whether calls of each kind are refused at once.
-    refuses: [AtomicBool; 2],
+    refuses: Each<AtomicBool>,
     state: Mutex<State>,
     wake: Notify,
     probed: watch::Sender<Probed>,
@@ -100,9 +100,9 @@ impl Outage {
             part,
             consequences,
             began: Instant::now(),
-            answered_us: Default::default(),
+            answered_us: Each::default(),
             is_failing: AtomicBool::new(false),
-            refuses: Default::default(),
+            refuses: Each::default(),
             state: Mutex::default(),
             wake: Notify::new(),
             probed: watch::Sender::default(),
@@ -125,7 +125,7 @@ impl Outage {
     /// [`Error::NotWritten`] and [`Error::Unavailable`] while the part is known to leave such calls
     /// waiting.
     pub fn admits(&self, calls: Calls) -> Result<()> {
-        if !self.refuses[calls as usize].load(Ordering::Acquire) {
+        if !self.refuses.of(calls).load(Ordering::Acquire) {
             return Ok(());
         }
         self.state().refused(1);
@@ -164,14 +164,16 @@ impl Outage {
     fn call_succeeded(&self, calls: Calls) {
         let now = Instant::now();
         let after_us = (now - self.began).as_micros() as u64;
-        self.answered_us[calls as usize].store(after_us, Ordering::Release);
+        self.answered_us
+            .of(calls)
+            .store(after_us, Ordering::Release);
         if self.is_failing.load(Ordering::Acquire) {
             self.succeeded(calls, By::Call, now);
         }
     }
 
     fn failed(&self, what: (Calls, By), began: Instant, error: &Error, count: u64) {
-        let answered_us = self.answered_us[what.0 as usize].load(Ordering::Acquire);
+        let answered_us = self.answered_us.of(what.0).load(Ordering::Acquire);
         // What succeeded meanwhile says that it was there.
         let began = began.max(self.began + Duration::from_micros(answered_us));
         let mut state = self.state();
@@ -185,7 +187,7 @@ impl Outage {
         let mut state = self.state();
         let event = state.succeeded(calls, by, now);
         self.is_failing.store(state.is_failing(), Ordering::Release);
-        self.refuses[calls as usize].store(false, Ordering::Release);
+        self.refuses.of(calls).store(false, Ordering::Release);
         self.tell(event);
     }
 
@@ -295,8 +297,8 @@ impl Outage {
     }
 
     fn refuses_any(&self) -> bool {
-        let mut refuses = self.refuses.iter();
-        refuses.any(|refuses| refuses.load(Ordering::Acquire))
+        let refuses = |calls: Calls| self.refuses.of(calls).load(Ordering::Acquire);
+        Calls::ALL.into_iter().any(refuses)
     }
 
     fn is_down(&self) -> bool {

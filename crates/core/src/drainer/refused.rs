@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::dead_letter::DeadLetter;
 use crate::drainer::Drain;
 use crate::error::Result;
+use crate::outage;
 use crate::record::Record;
 use crate::shard::Shard;
 use crate::telemetry;
@@ -39,21 +40,13 @@ impl Drain {
         // offer to bring the user back.
         if !self.still_waits(shard, record).await? {
             telemetry::skipped();
-            tracing::warn!(
-                shard = shard.0,
-                version = %record.version,
-                %reason,
-                "the database refuses a record whose entry another process has drained; it is skipped"
-            );
+            let what = "the database refuses a record whose entry another process has drained; it is skipped";
+            outage::repeated(what, reason, 1);
             return Ok(());
         }
         telemetry::dead_letters(1);
-        tracing::error!(
-            shard = shard.0,
-            version = %record.version,
-            %reason,
-            "the database refuses a record; it is a dead letter now"
-        );
+        let what = "the database refuses a record; it is a dead letter now";
+        outage::repeated_error(what, reason);
         let letter = DeadLetter {
             record: record.clone(),
             reason: reason.clone(),

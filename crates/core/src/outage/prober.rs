@@ -108,7 +108,7 @@ impl Outage {
             Err(error) if super::is_of_a_part(&error) => {
                 self.failed((calls, By::Probe), began, &error, 1);
                 let refuses = began.elapsed() >= SLOW && self.state().is_away(calls);
-                self.refuses[calls as usize].store(refuses, Ordering::Release);
+                self.refuses.of(calls).store(refuses, Ordering::Release);
             }
             Err(error) if super::is_neutral(&error) => {}
             _ => self.succeeded(calls, By::Probe, Instant::now()),

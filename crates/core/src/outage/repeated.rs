@@ -14,8 +14,12 @@ pub(super) const INTERVAL: Duration = Duration::from_secs(30);
 
 static LINES: Mutex<Lines> = Mutex::new(Lines(BTreeMap::new()));
 
+/// What a line has: whether it is an error, what happened, how often, and why it did last.
+type Due = (bool, &'static str, u64, String);
+
 #[derive(Debug)]
 struct Said {
+    is_error: bool,
     /// None where nothing was said yet.
     at: Option<Instant>,
     since: u64,
@@ -28,8 +32,9 @@ struct Lines(BTreeMap<&'static str, Said>);
 
 impl Lines {
     /// Counts `count` more of `what`.
-    fn count(&mut self, what: &'static str, detail: String, count: u64) {
+    fn count(&mut self, is_error: bool, what: &'static str, detail: String, count: u64) {
         let said = self.0.entry(what).or_insert_with(|| Said {
+            is_error,
             at: None,
             since: 0,
             last: String::new(),
@@ -40,7 +45,7 @@ impl Lines {
 
     /// What was counted and is due. What was quiet for as long is forgotten, so that the next one is
     /// said at once.
-    fn due(&mut self) -> Vec<(&'static str, u64, String)> {
+    fn due(&mut self) -> Vec<Due> {
         let now = Instant::now();
         let mut due = Vec::new();
         self.0.retain(|what, said| {
@@ -51,7 +56,8 @@ impl Lines {
                 return false;
             }
             said.at = Some(now);
-            due.push((*what, std::mem::take(&mut said.since), said.last.clone()));
+            let count = std::mem::take(&mut said.since);
+            due.push((said.is_error, *what, count, said.last.clone()));
             true
         });
         due
@@ -77,16 +83,25 @@ pub fn repeated(what: &'static str, detail: &str, count: u64) {
     flush();
 }
 
-/// The same, to be said by the next [`flush`].
+/// The same for what costs something that stays.
+pub fn repeated_error(what: &'static str, detail: &str) {
+    lines().count(true, what, detail.to_owned(), 1);
+    flush();
+}
+
+/// As [`repeated`], to be said by the next [`flush`].
 pub fn counted(what: &'static str, detail: &str, count: u64) {
-    lines().count(what, detail.to_owned(), count);
+    lines().count(false, what, detail.to_owned(), count);
 }
 
 /// Says what was counted and is due.
 pub fn flush() {
     let due = lines().due();
-    for (what, count, reason) in due {
-        tracing::warn!(reason, count, "{what}");
+    for (is_error, what, count, reason) in due {
+        match is_error {
+            true => tracing::error!(reason, count, "{what}"),
+            false => tracing::warn!(reason, count, "{what}"),
+        }
     }
 }
 
@@ -97,18 +112,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_first_is_said_and_then_a_number_each_half_a_minute() {
         let mut lines = Lines(BTreeMap::new());
-        let said = |count| vec![("x", count, "y".to_owned())];
-        lines.count("x", "y".to_owned(), 2);
+        let said = |count| vec![(false, "x", count, "y".to_owned())];
+        lines.count(false, "x", "y".to_owned(), 2);
         assert_eq!(lines.due(), said(2));
         for _ in 0..1000 {
-            lines.count("x", "y".to_owned(), 2);
+            lines.count(false, "x", "y".to_owned(), 2);
             assert!(lines.due().is_empty());
         }
         tokio::time::advance(INTERVAL).await;
         assert_eq!(lines.due(), said(2000));
         tokio::time::advance(INTERVAL).await;
         assert!(lines.due().is_empty());
-        lines.count("x", "y".to_owned(), 1);
+        lines.count(false, "x", "y".to_owned(), 1);
         assert_eq!(lines.due(), said(1));
     }
 }

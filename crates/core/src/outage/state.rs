@@ -30,6 +30,22 @@ impl Calls {
     }
 }
 
+/// One value for each kind.
+#[derive(Debug, Default)]
+pub(super) struct Each<T> {
+    pub(super) reads: T,
+    pub(super) writes: T,
+}
+
+impl<T> Each<T> {
+    pub(super) fn of(&self, calls: Calls) -> &T {
+        match calls {
+            Calls::Reads => &self.reads,
+            Calls::Writes => &self.writes,
+        }
+    }
+}
+
 /// What ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum By {

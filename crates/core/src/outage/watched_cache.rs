@@ -15,11 +15,13 @@ use crate::version::Version;
 
 use super::{Calls, Consequences, Outage, Probe, prober};
 
-/// A cache whose calls are noted. None is refused: `crate::access` decides when the cache is left, and
-/// has to hear of each failure.
+/// A cache whose calls are noted. Where it can be done without, none is refused: `crate::access` decides
+/// when the cache is left, and has to hear of each failure. Where not, readers are refused at once while
+/// it is known to leave them waiting.
 #[derive(Debug)]
 pub struct WatchedCache {
     cache: Arc<dyn Cache>,
+    may_bypass: bool,
     outage: Arc<Outage>,
     _prober: AbortOnDropHandle<()>,
 }
@@ -38,12 +40,17 @@ impl Probe for Values {
 }
 
 impl WatchedCache {
-    /// Watches `cache`.
-    pub fn new(cache: Arc<dyn Cache>, consequences: Consequences) -> WatchedCache {
+    /// Watches `cache`, which the service can do without if it `may_bypass` it.
+    pub fn new(
+        cache: Arc<dyn Cache>,
+        consequences: Consequences,
+        may_bypass: bool,
+    ) -> WatchedCache {
         let outage = Outage::new(Part::Cache, consequences);
         WatchedCache {
             _prober: prober::start(outage.clone(), Values(cache.clone())),
             cache,
+            may_bypass,
             outage,
         }
     }
@@ -56,6 +63,9 @@ impl WatchedCache {
 #[async_trait]
 impl Cache for WatchedCache {
     async fn get(&self, key: &Key) -> Result<Lookup> {
+        if !self.may_bypass {
+            self.outage.admits(Calls::Reads)?;
+        }
         self.outage.note(Calls::Reads, 1, self.cache.get(key)).await
     }
 

@@ -47,5 +47,5 @@ pub(super) fn cache(settings: &Settings, cache: Arc<dyn Cache>) -> WatchedCache 
             writes: "reads go on, and writes are refused",
         },
     };
-    WatchedCache::new(cache, consequences)
+    WatchedCache::new(cache, consequences, may_bypass(settings))
 }

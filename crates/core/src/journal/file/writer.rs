@@ -14,12 +14,15 @@ use crate::journal::file::manifest::Manifest;
 use crate::journal::file::segment::{self, Position};
 use crate::journal::file::synced::{End, SyncedNote};
 use crate::journal::file::{failed, lock, tail};
+use crate::outage;
 use crate::record::Record;
 use crate::settings::JournalSync;
 use crate::version::Version;
 
 /// What a probe writes at least: a block of most file systems.
 const PROBE_BYTES_MIN: usize = 4_096;
+
+const SYNC_FAILED: &str = "a sync of the journal failed; it goes on in a new segment";
 
 /// What is known of the file of the last segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -292,7 +295,7 @@ impl Writer {
                     if in_doubt {
                         return Err(error);
                     }
-                    tracing::error!(%error, "a sync of the journal failed; it goes on in a new segment");
+                    outage::repeated_error(SYNC_FAILED, &error.to_string());
                     in_doubt = true;
                 }
             }
@@ -335,7 +338,7 @@ impl Writer {
             && let Err(error) = self.sync_file()
         {
             let error = failed(&self.path(), error);
-            tracing::error!(%error, "a sync of the journal failed; it goes on in a new segment");
+            outage::repeated_error(SYNC_FAILED, &error.to_string());
         }
     }
 
