@@ -3,6 +3,7 @@
 //! "Transaction Processing", 1993, section 9.4.) There is no timer, so a lone
 //! request is not delayed.
 
+mod answers;
 pub mod gathered;
 mod lane;
 mod lanes;
@@ -15,7 +16,7 @@ use async_trait::async_trait;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::worker;
 
 use lane::{Lane, Queues};
@@ -114,7 +115,7 @@ impl<C: Commit> GroupCommit<C> {
     /// Puts a request into the next batch and waits for its answer.
     ///
     /// # Errors
-    /// [`Error::Overloaded`] when as many wait as may; [`Error::Stopping`]
+    /// [`crate::error::Error::Overloaded`] when as many wait as may; [`crate::error::Error::Stopping`]
     /// after [`GroupCommit::close`]; otherwise what the batch answered.
     pub fn submit(
         &self,
@@ -124,7 +125,7 @@ impl<C: Commit> GroupCommit<C> {
             Some(lanes) if worker::is_here() => lanes.submit(&self.queues, request),
             _ => self.shared.submit(request),
         };
-        async move { submitted?.await.unwrap_or(Err(Error::Panicked)) }
+        async move { submitted?.await }
     }
 
     /// Takes no more requests.
@@ -146,6 +147,7 @@ impl<C: Commit> Drop for GroupCommit<C> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
     use std::collections::HashSet;
     use std::pin::Pin;
     use std::sync::Mutex;

@@ -258,7 +258,12 @@ pub fn bypasses(bypasses: bool) {
 
 /// A batch of `size` requests went out from a group-commit queue.
 pub fn batch_committed(queue: &'static str, size: usize) {
-    histogram!("group_commit_batch_size", "queue" => queue).record(size as f64);
+    batch_sizes(queue).record(size as f64);
+}
+
+/// The sizes of the batches that go out from a group-commit queue.
+pub fn batch_sizes(queue: &'static str) -> Histogram {
+    histogram!("group_commit_batch_size", "queue" => queue)
 }
 
 /// A batch reached the database in `rows`, and the journal has forgotten its `entries`.

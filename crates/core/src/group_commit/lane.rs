@@ -1,16 +1,19 @@
 //! One queue, and the loop that runs its batches.
 
+use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt;
-use tokio::sync::{Notify, oneshot};
+use metrics::Histogram;
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::error::{Error, Result};
 use crate::telemetry;
 
+use super::answers::{Answer, Answers};
 use super::{Commit, GroupCommitBounds};
 
 /// What the queues of one [`super::GroupCommit`] have in common.
@@ -18,6 +21,8 @@ pub(super) struct Queues<C: Commit> {
     name: &'static str,
     bounds: GroupCommitBounds,
     committer: Arc<C>,
+    /// Of batches.
+    sizes: Histogram,
     /// Requests that wait in all queues.
     waiting: AtomicUsize,
     /// The loops of all queues.
@@ -37,6 +42,7 @@ impl<C: Commit> Queues<C> {
                 waiting_max: bounds.waiting_max.max(1),
             },
             committer,
+            sizes: telemetry::batch_sizes(name),
             waiting: AtomicUsize::new(0),
             running: TaskTracker::new(),
         })
@@ -63,8 +69,6 @@ impl<C: Commit> Queues<C> {
     }
 }
 
-type Caller<C> = oneshot::Sender<Result<<C as Commit>::Answer>>;
-
 /// A queue.
 pub(super) struct Lane<C: Commit> {
     queues: Arc<Queues<C>>,
@@ -73,11 +77,18 @@ pub(super) struct Lane<C: Commit> {
     arrived: Notify,
 }
 
-/// Requests and their callers, in the same order.
+/// What waits, as the batches in which it will go.
 struct Waiting<C: Commit> {
-    requests: Vec<C::Request>,
-    callers: Vec<Caller<C>>,
+    batches: VecDeque<Batch<C>>,
+    /// How many requests the last batch had. The next one probably has as many.
+    last: usize,
     is_closed: bool,
+}
+
+/// Requests and their answers, in the same order.
+struct Batch<C: Commit> {
+    requests: Vec<C::Request>,
+    answers: Answers<C::Answer>,
 }
 
 impl<C: Commit> Lane<C> {
@@ -85,8 +96,8 @@ impl<C: Commit> Lane<C> {
         Arc::new(Lane {
             queues,
             waiting: Mutex::new(Waiting {
-                requests: Vec::new(),
-                callers: Vec::new(),
+                batches: VecDeque::new(),
+                last: 0,
                 is_closed: false,
             }),
             arrived: Notify::new(),
@@ -97,20 +108,15 @@ impl<C: Commit> Lane<C> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a request. The answer comes by the returned channel.
-    pub(super) fn submit(
-        &self,
-        request: C::Request,
-    ) -> Result<oneshot::Receiver<Result<C::Answer>>> {
+    /// Queues a request. Returns its answer.
+    pub(super) fn submit(&self, request: C::Request) -> Result<Answer<C::Answer>> {
         let mut waiting = self.waiting();
         if waiting.is_closed {
             return Err(Error::Stopping);
         }
         self.queues.admit()?;
-        let (caller, answer) = oneshot::channel();
-        let is_first = waiting.requests.is_empty();
-        waiting.requests.push(request);
-        waiting.callers.push(caller);
+        let is_first = waiting.batches.is_empty();
+        let answer = waiting.add(request, self.queues.bounds.batch_max);
         drop(waiting);
         if is_first {
             self.arrived.notify_one();
@@ -128,36 +134,29 @@ impl<C: Commit> Lane<C> {
     pub(super) async fn run(self: Arc<Self>) {
         let lane = Abandoned(self);
         let lane = &lane.0;
-        while let Some((requests, callers)) = lane.next().await {
-            telemetry::batch_committed(lane.queues.name, C::size(&requests));
+        while let Some(Batch { requests, answers }) = lane.next().await {
+            lane.queues.sizes.record(C::size(&requests) as f64);
             let committed = AssertUnwindSafe(lane.queues.committer.commit(requests))
                 .catch_unwind()
                 .await;
-            let answers = committed.unwrap_or_else(|_| {
+            answers.give(committed.unwrap_or_else(|_| {
                 tracing::error!(
                     queue = lane.queues.name,
                     "a batch panicked; its writes have an unknown outcome"
                 );
                 Vec::new()
-            });
-            let answers = answers
-                .into_iter()
-                .chain(std::iter::repeat_with(|| Err(Error::Panicked)));
-            for (caller, answer) in callers.into_iter().zip(answers) {
-                // A caller that has gone away needs no answer.
-                let _ = caller.send(answer);
-            }
+            }));
         }
     }
 
     /// Waits for a batch; `None` when none will come.
-    async fn next(&self) -> Option<(Vec<C::Request>, Vec<Caller<C>>)> {
+    async fn next(&self) -> Option<Batch<C>> {
         loop {
             {
                 let mut waiting = self.waiting();
-                if !waiting.requests.is_empty() {
-                    let batch = waiting.take(self.queues.bounds.batch_max);
-                    self.queues.leave(batch.0.len());
+                if let Some(batch) = waiting.batches.pop_front() {
+                    waiting.last = batch.requests.len();
+                    self.queues.leave(batch.requests.len());
                     return Some(batch);
                 }
                 if waiting.is_closed {
@@ -170,17 +169,27 @@ impl<C: Commit> Lane<C> {
 }
 
 impl<C: Commit> Waiting<C> {
-    /// Takes the oldest requests, at most `max`.
-    fn take(&mut self, max: usize) -> (Vec<C::Request>, Vec<Caller<C>>) {
-        let length = self.requests.len().min(max);
-        // The next batch is probably as large as this one.
-        let mut requests = self.requests.split_off(length);
-        let mut callers = self.callers.split_off(length);
-        std::mem::swap(&mut self.requests, &mut requests);
-        std::mem::swap(&mut self.callers, &mut callers);
-        self.requests.reserve(length);
-        self.callers.reserve(length);
-        (requests, callers)
+    /// Adds a request to the newest batch, or to another one where that has `batch_max` already.
+    fn add(&mut self, request: C::Request, batch_max: usize) -> Answer<C::Answer> {
+        match self.batches.back_mut() {
+            Some(newest) if newest.requests.len() < batch_max => newest.add(request),
+            _ => {
+                let mut batch = Batch {
+                    requests: Vec::with_capacity(self.last),
+                    answers: Answers::with_room(self.last),
+                };
+                let answer = batch.add(request);
+                self.batches.push_back(batch);
+                answer
+            }
+        }
+    }
+}
+
+impl<C: Commit> Batch<C> {
+    fn add(&mut self, request: C::Request) -> Answer<C::Answer> {
+        self.requests.push(request);
+        self.answers.add()
     }
 }
 
@@ -192,8 +201,8 @@ impl<C: Commit> Drop for Abandoned<C> {
     fn drop(&mut self) {
         let mut waiting = self.0.waiting();
         waiting.is_closed = true;
-        self.0.queues.leave(waiting.requests.len());
-        waiting.requests.clear();
-        waiting.callers.clear();
+        let requests = waiting.batches.iter().map(|batch| batch.requests.len());
+        self.0.queues.leave(requests.sum());
+        waiting.batches.clear();
     }
 }

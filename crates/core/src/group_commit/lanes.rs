@@ -5,11 +5,10 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use tokio::sync::oneshot;
-
 use crate::error::{Error, Result};
 
 use super::Commit;
+use super::answers::Answer;
 use super::lane::{Lane, Queues};
 
 static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
@@ -53,7 +52,7 @@ impl<C: Commit> Lanes<C> {
         &self,
         queues: &Arc<Queues<C>>,
         request: C::Request,
-    ) -> Result<oneshot::Receiver<Result<C::Answer>>> {
+    ) -> Result<Answer<C::Answer>> {
         HERE.with_borrow_mut(|here| {
             let held = here.iter().find(|(number, _)| *number == self.number);
             if let Some(lane) = held.and_then(|(_, lane)| lane.downcast_ref::<Arc<Lane<C>>>()) {
