@@ -311,8 +311,9 @@ impl Redis {
         if ownership.is_current() {
             return Ok(());
         }
-        let confirmed = tokio::time::timeout(self.timeout, ownership.confirm()).await;
-        match confirmed {
+        // What is rare is boxed here and below, so that the futures of most operations are small.
+        let confirmed = Box::pin(tokio::time::timeout(self.timeout, ownership.confirm()));
+        match confirmed.await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(Error::Unavailable {
                 reason, lasting, ..
@@ -349,7 +350,7 @@ impl Redis {
             .clone();
         let shared = match held {
             Some(shared) if shared.is_usable().await => shared,
-            _ => self.open_shared(part).await?,
+            _ => Box::pin(self.open_shared(part)).await?,
         };
         Ok(Link::new(part, shared))
     }
@@ -360,17 +361,7 @@ impl Redis {
         self.owned(part).await?;
         let shared = match local::held(self.number) {
             Some(shared) if shared.is_usable().await => shared,
-            _ => {
-                let open = async {
-                    let shared = self.opener.open(part).await?;
-                    local::hold(self.number, &shared);
-                    Ok(shared)
-                };
-                let opening = local::opening(self.number);
-                opening
-                    .unless_done(|| local::held(self.number), open)
-                    .await?
-            }
+            _ => Box::pin(self.open_local(part)).await?,
         };
         Ok(Link::new(part, shared))
     }
@@ -399,7 +390,10 @@ impl Redis {
         let link = self.link_over(over, part).await?;
         let connection = link.connection_state();
         match question(link).await {
-            Err(_) if connection.ended() => question(self.link_over(over, part).await?).await,
+            Err(_) if connection.ended() => {
+                let again = async { question(self.link_over(over, part).await?).await };
+                Box::pin(again).await
+            }
             answer => answer,
         }
     }
@@ -410,6 +404,16 @@ impl Redis {
             Over::Local => self.local_link(part).await,
             Over::Nearest => self.near_link(part).await,
         }
+    }
+
+    async fn open_local(&self, part: Part) -> Result<Shared> {
+        let open = async {
+            let shared = self.opener.open(part).await?;
+            local::hold(self.number, &shared);
+            Ok(shared)
+        };
+        let opening = local::opening(self.number);
+        opening.unless_done(|| local::held(self.number), open).await
     }
 
     async fn open_shared(&self, part: Part) -> Result<Shared> {

@@ -229,6 +229,44 @@ impl WriteBehind {
     }
 }
 
+impl WriteBehind {
+    async fn append(&self, write: Write) -> Result<Appended> {
+        let reserved = self.backlog.admit(&write)?;
+        self.appender.submit(write, reserved).await
+    }
+
+    /// Writes where a condition holds, which only the cache can tell.
+    async fn write_if(&self, mut write: Write) -> Result<Outcome> {
+        for attempt in 0..CONDITION_TRIES_MAX {
+            if let Some(outcome) = outcome(self.append(write.clone()).await?) {
+                return Ok(outcome);
+            }
+            // Fills the cache, where it may. A condition that does not
+            // hold for what is read did not hold at that moment.
+            match self.reader.holds(&write.condition, &write.key).await? {
+                Holds::Yes => {}
+                Holds::No => return Ok(Outcome::ConditionFailed),
+                // The cache never holds it, so nothing can judge it there.
+                Holds::OfBrokenRow => write.condition = Condition::Always,
+            }
+            tokio::time::sleep((CONDITION_PAUSE * attempt).min(CONDITION_PAUSE_MAX)).await;
+        }
+        Err(Error::Undecided)
+    }
+}
+
+/// What became of a write; `None` where the cache could not tell whether its condition holds.
+fn outcome(appended: Appended) -> Option<Outcome> {
+    match appended {
+        Appended::At(version) => Some(Outcome::Written {
+            version,
+            durability: Durability::Journaled,
+        }),
+        Appended::ConditionFailed => Some(Outcome::ConditionFailed),
+        Appended::Unknown => None,
+    }
+}
+
 /// How much waits in a journal.
 #[derive(Clone, Debug)]
 pub struct JournalState {
@@ -268,33 +306,13 @@ impl Engine for WriteBehind {
         self.reader.forget_all().await
     }
 
-    async fn write(&self, mut write: Write) -> Result<Outcome> {
-        for attempt in 0..CONDITION_TRIES_MAX {
-            let reserved = self.backlog.admit(&write)?;
-            match self.appender.submit(write.clone(), reserved).await? {
-                Appended::At(version) => {
-                    return Ok(Outcome::Written {
-                        version,
-                        durability: Durability::Journaled,
-                    });
-                }
-                Appended::ConditionFailed => return Ok(Outcome::ConditionFailed),
-                Appended::Unknown => {
-                    // Fills the cache, where it may. A condition that does not
-                    // hold for what is read did not hold at that moment.
-                    // Boxed, so that a write that needs no such reading has a small future.
-                    let holds = Box::pin(self.reader.holds(&write.condition, &write.key));
-                    match holds.await? {
-                        Holds::Yes => {}
-                        Holds::No => return Ok(Outcome::ConditionFailed),
-                        // The cache never holds it, so nothing can judge it there.
-                        Holds::OfBrokenRow => write.condition = Condition::Always,
-                    }
-                    tokio::time::sleep((CONDITION_PAUSE * attempt).min(CONDITION_PAUSE_MAX)).await;
-                }
-            }
+    async fn write(&self, write: Write) -> Result<Outcome> {
+        if write.condition != Condition::Always {
+            // Boxed, so that other writes have small futures.
+            return Box::pin(self.write_if(write)).await;
         }
-        Err(Error::Undecided)
+        let appended = self.append(write).await?;
+        outcome(appended).ok_or(Error::Undecided)
     }
 
     async fn persisted(&self, key: &Key, version: Version, timeout: Duration) -> Result<()> {

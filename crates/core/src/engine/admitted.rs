@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::{BoxFuture, ready};
 
 use crate::admission::Admission;
 use crate::engine::{Engine, Health, Outcome, Read};
@@ -28,9 +29,17 @@ impl Admitted {
 
 #[async_trait]
 impl Engine for Admitted {
-    async fn read(&self, key: &Key) -> Result<Read> {
-        self.admission.check()?;
-        self.engine.read(key).await
+    // Not `async`, as `write`: the engine's future is passed on, and not put into another one.
+    fn read<'s, 'k, 'f>(&'s self, key: &'k Key) -> BoxFuture<'f, Result<Read>>
+    where
+        's: 'f,
+        'k: 'f,
+        Self: 'f,
+    {
+        match self.admission.check() {
+            Ok(()) => self.engine.read(key),
+            Err(refused) => Box::pin(ready(Err(refused))),
+        }
     }
 
     async fn reload(&self, key: &Key) -> Result<Read> {
@@ -46,9 +55,15 @@ impl Engine for Admitted {
         self.engine.forget_all().await
     }
 
-    async fn write(&self, write: Write) -> Result<Outcome> {
-        self.admission.check()?;
-        self.engine.write(write).await
+    fn write<'s, 'f>(&'s self, write: Write) -> BoxFuture<'f, Result<Outcome>>
+    where
+        's: 'f,
+        Self: 'f,
+    {
+        match self.admission.check() {
+            Ok(()) => self.engine.write(write),
+            Err(refused) => Box::pin(ready(Err(refused))),
+        }
     }
 
     async fn persisted(&self, key: &Key, version: Version, timeout: Duration) -> Result<()> {

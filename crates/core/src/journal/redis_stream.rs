@@ -225,7 +225,7 @@ impl Journal for RedisStreamJournal {
     ) -> Result<()> {
         let keyspace = &self.redis.keyspace;
         let mut link = self.redis.link(Part::Journal).await?;
-        let mut keys = vec![
+        let keys = [
             link.keys.clock(shard),
             keyspace.journal(shard),
             keyspace.dead(shard),
@@ -239,8 +239,15 @@ impl Journal for RedisStreamJournal {
         if self.was_read_in_another_run(shard, link.keys.run()) {
             return Err(Error::Unseeded(Part::Journal));
         }
-        keys.extend(flushed.iter().map(|(key, _)| link.keys.entry(key)));
-        let mut call = Call::new(&ACKNOWLEDGE, keys);
+        let mut call = Call::begin(&ACKNOWLEDGE, keys.len() + flushed.len());
+        for key in &keys {
+            call.arg(key);
+        }
+        let mut name = String::new();
+        for (key, _) in flushed {
+            link.keys.write_entry(shard, key, &mut name);
+            call.arg(&name);
+        }
         let versions = flushed.iter().map(|(_, version)| *version);
         call.arg(encode_version(through))
             .arg(milliseconds(self.clean))

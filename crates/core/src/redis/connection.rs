@@ -169,9 +169,14 @@ impl Shared {
     /// Whether it may be used: after a pause the server is asked first.
     pub(super) async fn is_usable(&self) -> bool {
         let asked_for = self.state.asked_for_ms.swap(now_ms(), Ordering::Relaxed);
-        if now_ms().saturating_sub(asked_for) < PAUSE_MAX.as_millis() as u64 {
-            return !self.is_broken();
+        if now_ms().saturating_sub(asked_for) >= PAUSE_MAX.as_millis() as u64 {
+            // Boxed, so that the futures of most callers are small.
+            Box::pin(self.ping(asked_for)).await;
         }
+        !self.is_broken()
+    }
+
+    async fn ping(&self, asked_for: u64) {
         // For all callers that come meanwhile: it may be of no use to them either.
         self.state.asked_for_ms.store(asked_for, Ordering::Relaxed);
         let mut connection = self.connection.clone();
@@ -182,7 +187,6 @@ impl Shared {
         } else {
             self.state.end();
         }
-        !self.is_broken()
     }
 
     /// What `error` means. When it says that the connection is of no use, the

@@ -4,8 +4,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use deadpool_redis::redis::{
-    self, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisResult, Script, ServerErrorKind, Value,
-    from_redis_value,
+    Cmd, ErrorKind, FromRedisValue, Pipeline, RedisResult, Script, ServerErrorKind, ToRedisArgs,
+    Value, from_redis_value,
 };
 
 use crate::error::{Error, Part, Result};
@@ -108,7 +108,7 @@ impl Link {
                 Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                     // It did not run, so it may run now.
                     loaded = true;
-                    self.load_and_run(script, command).await
+                    Box::pin(self.load_and_run(script, command)).await
                 }
                 other => other,
             };
@@ -152,8 +152,20 @@ impl<'a> Call<'a> {
     /// `script` with so many keys, all of one shard, which are its first
     /// arguments.
     pub(crate) fn begin(script: &'a Script, keys: usize) -> Call<'a> {
-        let mut command = redis::cmd("EVALSHA");
-        command.arg(script.get_hash()).arg(keys);
+        Call::with_room(script, keys, 0, 0)
+    }
+
+    /// As [`Call::begin`], with room for so many arguments, keys included, of so many bytes in all.
+    pub(crate) fn with_room(
+        script: &'a Script,
+        keys: usize,
+        arguments: usize,
+        bytes: usize,
+    ) -> Call<'a> {
+        const HEAD_ARGUMENTS: usize = 3;
+        const HEAD_BYTES: usize = 64;
+        let mut command = Cmd::with_capacity(HEAD_ARGUMENTS + arguments, HEAD_BYTES + bytes);
+        command.arg("EVALSHA").arg(script.get_hash()).arg(keys);
         Call { script, command }
     }
 
@@ -167,7 +179,7 @@ impl<'a> Call<'a> {
     }
 
     /// Adds an argument.
-    pub(crate) fn arg(&mut self, argument: impl redis::ToRedisArgs) -> &mut Self {
+    pub(crate) fn arg(&mut self, argument: impl ToRedisArgs) -> &mut Self {
         self.command.arg(argument);
         self
     }

@@ -105,7 +105,7 @@ impl Appends {
         if !answers.iter().any(unseeded) {
             return answers;
         }
-        if let Err(error) = self.seeder.seed(seed).await {
+        if let Err(error) = Box::pin(self.seeder.seed(seed)).await {
             outage::failed("cannot seed the version clock", &error, 1);
             return answers;
         }

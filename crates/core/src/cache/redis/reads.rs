@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use deadpool_redis::redis::{Cmd, cmd};
+use deadpool_redis::redis::Cmd;
 
 use crate::error::{Error, Part, Result};
 use crate::group_commit::{Commit, GroupCommit, GroupCommitBounds, Runs};
@@ -47,7 +47,8 @@ impl Reads {
                 answer => return answer,
             }
         }
-        let answers = self.alone.ask(std::slice::from_ref(key)).await?;
+        // Boxed, so that the futures of most readers are small.
+        let answers = Box::pin(self.alone.ask(std::slice::from_ref(key))).await?;
         answers.into_iter().next().unwrap_or(Ok(None))
     }
 }
@@ -83,7 +84,7 @@ impl Question {
             .collect();
         let known = &shards;
         let get = |mut link: Link| async move {
-            let command = mget(&link, keys, known);
+            let command = mget(&self.redis, &link, keys, known);
             link.command(&command).await
         };
         let mut values: Vec<Option<Bytes>> = self.redis.ask(Over::Local, Part::Cache, get).await?;
@@ -129,13 +130,20 @@ impl Question {
 }
 
 /// The clocks of the shards, then the entries of the keys.
-fn mget(link: &Link, keys: &[Key], shards: &[Known]) -> Cmd {
-    let mut command = cmd("MGET");
+fn mget(redis: &Redis, link: &Link, keys: &[Key], shards: &[Known]) -> Cmd {
+    /// About as many has a name.
+    const NAME_BYTES: usize = 64;
+    let names_bytes = keys.len() * NAME_BYTES;
+    let mut command = Cmd::with_capacity(1 + shards.len() + keys.len(), names_bytes);
+    command.arg("MGET");
     for (shard, _) in shards {
         command.arg(link.keys.clock(*shard));
     }
+    let mut name = String::new();
     for key in keys {
-        command.arg(link.keys.entry(key));
+        link.keys
+            .write_entry(redis.keyspace.shard_of(key), key, &mut name);
+        command.arg(&name);
     }
     command
 }

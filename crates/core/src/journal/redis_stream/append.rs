@@ -26,6 +26,9 @@ static APPEND: LazyLock<Script> = LazyLock::new(|| {
 /// The answer of the script: the first version, a verdict on each write, how many wait.
 type Answer = (Bytes, Bytes, u64);
 
+/// About how many bytes the arguments of a call have besides names and writes.
+const OTHER_BYTES: usize = 256;
+
 /// The places in a batch of the writes of one shard.
 type OfShard = (Shard, Vec<usize>);
 
@@ -98,7 +101,18 @@ impl RedisStreamJournal {
     fn call(&self, link: &Link, writes: &[Write], (shard, places): &OfShard) -> Call<'static> {
         let keyspace = &self.redis.keyspace;
         let writes = places.iter().filter_map(|place| writes.get(*place));
-        let mut call = Call::begin(&APPEND, 3 + places.len());
+        let packed = pack(
+            places.len(),
+            writes.clone().map(|write| {
+                let body = write.body.as_deref().unwrap_or_default();
+                (write.key.as_str().as_bytes(), body)
+            }),
+        );
+        // The packed writes are longer than their keys.
+        let names_bytes = places.len() * link.keys.entry_prefix(*shard).len() + packed.len();
+        let bytes = OTHER_BYTES + names_bytes + packed.len();
+        let keys = 3 + places.len();
+        let mut call = Call::with_room(&APPEND, keys, keys + 4, bytes);
         call.arg(link.keys.clock(*shard))
             .arg(keyspace.journal(*shard))
             .arg(keyspace.waiting(*shard));
@@ -115,13 +129,7 @@ impl RedisStreamJournal {
         }
         call.arg(shard.0)
             .arg(encode_version(self.redis.issued().newest(*shard)))
-            .arg(pack(
-                places.len(),
-                writes.clone().map(|write| {
-                    let body = write.body.as_deref().unwrap_or_default();
-                    (write.key.as_str().as_bytes(), body)
-                }),
-            ));
+            .arg(packed);
         if writes
             .clone()
             .any(|write| write.condition != Condition::Always)

@@ -86,12 +86,18 @@ impl Watch {
     pub(super) async fn admits(&self, link: &mut Link) -> Result<()> {
         self.appended.notify_one();
         if !self.is_fresh(link) {
-            let _one = self.looking.lock().await;
-            if !self.is_fresh(link) {
-                self.look(link).await?;
-            }
+            // Boxed, so that the futures of most appends are small.
+            Box::pin(self.look_unless_fresh(link)).await?;
         }
         self.redis.admission().check()
+    }
+
+    async fn look_unless_fresh(&self, link: &mut Link) -> Result<()> {
+        let _one = self.looking.lock().await;
+        if self.is_fresh(link) {
+            return Ok(());
+        }
+        self.look(link).await.map(drop)
     }
 
     /// How the server is set up now, and what is wrong with that or was when it was
