@@ -1,5 +1,8 @@
 //! The user record, and the rules that every one keeps.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -19,13 +22,58 @@ pub struct User {
     pub occupation: String,
 }
 
-impl User {
+/// A user whose texts are those of the JSON that it was read from, where they have no escapes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BorrowedUser<'a> {
+    /// As [`User::name`].
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
+    /// As [`User::age`].
+    pub age: u8,
+    /// As [`User::occupation`].
+    #[serde(borrow)]
+    pub occupation: Cow<'a, str>,
+}
+
+impl<'a> BorrowedUser<'a> {
     /// The record's body: the JSON that a read answers with, field for field.
     pub fn to_body(&self) -> Bytes {
-        // Serializing two strings and a number into memory cannot fail.
-        // IMPORTANT: without the buffer's spare room. It can be more than the record, and would be
-        // kept in memory for as long as the write waits.
-        Bytes::copy_from_slice(&serde_json::to_vec(self).unwrap_or_default())
+        thread_local! {
+            static TEXT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+        }
+        TEXT.with_borrow_mut(|text| {
+            text.clear();
+            // Two strings and a number into memory: this cannot fail.
+            let _ = serde_json::to_writer(&mut *text, self);
+            // IMPORTANT: without the buffer's spare room. It can be more than the record, and would be
+            // kept in memory for as long as the write waits.
+            Bytes::copy_from_slice(text)
+        })
+    }
+
+    /// The user that [`User::to_body`] wrote.
+    ///
+    /// # Errors
+    /// When the bytes are no such JSON.
+    pub fn from_body(body: &'a [u8]) -> serde_json::Result<BorrowedUser<'a>> {
+        serde_json::from_slice(body)
+    }
+}
+
+impl User {
+    /// As [`BorrowedUser::to_body`].
+    pub fn to_body(&self) -> Bytes {
+        let User {
+            name,
+            age,
+            occupation,
+        } = self;
+        let user = BorrowedUser {
+            name: name.into(),
+            age: *age,
+            occupation: occupation.into(),
+        };
+        user.to_body()
     }
 
     /// The user that [`User::to_body`] wrote.

@@ -1,11 +1,8 @@
 //! Reading a request's JSON body: its media type, its bound, its time.
 
-use std::future::Future;
-use std::pin::Pin;
-
-use actix_web::dev::Payload;
+use actix_web::HttpRequest;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::web::Payload;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use tokio::time::Instant;
@@ -17,30 +14,23 @@ use crate::problem::{Kind, Problem};
 /// written as a surrogate pair, has 7 KiB.
 pub const BODY_MAX_BYTES: usize = 16 * 1024;
 
-/// A body that was sent as JSON, whole, not parsed yet.
-#[derive(Debug)]
-pub struct JsonBody(pub Bytes);
-
-impl FromRequest for JsonBody {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<JsonBody, Problem>>>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let checked = check(request);
-        let payload = payload.take();
-        let due = Clock::of(request).and_then(|clock| clock.body_due());
-        Box::pin(async move {
-            checked?;
-            let due = due.unwrap_or_else(|| Instant::now() + REQUEST_TIMEOUT);
-            let body = tokio::time::timeout_at(due, read(payload)).await;
-            body.unwrap_or_else(|_| {
-                Err(Problem::new(
-                    Kind::RequestTimeout,
-                    "the request did not arrive in time",
-                ))
-            })
-        })
-    }
+/// The whole body of `request`, which must have been sent as JSON. It is not parsed yet.
+///
+/// Not an extractor, whose future would be boxed.
+///
+/// # Errors
+/// `4xx` when it is no JSON by its head, too large, cut off or too slow.
+pub async fn read_json(request: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
+    check(request)?;
+    let due = Clock::of(request).and_then(|clock| clock.body_due());
+    let due = due.unwrap_or_else(|| Instant::now() + REQUEST_TIMEOUT);
+    let body = tokio::time::timeout_at(due, read(payload)).await;
+    body.unwrap_or_else(|_| {
+        Err(Problem::new(
+            Kind::RequestTimeout,
+            "the request did not arrive in time",
+        ))
+    })
 }
 
 fn check(request: &HttpRequest) -> Result<(), Problem> {
@@ -82,7 +72,7 @@ fn is_json(request: &HttpRequest) -> bool {
         })
 }
 
-async fn read(mut payload: Payload) -> Result<JsonBody, Problem> {
+async fn read(mut payload: Payload) -> Result<Bytes, Problem> {
     // Most bodies come in one piece, which is not copied.
     let mut first = Bytes::new();
     let mut whole = BytesMut::new();
@@ -98,10 +88,10 @@ async fn read(mut payload: Payload) -> Result<JsonBody, Problem> {
         whole.extend_from_slice(&std::mem::take(&mut first));
         whole.extend_from_slice(&chunk);
     }
-    Ok(JsonBody(match whole.is_empty() {
+    Ok(match whole.is_empty() {
         true => first,
         false => whole.freeze(),
-    }))
+    })
 }
 
 fn too_large() -> Problem {

@@ -29,7 +29,7 @@ pub fn configure(config: &mut ServiceConfig) {
 
 /// `204` whatever was held: what is dirty or in doubt stays, and is newer than the database.
 async fn forget(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let key = Key::from(path::name(&request)?);
+    let key = Key::from(&*path::name(&request)?);
     let forgotten = state.engine.forget(&key).await;
     answer(forgotten)
 }

@@ -1,13 +1,13 @@
 //! One request and its answer: what holds for every route.
 
+use std::future::{Future, ready};
 use std::time::Instant;
 
-use actix_web::body::BoxBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderValue};
-use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, ResponseError as _};
+use futures_util::future::Either;
 
 use crate::connection::Clock;
 use crate::observe::{Observed, method_label};
@@ -19,39 +19,49 @@ const REVALIDATED: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// No cache keeps any other answer.
 const NOT_KEPT: HeaderValue = HeaderValue::from_static("no-store");
 
-/// Refuses a request of a page of another origin, and answers others with `next`. Bounds the answer,
+/// Refuses a request of a page of another origin, and answers others with `routes`. Bounds the answer,
 /// says whether caches may keep it, and counts it.
 ///
 /// # Errors
-/// As `next`.
-pub(crate) async fn exchange(
-    observed: Observed,
+/// As `routes`.
+pub(crate) fn exchange<S>(
+    observed: &Observed,
     mut request: ServiceRequest,
-    next: Next<BoxBody>,
-) -> Result<ServiceResponse, Error> {
+    routes: &S,
+) -> impl Future<Output = Result<ServiceResponse, Error>> + use<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error>,
+{
     let began = Instant::now();
+    let observed = observed.clone();
     let method = method_label(request.method());
     let clock = Clock::of(request.request());
-    let _in_progress = clock.as_ref().map(Clock::begin);
+    let in_progress = clock.as_ref().map(Clock::begin);
     let held = unread::hold(&mut request);
     let state = request.app_data::<Data<State>>().cloned();
     let refusal = state.as_ref().and_then(|state| {
         let origins = &state.origins;
         origins.refusal(request.method(), request.headers())
     });
-    let answered = match refusal {
-        Some(problem) => Ok(request.into_response(problem.error_response())),
-        None => next.call(request).await,
+    let answer = match refusal {
+        Some(problem) => {
+            let refused = request.into_response(problem.error_response());
+            Either::Left(ready(Ok(refused)))
+        }
+        None => Either::Right(routes.call(request)),
     };
-    let answered = answered.map(|response| match state {
-        Some(state) => keep_from_caches(state.answers.bounded(response, clock), method),
-        None => response,
-    });
-    observed.record(method, began.elapsed(), &answered);
-    Ok(match held {
-        Some(held) => answered?.map_body(|_, body| held.until_answered(body)),
-        None => answered?,
-    })
+    async move {
+        let _in_progress = in_progress;
+        let answered = answer.await.map(|response| match state {
+            Some(state) => keep_from_caches(state.answers.bounded(response, clock), method),
+            None => response,
+        });
+        observed.record(method, began.elapsed(), &answered);
+        Ok(match held {
+            Some(held) => answered?.map_body(|_, body| held.until_answered(body)),
+            None => answered?,
+        })
+    }
 }
 
 /// The same answer, with `Cache-Control` unless its handler has set it.

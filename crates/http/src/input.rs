@@ -8,7 +8,7 @@ mod position;
 
 use std::borrow::Cow;
 
-use cache_core::user::{User, check_age, check_name, check_occupation, name_faults};
+use cache_core::user::{BorrowedUser, check_age, check_name, check_occupation, name_faults};
 use serde::Deserialize;
 use serde::de::Deserializer;
 
@@ -22,7 +22,10 @@ pub use position::Position;
 ///
 /// # Errors
 /// `400` when it is not JSON, `422` with every field that is wrong.
-pub fn parse_user(body: &[u8], path_name: Option<&str>) -> Result<User, Problem> {
+pub fn parse_user<'a>(
+    body: &'a [u8],
+    path_name: Option<&'a str>,
+) -> Result<BorrowedUser<'a>, Problem> {
     match quick_user(body, path_name) {
         Some(user) => Ok(user),
         None => careful_user(body, path_name),
@@ -44,9 +47,9 @@ pub fn parse_name(body: &[u8]) -> Result<String, Problem> {
 ///
 /// # Errors
 /// `422` naming `field`.
-pub fn checked_name(name: String, field: &str) -> Result<String, Problem> {
+pub fn checked_name<T: AsRef<str>>(name: T, field: &str) -> Result<T, Problem> {
     let mut errors = FieldErrors::default();
-    for fault in name_faults(&name) {
+    for fault in name_faults(name.as_ref()) {
         errors.add(field, fault);
     }
     errors.finish(Some(name))
@@ -56,18 +59,22 @@ pub fn checked_name(name: String, field: &str) -> Result<String, Problem> {
 #[serde(deny_unknown_fields)]
 struct QuickUser<'a> {
     #[serde(borrow, default, deserialize_with = "present")]
-    name: Option<Cow<'a, str>>,
+    name: Option<Text<'a>>,
     age: u8,
     #[serde(borrow)]
     occupation: Cow<'a, str>,
 }
 
+/// By itself, a `Cow` in an `Option` is not borrowed.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
 /// Unlike an `Option` by itself, does not take null for absent.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de, str>>, D::Error> {
-    Cow::<str>::deserialize(deserializer).map(Some)
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Text<'de>>, D::Error> {
+    Text::deserialize(deserializer).map(Some)
 }
 
-fn quick_user(body: &[u8], path_name: Option<&str>) -> Option<User> {
+fn quick_user<'a>(body: &'a [u8], path_name: Option<&'a str>) -> Option<BorrowedUser<'a>> {
     // A struct would also be read from an array of its fields.
     let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
     if first != Some(&b'{') {
@@ -75,32 +82,32 @@ fn quick_user(body: &[u8], path_name: Option<&str>) -> Option<User> {
     }
     let quick: QuickUser<'_> = serde_json::from_slice(body).ok()?;
     let name = match (quick.name, path_name) {
-        (Some(name), None) => name.into_owned(),
-        (Some(name), Some(path_name)) if name == path_name => name.into_owned(),
-        (None, Some(path_name)) => path_name.to_owned(),
+        (Some(Text(name)), None) => name,
+        (Some(Text(name)), Some(path_name)) if name == path_name => name,
+        (None, Some(path_name)) => path_name.into(),
         _ => return None,
     };
     let valid = check_name(&name).is_ok()
         && check_age(quick.age.into()).is_ok()
         && check_occupation(&quick.occupation).is_ok();
-    valid.then(|| User {
+    valid.then_some(BorrowedUser {
         name,
         age: quick.age,
-        occupation: quick.occupation.into_owned(),
+        occupation: quick.occupation,
     })
 }
 
-fn careful_user(body: &[u8], path_name: Option<&str>) -> Result<User, Problem> {
+fn careful_user(body: &[u8], path_name: Option<&str>) -> Result<BorrowedUser<'static>, Problem> {
     let mut fields = Fields::parse(body)?;
     let name = fields.name(path_name)?;
     let age = fields.age();
     let occupation = fields.occupation()?;
     fields.refuse_the_rest("name, age and occupation");
     let user = match (name, age, occupation) {
-        (Some(name), Some(age), Some(occupation)) => Some(User {
-            name,
+        (Some(name), Some(age), Some(occupation)) => Some(BorrowedUser {
+            name: name.into(),
             age,
-            occupation,
+            occupation: occupation.into(),
         }),
         _ => None,
     };

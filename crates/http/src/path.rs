@@ -1,5 +1,7 @@
 //! The name in a path.
 
+use std::borrow::Cow;
+
 use actix_web::HttpRequest;
 use percent_encoding::percent_decode_str;
 
@@ -11,7 +13,7 @@ use crate::problem::Problem;
 ///
 /// # Errors
 /// `400` when it does not decode, `422` when it is no valid name.
-pub fn name(request: &HttpRequest) -> Result<String, Problem> {
+pub fn name(request: &HttpRequest) -> Result<Cow<'_, str>, Problem> {
     checked_name(segment(request, 0)?, "name")
 }
 
@@ -20,7 +22,7 @@ pub fn name(request: &HttpRequest) -> Result<String, Problem> {
 ///
 /// # Errors
 /// `400` when it does not decode.
-pub fn segment(request: &HttpRequest, after: usize) -> Result<String, Problem> {
+pub fn segment(request: &HttpRequest, after: usize) -> Result<Cow<'_, str>, Problem> {
     // The raw path: the router's own copy is decoded in part.
     let mut segments = request.uri().path().rsplit('/');
     decode(segments.nth(after).unwrap_or_default())
@@ -30,7 +32,7 @@ pub fn segment(request: &HttpRequest, after: usize) -> Result<String, Problem> {
 ///
 /// # Errors
 /// `400` for a `%` without two hexadecimal digits, and for bytes that are not UTF-8.
-pub fn decode(text: &str) -> Result<String, Problem> {
+pub fn decode(text: &str) -> Result<Cow<'_, str>, Problem> {
     let mut escapes = text.split('%').skip(1);
     let whole = |after: &str| {
         after
@@ -44,9 +46,7 @@ pub fn decode(text: &str) -> Result<String, Problem> {
         ));
     }
     let decoded = percent_decode_str(text).decode_utf8();
-    decoded
-        .map(Into::into)
-        .map_err(|_| Problem::malformed("the URL is not UTF-8 when it is decoded"))
+    decoded.map_err(|_| Problem::malformed("the URL is not UTF-8 when it is decoded"))
 }
 
 #[cfg(test)]

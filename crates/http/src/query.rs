@@ -23,8 +23,8 @@ impl Query {
         let fields = pairs.map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             Ok((
-                decode(&name.replace('+', " "))?,
-                decode(&value.replace('+', " "))?,
+                decode(&name.replace('+', " "))?.into_owned(),
+                decode(&value.replace('+', " "))?.into_owned(),
             ))
         });
         Ok(Query {

@@ -1,9 +1,9 @@
 //! Routes: one function for all, so that each is measured, answers `OPTIONS`, and answers a
 //! wrong method with `405` and `Allow`.
 
+use actix_web::guard;
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, HeaderValue};
-use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Handler, HttpResponse, Responder, Route};
 
@@ -43,8 +43,11 @@ where
     Args: actix_web::FromRequest + 'static,
     F::Output: Responder + 'static,
 {
+    let guarded = method.clone();
+    // Not `web::method`, which notes in each request what it was guarded by.
+    let is_asked = guard::fn_guard(move |context| context.head().method == guarded);
     vec![Endpoint {
-        route: web::method(method.clone()).to(handler),
+        route: web::route().guard(is_asked).to(handler),
         method,
     }]
 }
@@ -83,10 +86,9 @@ pub fn resource(
     };
     resource = resource.route(web::method(Method::OPTIONS).to(answer_options));
     let refuse = move || std::future::ready(Err::<&str, _>(Problem::method_not_allowed(&allow)));
-    let answer = move |request, next| exchange(observed.clone(), request, next);
     config.service(
         resource
             .default_service(web::to(refuse))
-            .wrap(from_fn(answer)),
+            .wrap_fn(move |request, routes| exchange(&observed, request, routes)),
     );
 }

@@ -1,9 +1,8 @@
 //! Everything that no other route takes.
 
-use actix_service::apply;
+use actix_service::apply_fn_factory;
 use actix_web::http::Method;
 use actix_web::http::header::HeaderValue;
-use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use cache_core::settings::Service;
@@ -31,8 +30,10 @@ const OWN: &[(&str, Service)] = &[
 /// Has what no other route takes answered: also `*`, which no path matches.
 pub fn configure(config: &mut ServiceConfig) {
     let observed = Observed::new("unknown");
-    let answer = move |request, next| exchange(observed.clone(), request, next);
-    config.default_service(apply(from_fn(answer), web::to(answer_unknown)));
+    config.default_service(apply_fn_factory(
+        web::to(answer_unknown),
+        move |request, routes| exchange(&observed, request, routes),
+    ));
 }
 
 async fn answer_unknown(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {

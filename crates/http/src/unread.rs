@@ -29,24 +29,28 @@ pub(crate) fn hold(request: &mut ServiceRequest) -> Option<Held> {
     let shared = Rc::new(RefCell::new(payload));
     let reader = Box::pin(Reader(shared.clone()));
     request.set_payload(Payload::Stream { payload: reader });
-    Some(Held { _body: shared })
+    Some(Held { body: shared })
 }
 
 /// A body, read or not.
 pub(crate) struct Held {
-    _body: Rc<RefCell<Payload>>,
+    body: Rc<RefCell<Payload>>,
 }
 
 impl Held {
     /// A body that no handler was given.
     pub(crate) fn of(payload: Payload) -> Held {
         Held {
-            _body: Rc::new(RefCell::new(payload)),
+            body: Rc::new(RefCell::new(payload)),
         }
     }
 
-    /// The same answer. The request's body is kept until the answer is complete.
+    /// The same answer. The request's body is kept until the answer is complete, unless it was read to
+    /// its end.
     pub(crate) fn until_answered(self, body: BoxBody) -> BoxBody {
+        if matches!(*self.body.borrow(), Payload::None) {
+            return body;
+        }
         let answer = Answer { body, _held: self };
         answer.boxed()
     }
@@ -58,7 +62,12 @@ impl Stream for Reader {
     type Item = Result<Bytes, PayloadError>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Pin::new(&mut *self.0.borrow_mut()).poll_next(context)
+        let body = &mut *self.0.borrow_mut();
+        let piece = Pin::new(&mut *body).poll_next(context);
+        if let Poll::Ready(None) = piece {
+            *body = Payload::None;
+        }
+        piece
     }
 }
 

@@ -1,8 +1,10 @@
 //! The routes on users that both services have.
 
+use std::fmt::Write as _;
+
 use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue};
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::{Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use bytes::Bytes;
 use cache_core::engine::{Read, Source};
@@ -10,10 +12,9 @@ use cache_core::error::Part;
 use cache_core::record::{Key, Write};
 use cache_core::settings::Service;
 use cache_core::store::Page;
-use cache_core::user::User;
 use cache_core::version::Version;
 
-use crate::body::JsonBody;
+use crate::body;
 use crate::cache_control::wants_reload;
 use crate::durability::Wanted;
 use crate::input::{parse_name, parse_user};
@@ -29,6 +30,8 @@ use crate::state::State;
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const DURABILITY: HeaderName = HeaderName::from_static("durability");
 const WRITTEN: &[u8] = b"{\"message\":\"Data write successful!\"}\n";
+/// 16 digits in quotes.
+const ETAG_BYTES: usize = 18;
 const PAGE_MAX: u32 = 1000;
 const PAGE_DEFAULT: u32 = 100;
 
@@ -55,13 +58,14 @@ pub fn configure(config: &mut ServiceConfig) {
 pub async fn write(
     state: Data<State>,
     request: HttpRequest,
-    body: JsonBody,
+    payload: Payload,
 ) -> Result<HttpResponse, Problem> {
+    let body = body::read_json(&request, payload).await?;
     let wanted = Wanted::of(&request)?;
-    let user = parse_user(&body.0, None)?;
+    let write = put(&body, None)?;
     // It is part of the connection's buffer, which can be used again then.
     drop(body);
-    write_user(&state, wanted, Preconditions::of(&request)?, user).await
+    write_user(&state, wanted, Preconditions::of(&request)?, write).await
 }
 
 /// `POST` of `{"name": …}`: reads the record of that name. It has no
@@ -72,9 +76,10 @@ pub async fn write(
 pub async fn read(
     state: Data<State>,
     request: HttpRequest,
-    body: JsonBody,
+    payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let key = Key::from(parse_name(&body.0)?);
+    let body = body::read_json(&request, payload).await?;
+    let key = Key::from(parse_name(&body)?);
     drop(body);
     read_user(&state, &request, Preconditions::default(), key).await
 }
@@ -82,23 +87,24 @@ pub async fn read(
 async fn get_user(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let name = path::name(&request)?;
     let preconditions = Preconditions::of(&request)?;
-    read_user(&state, &request, preconditions, Key::from(name)).await
+    read_user(&state, &request, preconditions, Key::from(&*name)).await
 }
 
 async fn put_user(
     state: Data<State>,
     request: HttpRequest,
-    body: JsonBody,
+    payload: Payload,
 ) -> Result<HttpResponse, Problem> {
+    let body = body::read_json(&request, payload).await?;
     let name = path::name(&request)?;
     let wanted = Wanted::of(&request)?;
-    let user = parse_user(&body.0, Some(&name))?;
+    let write = put(&body, Some(&name))?;
     drop(body);
-    write_user(&state, wanted, Preconditions::of(&request)?, user).await
+    write_user(&state, wanted, Preconditions::of(&request)?, write).await
 }
 
 async fn delete_user(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let write = Write::delete(Key::from(path::name(&request)?));
+    let write = Write::delete(Key::from(&*path::name(&request)?));
     let wanted = Wanted::of(&request)?;
     let (version, durability) = Preconditions::of(&request)?
         .write(&*state.engine, wanted, write)
@@ -109,14 +115,18 @@ async fn delete_user(state: Data<State>, request: HttpRequest) -> Result<HttpRes
         .finish())
 }
 
+/// The write of the user in a request's body.
+fn put(body: &[u8], path_name: Option<&str>) -> Result<Write, Problem> {
+    let user = parse_user(body, path_name)?;
+    Ok(Write::put(Key::from(&*user.name), user.to_body()))
+}
+
 async fn write_user(
     state: &State,
     wanted: Wanted,
     preconditions: Preconditions,
-    user: User,
+    write: Write,
 ) -> Result<HttpResponse, Problem> {
-    let body = user.to_body();
-    let write = Write::put(Key::from(user.name), body);
     let (version, durability) = preconditions.write(&*state.engine, wanted, write).await?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, JSON))
@@ -203,7 +213,12 @@ fn listing(page: &Page) -> Vec<u8> {
 
 /// The version as a strong entity tag.
 fn etag(version: Version) -> String {
-    format!("\"{version}\"")
+    // With the room that all versions of these centuries need. A header takes such a text as it is, and
+    // needs something more to keep a longer one.
+    let mut text = String::with_capacity(ETAG_BYTES);
+    // Into memory: this cannot fail.
+    let _ = write!(text, "\"{version}\"");
+    text
 }
 
 /// RFC 9211.

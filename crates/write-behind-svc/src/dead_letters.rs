@@ -96,7 +96,7 @@ struct Replayed {
 }
 
 async fn replay(engine: Data<WriteBehind>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let key = Key::from(path::segment(&request, 1)?);
+    let key = Key::from(&*path::segment(&request, 1)?);
     match engine.replay_dead_letter(&key).await {
         Ok(true) => {
             let message = "The write is in the database.";
@@ -112,7 +112,7 @@ async fn replay(engine: Data<WriteBehind>, request: HttpRequest) -> Result<HttpR
 }
 
 async fn delete(engine: Data<WriteBehind>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let key = Key::from(path::segment(&request, 0)?);
+    let key = Key::from(&*path::segment(&request, 0)?);
     let deleted = engine.delete_dead_letter(&key).await;
     if deleted.map_err(|error| Problem::of_write(&error))? {
         Ok(HttpResponse::NoContent().finish())

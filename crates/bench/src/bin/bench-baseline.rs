@@ -5,9 +5,9 @@ use std::io;
 use std::net::TcpListener;
 
 use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderName};
-use actix_web::web::{self, Bytes};
-use actix_web::{App, HttpResponse, HttpServer};
-use cache_http::body::JsonBody;
+use actix_web::web::{self, Bytes, Payload};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
+use cache_http::body::read_json;
 use cache_http::input::parse_user;
 use cache_http::problem::Problem;
 
@@ -21,8 +21,9 @@ const USER: &[u8] = b"{\"name\":\"user-00000\",\"age\":30,\"occupation\":\"Engin
 const VERSION: &str = "\"1700000000000000\"";
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
-async fn parse(body: JsonBody) -> Result<HttpResponse, Problem> {
-    black_box(parse_user(&body.0, None)?);
+async fn parse(request: HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
+    let body = read_json(&request, payload).await?;
+    black_box(parse_user(&body, None)?);
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "application/json"))
         .body(Bytes::from_static(WRITTEN)))

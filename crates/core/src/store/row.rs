@@ -13,7 +13,7 @@ use diesel::Queryable;
 use crate::error::{Error, Part, Result};
 use crate::record::{Key, Record};
 use crate::store::broken::{self, BrokenRow};
-use crate::user::{User, check_age, check_name, check_occupation};
+use crate::user::{BorrowedUser, User, check_age, check_name, check_occupation};
 use crate::version::Version;
 
 diesel::table! {
@@ -37,7 +37,7 @@ diesel::table! {
 /// The columns that a write sets.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
-    pub(super) name: String,
+    pub(super) name: Key,
     pub(super) age: Option<i32>,
     pub(super) occupation: Option<String>,
     pub(super) version: i64,
@@ -47,9 +47,10 @@ pub(super) struct Row {
 impl Row {
     pub(super) fn from_record(record: &Record) -> Result<Row> {
         let user = match &record.body {
-            Some(body) => {
-                Some(User::from_body(body).map_err(|error| Error::refused(Part::Database, error))?)
-            }
+            Some(body) => Some(
+                BorrowedUser::from_body(body)
+                    .map_err(|error| Error::refused(Part::Database, error))?,
+            ),
             None => None,
         };
         let deleted_at = match user {
@@ -57,9 +58,11 @@ impl Row {
             None => DateTime::from_timestamp_micros(record.version.to_i64())
                 .map(|time| time.naive_utc()),
         };
-        let (age, occupation) = user.map(|user| (user.age.into(), user.occupation)).unzip();
+        let (age, occupation) = user
+            .map(|user| (user.age.into(), user.occupation.into_owned()))
+            .unzip();
         Ok(Row {
-            name: record.key.as_str().to_owned(),
+            name: record.key.clone(),
             age,
             occupation,
             version: record.version.to_i64(),

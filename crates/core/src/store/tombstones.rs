@@ -177,10 +177,10 @@ macro_rules! tombstones {
                 return Err(Failed::broken("the ceiling was lowered"));
             }
             let late = rows.iter().filter(|row| row.version <= floor);
-            let names: Vec<Key> = late.map(|row| Key::from(row.name.as_str())).collect();
+            let names: Vec<Key> = late.map(|row| row.name.clone()).collect();
             let known = load_rows(connection, &names).await?;
             let known: HashSet<String> = known.into_iter().map(|row| row.name).collect();
-            let is_missing = |row: &Row| row.version <= floor && !known.contains(&row.name);
+            let is_missing = |row: &Row| row.version <= floor && !known.contains(row.name.as_str());
             let is_user = |row: &Row| row.deleted_at.is_none();
             if origin != Origin::Replayed && rows.iter().any(|row| is_missing(row) && is_user(row))
             {

@@ -278,7 +278,7 @@ macro_rules! transactions {
             for rows in rows.chunks(ROWS_MAX) {
                 upsert(connection, Upsert::held(rows, Order::Judged, at)).await?;
             }
-            let written: HashSet<&str> = rows.iter().map(|row| &*row.name).collect();
+            let written: HashSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
             made.retain(|key| !written.contains(key.as_str()));
             release(connection, &made).await?;
             Ok(verdicts)

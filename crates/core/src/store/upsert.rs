@@ -211,7 +211,7 @@ where
         + HasSqlType<Integer>
         + HasSqlType<BigInt>
         + HasSqlType<Timestamp>,
-    String: ToSql<Text, DB>,
+    str: ToSql<Text, DB>,
     i64: ToSql<BigInt, DB>,
     Option<i32>: ToSql<Nullable<Integer>, DB>,
     Option<String>: ToSql<Nullable<Text>, DB>,
@@ -230,7 +230,7 @@ where
         };
         for (index, row) in self.rows().enumerate() {
             out.push_sql(if index == 0 { "(" } else { ", (" });
-            out.push_bind_param::<Text, _>(&row.name)?;
+            out.push_bind_param::<Text, _>(row.name.as_str())?;
             out.push_sql(", ");
             out.push_bind_param::<Nullable<Integer>, _>(&row.age)?;
             out.push_sql(", ");

@@ -66,7 +66,7 @@ fn values(row: &Row) -> [Value; 5] {
         .deleted_at
         .map(|time| time.format("%F %T%.f").to_string());
     [
-        row.name.clone().into(),
+        row.name.as_str().to_owned().into(),
         row.age.into(),
         row.occupation.clone().into(),
         row.version.into(),
