@@ -67,7 +67,8 @@ pub struct Problem {
     kind: Kind,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
-    allow: Option<HeaderValue>,
+    // Boxed, since few answers have it.
+    allow: Option<Box<HeaderValue>>,
     retry_after_s: Option<u64>,
     position: Option<Position>,
 }
@@ -137,7 +138,7 @@ impl Problem {
     pub fn method_not_allowed(allow: &HeaderValue) -> Problem {
         let detail = format!("this resource takes {}", allow.to_str().unwrap_or_default());
         Problem {
-            allow: Some(allow.clone()),
+            allow: Some(Box::new(allow.clone())),
             ..Problem::new(Kind::MethodNotAllowed, detail)
         }
     }
@@ -279,7 +280,7 @@ impl ResponseError for Problem {
         let mut response = HttpResponse::build(self.kind.status());
         response.content_type("application/problem+json");
         if let Some(allow) = &self.allow {
-            response.insert_header((ALLOW, allow.clone()));
+            response.insert_header((ALLOW, HeaderValue::clone(allow)));
         }
         if let Some(retry_after_s) = self.retry_after_s {
             response.insert_header((RETRY_AFTER, retry_after_s));

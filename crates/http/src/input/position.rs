@@ -5,8 +5,8 @@ use serde::Serialize;
 /// A place in a text, from 1. Columns count bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Position {
-    line: usize,
-    column: usize,
+    line: u32,
+    column: u32,
 }
 
 impl Position {
@@ -16,8 +16,8 @@ impl Position {
         let mut lines = before.rsplit(|byte| *byte == b'\n');
         let last = lines.next().map_or(0, <[u8]>::len);
         Position {
-            line: lines.count() + 1,
-            column: last + 1,
+            line: lines.count() as u32 + 1,
+            column: last as u32 + 1,
         }
     }
 
@@ -26,8 +26,8 @@ impl Position {
         let offset = part.as_ptr().addr() - body.as_ptr().addr();
         let start = Position::of(body.as_bytes(), offset);
         // Column 0 of a line is the end of the line before.
-        let column = error.column().max(1);
-        match error.line() {
+        let column = error.column().max(1) as u32;
+        match error.line() as u32 {
             0 | 1 => Position {
                 line: start.line,
                 column: start.column + column - 1,
