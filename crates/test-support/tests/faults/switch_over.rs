@@ -20,16 +20,27 @@ fn command(server: &OwnServer, words: &[&str]) -> Reply {
     connection.command(words).expect("an answer")
 }
 
-/// Makes `master` the master and the other server its replica, and waits until that has everything.
-fn switch_to(master: &OwnServer, replica: &OwnServer) {
-    command(master, &["REPLICAOF", "NO", "ONE"]);
-    command(replica, &["REPLICAOF", "127.0.0.1", master.port()]);
+/// Waits until the replica of `master` has everything.
+fn replica_has_everything(master: &OwnServer) {
     let mut connection = RedisConnection::open(master.url()).expect("Redis");
     wait_until("the replica has everything", || {
         connection.command(&["SET", "last", "x"]).expect("OK");
         let has = connection.command(&["WAIT", "1", "100"]).expect("a number");
         has == Reply::Status("1".to_owned())
     });
+}
+
+/// Makes `replica` a replica of `master`, and waits until it has everything.
+fn replicate(master: &OwnServer, replica: &OwnServer) {
+    command(master, &["REPLICAOF", "NO", "ONE"]);
+    command(replica, &["REPLICAOF", "127.0.0.1", master.port()]);
+    replica_has_everything(master);
+}
+
+/// Exchanges a master and its replica, as planned: the replica has everything first.
+fn switch_over(from: &OwnServer, to: &OwnServer) {
+    replica_has_everything(from);
+    replicate(to, from);
 }
 
 fn put(client: &Client, age: u8) {
@@ -62,7 +73,7 @@ fn age(client: &Client) -> u64 {
 
 fn nothing_old_is_read_after_failing_back(service: Service) {
     let (one, two) = (server(), server());
-    switch_to(&one, &two);
+    replicate(&one, &two);
     let mut installation = Installation::on(service, one.url(), TestDatabase::create());
     match service {
         Service::WriteThrough => installation.set("CACHE_AWAY", "refuse"),
@@ -74,7 +85,7 @@ fn nothing_old_is_read_after_failing_back(service: Service) {
     drained(service, &on_one);
     assert_eq!(age(&on_one), 1);
 
-    switch_to(&two, &one);
+    switch_over(&one, &two);
     wait_until("it is not ready", || on_one.get("/readyz").status == 503);
     installation.set("CACHE_URL", two.url());
     let second = installation.start(service);
@@ -88,7 +99,7 @@ fn nothing_old_is_read_after_failing_back(service: Service) {
         stale.text()
     );
 
-    switch_to(&one, &two);
+    switch_over(&two, &one);
     assert_eq!(age(&on_one), 2, "before anything is written");
     put(&on_one, 3);
     assert_eq!(age(&on_one), 3);
