@@ -111,7 +111,8 @@ async fn a_file_that_stays_away_is_answered_503_by_write_through() {
     lever.outage().await.unwrap();
     assert_eq!(write(&service, "meanwhile"), 503);
     lever.restore().await.unwrap();
-    assert_eq!(write(&service, "after"), 200);
+    // Refused at once until a probe has found the file again.
+    wait_until("it is written", || write(&service, "after") == 200);
     service.stop().await.unwrap();
 }
 
