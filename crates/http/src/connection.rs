@@ -2,7 +2,7 @@
 //!
 //! actix bounds only the first head on a connection, and answers `408` on one that has asked nothing. Later
 //! heads may trickle in for ever, and a client may take its answers as slowly as it likes. Here the time is
-//! bounded for a connection that is not used, for a whole request from its first byte, for a client that
+//! bounded for a connection without a request, for a whole request from its first byte, for a client that
 //! takes nothing, and for a large answer as a whole. While the client takes nothing, nothing more is read
 //! from it, so the answers to pipelined requests do not pile up.
 
@@ -26,6 +26,11 @@ pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a client may take to read one large answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a connection without a request is kept where there are nearly as many as may be: others wait for its
+/// place.
+const CROWDED_KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// So much of all places, in eighths, makes a crowd.
+const CROWDED_EIGHTHS: usize = 7;
 /// How often a waiting connection checks its bounds. A timer for each request would cost more.
 const TICK: Duration = Duration::from_secs(2);
 /// How much of an answer waits in the kernel, besides what the client's window has room for.
@@ -37,16 +42,16 @@ pub(crate) struct Connection {
     stream: TcpStream,
     clock: Rc<Clock>,
     tick: Pin<Box<Sleep>>,
-    /// When the connection ends if nothing was received by then.
-    unused_until: Option<Instant>,
+    /// When something was last sent or received.
+    used_at: Instant,
+    crowd: Rc<Crowd>,
     /// Whether a read has to be repeated when the client takes something again.
     read_waits: bool,
 }
 
 impl Connection {
-    /// Bounds the time that the client at the other end may take, to send anything at all to
-    /// `keep_alive`. (After that, actix closes connections that are not used.)
-    pub(crate) fn new(stream: TcpStream, keep_alive: Duration) -> Connection {
+    /// Bounds the time that the client at the other end may take.
+    pub(crate) fn new(stream: TcpStream, crowd: Rc<Crowd>) -> Connection {
         // Without it, the kernel holds up to megabytes for each connection.
         if let Err(error) = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX) {
             tracing::debug!(%error, "the bytes that wait in the kernel are not bounded");
@@ -55,7 +60,8 @@ impl Connection {
             stream,
             clock: Rc::default(),
             tick: Box::pin(sleep(TICK)),
-            unused_until: Some(Instant::now() + keep_alive),
+            used_at: Instant::now(),
+            crowd: crowd.joined(),
             read_waits: false,
         }
     }
@@ -65,35 +71,19 @@ impl Connection {
         &self.clock
     }
 
-    /// Ready, with an error, only once a bound is exceeded.
-    fn poll_bounds(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
-        // IMPORTANT: actix begins to count its keep-alive again whenever it is woken.
-        if !self.clock.is_bounded() {
-            return Poll::Pending;
-        }
+    /// Ready only once a bound is exceeded: with an error, or without one where there is no request.
+    fn poll_bounds(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.tick.as_mut().poll(context).is_ready() {
             let now = Instant::now();
             if self.clock.is_overdue(now) {
                 // Unsent bytes are discarded, instead of being kept in the kernel.
                 let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
-                return Poll::Ready(io::ErrorKind::TimedOut.into());
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            if self.clock.is_idle() && now >= self.used_at + self.crowd.keep_alive() {
+                return Poll::Ready(Ok(()));
             }
             self.tick.as_mut().reset(now + TICK);
-        }
-        Poll::Pending
-    }
-
-    /// Ready only once nothing was received for too long, as at the end of what a client sends.
-    fn poll_unused(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Some(until) = self.unused_until else {
-            return Poll::Pending;
-        };
-        while self.tick.as_mut().poll(context).is_ready() {
-            let now = Instant::now();
-            if now >= until {
-                return Poll::Ready(());
-            }
-            self.tick.as_mut().reset(until.min(now + TICK));
         }
         Poll::Pending
     }
@@ -123,15 +113,13 @@ impl AsyncRead for Connection {
             if read.is_ready() {
                 if buffer.filled().len() > filled {
                     self.clock.received();
-                    self.unused_until = None;
+                    self.used_at = Instant::now();
                 }
                 return read;
             }
-            if self.poll_unused(context).is_ready() {
-                return Poll::Ready(Ok(()));
-            }
         }
-        self.poll_bounds(context).map(Err)
+        // Without an error, as at the end of what a client sends.
+        self.poll_bounds(context)
     }
 }
 
@@ -143,12 +131,16 @@ impl AsyncWrite for Connection {
     ) -> Poll<io::Result<usize>> {
         match Pin::new(&mut self.stream).poll_write(context, bytes) {
             Poll::Ready(written) => {
+                self.used_at = Instant::now();
                 self.taken(context);
                 Poll::Ready(written)
             }
             Poll::Pending => {
                 self.clock.blocked();
-                self.poll_bounds(context).map(Err)
+                match self.poll_bounds(context) {
+                    Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                    _ => Poll::Pending,
+                }
             }
         }
     }
@@ -159,6 +151,45 @@ impl AsyncWrite for Connection {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.crowd.open.set(self.crowd.open.get() - 1);
+    }
+}
+
+/// The connections of one thread.
+#[derive(Debug)]
+pub(crate) struct Crowd {
+    open: Cell<usize>,
+    /// How many there may be.
+    max: usize,
+    /// How long one without a request is kept.
+    keep_alive: Duration,
+}
+
+impl Crowd {
+    /// None yet, and at most `max`, each kept for `keep_alive` without a request.
+    pub(crate) fn new(max: usize, keep_alive: Duration) -> Rc<Crowd> {
+        Rc::new(Crowd {
+            open: Cell::new(0),
+            max,
+            keep_alive,
+        })
+    }
+
+    fn joined(self: Rc<Self>) -> Rc<Self> {
+        self.open.set(self.open.get() + 1);
+        self
+    }
+
+    fn keep_alive(&self) -> Duration {
+        match self.open.get() * 8 >= self.max * CROWDED_EIGHTHS {
+            true => self.keep_alive.min(CROWDED_KEEP_ALIVE),
+            false => self.keep_alive,
+        }
     }
 }
 
@@ -223,8 +254,11 @@ impl Clock {
         }
     }
 
-    fn is_bounded(&self) -> bool {
-        self.request_began.get().is_some() || self.blocked_since.get().is_some()
+    /// Whether there is no request, and nothing to send.
+    fn is_idle(&self) -> bool {
+        self.in_progress.get() == 0
+            && self.request_began.get().is_none()
+            && self.blocked_since.get().is_none()
     }
 
     fn is_overdue(&self, now: Instant) -> bool {

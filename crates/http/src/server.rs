@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_http::{HttpService, Request};
+use actix_http::{HttpService, KeepAlive, Request};
 use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, map_config};
 use actix_web::App;
 use actix_web::dev::{AppConfig, Server, Service, ServiceFactory, ServiceResponse, fn_service};
@@ -24,7 +24,7 @@ use cache_core::worker;
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::answers::Answers;
-use crate::connection::Connection;
+use crate::connection::{Connection, Crowd};
 use crate::dashboard::{self, Viewers};
 use crate::descriptors;
 use crate::expect::expect;
@@ -246,23 +246,28 @@ where
         // On each of the threads, also on one that replaces another.
         worker::enter();
         let stopping = stopping.clone();
+        let crowd = Crowd::new(threads.connections_max, threads.keep_alive);
         let http = HttpService::build()
             .graceful_shutdown_signal(move || {
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
             })
-            // The connection bounds that time itself. actix would answer one that asked nothing.
+            // The connection bounds these times itself. actix would answer one that asked nothing, and does
+            // not know whether others wait for the place of one.
             .client_request_timeout(Duration::ZERO)
-            .keep_alive(threads.keep_alive)
+            .keep_alive(KeepAlive::Os)
             .client_disconnect_timeout(LINGER)
             .expect(expect(app()))
             .on_connect_ext(|connection: &Connection, data| {
                 data.insert(connection.clock().clone());
             })
             .h1(map_config(app(), |()| AppConfig::default()));
-        let connect = move |stream: TcpStream| async move {
-            let peer = stream.peer_addr().ok();
-            Ok((Connection::new(stream, threads.keep_alive), peer))
+        let connect = move |stream: TcpStream| {
+            let crowd = crowd.clone();
+            async move {
+                let peer = stream.peer_addr().ok();
+                Ok((Connection::new(stream, crowd), peer))
+            }
         };
         fn_service(connect).and_then(http)
     };
