@@ -112,8 +112,8 @@ impl AsyncRead for Connection {
             let read = Pin::new(&mut self.stream).poll_read(context, buffer);
             if read.is_ready() {
                 if buffer.filled().len() > filled {
-                    self.clock.received();
                     self.used_at = Instant::now();
+                    self.clock.received(self.used_at);
                 }
                 return read;
             }
@@ -235,9 +235,9 @@ impl Clock {
         self.answer_due.set(due);
     }
 
-    fn received(&self) {
+    fn received(&self, now: Instant) {
         if self.in_progress.get() == 0 && self.request_began.get().is_none() {
-            self.request_began.set(Some(Instant::now()));
+            self.request_began.set(Some(now));
         }
     }
 

@@ -157,7 +157,7 @@ mod tests {
     use actix_web::test::TestRequest;
 
     #[test]
-    fn html_is_for_those_who_name_it() {
+    fn html_is_for_clients_that_name_it() {
         for (accept, is_html) in [
             (
                 "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",

@@ -230,7 +230,7 @@ pub(crate) fn a_body_of_json_is_one_line_that_ends(turn: &Turn) {
     let mut paths = vec![
         "/users?limit=1",
         "/users?limit=0",
-        "/users/nobody",
+        "/users/absent",
         "/nowhere",
         "/healthz",
         "/readyz",
