@@ -35,6 +35,9 @@ const TRUST: Duration = Duration::from_secs(4);
 const LOOK_PAUSE: Duration = Duration::from_millis(200);
 /// How often a binding that another process changes meanwhile is judged again, at most.
 const EXCHANGES_MAX: u32 = 8;
+/// How long a process that relies on its registration may take to note its Redis. A renewal
+/// waits for it, so this and the renewal end while the registration is still relied upon.
+const NOTE_TIME_MAX: Duration = Duration::from_secs(1);
 /// For how long a refusal holds before Redis is asked again.
 const REFUSAL_LIFETIME: Duration = Duration::from_millis(500);
 
@@ -213,7 +216,7 @@ impl Shared {
         let noted = mine.newest;
         let is_older = {
             let mut state = lock(&self.state);
-            state.mine = mine;
+            state.mine = mine.clone();
             state.is_older
         };
         if is_older {
@@ -221,6 +224,7 @@ impl Shared {
             let _ = self.renewing.unless_done(|| None, self.renew()).await;
             return;
         }
+        self.keep_noted(&mine).await;
         let newest = self.store.newest_written();
         if newest > noted {
             match self.database.note_newest(newest).await {
@@ -263,8 +267,7 @@ impl Shared {
             let process = &self.settings.process;
             let same = (held.as_str(), held.as_str());
             if self.redis.claim(same, process, &mine, false).await? {
-                self.trust(asked_at, mine.clone(), held);
-                self.keep_noted(&mine).await;
+                self.trust(asked_at, mine, held);
                 return Ok(());
             }
         }
@@ -367,6 +370,7 @@ impl Shared {
             let exchange = (found.stored.as_str(), next.as_str());
             let process = &self.settings.process;
             if self.redis.claim(exchange, process, &mine, true).await? {
+                mine.served_by = noted.encode();
                 lock(&self.state).noted = Some(noted);
                 self.trust(asked_at, mine, next);
                 return Ok(None);

@@ -4,9 +4,11 @@
 //! name. Only processes that serve the database know. So a start notes it in the database as a
 //! contender and waits. A process that reaches the noted Redis removes the contender.
 
+use std::sync::atomic::Ordering;
+
 use tokio::time::Instant;
 
-use super::{Shared, State, lock};
+use super::{NOTE_TIME_MAX, Shared, State, lock};
 use crate::binding::{Bound, Found, Kinship, LIFETIME, Place, ServedBy, Verdict};
 use crate::error::Result;
 
@@ -98,15 +100,21 @@ impl Shared {
     }
 
     /// Takes over what another process has noted of the same Redis, in a later run or by another
-    /// name. Failing that, the next renewal retries.
+    /// name. Failing that, the next answer of the database retries.
     pub(super) async fn keep_noted(&self, mine: &Bound) {
-        if uncontended(mine) != lock(&self.state).noted {
-            let settled = self.settle().await;
+        let is_noted = uncontended(mine) == lock(&self.state).noted;
+        if is_noted || self.has_left.load(Ordering::Acquire) {
+            return;
+        }
+        let settle = async {
+            let settled = tokio::time::timeout(NOTE_TIME_MAX, self.settle()).await;
             tracing::debug!(
                 ?settled,
                 "the database noted its Redis otherwise than this process"
             );
-        }
+            Ok(())
+        };
+        let _ = self.renewing.unless_done(|| None, settle).await;
     }
 
     /// Notes in the database that the found Redis serves it. Returns what is noted then, or `None`
