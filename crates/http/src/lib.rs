@@ -20,6 +20,7 @@ mod huge_pages;
 pub mod index;
 pub mod input;
 pub mod json;
+pub mod ndjson;
 pub mod observe;
 pub mod origins;
 mod outages;

@@ -143,6 +143,11 @@ impl Problem {
         }
     }
 
+    /// What is wrong, for people.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// An error that passes, with the seconds after which to try again.
     pub fn passing(
         kind: Kind,
@@ -208,9 +213,9 @@ impl Problem {
                 format!("the {part} is unavailable; nothing was written"),
                 outages::failed(*part),
             ),
-            Error::Full { retry_after, .. } => Problem::passing(
+            Error::Full { what, retry_after } => Problem::passing(
                 Kind::BacklogFull,
-                "the journal is full; nothing was written",
+                format!("the journal is full: {what}; nothing was written"),
                 retry_after.as_secs().max(1),
             ),
             Error::NotAdmitted(reason) => Problem::passing(
