@@ -8,8 +8,9 @@ mod kinds;
 use std::borrow::Cow;
 use std::fmt;
 
+use actix_web::body::{BoxBody, MessageBody as _};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use cache_core::error::Error;
 use serde::Serialize;
@@ -19,6 +20,9 @@ use crate::json::written;
 use crate::outages;
 
 pub use kinds::Kind;
+
+/// The media type of the document.
+pub(crate) const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// What is wrong with one field of a request.
 #[derive(Clone, Debug, Serialize)]
@@ -270,6 +274,21 @@ impl Problem {
     }
 }
 
+/// The document with the id of the request as its last member, of characters that JSON does not escape.
+pub(crate) fn identified(document: BoxBody, request_id: &HeaderValue) -> BoxBody {
+    let document = match document.try_into_bytes() {
+        Ok(document) => document,
+        Err(document) => return document,
+    };
+    let Some(members) = document.strip_suffix(b"}\n") else {
+        return document.boxed();
+    };
+    let id = request_id.as_bytes();
+    [members, br#","request_id":""#, id, b"\"}\n"]
+        .concat()
+        .boxed()
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {}", self.kind.status(), self.detail)
@@ -283,7 +302,7 @@ impl ResponseError for Problem {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.kind.status());
-        response.content_type("application/problem+json");
+        response.insert_header((CONTENT_TYPE, PROBLEM));
         if let Some(allow) = &self.allow {
             response.insert_header((ALLOW, HeaderValue::clone(allow)));
         }
