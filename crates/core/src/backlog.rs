@@ -27,18 +27,21 @@ const TYPICAL_ENTRIES: u64 = 100;
 /// When to come back while nothing is drained, and at the latest.
 const RETRY_STALLED: Duration = Duration::from_secs(30);
 const RETRY_MIN: Duration = Duration::from_secs(1);
+const HELD_BACK_FILLS_IT: &str = "it has as many entries as it may, with refused writes that wait for room among the dead letters";
 /// An age about which a warning is logged, and how often.
 const WARN_AGE: Duration = Duration::from_secs(60);
 
 /// How much may wait.
 #[derive(Clone, Copy, Debug)]
 pub struct BacklogLimits {
-    /// Entries, and with them dead letters, in all shards.
+    /// Entries, and with them refused writes that are held back, in all shards.
     pub entries: u64,
     /// Bytes that the entries take in the journal.
     pub bytes: u64,
-    /// Age of the oldest entry.
+    /// Age of the oldest entry, not of what is held back.
     pub age: Duration,
+    /// Dead letters in all shards. At this limit no write is refused: what the database refuses is held back.
+    pub dead_letters: u64,
 }
 
 /// Watches the journal and refuses writes when it is full.
@@ -71,11 +74,13 @@ struct Latest {
     depth: u64,
     bytes: u64,
     dead: u64,
+    held_back: u64,
     oldest_age: Duration,
     /// Entries a second, by shard.
     rates: Vec<f64>,
     drained: Vec<u64>,
     warned_at: Option<Instant>,
+    warned_of_dead_letters_at: Option<Instant>,
 }
 
 impl Backlog {
@@ -90,17 +95,24 @@ impl Backlog {
                 depth: 0,
                 bytes: 0,
                 dead: 0,
+                held_back: 0,
                 oldest_age: Duration::ZERO,
                 rates: vec![0.0; journal.shards().into()],
                 drained: Vec::new(),
                 warned_at: None,
+                warned_of_dead_letters_at: None,
             }),
             journal,
             limits,
             in_flight: InFlight::default(),
             appended: Notify::new(),
         });
-        telemetry::journal_limits(limits.entries, limits.bytes, limits.age);
+        telemetry::journal_limits(
+            limits.entries,
+            limits.bytes,
+            limits.age,
+            limits.dead_letters,
+        );
         let task = tokio::spawn(backlog.clone().run());
         (backlog, task)
     }
@@ -134,7 +146,7 @@ impl Backlog {
         let (entries, bytes) = (self.in_flight.entries(), self.in_flight.bytes());
         let depth = self.journal.depth();
         let latest = self.latest();
-        let waiting = depth + latest.dead;
+        let waiting = depth + latest.held_back;
         let full = |what, used: u64, limit: u64| Error::Full {
             what,
             retry_after: match waiting {
@@ -144,7 +156,11 @@ impl Backlog {
         };
         let (used, limit) = (waiting + entries, self.limits.entries);
         if used > limit {
-            return Err(full("it has as many entries as it may", used, limit));
+            let what = match depth + entries > limit {
+                true => "it has as many entries as it may",
+                false => HELD_BACK_FILLS_IT,
+            };
+            return Err(full(what, used, limit));
         }
         // An empty journal takes one write, however large.
         let (used, limit) = (self.bytes(depth, &latest) + bytes, self.limits.bytes);
@@ -205,7 +221,7 @@ impl Backlog {
             }
             let idle = {
                 let latest = self.latest();
-                latest.depth == 0 && latest.rates.iter().all(|rate| *rate < 1.0)
+                latest.depth + latest.held_back == 0 && latest.rates.iter().all(|rate| *rate < 1.0)
             };
             if idle {
                 self.appended.notified().await;
@@ -231,7 +247,47 @@ impl Backlog {
                 "writes have been waiting in the journal for long"
             );
         }
+        self.warn_of_dead_letters(&mut latest, now);
         telemetry::journal(Some(stats));
+    }
+
+    fn warn_of_dead_letters(&self, latest: &mut Latest, now: Instant) {
+        let is_at_limit = latest.held_back > 0;
+        match (is_at_limit, latest.warned_of_dead_letters_at) {
+            (true, Some(warned)) if now - warned < WARN_AGE => {}
+            (true, _) => {
+                latest.warned_of_dead_letters_at = Some(now);
+                tracing::warn!(
+                    dead_letters = latest.dead,
+                    held_back = latest.held_back,
+                    "there are as many dead letters as may be; writes that the database refuses wait in the journal"
+                );
+            }
+            (false, Some(_)) => {
+                latest.warned_of_dead_letters_at = None;
+                tracing::info!("no refused write waits for room among the dead letters any more");
+            }
+            (false, None) => {}
+        }
+    }
+
+    /// Most dead letters.
+    pub fn dead_letters_max(&self) -> u64 {
+        self.limits.dead_letters
+    }
+
+    /// What an operator should know of the dead letters, as last heard.
+    pub fn dead_letter_warning(&self) -> Option<String> {
+        let (dead, held_back) = {
+            let latest = self.latest();
+            (latest.dead, latest.held_back)
+        };
+        (held_back > 0).then(|| {
+            format!(
+                "there are {dead} dead letters, as many as may be, and {held_back} more refused writes wait in the \
+                 journal; replay or delete dead letters, or raise DEAD_LETTERS_MAX"
+            )
+        })
     }
 }
 
@@ -255,6 +311,7 @@ impl Latest {
         self.depth = stats.iter().map(|shard| shard.depth).sum();
         self.bytes = stats.iter().map(|shard| shard.bytes).sum();
         self.dead = stats.iter().map(|shard| shard.dead).sum();
+        self.held_back = stats.iter().map(|shard| shard.held_back).sum();
         let oldest_age_us = stats.iter().map(|shard| shard.oldest_age_us).max();
         self.oldest_age = Duration::from_micros(oldest_age_us.unwrap_or(0));
     }
@@ -289,6 +346,7 @@ mod tests {
             oldest_age_us: 0,
             drained,
             dead: 0,
+            held_back: 0,
         }
     }
 
@@ -298,10 +356,12 @@ mod tests {
             depth: 0,
             bytes: 0,
             dead: 0,
+            held_back: 0,
             oldest_age: Duration::ZERO,
             rates: vec![0.0],
             drained: Vec::new(),
             warned_at: None,
+            warned_of_dead_letters_at: None,
         }
     }
 

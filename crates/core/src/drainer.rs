@@ -4,6 +4,7 @@ mod attempt;
 mod batch;
 mod drain;
 mod fetch;
+mod held_back;
 mod keeper;
 mod prefix;
 mod reach;
@@ -23,7 +24,7 @@ pub use wake::Wake;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -32,12 +33,14 @@ use crate::error::Result;
 use crate::journal::Journal;
 use crate::lease::Leases;
 use crate::record::Key;
+use crate::replayer::Replayer;
 use crate::seeder::Seeder;
 use crate::shard::Shard;
 use crate::store::Store;
 use crate::telemetry;
 use crate::version::Version;
 
+use held_back::HeldBack;
 use keeper::Keeper;
 use reach::Reach;
 use shard_loop::ShardLoop;
@@ -51,6 +54,8 @@ pub struct DrainerSettings {
     pub parallel_max: usize,
     /// How long to wait for more before a statement that is not full is sent.
     pub linger: Duration,
+    /// Most dead letters, in all shards; each has its part.
+    pub dead_letters_max: u64,
 }
 
 /// How long after the deadline of a stop the leases may still be given back.
@@ -68,6 +73,7 @@ pub struct Drainer {
     stop: watch::Sender<bool>,
     loops: Mutex<JoinSet<()>>,
     keeper: Mutex<JoinSet<()>>,
+    room: Arc<Notify>,
 }
 
 impl Drainer {
@@ -86,9 +92,23 @@ impl Drainer {
         let (progressed, progress) = watch::channel(());
         let (stop, stopping) = watch::channel(false);
         let reach = Arc::new(Reach::default());
+        let dead_letters_max = settings.dead_letters_max.div_ceil(shards.max(1).into());
+        let room = Arc::new(Notify::new());
+        let held_back = HeldBack {
+            replayer: Replayer {
+                cache: cache.clone(),
+                journal: journal.clone(),
+                store: store.clone(),
+            },
+            journal: journal.clone(),
+            leases: leases.clone(),
+            dead_letters_max,
+            room: room.clone(),
+        };
         let taker = store.clone();
         let parts = (cache, journal, taker);
-        let drain = Arc::new(Drain::new(parts, wake.clone(), progressed));
+        let drain = Drain::new(parts, wake.clone(), progressed, dead_letters_max);
+        let drain = Arc::new(drain);
         let turns = Arc::new(Semaphore::new(settings.parallel_max.max(1)));
         let mut loops = JoinSet::new();
         for shard in (0..shards).map(Shard) {
@@ -107,6 +127,7 @@ impl Drainer {
             loops.spawn(shard_loop.supervise());
         }
         let mut keeper = JoinSet::new();
+        keeper.spawn(held_back.run());
         if let Some(lifetime) = leases.lifetime() {
             let kept = Keeper {
                 leases: leases.clone(),
@@ -127,7 +148,13 @@ impl Drainer {
             stop,
             loops: Mutex::new(loops),
             keeper: Mutex::new(keeper),
+            room,
         }
+    }
+
+    /// There may be room among the dead letters.
+    pub fn has_room(&self) {
+        self.room.notify_one();
     }
 
     /// Wakes the loops.

@@ -16,6 +16,9 @@ pub struct PartHealth {
     /// What is wrong, when it is not up. Names no server and no statement.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<Cow<'static, str>>,
+    /// What an operator should look at although it is up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<Cow<'static, str>>,
     /// Since when it is away, as a time of RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
-use crate::dead_letter::DeadLetter;
+use crate::dead_letter::{DeadLetter, LetterQuery};
 use crate::error::Result;
 use crate::health::PartHealth;
 use crate::record::{Key, Record, Write};
@@ -54,6 +54,8 @@ pub struct ShardStats {
     pub drained: u64,
     /// Dead letters.
     pub dead: u64,
+    /// Refused writes that are held back for want of room among the dead letters.
+    pub held_back: u64,
 }
 
 /// A journal: append-only, in the order of versions within a shard.
@@ -138,16 +140,41 @@ pub trait Journal: Debug + Send + Sync + 'static {
     /// Keeps a write that the database refuses as a dead letter, durably,
     /// unless there is a newer one of its key. Its entry remains until
     /// [`Journal::acknowledge`].
-    async fn set_aside(&self, shard: Shard, letter: &DeadLetter) -> Result<()>;
+    async fn set_aside(&self, shard: Shard, letter: &DeadLetter) -> Result<()> {
+        self.set_aside_within(shard, letter, u64::MAX)
+            .await
+            .map(drop)
+    }
+
+    /// The same, with at most `max` dead letters in the shard: beyond, the write is held back.
+    /// One whose key has a dead letter takes that one's place. Returns whether it is held back.
+    async fn set_aside_within(&self, shard: Shard, letter: &DeadLetter, max: u64) -> Result<bool>;
+
+    /// What is held back in a shard, in the order of the keys, after the key `after`, at most `max`.
+    async fn held_back(
+        &self,
+        shard: Shard,
+        after: Option<&Key>,
+        max: usize,
+    ) -> Result<Vec<DeadLetter>>;
+
+    /// Makes a dead letter of the write of `key` that is held back, if it has this version and its shard
+    /// has fewer than `max` dead letters. Returns whether it did.
+    async fn promote(&self, key: &Key, version: Version, max: u64) -> Result<bool>;
 
     /// Makes dead letters of those entries of a shard that cannot be understood.
     /// Returns how many there were.
     async fn set_aside_undecodable(&self, shard: Shard) -> Result<u64>;
 
-    /// Dead letters in the order of their keys, at most `max`.
-    async fn dead_letters(&self, max: usize) -> Result<Vec<DeadLetter>>;
+    /// Dead letters in the order of their keys, at most `max`, and what is held back among them.
+    async fn dead_letters(&self, max: usize) -> Result<Vec<DeadLetter>> {
+        self.dead_letter_page(&LetterQuery::first(max)).await
+    }
 
-    /// The dead letter of `key`.
+    /// The same of those that a query asks for. Needs memory for these only.
+    async fn dead_letter_page(&self, query: &LetterQuery) -> Result<Vec<DeadLetter>>;
+
+    /// The dead letter of `key`, also if it is held back.
     async fn dead_letter(&self, key: &Key) -> Result<Option<DeadLetter>>;
 
     /// Removes the dead letter of `key`, if it has this version. Returns whether

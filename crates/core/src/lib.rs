@@ -38,6 +38,7 @@ pub mod read_through;
 pub mod record;
 pub mod redis;
 pub mod release;
+pub mod replayer;
 pub mod revision;
 pub mod seed;
 pub mod seeder;

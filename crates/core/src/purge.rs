@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::dead_letter::LetterQuery;
 use crate::error::{Error, Part, Result};
 use crate::journal::Journal;
 use crate::outage;
@@ -27,8 +28,8 @@ const LOOK_PAUSE_MIN: Duration = Duration::from_millis(100);
 const LOOK_PAUSE_MAX: Duration = Duration::from_secs(60);
 /// The longest back-off after failures.
 const BACK_OFF_MAX: Duration = Duration::from_secs(600);
-/// While there are more dead letters than are looked at, nothing is removed.
-const DEAD_LETTERS_MAX: usize = 10_000;
+/// How many dead letters are looked at together.
+const DEAD_LETTERS_AT_ONCE: usize = 1_000;
 
 /// Removes tombstones that are older than `retention`.
 #[derive(Debug)]
@@ -163,12 +164,18 @@ impl Purger {
                 through = through.min(before(oldest));
             }
         }
-        let dead = journal.dead_letters(DEAD_LETTERS_MAX).await?;
-        if dead.len() == DEAD_LETTERS_MAX {
-            return Ok(Version::ZERO);
-        }
-        for letter in dead.iter().filter(|letter| !letter.is_undecodable()) {
-            through = through.min(before(letter.record.version));
+        let mut page = LetterQuery::first(DEAD_LETTERS_AT_ONCE);
+        loop {
+            let letters = journal.dead_letter_page(&page).await?;
+            for letter in letters.iter().filter(|letter| !letter.is_undecodable()) {
+                through = through.min(before(letter.record.version));
+            }
+            match letters.last() {
+                Some(last) if letters.len() == page.max => {
+                    page.after = Some(last.record.key.clone())
+                }
+                _ => break,
+            }
         }
         Ok(through)
     }

@@ -135,6 +135,8 @@ pub struct Settings {
     pub journal_bytes_max: u64,
     /// How old the oldest may become.
     pub journal_age_max: Duration,
+    /// Most dead letters.
+    pub dead_letters_max: u64,
     /// Most entries in a drained batch.
     pub drain_batch_max: usize,
     /// Most shards drained at once.
@@ -210,6 +212,8 @@ struct Raw {
     journal_bytes_max: u64,
     #[serde(default)]
     journal_age_max_s: u64,
+    #[serde(default)]
+    dead_letters_max: u64,
     #[serde(default)]
     drain_batch_max: usize,
     #[serde(default)]
@@ -411,6 +415,7 @@ fn finish(service: Service, raw: Raw) -> Result<Settings, BadSetting> {
         journal_segment_bytes: raw.journal_segment_bytes,
         journal_entries_max: raw.journal_entries_max,
         journal_age_max: Duration::from_secs(raw.journal_age_max_s),
+        dead_letters_max: raw.dead_letters_max,
         drain_batch_max: raw.drain_batch_max,
         drain_parallel_max: raw.drain_parallel_max,
         drain_linger: Duration::from_millis(raw.drain_linger_ms),

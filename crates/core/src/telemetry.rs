@@ -119,6 +119,14 @@ fn describe() {
         "Writes that the database refused and that wait for an operator, by shard."
     );
     describe_gauge!(
+        "journal_limit_dead_letters",
+        "DEAD_LETTERS_MAX: at so many dead letters, what the database refuses is held back."
+    );
+    describe_gauge!(
+        "journal_held_back_entries",
+        "Writes that the database refused and that wait in the journal, since there are as many dead letters as may be, by shard."
+    );
+    describe_gauge!(
         "journal_leases_held",
         "Shards of a shared journal that this process drains."
     );
@@ -292,6 +300,8 @@ pub fn journal(shards: Option<&[ShardStats]>) {
         let label = shard.shard.0.to_string();
         gauge!("journal_depth_entries", "shard" => label.clone()).set(shard.depth as f64);
         gauge!("journal_dead_letters", "shard" => label.clone()).set(shard.dead as f64);
+        let held_back = shard.held_back as f64;
+        gauge!("journal_held_back_entries", "shard" => label.clone()).set(held_back);
         gauge!("journal_depth_bytes", "shard" => label).set(shard.bytes as f64);
     }
     let oldest_age_us = shards
@@ -303,10 +313,11 @@ pub fn journal(shards: Option<&[ShardStats]>) {
 }
 
 /// At how much the journal is full.
-pub fn journal_limits(entries: u64, bytes: u64, age: Duration) {
+pub fn journal_limits(entries: u64, bytes: u64, age: Duration, dead_letters: u64) {
     gauge!("journal_limit_entries").set(entries as f64);
     gauge!("journal_limit_bytes").set(bytes as f64);
     gauge!("journal_limit_age_seconds").set(age.as_secs_f64());
+    gauge!("journal_limit_dead_letters").set(dead_letters as f64);
 }
 
 /// How fast the journal drains, in entries a second.

@@ -3,8 +3,10 @@
 
 mod appender;
 mod appends;
+mod letters;
 mod replay;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,17 +19,18 @@ use crate::access::Access;
 use crate::backlog::{Backlog, BacklogLimits};
 use crate::barrier::Barrier;
 use crate::cache::Cache;
-use crate::dead_letter::DeadLetter;
 use crate::drainer::{Drainer, DrainerSettings};
 use crate::engine::{Bypass, Durability, Engine, Health, Outcome, Read};
 use crate::error::{Error, Part, Result};
 use crate::group_commit::GroupCommitBounds;
+use crate::health::PartHealth;
 use crate::journal::{Appended, Journal, ShardStats};
 use crate::lease::Leases;
 use crate::read_through::{Holds, ReadThrough};
 use crate::record::{Condition, Key, Write};
+use crate::replayer::Replayer;
 use crate::seeder::Seeder;
-use crate::store::{Origin, Page, Store, versions_of};
+use crate::store::{Page, Store, versions_of};
 use crate::telemetry;
 use crate::version::Version;
 
@@ -73,6 +76,7 @@ pub struct WriteBehind {
     barrier: Barrier,
     backlog: Arc<Backlog>,
     watcher: JoinHandle<()>,
+    replayer: Replayer,
 }
 
 impl WriteBehind {
@@ -112,7 +116,13 @@ impl WriteBehind {
             appending: drainer.appending(),
         });
         let (appender, appending) = Appender::start(appends, settings.group_commit);
+        let replayer = Replayer {
+            cache: cache.clone(),
+            journal: journal.clone(),
+            store: store.clone(),
+        };
         Ok(Arc::new(WriteBehind {
+            replayer,
             reader: ReadThrough::new(
                 cache.clone(),
                 store.clone(),
@@ -149,6 +159,7 @@ impl WriteBehind {
                 })
                 .collect(),
             lost: self.journal.lost(),
+            dead_letters_max: self.backlog.dead_letters_max(),
         })
     }
 
@@ -180,52 +191,7 @@ impl WriteBehind {
             let reason = "it came back without its newest entries";
             return Err(Error::unavailable(Part::Journal, reason));
         }
-        Ok(drained)
-    }
-
-    /// Dead letters in the order of their keys, at most `max`.
-    ///
-    /// # Errors
-    /// When the journal is unavailable.
-    pub async fn dead_letters(&self, max: usize) -> Result<Vec<DeadLetter>> {
-        self.journal.dead_letters(max).await
-    }
-
-    /// Tries once more to bring the dead letter of `key` into the database.
-    /// Returns whether there was one.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] when the database refuses it still.
-    pub async fn replay_dead_letter(&self, key: &Key) -> Result<bool> {
-        let Some(letter) = self.journal.dead_letter(key).await? else {
-            return Ok(false);
-        };
-        if letter.is_undecodable() {
-            return Err(Error::refused(Part::Journal, &letter.reason));
-        }
-        let version = letter.record.version;
-        // IMPORTANT: at its own version, so that it replaces nothing newer.
-        self.store.apply(&[letter.record], Origin::Replayed).await?;
-        self.cache.mark_clean(&[(key.clone(), version)]).await?;
-        // The cache may know of no such user: a write whose newer delete may have been
-        // purged is not in the cache.
-        self.reader.forget(key).await?;
-        self.journal.forget_dead_letter(key, version).await?;
-        Ok(true)
-    }
-
-    /// Gives up the dead letter of `key`: readers are given what the database
-    /// has. Returns whether there was one.
-    ///
-    /// # Errors
-    /// When a part is unavailable; repeating it is safe.
-    pub async fn delete_dead_letter(&self, key: &Key) -> Result<bool> {
-        let Some(letter) = self.journal.dead_letter(key).await? else {
-            return Ok(false);
-        };
-        let version = letter.record.version;
-        self.cache.discard(key, version).await?;
-        self.journal.forget_dead_letter(key, version).await
+        Ok(drained && self.holds_nothing_back(deadline).await?)
     }
 }
 
@@ -275,6 +241,8 @@ pub struct JournalState {
     /// Acknowledged writes that are known to be lost, at most: by a server that
     /// came back without its newest data.
     pub lost: u64,
+    /// Most dead letters.
+    pub dead_letters_max: u64,
 }
 
 /// How much waits in one shard, and who drains it how fast.
@@ -328,6 +296,9 @@ impl Engine for WriteBehind {
             return Ok(());
         }
         match self.journal.dead_letter(key).await? {
+            Some(letter) if letter.record.version >= version && letter.held_back => {
+                Err(Error::NotPersisted)
+            }
             Some(letter) if letter.record.version >= version => Err(Error::DeadLetter),
             _ => Err(Error::unavailable(
                 Part::Journal,
@@ -346,6 +317,10 @@ impl Engine for WriteBehind {
             self.journal.health(),
             self.store.health()
         );
+        let journal = PartHealth {
+            warning: self.backlog.dead_letter_warning().map(Cow::from),
+            ..journal
+        };
         Health {
             cache,
             journal: Some(journal),
@@ -381,7 +356,8 @@ impl Engine for WriteBehind {
         self.watcher.abort();
         // The server may be what kept the drain from its end.
         let stats = tokio::time::timeout_at(deadline + REPORT_GRACE, self.journal.stats());
-        let depth = |shards: Vec<ShardStats>| shards.iter().map(|shard| shard.depth).sum::<u64>();
+        let waiting = |shard: &ShardStats| shard.depth + shard.held_back;
+        let depth = |shards: Vec<ShardStats>| shards.iter().map(waiting).sum::<u64>();
         match stats.await.map(|stats| stats.map(depth)) {
             Ok(Ok(0)) => tracing::info!("stopped; all that was acknowledged is in the database"),
             Ok(Ok(left)) => tracing::warn!(

@@ -41,11 +41,13 @@ const SETTINGS: WriteBehindSettings = WriteBehindSettings {
         batch_max: 100,
         parallel_max: 1,
         linger: Duration::ZERO,
+        dead_letters_max: u64::MAX,
     },
     limits: BacklogLimits {
         entries: 1_000_000,
         bytes: 1_000_000_000,
         age: Duration::from_secs(3_600),
+        dead_letters: u64::MAX,
     },
 };
 const MINUTE: Duration = Duration::from_secs(60);

@@ -31,6 +31,12 @@ mod conditional_appends;
 #[path = "contract/dead_letters.rs"]
 mod dead_letters;
 
+#[path = "contract/held_back.rs"]
+mod held_back;
+
+#[path = "contract/letter_pages.rs"]
+mod letter_pages;
+
 #[path = "contract/packed_entries.rs"]
 mod packed_entries;
 

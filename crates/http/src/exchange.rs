@@ -4,13 +4,17 @@ use std::future::{Future, ready};
 use std::time::Instant;
 
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
-use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderValue};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{Error, ResponseError as _};
 use futures_util::future::Either;
+use tracing::{Instrument as _, Span};
 
+use crate::access::Access;
 use crate::connection::Clock;
 use crate::observe::{Observed, method_label};
+use crate::problem::{self, PROBLEM};
+use crate::request_id::{X_REQUEST_ID, request_id};
 use crate::state::State;
 use crate::unread;
 
@@ -35,6 +39,11 @@ where
     let began = Instant::now();
     let observed = observed.clone();
     let method = method_label(request.method());
+    let request_id = request_id(request.headers());
+    let access = Access::begin(&request, method, observed.route());
+    let span = access
+        .as_ref()
+        .map_or(Span::none(), |access| access.span(&request_id));
     let clock = Clock::of(request.request());
     let in_progress = clock.as_ref().map(Clock::begin);
     let held = unread::hold(&mut request);
@@ -48,20 +57,36 @@ where
             let refused = request.into_response(problem.error_response());
             Either::Left(ready(Ok(refused)))
         }
-        None => Either::Right(routes.call(request)),
+        None => Either::Right(span.in_scope(|| routes.call(request))),
     };
+    let answer = answer.instrument(span.clone());
     async move {
         let _in_progress = in_progress;
         let answered = answer.await.map(|response| match state {
             Some(state) => keep_from_caches(state.answers.bounded(response, clock), method),
             None => response,
         });
-        observed.record(method, began.elapsed(), &answered);
+        let elapsed = began.elapsed();
+        observed.record(method, elapsed, &answered);
+        let answered = identified(answered?, request_id);
+        if let Some(access) = access {
+            access.end(&span, elapsed, &answered);
+        }
         Ok(match held {
-            Some(held) => answered?.map_body(|_, body| held.until_answered(body)),
-            None => answered?,
+            Some(held) => answered.map_body(|_, body| held.until_answered(body)),
+            None => answered,
         })
     }
+}
+
+/// The same answer, with the id of its request: in a header, and in the document of an error.
+fn identified(mut response: ServiceResponse, request_id: HeaderValue) -> ServiceResponse {
+    let content_type = response.headers().get(CONTENT_TYPE);
+    if content_type.is_some_and(|of| *of == PROBLEM) {
+        response = response.map_body(|_, body| problem::identified(body, &request_id));
+    }
+    response.headers_mut().insert(X_REQUEST_ID, request_id);
+    response
 }
 
 /// The same answer, with `Cache-Control` unless its handler has set it.

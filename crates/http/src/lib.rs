@@ -2,6 +2,7 @@
 //! request is read, how an answer and an error look, the routes that both have,
 //! and the server under them.
 
+mod access;
 pub mod answers;
 pub mod body;
 pub mod cache;
@@ -20,6 +21,7 @@ mod huge_pages;
 pub mod index;
 pub mod input;
 pub mod json;
+pub mod ndjson;
 pub mod observe;
 pub mod origins;
 mod outages;
@@ -29,10 +31,12 @@ pub mod problem;
 pub mod problems;
 pub mod process;
 pub mod query;
+mod request_id;
 pub mod resource;
 pub mod server;
 mod start;
 pub mod state;
+mod trace_context;
 pub mod unknown;
 mod unread;
 pub mod users;

@@ -35,6 +35,11 @@ impl Observed {
         }
     }
 
+    /// The template of the route.
+    pub(crate) fn route(&self) -> &'static str {
+        self.route
+    }
+
     /// Records how a request was answered, and how long that took.
     pub(crate) fn record(
         &self,

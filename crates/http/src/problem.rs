@@ -8,8 +8,9 @@ mod kinds;
 use std::borrow::Cow;
 use std::fmt;
 
+use actix_web::body::{BoxBody, MessageBody as _};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use cache_core::error::Error;
 use serde::Serialize;
@@ -19,6 +20,9 @@ use crate::json::written;
 use crate::outages;
 
 pub use kinds::Kind;
+
+/// The media type of the document.
+pub(crate) const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// What is wrong with one field of a request.
 #[derive(Clone, Debug, Serialize)]
@@ -143,6 +147,11 @@ impl Problem {
         }
     }
 
+    /// What is wrong, for people.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// An error that passes, with the seconds after which to try again.
     pub fn passing(
         kind: Kind,
@@ -208,9 +217,9 @@ impl Problem {
                 format!("the {part} is unavailable; nothing was written"),
                 outages::failed(*part),
             ),
-            Error::Full { retry_after, .. } => Problem::passing(
+            Error::Full { what, retry_after } => Problem::passing(
                 Kind::BacklogFull,
-                "the journal is full; nothing was written",
+                format!("the journal is full: {what}; nothing was written"),
                 retry_after.as_secs().max(1),
             ),
             Error::NotAdmitted(reason) => Problem::passing(
@@ -265,6 +274,21 @@ impl Problem {
     }
 }
 
+/// The document with the id of the request as its last member, of characters that JSON does not escape.
+pub(crate) fn identified(document: BoxBody, request_id: &HeaderValue) -> BoxBody {
+    let document = match document.try_into_bytes() {
+        Ok(document) => document,
+        Err(document) => return document,
+    };
+    let Some(members) = document.strip_suffix(b"}\n") else {
+        return document.boxed();
+    };
+    let id = request_id.as_bytes();
+    [members, br#","request_id":""#, id, b"\"}\n"]
+        .concat()
+        .boxed()
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {}", self.kind.status(), self.detail)
@@ -278,7 +302,7 @@ impl ResponseError for Problem {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.kind.status());
-        response.content_type("application/problem+json");
+        response.insert_header((CONTENT_TYPE, PROBLEM));
         if let Some(allow) = &self.allow {
             response.insert_header((ALLOW, HeaderValue::clone(allow)));
         }

@@ -95,6 +95,11 @@ impl Query {
         Some(position)
     }
 
+    /// Any short text, empty when it is not given.
+    pub fn text(&mut self, field: &'static str) -> String {
+        self.position(field).unwrap_or_default()
+    }
+
     /// Ends the reading.
     ///
     /// # Errors

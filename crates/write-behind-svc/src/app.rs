@@ -45,11 +45,13 @@ async fn start(
             batch_max: settings.drain_batch_max,
             parallel_max: settings.drain_parallel_max,
             linger: settings.drain_linger,
+            dead_letters_max: settings.dead_letters_max,
         },
         limits: BacklogLimits {
             entries: settings.journal_entries_max,
             bytes: settings.journal_bytes_max,
             age: settings.journal_age_max,
+            dead_letters: settings.dead_letters_max,
         },
     };
     let engine = WriteBehind::start(parts.cache, journal, parts.store, leases, settings).await?;

@@ -4,7 +4,7 @@
 use actix_web::http::Method;
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use cache_core::dead_letter::DeadLetter;
+use cache_core::dead_letter::{DeadLetter, LetterQuery};
 use cache_core::error::Error;
 use cache_core::record::Key;
 use cache_core::write_behind::WriteBehind;
@@ -17,12 +17,24 @@ use cache_http::state::State;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::replay;
+
 const LIMIT_MAX: u32 = 1000;
 const LIMIT_DEFAULT: u32 = 100;
 
 /// Adds the routes under `/dead-letters`.
 pub(crate) fn configure(config: &mut ServiceConfig) {
     resource(config, "/dead-letters", "GET, HEAD", vec![get(list)]);
+    // Before the letters by name, of which one may be called so.
+    resource(
+        config,
+        "/dead-letters/replay",
+        "POST, DELETE",
+        vec![
+            on(Method::POST, replay::replay_all),
+            on(Method::DELETE, delete),
+        ],
+    );
     resource(
         config,
         "/dead-letters/{name}",
@@ -40,6 +52,8 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
 #[derive(Serialize)]
 struct Letters {
     dead_letters: Vec<Letter>,
+    /// The position to go on after; `null` at the end.
+    next: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -49,6 +63,8 @@ struct Letter {
     written_at: String,
     set_aside_at: String,
     reason: String,
+    /// Whether it waits in the journal, since there are as many dead letters as may be.
+    held_back: bool,
     /// The record; `null` for a delete; a text where it is no JSON.
     record: Value,
 }
@@ -66,6 +82,7 @@ impl From<DeadLetter> for Letter {
             written_at: letter.record.version.to_rfc3339(),
             set_aside_at: letter.set_aside_at.to_rfc3339(),
             reason: letter.reason.as_ref().to_owned(),
+            held_back: letter.held_back,
             record,
         }
     }
@@ -78,16 +95,36 @@ async fn list(
 ) -> Result<HttpResponse, Problem> {
     let mut query = Query::parse(request.query_string())?;
     let limit = query.number("limit", 1..=LIMIT_MAX, LIMIT_DEFAULT);
+    let after = query.position("after").map(Key::from);
+    let wanted = LetterQuery {
+        after,
+        // One more tells whether there are more.
+        max: limit as usize + 1,
+        ..filter(&mut query)
+    };
     query.finish()?;
     let room = state.answers.room_for_page(limit).await?;
-    let letters = engine.dead_letters(limit as usize).await;
-    let letters = letters.map_err(|error| Problem::of_read(&error))?;
+    let letters = engine.dead_letter_page(&wanted).await;
+    let mut letters = letters.map_err(|error| Problem::of_read(&error))?;
+    let has_more = letters.len() > limit as usize;
+    letters.truncate(limit as usize);
+    let last = letters.last().filter(|_| has_more);
     let letters = Letters {
+        next: last.map(|letter| letter.record.key.as_str().to_owned()),
         dead_letters: letters.into_iter().map(Letter::from).collect(),
     };
     let mut response = json(HttpResponse::Ok(), &letters);
     response.extensions_mut().insert(room);
     Ok(response)
+}
+
+/// What the query says about letters: `name_prefix` and `reason`.
+pub(crate) fn filter(query: &mut Query) -> LetterQuery {
+    LetterQuery {
+        name_prefix: query.text("name_prefix"),
+        reason: query.text("reason"),
+        ..LetterQuery::default()
+    }
 }
 
 #[derive(Serialize)]

@@ -29,6 +29,8 @@ struct Backlog {
     oldest_age_ms: u64,
     drained_per_s: f64,
     dead_letters: u64,
+    dead_letters_max: u64,
+    held_back: u64,
     lost: u64,
     shards: Vec<ShardBacklog>,
 }
@@ -41,6 +43,7 @@ struct ShardBacklog {
     oldest_age_ms: u64,
     drained_per_s: f64,
     dead_letters: u64,
+    held_back: u64,
     lease_holder: Option<String>,
 }
 
@@ -54,6 +57,7 @@ impl From<ShardState> for ShardBacklog {
             oldest_age_ms: stats.oldest_age_us / 1000,
             drained_per_s: state.drain_rate.round(),
             dead_letters: stats.dead,
+            held_back: stats.held_back,
             lease_holder: state.holder,
         }
     }
@@ -76,6 +80,8 @@ async fn journal(engine: Data<WriteBehind>) -> Result<HttpResponse, Problem> {
             .unwrap_or(0),
         drained_per_s: shards.iter().map(|shard| shard.drained_per_s).sum(),
         dead_letters: sum(|shard| shard.dead_letters),
+        dead_letters_max: state.dead_letters_max,
+        held_back: sum(|shard| shard.held_back),
         lost: state.lost,
         shards,
     };

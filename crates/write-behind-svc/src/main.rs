@@ -4,6 +4,7 @@
 mod app;
 mod dead_letters;
 mod journal;
+mod replay;
 mod routes;
 
 use std::process::ExitCode;

@@ -88,6 +88,8 @@ pub struct Drain {
     wake: Wake,
     progressed: watch::Sender<()>,
     pub(super) appending: Arc<Mutex<()>>,
+    /// Most dead letters of each shard.
+    pub(super) dead_letters_max: u64,
 }
 
 impl Drain {
@@ -95,6 +97,7 @@ impl Drain {
         (cache, journal, store): (Arc<dyn Cache>, Arc<dyn Journal>, Arc<dyn Store>),
         wake: Wake,
         progressed: watch::Sender<()>,
+        dead_letters_max: u64,
     ) -> Drain {
         let shards = 0..journal.shards();
         shards
@@ -110,6 +113,7 @@ impl Drain {
             store,
             progressed,
             appending: Arc::default(),
+            dead_letters_max,
         }
     }
 

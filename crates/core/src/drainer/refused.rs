@@ -12,7 +12,7 @@ use crate::telemetry;
 use crate::version::Version;
 
 impl Drain {
-    /// Makes a dead letter of each of these entries.
+    /// Makes a dead letter of each of these entries, or holds it back where there is no room.
     pub(super) async fn set_all_aside(
         &self,
         shard: Shard,
@@ -44,14 +44,23 @@ impl Drain {
             outage::repeated(what, reason, 1);
             return Ok(());
         }
-        telemetry::dead_letters(1);
-        let what = "the database refuses a record; it is a dead letter now";
-        outage::repeated_error(what, reason);
         let letter = DeadLetter {
             record: record.clone(),
             reason: reason.clone(),
             set_aside_at: Version::now(),
+            held_back: false,
         };
-        self.journal.set_aside(shard, &letter).await
+        let max = self.dead_letters_max;
+        let what = match self.journal.set_aside_within(shard, &letter, max).await? {
+            true => {
+                "the database refuses a record, and there are as many dead letters as may be; it waits in the journal"
+            }
+            false => {
+                telemetry::dead_letters(1);
+                "the database refuses a record; it is a dead letter now"
+            }
+        };
+        outage::repeated_error(what, reason);
+        Ok(())
     }
 }

@@ -12,7 +12,7 @@ use super::{Drain, Drained, Wake};
 use crate::cache::Lifetimes;
 use crate::cache::memory::MemoryCache;
 use crate::dataset::Dataset;
-use crate::dead_letter::DeadLetter;
+use crate::dead_letter::{DeadLetter, LetterQuery};
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::journal::{Appended, Journal, ShardStats};
@@ -105,15 +105,23 @@ impl Journal for FakeJournal {
         Ok(())
     }
 
-    async fn set_aside(&self, _: Shard, _: &DeadLetter) -> Result<()> {
+    async fn set_aside_within(&self, _: Shard, _: &DeadLetter, _: u64) -> Result<bool> {
         Err(away(Part::Journal))
+    }
+
+    async fn held_back(&self, _: Shard, _: Option<&Key>, _: usize) -> Result<Vec<DeadLetter>> {
+        Ok(Vec::new())
+    }
+
+    async fn promote(&self, _: &Key, _: Version, _: u64) -> Result<bool> {
+        Ok(false)
     }
 
     async fn set_aside_undecodable(&self, _: Shard) -> Result<u64> {
         Ok(0)
     }
 
-    async fn dead_letters(&self, _: usize) -> Result<Vec<DeadLetter>> {
+    async fn dead_letter_page(&self, _: &LetterQuery) -> Result<Vec<DeadLetter>> {
         Ok(Vec::new())
     }
 
@@ -261,7 +269,7 @@ impl Place {
         let wake = Wake::new(Arc::new(Sole::new(1)), 1);
         let (progressed, _) = watch::channel(());
         let parts = (cache as _, journal.clone() as _, store.clone() as _);
-        let drain = Drain::new(parts, wake, progressed);
+        let drain = Drain::new(parts, wake, progressed, u64::MAX);
         Place {
             journal,
             store,

@@ -41,7 +41,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use crate::binding::Bound;
-use crate::dead_letter::DeadLetter;
+use crate::dead_letter::{DeadLetter, LetterQuery};
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::journal::{Appended, Journal, ShardStats};
@@ -290,9 +290,26 @@ impl Journal for FileJournal {
         .await
     }
 
-    async fn set_aside(&self, _: Shard, letter: &DeadLetter) -> Result<()> {
+    async fn set_aside_within(&self, _: Shard, letter: &DeadLetter, max: u64) -> Result<bool> {
         let letter = letter.clone();
-        self.with_dead(move |dead| dead.keep(&letter)).await
+        self.with_dead(move |dead| dead.keep_within(&letter, max))
+            .await
+    }
+
+    async fn held_back(
+        &self,
+        _: Shard,
+        after: Option<&Key>,
+        max: usize,
+    ) -> Result<Vec<DeadLetter>> {
+        let (dead, after) = (self.dead.clone(), after.cloned());
+        Self::blocking(move || Ok(lock(&dead).page_held_back(after.as_ref(), max))).await
+    }
+
+    async fn promote(&self, key: &Key, version: Version, max: u64) -> Result<bool> {
+        let key = key.clone();
+        self.with_dead(move |dead| dead.promote(&key, version, max))
+            .await
     }
 
     /// A frame that does not verify is damage, and refused when the journal is
@@ -301,9 +318,9 @@ impl Journal for FileJournal {
         Ok(0)
     }
 
-    async fn dead_letters(&self, max: usize) -> Result<Vec<DeadLetter>> {
-        let dead = self.dead.clone();
-        Self::blocking(move || Ok(lock(&dead).list(max))).await
+    async fn dead_letter_page(&self, query: &LetterQuery) -> Result<Vec<DeadLetter>> {
+        let (dead, query) = (self.dead.clone(), query.clone());
+        Self::blocking(move || Ok(lock(&dead).page(&query))).await
     }
 
     async fn dead_letter(&self, key: &Key) -> Result<Option<DeadLetter>> {
@@ -333,8 +350,12 @@ impl Journal for FileJournal {
 
     async fn stats(&self) -> Result<Vec<ShardStats>> {
         let (log, dead) = (self.log.clone(), self.dead.clone());
-        let oldest = move || Ok((log.oldest()?, lock(&dead).count()));
-        let ((oldest, tail), dead) = Self::blocking(oldest).await?;
+        let look = move || {
+            let oldest = log.oldest()?;
+            let dead = lock(&dead);
+            Ok((oldest, dead.count(), dead.held_back()))
+        };
+        let ((oldest, tail), letters, held_back) = Self::blocking(look).await?;
         let oldest = oldest.map(|record| record.version);
         Ok(vec![ShardStats {
             shard: SHARD,
@@ -345,7 +366,8 @@ impl Journal for FileJournal {
             newest: tail.newest,
             oldest_age_us: oldest.map_or(0, |oldest| oldest.age_us(Version::now())),
             drained: tail.drained,
-            dead,
+            dead: letters - held_back,
+            held_back,
         }])
     }
 

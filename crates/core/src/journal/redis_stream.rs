@@ -4,6 +4,7 @@
 mod append;
 mod condition;
 mod dead_letters;
+mod held_back;
 mod loss;
 mod pending;
 mod seen;
@@ -23,7 +24,7 @@ use async_trait::async_trait;
 use deadpool_redis::redis::Script;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::dead_letter::DeadLetter;
+use crate::dead_letter::{DeadLetter, LetterQuery};
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::journal::{Appended, Journal, ShardStats};
@@ -233,6 +234,7 @@ impl Journal for RedisStreamJournal {
             link.keys.recovered(shard),
             keyspace.committed(shard),
             keyspace.waiting(shard),
+            keyspace.held_back(shard),
         ];
         // IMPORTANT: what was read before the server came back says nothing about
         // what its stream holds now.
@@ -260,16 +262,29 @@ impl Journal for RedisStreamJournal {
         Ok(())
     }
 
-    async fn set_aside(&self, shard: Shard, letter: &DeadLetter) -> Result<()> {
-        dead_letters::keep(&self.redis, shard, letter).await
+    async fn set_aside_within(&self, shard: Shard, letter: &DeadLetter, max: u64) -> Result<bool> {
+        dead_letters::keep(&self.redis, shard, letter, max).await
+    }
+
+    async fn held_back(
+        &self,
+        shard: Shard,
+        after: Option<&Key>,
+        max: usize,
+    ) -> Result<Vec<DeadLetter>> {
+        held_back::page(&self.redis, shard, after, max).await
+    }
+
+    async fn promote(&self, key: &Key, version: Version, max: u64) -> Result<bool> {
+        held_back::promote(&self.redis, key, version, max).await
     }
 
     async fn set_aside_undecodable(&self, shard: Shard) -> Result<u64> {
         dead_letters::keep_undecodable(&self.redis, shard).await
     }
 
-    async fn dead_letters(&self, max: usize) -> Result<Vec<DeadLetter>> {
-        dead_letters::list(&self.redis, max).await
+    async fn dead_letter_page(&self, query: &LetterQuery) -> Result<Vec<DeadLetter>> {
+        dead_letters::page(&self.redis, query).await
     }
 
     async fn dead_letter(&self, key: &Key) -> Result<Option<DeadLetter>> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::dead_letter::DeadLetter;
+use crate::dead_letter::{DeadLetter, LetterQuery};
 use crate::error::{Part, Result};
 use crate::health::PartHealth;
 use crate::journal::{Appended, Journal, ShardStats};
@@ -119,16 +119,29 @@ impl Journal for WatchedJournal {
         self.journal.acknowledge(shard, through, flushed).await
     }
 
-    async fn set_aside(&self, shard: Shard, letter: &DeadLetter) -> Result<()> {
-        self.journal.set_aside(shard, letter).await
+    async fn set_aside_within(&self, shard: Shard, letter: &DeadLetter, max: u64) -> Result<bool> {
+        self.journal.set_aside_within(shard, letter, max).await
+    }
+
+    async fn held_back(
+        &self,
+        shard: Shard,
+        after: Option<&Key>,
+        max: usize,
+    ) -> Result<Vec<DeadLetter>> {
+        self.journal.held_back(shard, after, max).await
+    }
+
+    async fn promote(&self, key: &Key, version: Version, max: u64) -> Result<bool> {
+        self.journal.promote(key, version, max).await
     }
 
     async fn set_aside_undecodable(&self, shard: Shard) -> Result<u64> {
         self.journal.set_aside_undecodable(shard).await
     }
 
-    async fn dead_letters(&self, max: usize) -> Result<Vec<DeadLetter>> {
-        self.journal.dead_letters(max).await
+    async fn dead_letter_page(&self, query: &LetterQuery) -> Result<Vec<DeadLetter>> {
+        self.journal.dead_letter_page(query).await
     }
 
     async fn dead_letter(&self, key: &Key) -> Result<Option<DeadLetter>> {

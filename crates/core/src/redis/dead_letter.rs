@@ -50,6 +50,7 @@ pub(crate) fn parse(key: &[u8], value: &Bytes) -> Option<DeadLetter> {
         },
         reason: String::from_utf8_lossy(rest.get(..end)?).as_ref().into(),
         set_aside_at,
+        held_back: false,
     })
 }
 
@@ -69,6 +70,7 @@ mod tests {
                 },
                 reason: "Data too long for column 'occupation'".into(),
                 set_aside_at: Version::new(9).unwrap(),
+                held_back: false,
             };
             let value = Bytes::from(encode(&letter));
             assert_eq!(parse("Zoë".as_bytes(), &value), Some(letter));

@@ -13,6 +13,7 @@
 //!                                            with how many bytes; the version through which a partly
 //!                                            acknowledged entry is acknowledged: four doubles
 //! wc{<id>:<shard>}.dead              hash    dead letters by key: see `dead_letter.rs`
+//! wc{<id>:<shard>}.held-back         set     the keys of those that wait for room among the others
 //! wc{<id>:<shard>}.drained           string  how many writes were ever drained
 //! wc{<id>:<shard>}.lease             string  the process that drains the shard
 //! wc{<id>:<shard>}.committed         string  the newest version that the database is known to have committed
@@ -156,6 +157,11 @@ impl Keyspace {
 
     pub(crate) fn dead(&self, shard: Shard) -> String {
         self.name(shard, "dead")
+    }
+
+    /// The keys whose dead letters are held back.
+    pub(crate) fn held_back(&self, shard: Shard) -> String {
+        self.name(shard, "held-back")
     }
 
     pub(crate) fn drained(&self, shard: Shard) -> String {

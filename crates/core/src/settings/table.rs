@@ -135,6 +135,11 @@ pub(super) const TABLE: &[Setting] = &[
         "while the oldest of those has waited for so many seconds, writes are answered 503",
     ),
     write_behind(
+        "DEAD_LETTERS_MAX",
+        "10000",
+        "most writes that the database refused and that are set aside; those of more names wait in the journal",
+    ),
+    write_behind(
         "DRAIN_BATCH_MAX",
         "1024",
         "most rows of one statement that takes writes from the journal to the database",

@@ -17,7 +17,7 @@ use test_support::records::{valid_name, valid_names};
 use crate::suite::{SEVERAL, for_random, key, version};
 use crate::{Implementation, Place, acknowledge, append, names_in_one_shard, put, shards};
 
-fn letter(name: &str, number: u64) -> DeadLetter {
+pub(crate) fn letter(name: &str, number: u64) -> DeadLetter {
     DeadLetter {
         record: Record {
             key: key(name),
@@ -26,30 +26,31 @@ fn letter(name: &str, number: u64) -> DeadLetter {
         },
         reason: format!("reason {number}").into(),
         set_aside_at: version(number + 1_000_000),
+        held_back: false,
     }
 }
 
-async fn set_aside(journal: &dyn Journal, letter: &DeadLetter) {
+pub(crate) async fn set_aside(journal: &dyn Journal, letter: &DeadLetter) {
     let shard = journal.shard_of(&letter.record.key);
     journal.set_aside(shard, letter).await.unwrap();
 }
 
-async fn all(journal: &dyn Journal) -> Vec<DeadLetter> {
+pub(crate) async fn all(journal: &dyn Journal) -> Vec<DeadLetter> {
     journal.dead_letters(usize::MAX).await.unwrap()
 }
 
-async fn find(journal: &dyn Journal, name: &str) -> Option<DeadLetter> {
+pub(crate) async fn find(journal: &dyn Journal, name: &str) -> Option<DeadLetter> {
     journal.dead_letter(&key(name)).await.unwrap()
 }
 
-async fn forget(journal: &dyn Journal, name: &str, number: u64) -> bool {
+pub(crate) async fn forget(journal: &dyn Journal, name: &str, number: u64) -> bool {
     let key = key(name);
     let forgotten = journal.forget_dead_letter(&key, version(number));
     forgotten.await.unwrap()
 }
 
 /// The database has these.
-async fn flushed(journal: &dyn Journal, rows: &[(&str, u64)]) {
+pub(crate) async fn flushed(journal: &dyn Journal, rows: &[(&str, u64)]) {
     for (name, number) in rows {
         let row = [(key(name), version(*number))];
         let shard = journal.shard_of(&row[0].0);
@@ -64,7 +65,7 @@ async fn count(journal: &dyn Journal) -> Vec<(Shard, u64)> {
     with_some.map(|stats| (stats.shard, stats.dead)).collect()
 }
 
-async fn reopen(journal: Arc<dyn Journal>, place: &Place) -> Arc<dyn Journal> {
+pub(crate) async fn reopen(journal: Arc<dyn Journal>, place: &Place) -> Arc<dyn Journal> {
     drop(journal);
     place.open().await
 }
@@ -321,6 +322,7 @@ async fn difficult_letters_come_back_whole(implementation: Implementation) {
             },
             reason: reasons[number / 5 % reasons.len()].into(),
             set_aside_at: version(number as u64),
+            held_back: false,
         })
         .collect();
     let journal = place.open().await;
@@ -348,6 +350,7 @@ async fn any_letter_comes_back_whole(implementation: Implementation) {
                 },
                 reason: reason.into(),
                 set_aside_at: Version::now(),
+                held_back: false,
             };
             set_aside(&*journal, &letter).await;
             letters.insert(letter.record.key.clone(), letter);

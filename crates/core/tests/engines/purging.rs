@@ -115,6 +115,7 @@ async fn nothing_is_purged_that_is_as_new_as_a_dead_letter(place: Place) {
         record: record.clone(),
         reason: Arc::from("a test"),
         set_aside_at: refused,
+        held_back: false,
     };
     let shard = parts.journal.shard_of(&record.key);
     let read = parts.journal.read(shard, Version::ZERO, 10).await.unwrap();

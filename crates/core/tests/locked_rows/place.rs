@@ -46,11 +46,13 @@ const WRITE_BEHIND: WriteBehindSettings = WriteBehindSettings {
         batch_max: 50,
         parallel_max: 4,
         linger: Duration::ZERO,
+        dead_letters_max: u64::MAX,
     },
     limits: BacklogLimits {
         entries: 1_000_000,
         bytes: 1_000_000_000,
         age: Duration::from_secs(3_600),
+        dead_letters: u64::MAX,
     },
 };
 /// How long what must happen may take on a machine under load.

@@ -36,11 +36,13 @@ pub(crate) const SETTINGS: WriteBehindSettings = WriteBehindSettings {
         batch_max: 100,
         parallel_max: 4,
         linger: Duration::ZERO,
+        dead_letters_max: u64::MAX,
     },
     limits: BacklogLimits {
         entries: 1_000_000,
         bytes: 1_000_000_000,
         age: Duration::from_secs(3_600),
+        dead_letters: u64::MAX,
     },
 };
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);

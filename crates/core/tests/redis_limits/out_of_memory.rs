@@ -38,6 +38,7 @@ fn letter(record: &Record) -> DeadLetter {
         record: record.clone(),
         reason: "refused".into(),
         set_aside_at: Version::now(),
+        held_back: false,
     }
 }
 

@@ -21,6 +21,7 @@ fn refused(record: &Record) -> DeadLetter {
         record: record.clone(),
         reason: "refused".into(),
         set_aside_at: Version::now(),
+        held_back: false,
     }
 }
 

@@ -220,6 +220,7 @@ async fn set_aside(process: &Process, record: &Record) {
         record: record.clone(),
         reason: "refused".into(),
         set_aside_at: Version::now(),
+        held_back: false,
     };
     let journal = &process.journal;
     let shard = journal.shard_of(&record.key);

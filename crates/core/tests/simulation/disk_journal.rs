@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use cache_core::dead_letter::DeadLetter;
+use cache_core::dead_letter::{DeadLetter, LetterQuery};
 use cache_core::error::{Error, Part, Result};
 use cache_core::health::PartHealth;
 use cache_core::journal::{Appended, Journal, ShardStats};
@@ -191,7 +191,7 @@ impl Journal for DiskJournal {
         answer
     }
 
-    async fn set_aside(&self, _: Shard, letter: &DeadLetter) -> Result<()> {
+    async fn set_aside_within(&self, _: Shard, letter: &DeadLetter, max: u64) -> Result<bool> {
         let world = &self.door.world;
         let set_aside = || {
             let allowed = world.lock().may_set_aside(letter);
@@ -203,11 +203,28 @@ impl Journal for DiskJournal {
                     shown(&letter.record)
                 )
             });
-            world.lock().log.set_aside(letter);
-            Ok(())
+            Ok(world.lock().log.set_aside(letter, max, |_| true))
         };
         self.door
             .pass("set aside", world.plan.journal_fails, set_aside)
+            .await
+    }
+
+    async fn held_back(
+        &self,
+        _: Shard,
+        after: Option<&Key>,
+        max: usize,
+    ) -> Result<Vec<DeadLetter>> {
+        let state = self.door.world.lock();
+        Ok(state.log.held_back(after, max, |_| true))
+    }
+
+    async fn promote(&self, key: &Key, version: Version, max: u64) -> Result<bool> {
+        let world = &self.door.world;
+        let promote = || Ok(world.lock().log.promote(key, version, max, |_| true));
+        self.door
+            .pass("promote", world.plan.journal_fails, promote)
             .await
     }
 
@@ -215,17 +232,8 @@ impl Journal for DiskJournal {
         Ok(0)
     }
 
-    async fn dead_letters(&self, max: usize) -> Result<Vec<DeadLetter>> {
-        Ok(self
-            .door
-            .world
-            .lock()
-            .log
-            .dead
-            .values()
-            .take(max)
-            .cloned()
-            .collect())
+    async fn dead_letter_page(&self, query: &LetterQuery) -> Result<Vec<DeadLetter>> {
+        Ok(self.door.world.lock().log.page(query))
     }
 
     async fn dead_letter(&self, key: &Key) -> Result<Option<DeadLetter>> {
@@ -263,7 +271,8 @@ impl Journal for DiskJournal {
                 newest: (newest > Version::ZERO).then_some(newest),
                 oldest_age_us: oldest.map_or(0, |oldest| now.saturating_sub(oldest.get())),
                 drained: state.disk.drained,
-                dead: state.log.dead.len() as u64,
+                dead: (state.log.dead.len() - state.log.held_back.len()) as u64,
+                held_back: state.log.held_back.len() as u64,
             }])
         };
         self.door

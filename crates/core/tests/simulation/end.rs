@@ -26,6 +26,8 @@ type Checked = Result<(), String>;
 
 /// Drains everything, and looks at what is left.
 pub(crate) async fn end(world: &Arc<World>, processes: &[Arc<Process>]) -> Checked {
+    // Whatever is held back gets on then.
+    world.lock().log.has_room = true;
     let running: Vec<Running> = processes.iter().filter_map(|one| one.running()).collect();
     for one in &running {
         match one.engine.flush(PATIENCE).await {

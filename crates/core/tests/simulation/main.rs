@@ -26,6 +26,7 @@ mod disk;
 mod disk_journal;
 mod door;
 mod end;
+mod held_back;
 mod leases;
 mod life;
 mod oracle;

@@ -65,6 +65,11 @@ impl Plan {
         let (slow, crashes, toxic) = (sometimes(80), sometimes(25), sometimes(300));
         let shards = if is_server { dice.u16(1..=3) } else { 1 };
         let entries = if dice.u32(0..4) == 0 { 6 } else { 1_000_000 };
+        let dead_letters = if dice.bool() {
+            dice.u64(1..=3)
+        } else {
+            u64::MAX
+        };
         Plan {
             shape,
             processes: if is_server { dice.usize(1..=3) } else { 1 },
@@ -97,11 +102,13 @@ impl Plan {
                     // Fewer would go in the order in which tokio wakes them.
                     parallel_max: shards.into(),
                     linger: Duration::from_millis(dice.u64(0..=1) * 50),
+                    dead_letters_max: dead_letters,
                 },
                 limits: BacklogLimits {
                     entries,
                     bytes: 1_000_000_000,
                     age: Duration::from_secs(3_600),
+                    dead_letters,
                 },
             },
         }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cache_core::dead_letter::DeadLetter;
+use cache_core::dead_letter::{DeadLetter, LetterQuery};
 use cache_core::error::{Error, Part, Result};
 use cache_core::health::PartHealth;
 use cache_core::journal::{Appended, Journal, ShardStats};
@@ -360,7 +360,7 @@ impl Journal for ServerJournal {
             .await
     }
 
-    async fn set_aside(&self, shard: Shard, letter: &DeadLetter) -> Result<()> {
+    async fn set_aside_within(&self, shard: Shard, letter: &DeadLetter, max: u64) -> Result<bool> {
         let world = &self.door.world;
         let set_aside = || {
             let allowed = world.lock().may_set_aside(letter);
@@ -372,9 +372,9 @@ impl Journal for ServerJournal {
                     shown(&letter.record)
                 )
             });
-            world.lock().log.set_aside(letter);
+            let held_back = world.lock().set_aside(shard, letter, max);
             world.save();
-            Ok(())
+            Ok(held_back)
         };
         self.door
             .pass(
@@ -385,13 +385,38 @@ impl Journal for ServerJournal {
             .await
     }
 
+    async fn held_back(
+        &self,
+        shard: Shard,
+        after: Option<&Key>,
+        max: usize,
+    ) -> Result<Vec<DeadLetter>> {
+        let world = &self.door.world;
+        let list = || Ok(world.lock().held_back(shard, after, max));
+        self.door
+            .pass("held back", world.plan.journal_fails, list)
+            .await
+    }
+
+    async fn promote(&self, key: &Key, version: Version, max: u64) -> Result<bool> {
+        let world = &self.door.world;
+        let promote = || {
+            let promoted = world.lock().promote(key, version, max);
+            world.save();
+            Ok(promoted)
+        };
+        self.door
+            .pass("promote", world.plan.journal_fails, promote)
+            .await
+    }
+
     async fn set_aside_undecodable(&self, _: Shard) -> Result<u64> {
         Ok(0)
     }
 
-    async fn dead_letters(&self, max: usize) -> Result<Vec<DeadLetter>> {
+    async fn dead_letter_page(&self, query: &LetterQuery) -> Result<Vec<DeadLetter>> {
         let world = &self.door.world;
-        let list = || Ok(world.lock().log.dead.values().take(max).cloned().collect());
+        let list = || Ok(world.lock().log.page(query));
         self.door
             .pass("dead letters", world.plan.journal_fails, list)
             .await
@@ -425,8 +450,9 @@ impl Journal for ServerJournal {
             let of_shard = |shard: Shard| {
                 let depth = state.log.of(shard).count() as u64;
                 let oldest = state.log.of(shard).next().map(|record| record.version);
-                let dead = state.log.dead.keys();
-                let dead = dead.filter(|key| state.server.shard_of(key) == shard);
+                let is_here = |key: &&Key| state.server.shard_of(key) == shard;
+                let letters = state.log.dead.keys().filter(is_here).count();
+                let held_back = state.log.held_back.iter().filter(is_here).count();
                 self.depths.lock().unwrap()[usize::from(shard.0)] = depth;
                 ShardStats {
                     shard,
@@ -437,7 +463,8 @@ impl Journal for ServerJournal {
                     newest: state.server.clock(shard),
                     oldest_age_us: oldest.map_or(0, |oldest| now.saturating_sub(oldest.get())),
                     drained: state.server.drained[usize::from(shard.0)],
-                    dead: dead.count() as u64,
+                    dead: (letters - held_back) as u64,
+                    held_back: held_back as u64,
                 }
             };
             Ok(self.all_shards().map(of_shard).collect())

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use cache_core::dead_letter::DeadLetter;
+use cache_core::dead_letter::{DeadLetter, LetterPage, LetterQuery};
 use cache_core::error::Part;
 use cache_core::record::{Key, Record};
 use cache_core::shard::Shard;
@@ -46,6 +46,10 @@ impl std::fmt::Debug for World {
 pub(crate) struct Log {
     pub(crate) entries: BTreeMap<(Shard, Version), Record>,
     pub(crate) dead: BTreeMap<Key, DeadLetter>,
+    /// The keys of dead letters that wait for room.
+    pub(crate) held_back: BTreeSet<Key>,
+    /// An operator has made room for all.
+    pub(crate) has_room: bool,
 }
 
 impl Log {
@@ -54,18 +58,76 @@ impl Log {
         self.entries.range(range).map(|(_, record)| record)
     }
 
-    pub(crate) fn set_aside(&mut self, letter: &DeadLetter) {
+    /// Returns whether the letter of the key is held back, where `is_here` says which keys share the room.
+    pub(crate) fn set_aside(
+        &mut self,
+        letter: &DeadLetter,
+        max: u64,
+        is_here: impl Fn(&Key) -> bool,
+    ) -> bool {
         let key = &letter.record.key;
         let held = self.dead.get(key).map(|held| held.record.version);
-        if held.is_none_or(|held| held <= letter.record.version) {
-            self.dead.insert(key.clone(), letter.clone());
+        if held.is_some_and(|held| held > letter.record.version) {
+            return self.held_back.contains(key);
         }
+        let is_dead = held.is_some() && !self.held_back.contains(key);
+        match is_dead || self.has_room(max, is_here) {
+            true => self.held_back.remove(key),
+            false => self.held_back.insert(key.clone()),
+        };
+        self.dead.insert(key.clone(), letter.clone());
+        self.held_back.contains(key)
+    }
+
+    fn has_room(&self, max: u64, is_here: impl Fn(&Key) -> bool) -> bool {
+        let dead = self
+            .dead
+            .keys()
+            .filter(|key| !self.held_back.contains(*key));
+        self.has_room || (dead.filter(|key| is_here(key)).count() as u64) < max
+    }
+
+    pub(crate) fn promote(
+        &mut self,
+        key: &Key,
+        version: Version,
+        max: u64,
+        is_here: impl Fn(&Key) -> bool,
+    ) -> bool {
+        let held = self.dead.get(key);
+        let is_it = held.is_some_and(|held| held.record.version == version);
+        is_it && self.has_room(max, is_here) && self.held_back.remove(key)
+    }
+
+    pub(crate) fn held_back(
+        &self,
+        after: Option<&Key>,
+        max: usize,
+        is_here: impl Fn(&Key) -> bool,
+    ) -> Vec<DeadLetter> {
+        let keys = self.held_back.iter().filter(|key| is_here(key));
+        let keys = keys.filter(|key| after.is_none_or(|after| *key > after));
+        let letters = keys.take(max).filter_map(|key| self.dead.get(key));
+        letters.cloned().collect()
+    }
+
+    /// The dead letters that a query asks for.
+    pub(crate) fn page(&self, query: &LetterQuery) -> Vec<DeadLetter> {
+        let mut page = LetterPage::new(query);
+        let letters = self.dead.values().cloned();
+        letters.for_each(|letter| page.offer(letter));
+        page.letters()
     }
 
     /// Ends the dead letter of `key` if `ended` holds for its version.
     pub(crate) fn forget(&mut self, key: &Key, ended: impl Fn(Version) -> bool) -> bool {
         let held = self.dead.get(key).map(|held| held.record.version);
-        held.is_some_and(ended) && self.dead.remove(key).is_some()
+        let ends = held.is_some_and(ended);
+        if ends {
+            self.dead.remove(key);
+            self.held_back.remove(key);
+        }
+        ends
     }
 }
 

@@ -46,7 +46,7 @@ const ENGINES: &str = "core/src/engine.rs core/src/engine/* core/src/read_throug
 const VALUES: &str = "core/src/user.rs core/src/user/* core/src/version.rs core/src/version/*";
 const STORE_AND_USER: &str = "core/src/store.rs core/src/store/* core/src/user.rs core/src/user/*";
 const HTTP: &str = "http/src/* *-svc/src/app.rs *-svc/src/routes.rs *-svc/src/journal.rs \
-                    *-svc/src/dead_letters.rs *-svc/src/main.rs bench/src/bin/bench-baseline.rs \
+                    *-svc/src/dead_letters.rs *-svc/src/replay.rs *-svc/src/main.rs bench/src/bin/bench-baseline.rs \
                     compare/src/no_op.rs compare/src/live.rs compare/src/live/controls.rs \
                     compare/src/live/guard.rs";
 const CHOICE_OF_PARTS: &str = "core/src/parts.rs core/src/parts/*";

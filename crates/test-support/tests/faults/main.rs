@@ -46,6 +46,7 @@ mod purged;
 mod read_only;
 mod redis;
 mod redis_alone;
+mod refused_many;
 mod removed_files;
 mod replicas;
 mod slow_database;

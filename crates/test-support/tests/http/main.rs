@@ -89,6 +89,8 @@ mod problem_types;
 #[macro_use]
 mod protocol;
 #[macro_use]
+mod request_ids;
+#[macro_use]
 mod restarts;
 #[macro_use]
 mod sizes;
@@ -174,6 +176,7 @@ macro_rules! combinations {
                 mod preconditions { preconditions!(); }
                 mod problem_types { problem_types!(); }
                 mod protocol { protocol!(); }
+                mod request_ids { request_ids!(); }
                 mod restarts { restarts!(); }
                 mod sizes { sizes!(); }
 

@@ -41,6 +41,7 @@ fn resources(turn: &Turn, name: &str) -> Vec<(String, &'static str)> {
         resources.push(("/journal".to_owned(), "GET, HEAD"));
         resources.push(("/flush".to_owned(), "POST"));
         resources.push(("/dead-letters".to_owned(), "GET, HEAD"));
+        resources.push(("/dead-letters/replay".to_owned(), "POST, DELETE"));
         resources.push(("/dead-letters/x".to_owned(), "DELETE"));
         resources.push(("/dead-letters/x/replay".to_owned(), "POST"));
     }

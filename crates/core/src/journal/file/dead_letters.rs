@@ -1,17 +1,21 @@
 //! Dead letters beside the segments, a file each.
 //!
 //! `dead-letters/<version>.letter` is one frame of two entries: the write, and
-//! one whose key is the reason and whose version is when it was set aside. The
-//! manifest has their number, so that the loss of one is noticed.
+//! one whose key is the reason and whose version is when it was set aside. That one
+//! has a body if the letter is held back. The manifest has their number, so that the
+//! loss of one is noticed.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use crate::dead_letter::DeadLetter;
+use bytes::Bytes;
+
+use crate::dead_letter::{DeadLetter, LetterQuery};
 use crate::error::Result;
 use crate::fault;
 use crate::journal::file::manifest::Manifest;
@@ -22,6 +26,8 @@ use crate::version::Version;
 const FOLDER: &str = "dead-letters";
 const SUFFIX: &str = ".letter";
 const UNFINISHED: &str = "tmp";
+/// What the entry of the reason has as its body if the letter is held back.
+const HELD_BACK: &[u8] = b"held back";
 
 /// How many files of dead letters a journal has.
 pub(super) fn count(journal: &Path) -> Result<u64> {
@@ -52,6 +58,7 @@ pub(super) struct DeadLetters {
     folder: PathBuf,
     manifest: Arc<Mutex<Manifest>>,
     letters: BTreeMap<Key, DeadLetter>,
+    held_back: u64,
 }
 
 impl DeadLetters {
@@ -69,6 +76,7 @@ impl DeadLetters {
             folder,
             manifest,
             letters: BTreeMap::new(),
+            held_back: 0,
         };
         for letter in letters {
             dead.remember(letter)?;
@@ -104,15 +112,82 @@ impl DeadLetters {
         self.letters.len() as u64
     }
 
-    pub(super) fn list(&self, max: usize) -> Vec<DeadLetter> {
-        self.letters.values().take(max).cloned().collect()
+    /// How many of them are held back.
+    pub(super) fn held_back(&self) -> u64 {
+        self.held_back
+    }
+
+    /// Those that a query asks for.
+    pub(super) fn page(&self, query: &LetterQuery) -> Vec<DeadLetter> {
+        let letters = self.after(query.after.as_ref());
+        let matching = letters.filter(|letter| query.matches(letter));
+        matching.take(query.max).cloned().collect()
+    }
+
+    /// What is held back after the key `after`, at most `max`.
+    pub(super) fn page_held_back(&self, after: Option<&Key>, max: usize) -> Vec<DeadLetter> {
+        let letters = self.after(after).filter(|letter| letter.held_back);
+        letters.take(max).cloned().collect()
+    }
+
+    fn after(&self, after: Option<&Key>) -> impl Iterator<Item = &DeadLetter> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let letters = self.letters.range::<Key, _>((start, Bound::Unbounded));
+        letters.map(|(_, letter)| letter)
     }
 
     pub(super) fn find(&self, key: &Key) -> Option<&DeadLetter> {
         self.letters.get(key)
     }
 
-    /// Keeps a letter durably, unless there is a newer one of its key.
+    /// Keeps a letter as [`crate::journal::Journal::set_aside_within`] says.
+    pub(super) fn keep_within(&mut self, letter: &DeadLetter, max: u64) -> Result<bool> {
+        let (key, version) = (&letter.record.key, letter.record.version);
+        let held = self.letters.get(key);
+        let held = held.map(|held| (held.record.version, held.held_back));
+        match held {
+            Some((held, held_back)) if held > version => return Ok(held_back),
+            Some((held, held_back)) if held == version => {
+                return Ok(held_back && !self.promote(key, version, max)?);
+            }
+            _ => {}
+        }
+        // One that is a dead letter already stays one: it takes no more room.
+        let is_dead = held.is_some_and(|(_, held_back)| !held_back);
+        let held_back = !is_dead && !self.has_room(max);
+        self.keep(&DeadLetter {
+            held_back,
+            ..letter.clone()
+        })?;
+        Ok(held_back)
+    }
+
+    fn has_room(&self, max: u64) -> bool {
+        self.count() - self.held_back < max
+    }
+
+    /// Makes a dead letter of what is held back, as [`crate::journal::Journal::promote`] says.
+    pub(super) fn promote(&mut self, key: &Key, version: Version, max: u64) -> Result<bool> {
+        let has_room = self.has_room(max);
+        let Some(letter) = self.letters.get(key) else {
+            return Ok(false);
+        };
+        if !letter.held_back || letter.record.version != version || !has_room {
+            return Ok(false);
+        }
+        let promoted = DeadLetter {
+            held_back: false,
+            ..letter.clone()
+        };
+        self.mend()?;
+        // It takes the place of the file.
+        self.write(&promoted)?;
+        self.letters.insert(key.clone(), promoted);
+        self.held_back -= 1;
+        Ok(true)
+    }
+
+    /// Keeps a letter durably as it is, unless there is a newer one of its key.
     pub(super) fn keep(&mut self, letter: &DeadLetter) -> Result<()> {
         let held = self.letters.get(&letter.record.key);
         if held.is_some_and(|held| held.record.version >= letter.record.version) {
@@ -189,7 +264,8 @@ impl DeadLetters {
         };
         self.list_in_manifest(self.count() - 1)?;
         self.remove_file(version)?;
-        self.letters.remove(key);
+        let ended = self.letters.remove(key);
+        self.held_back -= ended.map_or(0, |ended| u64::from(ended.held_back));
         Ok(true)
     }
 
@@ -199,8 +275,12 @@ impl DeadLetters {
         if self.letters.get(&key).is_some_and(newer) {
             return self.remove_file(letter.record.version);
         }
+        self.held_back += u64::from(letter.held_back);
         match self.letters.insert(key, letter) {
-            Some(older) => self.remove_file(older.record.version),
+            Some(older) => {
+                self.held_back -= u64::from(older.held_back);
+                self.remove_file(older.record.version)
+            }
             None => Ok(()),
         }
     }
@@ -257,7 +337,7 @@ fn reason(letter: &DeadLetter) -> Record {
     Record {
         key: Key::from(&*letter.reason),
         version: letter.set_aside_at,
-        body: None,
+        body: letter.held_back.then_some(Bytes::from_static(HELD_BACK)),
     }
 }
 
@@ -280,6 +360,7 @@ pub(super) fn read(path: &Path) -> Result<DeadLetter> {
             record,
             reason: reason.key.as_str().into(),
             set_aside_at: reason.version,
+            held_back: reason.body.is_some(),
         }),
         Err(_) => Err(segment::corrupt(path, 0, "it is no dead letter")),
     }
@@ -288,7 +369,6 @@ pub(super) fn read(path: &Path) -> Result<DeadLetter> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
 
     fn open(journal: &Path) -> Result<DeadLetters> {
         let manifest = match Manifest::read(journal)? {
@@ -307,6 +387,7 @@ mod tests {
             },
             reason: format!("reason {version}").into(),
             set_aside_at: Version::new(version + 100).unwrap(),
+            held_back: false,
         }
     }
 
@@ -318,8 +399,11 @@ mod tests {
             dead.keep(&letter(name, version)).unwrap();
         }
         for _ in 0..2 {
-            assert_eq!(dead.list(9), [letter("a", 7), letter("b", 6)]);
-            assert_eq!(dead.list(1), [letter("a", 7)]);
+            assert_eq!(
+                dead.page(&LetterQuery::first(9)),
+                [letter("a", 7), letter("b", 6)]
+            );
+            assert_eq!(dead.page(&LetterQuery::first(1)), [letter("a", 7)]);
             assert_eq!(dead.find(&Key::from("b")), Some(&letter("b", 6)));
             dead = open(folder.path()).unwrap();
         }

@@ -5,8 +5,9 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use deadpool_redis::redis::{Script, cmd};
 
-use crate::dead_letter::{DeadLetter, NOT_A_KEY};
+use crate::dead_letter::{DeadLetter, LetterPage, LetterQuery, NOT_A_KEY};
 use crate::error::{Part, Result};
+use crate::journal::redis_stream::held_back;
 use crate::record::{Key, Record};
 use crate::redis::{
     Call, Direction, Redis, StreamEntry, Walk, dead_letter, encode_version, is_known, parse_id,
@@ -27,20 +28,31 @@ static FORGET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("for
 /// Why an entry that cannot be understood is a dead letter.
 const UNDECODABLE: &str = "the entry of the journal has no known form";
 
-pub(super) async fn keep(redis: &Redis, shard: Shard, letter: &DeadLetter) -> Result<()> {
+/// How many letters one command fetches, about.
+const SCAN_COUNT: usize = 200;
+
+/// Keeps the letter as [`crate::journal::Journal::set_aside_within`] says.
+pub(super) async fn keep(
+    redis: &Redis,
+    shard: Shard,
+    letter: &DeadLetter,
+    max: u64,
+) -> Result<bool> {
     let mut link = redis.link(Part::Journal).await?;
-    link.script(set_aside(redis, shard, letter)).await
+    link.script(set_aside(redis, shard, letter, max)).await
 }
 
-fn set_aside(redis: &Redis, shard: Shard, letter: &DeadLetter) -> Call<'static> {
+fn set_aside(redis: &Redis, shard: Shard, letter: &DeadLetter, max: u64) -> Call<'static> {
     let names = vec![
         redis.keyspace.dead(shard),
         redis.keyspace.journal(shard),
         redis.keyspace.waiting(shard),
+        redis.keyspace.held_back(shard),
     ];
     let mut call = Call::new(&SET_ASIDE, names);
     call.arg(letter.record.key.as_str())
-        .arg(dead_letter::encode(letter));
+        .arg(dead_letter::encode(letter))
+        .arg(max);
     call
 }
 
@@ -54,9 +66,9 @@ pub(super) async fn keep_undecodable(redis: &Redis, shard: Shard) -> Result<u64>
             return Ok(kept);
         }
         for (id, fields) in entries.iter().filter(|entry| !is_known(entry)) {
-            let mut call = set_aside(redis, shard, &undecodable(shard, id, fields));
+            let mut call = set_aside(redis, shard, &undecodable(shard, id, fields), u64::MAX);
             call.arg(&id[..]);
-            link.script::<()>(call).await?;
+            link.script::<bool>(call).await?;
             kept += 1;
         }
     }
@@ -79,9 +91,14 @@ pub(super) async fn keep_beyond_versions(
             let Some(entry) = entries.first().filter(|entry| is_beyond(&entry.0)) else {
                 break;
             };
-            let mut call = set_aside(redis, shard, &undecodable(shard, &entry.0, &entry.1));
+            let mut call = set_aside(
+                redis,
+                shard,
+                &undecodable(shard, &entry.0, &entry.1),
+                u64::MAX,
+            );
             call.arg(&entry.0[..]);
-            link.script::<()>(call).await?;
+            link.script::<bool>(call).await?;
             telemetry::dead_letters(1);
             tracing::error!(
                 shard = shard.0,
@@ -102,19 +119,34 @@ fn undecodable(shard: Shard, id: &[u8], fields: &[Bytes]) -> DeadLetter {
         },
         reason: UNDECODABLE.into(),
         set_aside_at: Version::now(),
+        held_back: false,
     }
 }
 
-/// Those of every shard, in the order of their keys.
-pub(super) async fn list(redis: &Redis, max: usize) -> Result<Vec<DeadLetter>> {
+/// Those of every shard that a query asks for.
+pub(super) async fn page(redis: &Redis, query: &LetterQuery) -> Result<Vec<DeadLetter>> {
     let mut link = redis.link(Part::Journal).await?;
-    let mut letters = Vec::new();
+    let mut page = LetterPage::new(query);
     for shard in (0..redis.keyspace.shards()).map(Shard) {
         let dead = redis.keyspace.dead(shard);
-        letters.extend(dead_letter::all(&mut link, &dead).await?);
+        // Redis gives each field that is there all the while, in no order and in small steps.
+        let mut cursor = 0u64;
+        loop {
+            let mut scan = cmd("HSCAN");
+            scan.arg(&dead).arg(cursor).arg("COUNT").arg(SCAN_COUNT);
+            let (next, fields): (u64, Vec<(Bytes, Bytes)>) = link.command(&scan).await?;
+            let letters = fields
+                .iter()
+                .filter_map(|(key, value)| dead_letter::parse(key, value));
+            letters.for_each(|letter| page.offer(letter));
+            cursor = next;
+            if cursor == 0 {
+                break;
+            }
+        }
     }
-    letters.sort_unstable_by(|one, other| one.record.key.cmp(&other.record.key));
-    letters.truncate(max);
+    let mut letters = page.letters();
+    held_back::note(&mut link, redis, &mut letters).await?;
     Ok(letters)
 }
 
@@ -135,8 +167,9 @@ pub(super) async fn find(redis: &Redis, key: &Key) -> Result<Option<DeadLetter>>
         get.arg(redis.keyspace.dead(shard)).arg(key.as_str());
         let held: Option<Bytes> = link.command(&get).await?;
         let letter = held.and_then(|value| dead_letter::parse(key.as_str().as_bytes(), &value));
-        if letter.is_some() {
-            return Ok(letter);
+        if let Some(mut letter) = letter {
+            held_back::note(&mut link, redis, std::slice::from_mut(&mut letter)).await?;
+            return Ok(Some(letter));
         }
     }
     Ok(None)
@@ -145,7 +178,10 @@ pub(super) async fn find(redis: &Redis, key: &Key) -> Result<Option<DeadLetter>>
 pub(super) async fn forget(redis: &Redis, key: &Key, version: Version) -> Result<bool> {
     let mut link = redis.link(Part::Journal).await?;
     for shard in shards_of(redis, key) {
-        let mut call = Call::new(&FORGET, vec![redis.keyspace.dead(shard)]);
+        let mut call = Call::new(
+            &FORGET,
+            vec![redis.keyspace.dead(shard), redis.keyspace.held_back(shard)],
+        );
         call.arg(key.as_str()).arg(encode_version(version));
         if link.script(call).await? {
             return Ok(true);

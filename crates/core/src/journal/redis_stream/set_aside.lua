@@ -1,14 +1,15 @@
 -- Keeps a dead letter, unless there is a newer one of its key.
--- KEYS: dead letters, journal, waiting. ARGV: key, letter, and the id of an entry to
--- remove from the journal with it, if there is one.
--- An error if the key is of another type, before anything is changed.
-redis.call('HLEN', KEYS[1])
-if ARGV[3] then
+-- KEYS: dead letters, journal, waiting, keys that are held back. ARGV: key, letter, most dead letters, and the id of
+-- an entry to remove from the journal with it, if there is one.
+-- Returns whether the letter of the key is held back, since there are as many dead letters as may be.
+-- An error if a key is of another type, before anything is changed.
+local letters, held_back = redis.call('HLEN', KEYS[1]), redis.call('SCARD', KEYS[4])
+if ARGV[4] then
   local held = redis.call('MGET', KEYS[3])[1]
   local entries, writes, bytes, through = waiting_in(KEYS[2], redis.call('XLEN', KEYS[2]), held)
-  local entry = redis.call('XRANGE', KEYS[2], ARGV[3], ARGV[3])[1]
+  local entry = redis.call('XRANGE', KEYS[2], ARGV[4], ARGV[4])[1]
   -- First, since a server that is out of memory takes it, and the rest with it.
-  redis.call('XDEL', KEYS[2], ARGV[3])
+  redis.call('XDEL', KEYS[2], ARGV[4])
   if entry then
     local count, size = weigh(entry)
     writes = writes - count + acknowledged_of(entry, count, through)
@@ -16,9 +17,19 @@ if ARGV[3] then
   end
 end
 local held = redis.call('HGET', KEYS[1], ARGV[1])
+local was_held_back = redis.call('SISMEMBER', KEYS[4], ARGV[1]) == 1
 local of = held and string.sub(held, 1, 16)
 if of and is_version(of) and of > string.sub(ARGV[2], 1, 16) then
-  return
+  return was_held_back and 1 or 0
 end
+-- One that is a dead letter already stays one: it takes no more room.
+local is_dead = held and not was_held_back
+local has_room = letters - held_back < tonumber(ARGV[3])
 redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+if is_dead or has_room then
+  redis.call('SREM', KEYS[4], ARGV[1])
+  return 0
+end
+redis.call('SADD', KEYS[4], ARGV[1])
+return 1

@@ -68,11 +68,7 @@ impl Store for FakeStore {
             kind: "fake",
             at: String::new(),
             up: true,
-            problem: None,
-            since: None,
-            consequence: None,
-            survives_little: false,
-            durability: None,
+            ..PartHealth::default()
         }
     }
 }

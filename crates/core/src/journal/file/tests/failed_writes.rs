@@ -219,6 +219,7 @@ async fn a_dead_letter_without_room_is_kept_later() {
     let record = append(&journal, "refused").await.remove(0);
     let letter = DeadLetter {
         set_aside_at: record.version,
+        held_back: false,
         record,
         reason: "why".into(),
     };

@@ -118,6 +118,7 @@ async fn set_aside(journal: &FileJournal, records: &[Record]) {
             record: record.clone(),
             reason: "why".into(),
             set_aside_at: record.version,
+            held_back: false,
         };
         journal.set_aside(SHARD, &letter).await.unwrap();
     }

@@ -29,6 +29,7 @@ async fn three_segments(folder: &TempDir) -> Vec<Record> {
         record: all[0].clone(),
         reason: "why".into(),
         set_aside_at: all[0].version,
+        held_back: false,
     };
     journal.set_aside(SHARD, &letter).await.unwrap();
     all

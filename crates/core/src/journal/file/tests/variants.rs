@@ -84,6 +84,7 @@ async fn build(rng: &mut Rng) -> Built {
                 let record = built.waiting.last().unwrap().clone();
                 let letter = DeadLetter {
                     set_aside_at: record.version,
+                    held_back: false,
                     record: Record {
                         key: Key::from(format!("refused {batch}").as_str()),
                         ..record

@@ -1,0 +1,52 @@
+//! Answers of one JSON text a line, which are made while they are sent.
+
+use std::convert::Infallible;
+use std::future::Future;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use bytes::Bytes;
+use futures_util::stream;
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
+/// Asks nginx, which would hold lines back until there are many, not to.
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+const UNBUFFERED: HeaderValue = HeaderValue::from_static("no");
+
+/// Takes the lines of one answer.
+#[derive(Debug)]
+pub struct Lines(mpsc::Sender<Bytes>);
+
+impl Lines {
+    /// Sends a line for each value, once the client has taken what was sent before. Returns `false`
+    /// when the client is gone.
+    pub async fn send<T: Serialize>(&self, values: &[T]) -> bool {
+        let mut lines = Vec::new();
+        for value in values {
+            // Of texts and numbers, into memory: this cannot fail.
+            let _ = serde_json::to_writer(&mut lines, value);
+            lines.push(b'\n');
+        }
+        self.0.send(lines.into()).await.is_ok()
+    }
+}
+
+/// An answer with the lines that `write` sends. `write` runs on when the client disconnects, until it
+/// next sends something.
+pub fn ndjson<F>(write: impl FnOnce(Lines) -> F) -> HttpResponse
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(write(Lines(sender)));
+    let lines = stream::unfold(receiver, |mut receiver| async {
+        let lines = receiver.recv().await?;
+        Some((Ok::<_, Infallible>(lines), receiver))
+    });
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, NDJSON))
+        .insert_header((X_ACCEL_BUFFERING, UNBUFFERED))
+        .streaming(lines)
+}

@@ -1,0 +1,142 @@
+//! `POST /dead-letters/replay`: all dead letters that match, a line each.
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use cache_core::dead_letter::{DeadLetter, LetterQuery};
+use cache_core::error::Result;
+use cache_core::replayer::{Replayed, ReplayedPage};
+use cache_core::write_behind::WriteBehind;
+use cache_http::ndjson::{Lines, ndjson};
+use cache_http::problem::Problem;
+use cache_http::query::Query;
+use serde::Serialize;
+
+use crate::dead_letters::filter;
+
+/// How many letters are replayed together. A client that disconnects ends the replay after these.
+const PAGE: usize = 100;
+
+/// Replays all that match, page by page, as fast as the client reads.
+pub(crate) async fn replay_all(
+    engine: Data<WriteBehind>,
+    request: HttpRequest,
+) -> std::result::Result<HttpResponse, Problem> {
+    let mut query = Query::parse(request.query_string())?;
+    let matching = LetterQuery {
+        max: PAGE,
+        ..filter(&mut query)
+    };
+    query.finish()?;
+    let mut replay = Replay {
+        engine,
+        query: matching,
+        summary: Summary::default(),
+    };
+    // Before the answer begins, so that it can be an error.
+    let first = replay.next_page().await;
+    let first = first.map_err(|error| Problem::of_read(&error))?;
+    Ok(ndjson(|lines| replay.run(first, lines)))
+}
+
+/// What became of one letter.
+#[derive(Serialize)]
+struct Line<'a> {
+    name: &'a str,
+    version: u64,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+impl<'a> Line<'a> {
+    fn new((letter, outcome): &'a (DeadLetter, Replayed)) -> Line<'a> {
+        let (word, reason) = match outcome {
+            Replayed::Written => ("written", None),
+            Replayed::Superseded => ("superseded", None),
+            Replayed::Refused(reason) => ("refused", Some(reason.as_ref())),
+            Replayed::Locked => ("locked", None),
+            Replayed::Undecodable => ("undecodable", Some(letter.reason.as_ref())),
+            Replayed::Failed => ("failed", None),
+        };
+        Line {
+            name: letter.record.key.as_str(),
+            version: letter.record.version.get(),
+            outcome: word,
+            reason,
+        }
+    }
+}
+
+/// The last line. An answer without it was cut off.
+#[derive(Debug, Default, Serialize)]
+struct Summary {
+    /// Whether all letters that match were attempted.
+    complete: bool,
+    written: u64,
+    superseded: u64,
+    /// Letters that stay.
+    left: u64,
+    /// Why it is not complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl Summary {
+    fn count(&mut self, outcome: &Replayed) {
+        match outcome {
+            Replayed::Written => self.written += 1,
+            Replayed::Superseded => self.superseded += 1,
+            _ => self.left += 1,
+        }
+    }
+}
+
+struct Replay {
+    engine: Data<WriteBehind>,
+    /// The letters of the next page.
+    query: LetterQuery,
+    summary: Summary,
+}
+
+impl Replay {
+    /// Replays the next letters.
+    async fn next_page(&mut self) -> Result<ReplayedPage> {
+        let page = self.engine.replay_dead_letters(&self.query).await?;
+        if let Some((last, _)) = page.outcomes.last() {
+            self.query.after = Some(last.record.key.clone());
+        }
+        page.outcomes
+            .iter()
+            .for_each(|(_, outcome)| self.summary.count(outcome));
+        Ok(page)
+    }
+
+    /// Sends what became of the letters of each page, until there are no more, a part fails, or the
+    /// client is gone.
+    async fn run(mut self, first: ReplayedPage, lines: Lines) {
+        let mut page = first;
+        loop {
+            let outcomes: Vec<Line> = page.outcomes.iter().map(Line::new).collect();
+            if !lines.send(&outcomes).await {
+                return;
+            }
+            let next = match page.failed {
+                Some(error) => Err(error),
+                None if page.outcomes.len() < PAGE => {
+                    self.summary.complete = true;
+                    break;
+                }
+                None => self.next_page().await,
+            };
+            page = match next {
+                Ok(page) => page,
+                Err(error) => {
+                    let problem = Problem::of_read(&error);
+                    self.summary.reason = Some(problem.detail().to_owned());
+                    break;
+                }
+            };
+        }
+        lines.send(&[self.summary]).await;
+    }
+}
