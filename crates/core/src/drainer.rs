@@ -27,6 +27,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::back_off::Recovery;
 use crate::cache::Cache;
 use crate::error::Result;
 use crate::journal::Journal;
@@ -86,6 +87,9 @@ impl Drainer {
         let (progressed, progress) = watch::channel(());
         let (stop, stopping) = watch::channel(false);
         let reach = Arc::new(Reach::default());
+        let recovery = Recovery::default();
+        store.on_recovery(&recovery);
+        journal.on_recovery(&recovery);
         let taker = store.clone();
         let parts = (cache, journal, taker);
         let drain = Arc::new(Drain::new(parts, wake.clone(), progressed));
@@ -98,6 +102,7 @@ impl Drainer {
                 seeder: seeder.clone(),
                 turns: turns.clone(),
                 reach: reach.clone(),
+                recovery: recovery.clone(),
                 shard,
                 wake: wake.clone(),
                 batch_max: settings.batch_max.max(1),
@@ -114,6 +119,7 @@ impl Drainer {
                 wake: wake.clone(),
                 shards,
                 reach,
+                recovery,
                 store,
             };
             keeper.spawn(kept.keep());

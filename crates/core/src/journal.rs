@@ -7,6 +7,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
+use crate::back_off::Recovery;
 use crate::dead_letter::DeadLetter;
 use crate::error::Result;
 use crate::health::PartHealth;
@@ -176,6 +177,9 @@ pub trait Journal: Debug + Send + Sync + 'static {
     async fn takes_appends(&self) -> Result<()> {
         Ok(())
     }
+
+    /// Has `recovery` announced whenever an outage of the journal ends, as far as its calls are watched.
+    fn on_recovery(&self, _recovery: &Recovery) {}
 
     /// Whether the journal takes appends. Reads only.
     async fn health(&self) -> PartHealth;

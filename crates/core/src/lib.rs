@@ -9,6 +9,7 @@ pub mod access;
 pub mod admission;
 mod apply;
 mod attempts;
+pub mod back_off;
 pub mod backlog;
 mod barrier;
 pub mod binding;

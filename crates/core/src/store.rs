@@ -32,6 +32,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::back_off::Recovery;
 use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::health::PartHealth;
@@ -171,6 +172,10 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn takes_writes(&self) -> Result<()> {
         self.newest_version().await.map(drop)
     }
+
+    /// Has `recovery` announced whenever an outage of the database ends, as far as its calls are
+    /// watched.
+    fn on_recovery(&self, _recovery: &Recovery) {}
 
     /// Whether the database answers. Reads only.
     async fn health(&self) -> PartHealth;
