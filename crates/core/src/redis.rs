@@ -8,6 +8,7 @@ mod clock_watch;
 mod configuration;
 mod connection;
 pub(crate) mod dead_letter;
+mod denied;
 mod endpoint;
 mod entry;
 mod evictions;

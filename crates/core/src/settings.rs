@@ -6,6 +6,7 @@
 mod check;
 mod command_line;
 mod origins;
+mod places;
 mod secret_file;
 mod sources;
 mod table;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use check::{check_type, has_level};
 use command_line::{Action, Arguments};
@@ -183,6 +185,13 @@ pub struct Settings {
     pub http_workers: usize,
     /// The log.
     pub log: LogSettings,
+}
+
+impl Settings {
+    /// When a start that begins now has to have come to an end.
+    pub fn startup_by(&self) -> Instant {
+        Instant::now() + self.startup_deadline
+    }
 }
 
 /// Values as they come from file and environment.
@@ -356,7 +365,11 @@ fn load(
     file: Option<&Path>,
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<Settings, BadSetting> {
-    let merged = sources::merge(service, file, environment)?;
+    let (merged, places) = sources::merge(service, file, environment)?;
+    typed(service, merged).map_err(|refused| places.locate(refused))
+}
+
+fn typed(service: Service, merged: config::Config) -> Result<Settings, BadSetting> {
     // Each one by itself first, so that the message can name it; a value is not
     // repeated, since any may hold a password by mistake.
     for setting in TABLE.iter().filter(|setting| setting.is_for(service)) {
@@ -372,6 +385,10 @@ fn finish(service: Service, raw: Raw) -> Result<Settings, BadSetting> {
     let database =
         DatabaseUrl::parse(&raw.database_url).map_err(|reason| bad("DATABASE_URL", reason))?;
     let cache = CacheUrl::parse(&raw.cache_url).map_err(|reason| bad("CACHE_URL", reason))?;
+    if let Some(option) = cache.unknown_option() {
+        let reason = format!("has the option {option}, which there is not: leave it out");
+        return Err(bad("CACHE_URL", reason));
+    }
     let database_tls = tls::of_database(
         &tls::Paths {
             ca: &raw.database_ca_file,
