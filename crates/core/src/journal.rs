@@ -57,6 +57,17 @@ pub struct ShardStats {
     pub dead: u64,
 }
 
+/// What the journal has of a name.
+#[derive(Clone, Debug, Default)]
+pub struct Waiting {
+    /// The entries that wait, oldest first.
+    pub entries: Vec<Record>,
+    /// The dead letter.
+    pub dead_letter: Option<DeadLetter>,
+    /// Entries, or bytes of a file, that cannot be understood; some may be of this name.
+    pub unreadable: u64,
+}
+
 /// A journal: append-only, in the order of versions within a shard.
 #[async_trait]
 pub trait Journal: Debug + Send + Sync + 'static {

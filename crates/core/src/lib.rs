@@ -26,6 +26,7 @@ pub mod group_commit;
 pub mod health;
 mod held_path;
 pub mod identity;
+pub mod inspect;
 pub mod journal;
 pub mod lease;
 mod lock_search;

@@ -2,6 +2,7 @@
 //! place that names them all.
 
 mod database;
+mod inspect;
 mod reach;
 mod watched;
 
@@ -36,6 +37,7 @@ use reach::Reached;
 
 pub use database::migrate;
 pub(crate) use database::{Database, claim, open_database};
+pub(crate) use inspect::inspect;
 pub(crate) use reach::open_redis;
 
 /// How long a name of whose write nobody knows the outcome is read from the

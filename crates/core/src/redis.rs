@@ -12,6 +12,7 @@ mod denied;
 mod endpoint;
 mod entry;
 mod evictions;
+mod inspect;
 mod intact;
 mod issued;
 mod keyspace;

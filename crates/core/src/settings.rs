@@ -13,7 +13,9 @@ mod table;
 mod tls;
 mod urls;
 
-pub use command_line::{Adopt, Command, IdentityAction, JournalAction, MigrateOptions};
+pub use command_line::{
+    Adopt, Command, IdentityAction, InspectOptions, JournalAction, MigrateOptions,
+};
 pub use urls::{Address, CacheUrl, DatabaseUrl, JournalUrl, Secret};
 
 use std::net::SocketAddr;
@@ -353,6 +355,7 @@ pub fn read(
         Some(Action::Identity { action }) => Command::Identity(action, settings()?),
         Some(Action::Journal { action }) => Command::Journal(action, settings()?),
         Some(Action::Release) => Command::Release(settings()?),
+        Some(Action::Inspect(options)) => Command::Inspect(options, settings()?),
         Some(Action::Healthcheck { ready }) => Command::Healthcheck {
             listen: sources::listen(service, file, &environment)?,
             ready,

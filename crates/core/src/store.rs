@@ -1,5 +1,6 @@
 //! The database: where every record ends up.
 
+pub mod inspect;
 pub mod mysql;
 pub mod sqlite;
 

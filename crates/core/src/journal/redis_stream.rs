@@ -4,6 +4,7 @@
 mod append;
 mod condition;
 mod dead_letters;
+pub(crate) mod inspect;
 mod loss;
 mod pending;
 mod seen;

@@ -57,7 +57,7 @@ pub(crate) async fn open_redis(
     Ok(Some(redis))
 }
 
-fn unconnected(settings: &Settings, dataset: &Dataset) -> Result<Option<Arc<Redis>>> {
+pub(super) fn unconnected(settings: &Settings, dataset: &Dataset) -> Result<Option<Arc<Redis>>> {
     let CacheUrl::Redis(url) = &settings.cache else {
         return Ok(None);
     };

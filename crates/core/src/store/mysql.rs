@@ -6,6 +6,7 @@ mod connector;
 mod denied;
 mod flushing;
 mod held;
+mod inspect;
 mod locks;
 mod migration;
 mod pool;
@@ -40,6 +41,7 @@ pub use claim::MysqlClaim;
 use connector::{Connector, NotConnected};
 use flushing::Flushing;
 use held::{hold, hold_free, oldest_tombstones, release, remove};
+pub use inspect::MysqlReader;
 use migration::{connect, migrate};
 use pool::{Opens, Pool};
 
