@@ -8,7 +8,7 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-use crate::cache::redis::inspect::Cached;
+use crate::cache::Cached;
 use crate::error::Result;
 use crate::journal::Waiting;
 use crate::parts;

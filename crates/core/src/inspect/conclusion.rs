@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::{CacheSaid, Findings, Said, Unread};
-use crate::cache::redis::inspect::Cached;
+use crate::cache::Cached;
 use crate::store::inspect::{Stored, StoredValue};
 use crate::version::Version;
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::conclusion::{Conclusion, Reader};
 use super::{CacheSaid, Findings, Said, Unread};
-use crate::cache::redis::inspect::Cached;
+use crate::cache::Cached;
 use crate::journal::Waiting;
 use crate::store::inspect::{Stored, StoredValue};
 use crate::telemetry::escape;

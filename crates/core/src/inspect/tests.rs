@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::report::Report;
 use super::{CacheSaid, Findings, Said, Unread};
-use crate::cache::redis::inspect::Cached;
+use crate::cache::Cached;
 use crate::dead_letter::DeadLetter;
 use crate::journal::Waiting;
 use crate::record::{Key, Record};
