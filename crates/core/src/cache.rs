@@ -7,6 +7,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use crate::error::Result;
 use crate::health::PartHealth;
@@ -97,6 +98,37 @@ impl Lifetimes {
             self.clean
         }
     }
+}
+
+/// The cached entry of a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cached {
+    /// The shard has no version clock in this run of the server, so nothing is read from it yet.
+    Unseeded,
+    /// Nothing.
+    Nothing,
+    /// A value or a tombstone.
+    Held {
+        /// Its version.
+        version: Version,
+        /// `None` is a tombstone.
+        body: Option<Bytes>,
+        /// When it expires; never where only the journal has it.
+        expires_in: Option<Duration>,
+        /// Whether the database has it, too.
+        is_clean: bool,
+    },
+    /// A write is under way, or it ended with an unknown outcome.
+    InDoubt {
+        /// The version at which the newest such write began.
+        since: Version,
+        /// What was written before and is in the journal.
+        before: Option<(Version, Option<Bytes>)>,
+    },
+    /// A reader has asked the database and is about to cache the answer.
+    Filling,
+    /// Another program's.
+    Unknown,
 }
 
 /// A cache. Everything it is given carries a version and the newer wins.

@@ -28,6 +28,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::back_off::Recovery;
 use crate::cache::Cache;
 use crate::error::Result;
 use crate::journal::Journal;
@@ -105,6 +106,9 @@ impl Drainer {
             dead_letters_max,
             room: room.clone(),
         };
+        let recovery = Recovery::default();
+        store.on_recovery(&recovery);
+        journal.on_recovery(&recovery);
         let taker = store.clone();
         let parts = (cache, journal, taker);
         let drain = Drain::new(parts, wake.clone(), progressed, dead_letters_max);
@@ -118,6 +122,7 @@ impl Drainer {
                 seeder: seeder.clone(),
                 turns: turns.clone(),
                 reach: reach.clone(),
+                recovery: recovery.clone(),
                 shard,
                 wake: wake.clone(),
                 batch_max: settings.batch_max.max(1),
@@ -135,6 +140,7 @@ impl Drainer {
                 wake: wake.clone(),
                 shards,
                 reach,
+                recovery,
                 store,
             };
             keeper.spawn(kept.keep());

@@ -23,8 +23,9 @@ const LOOK_PAUSE: Duration = Duration::from_millis(200);
 /// # Errors
 /// [`Error::BadSetting`] with a sentence when it must not be done now.
 pub async fn run(settings: &Settings, action: IdentityAction) -> Result<String> {
-    let database = parts::open_database(settings).await?;
-    let redis = parts::open_redis(settings, database.store.dataset()).await?;
+    let deadline = settings.startup_by();
+    let database = parts::open_database(settings, deadline).await?;
+    let redis = parts::open_redis(settings, database.store.dataset(), deadline).await?;
     match action {
         IdentityAction::Show => show(settings, &database, redis.as_deref()).await,
         IdentityAction::New => renew(settings, &database, redis.as_deref()).await,
@@ -197,7 +198,7 @@ async fn leave_before(
 
 /// Takes the database for this process alone. (A SQLite file is locked already.)
 pub(crate) async fn alone(settings: &Settings) -> Result<Option<Taken>> {
-    match parts::claim(settings, Usage::Alone).await {
+    match parts::claim(settings, Usage::Alone, settings.startup_by()).await {
         Err(Error::BadSetting { .. }) => Err(refused(
             "a process uses this database: stop all services first".to_owned(),
         )),

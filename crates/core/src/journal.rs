@@ -7,6 +7,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
+use crate::back_off::Recovery;
 use crate::dead_letter::{DeadLetter, LetterQuery};
 use crate::error::Result;
 use crate::health::PartHealth;
@@ -56,6 +57,17 @@ pub struct ShardStats {
     pub dead: u64,
     /// Refused writes that are held back for want of room among the dead letters.
     pub held_back: u64,
+}
+
+/// What the journal has of a name.
+#[derive(Clone, Debug, Default)]
+pub struct Waiting {
+    /// The entries that wait, oldest first.
+    pub entries: Vec<Record>,
+    /// The dead letter.
+    pub dead_letter: Option<DeadLetter>,
+    /// Entries, or bytes of a file, that cannot be understood; some may be of this name.
+    pub unreadable: u64,
 }
 
 /// A journal: append-only, in the order of versions within a shard.
@@ -203,6 +215,9 @@ pub trait Journal: Debug + Send + Sync + 'static {
     async fn takes_appends(&self) -> Result<()> {
         Ok(())
     }
+
+    /// Has `recovery` announced whenever an outage of the journal ends, as far as its calls are watched.
+    fn on_recovery(&self, _recovery: &Recovery) {}
 
     /// Whether the journal takes appends. Reads only.
     async fn health(&self) -> PartHealth;

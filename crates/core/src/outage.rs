@@ -22,6 +22,7 @@ use chrono::{DateTime, SecondsFormat};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use crate::back_off::Recovery;
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::journal::Journal;
@@ -75,6 +76,8 @@ pub struct Outage {
     probed: watch::Sender<Probed>,
     /// Where what waits for the part is counted.
     journal: OnceLock<Arc<dyn Journal>>,
+    /// What ends the back-offs of callers.
+    recoveries: Mutex<Vec<Recovery>>,
 }
 
 /// Whether an error says that the part does not do this kind of call.
@@ -107,12 +110,24 @@ impl Outage {
             wake: Notify::new(),
             probed: watch::Sender::default(),
             journal: OnceLock::new(),
+            recoveries: Mutex::default(),
         })
     }
 
     /// What waits for the part is counted in `journal`.
     pub fn is_waited_for_in(&self, journal: Arc<dyn Journal>) {
         let _ = self.journal.set(journal);
+    }
+
+    /// Has `recovery` announced whenever failed calls are over.
+    pub fn on_recovery(&self, recovery: &Recovery) {
+        self.recoveries().push(recovery.clone());
+    }
+
+    fn recoveries(&self) -> MutexGuard<'_, Vec<Recovery>> {
+        self.recoveries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -188,7 +203,12 @@ impl Outage {
         let event = state.succeeded(calls, by, now);
         self.is_failing.store(state.is_failing(), Ordering::Release);
         self.refuses.of(calls).store(false, Ordering::Release);
+        let is_over = event.is_some();
         self.tell(event);
+        drop(state);
+        if is_over {
+            self.recoveries().iter().for_each(Recovery::announce);
+        }
     }
 
     /// Says once that the part is away, and that it is back. Called under the lock, so that the lines

@@ -2,12 +2,15 @@
 //! place that names them all.
 
 mod database;
+mod inspect;
 mod reach;
 mod watched;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::access::{self, Access, AccessSettings};
 use crate::binding::{BindingStore, Guard, GuardSettings, in_memory_in_words};
@@ -34,6 +37,7 @@ use reach::Reached;
 
 pub use database::migrate;
 pub(crate) use database::{Database, claim, open_database};
+pub(crate) use inspect::inspect;
 pub(crate) use reach::open_redis;
 
 /// How long a name of whose write nobody knows the outcome is read from the
@@ -75,6 +79,8 @@ pub struct Parts {
     redis: Option<Arc<Redis>>,
     file: Option<FileJournal>,
     lifetimes: Lifetimes,
+    /// When the start has to have come to an end.
+    start_by: Instant,
 }
 
 impl Parts {
@@ -86,27 +92,28 @@ impl Parts {
     /// no secure connection to one of them. After a refused start, database, Redis and files
     /// are as they were, except for tables that were brought up to date.
     pub async fn open(settings: &Settings) -> Result<Parts> {
-        let mut database = open_database(settings).await?;
-        let reached = reach::reach(settings, database.store.dataset()).await?;
+        let by = settings.startup_by();
+        let mut database = open_database(settings, by).await?;
+        let reached = reach::reach(settings, database.store.dataset(), by).await?;
         let guard = match &reached {
-            Some(reached) => Some(post(settings, reached, &database).await?),
+            Some(reached) => Some(post(settings, reached, &database, by).await?),
             None => None,
         };
         let taken = match database.claim.take() {
             Some(own) => Some(Taken::take(own, Usage::Alone).await?),
-            None => claim(settings, database::usage(settings)).await?,
+            None => claim(settings, database::usage(settings), by).await?,
         };
         if reached.is_none() {
-            check_memory(settings, &database).await?;
+            check_memory(settings, &database, by).await?;
         }
-        let file = open_own_file(settings, &database).await?;
+        let file = open_own_file(settings, &database, by).await?;
         // IMPORTANT: everything is checked by now. From here on other processes can see this one.
         let claimed = match taken {
             Some(taken) => Some(taken.keep().await?),
             None => None,
         };
         if let (Some(guard), Some(reached)) = (&guard, &reached) {
-            bind(settings, guard, reached).await?;
+            bind(settings, guard, reached, by).await?;
         }
         let lifetimes = Lifetimes {
             clean: settings.cache_ttl,
@@ -127,6 +134,7 @@ impl Parts {
             redis,
             file,
             lifetimes,
+            start_by: by,
         })
     }
 
@@ -134,6 +142,11 @@ impl Parts {
     /// until the engine has stopped.
     pub fn claimed(&mut self) -> Option<Claimed> {
         self.claimed.take()
+    }
+
+    /// When the start has to have come to an end.
+    pub fn start_by(&self) -> Instant {
+        self.start_by
     }
 
     /// What guards a Redis from being used for another database than its own.
@@ -151,13 +164,17 @@ impl Parts {
         }
         if !may_bypass(settings) {
             let rely = async |_| access::rely(&*self.membership, REFUSING).await;
-            startup::within(settings.startup_deadline, rely).await?;
+            startup::within(self.start_by, rely).await?;
         }
         let access = AccessSettings {
             process: name_of_this_process(),
             lease: settings.cache_lease,
         };
-        Access::join(self.membership.clone(), self.cache.clone(), access).await
+        let join = async |_| {
+            let (membership, cache) = (self.membership.clone(), self.cache.clone());
+            Access::join(membership, cache, access.clone()).await
+        };
+        startup::within(self.start_by, join).await
     }
 
     /// What removes old tombstones, if they are to be removed; `journal` is that of
@@ -190,7 +207,7 @@ impl Parts {
         // before anything is acknowledged that only the journal has. Each question has a
         // timeout; it may wait for others to have heard for longer.
         let rely = async |_| access::rely(&*self.membership, WRITE_BEHIND).await;
-        let epoch = startup::within(settings.startup_deadline, rely).await?;
+        let epoch = startup::within(self.start_by, rely).await?;
         if let Some(redis) = &self.redis {
             redis.enter(epoch, None);
         }
@@ -206,7 +223,8 @@ impl Parts {
     ) -> Result<(Arc<dyn Journal>, Arc<dyn Leases>)> {
         match (self.file.take(), &self.redis) {
             (Some(journal), _) => {
-                journal.adopt(&self.binding.bound().await?)?;
+                let bound = startup::within(self.start_by, |_| self.binding.bound()).await?;
+                journal.adopt(&bound)?;
                 journal.watch();
                 let leases = Sole::new(journal.shards());
                 Ok((Arc::new(journal), Arc::new(leases)))
@@ -217,15 +235,18 @@ impl Parts {
                 // An answer that waits for replicas may take that much longer.
                 let appends = redis.again(settings.redis_timeout + settings.redis_wait_timeout)?;
                 let answers = async |by| startup::until(by, Part::Cache, appends.answers()).await;
-                startup::within(settings.startup_deadline, answers).await?;
-                let journal = RedisStreamJournal::open(
-                    redis.clone(),
-                    appends,
-                    wait_for(settings),
-                    self.lifetimes.clean,
-                    leases.share_held(),
-                );
-                Ok((Arc::new(journal.await?), Arc::new(leases)))
+                startup::within(self.start_by, answers).await?;
+                let open = |_| {
+                    RedisStreamJournal::open(
+                        redis.clone(),
+                        appends.clone(),
+                        wait_for(settings),
+                        self.lifetimes.clean,
+                        leases.share_held(),
+                    )
+                };
+                let journal = startup::within(self.start_by, open).await?;
+                Ok((Arc::new(journal), Arc::new(leases)))
             }
             (None, None) => Err(Error::unavailable(
                 Part::Journal,
@@ -305,8 +326,8 @@ fn may_bypass(settings: &Settings) -> bool {
 
 /// Checks that no Redis serves the database. It would hold values, and maybe writes, that a process
 /// with a memory cache does not know.
-async fn check_memory(settings: &Settings, database: &Database) -> Result<()> {
-    let mine = database.binding.bound().await?;
+async fn check_memory(settings: &Settings, database: &Database, by: Instant) -> Result<()> {
+    let mine = startup::within(by, |_| database.binding.bound()).await?;
     let program = settings.service.binary();
     mine.noted().map_or(Ok(()), |noted| {
         Err(Error::BadSetting {
@@ -318,15 +339,23 @@ async fn check_memory(settings: &Settings, database: &Database) -> Result<()> {
 
 /// Guards the Redis, and checks that it belongs to this database. A Redis that is unavailable now is
 /// checked when it is first reached.
-async fn post(settings: &Settings, reached: &Reached, database: &Database) -> Result<Arc<Guard>> {
+async fn post(
+    settings: &Settings,
+    reached: &Reached,
+    database: &Database,
+    by: Instant,
+) -> Result<Arc<Guard>> {
     let guard = GuardSettings {
         process: name_of_this_process(),
         program: settings.service.binary(),
     };
-    let (binding, store) = (database.binding.clone(), database.store.clone());
-    let guard = Guard::post(&reached.redis, binding, store, guard).await?;
+    let post = async |_| {
+        let (binding, store) = (database.binding.clone(), database.store.clone());
+        Guard::post(&reached.redis, binding, store, guard.clone()).await
+    };
+    let guard = startup::within(by, post).await?;
     if reached.is_there {
-        unless_away(settings, || guard.check()).await?;
+        unless_away(settings, by, || guard.check()).await?;
     }
     Ok(Arc::new(guard))
 }
@@ -334,25 +363,27 @@ async fn post(settings: &Settings, reached: &Reached, database: &Database) -> Re
 /// Binds the database to its Redis, if that was reached, and watches the binding.
 ///
 /// IMPORTANT: before anything is taken from it or put into it.
-async fn bind(settings: &Settings, guard: &Guard, reached: &Reached) -> Result<()> {
+async fn bind(settings: &Settings, guard: &Guard, reached: &Reached, by: Instant) -> Result<()> {
     if reached.is_there {
-        unless_away(settings, || guard.bind()).await?;
+        unless_away(settings, by, || guard.bind()).await?;
     }
     guard.watch();
     Ok(())
 }
 
 /// Runs `step`. Redis may be unavailable there, if the service can do without it.
-async fn unless_away<F>(settings: &Settings, step: impl Fn() -> F) -> Result<()>
+async fn unless_away<F>(settings: &Settings, by: Instant, step: impl Fn() -> F) -> Result<()>
 where
     F: Future<Output = Result<()>>,
 {
     if !may_bypass(settings) {
-        return startup::within(settings.startup_deadline, |_| step()).await;
+        return startup::within(by, |_| step()).await;
     }
     match step().await {
         Err(Error::Unavailable {
-            part: Part::Cache, ..
+            part: Part::Cache,
+            lasting: false,
+            ..
         }) => Ok(()),
         done => done,
     }
@@ -382,7 +413,11 @@ fn cache(
 }
 
 /// Opens the file journal of the settings, if they name one. Makes it if it is missing.
-async fn open_own_file(settings: &Settings, database: &Database) -> Result<Option<FileJournal>> {
+async fn open_own_file(
+    settings: &Settings,
+    database: &Database,
+    by: Instant,
+) -> Result<Option<FileJournal>> {
     let JournalUrl::File(folder) = &settings.journal else {
         return Ok(None);
     };
@@ -390,7 +425,7 @@ async fn open_own_file(settings: &Settings, database: &Database) -> Result<Optio
         return Ok(None);
     }
     let journal = open_file(settings, folder)?;
-    let bound = database.binding.bound().await?;
+    let bound = startup::within(by, |_| database.binding.bound()).await?;
     journal.belongs_to(&bound, settings.service.binary())?;
     Ok(Some(journal))
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::back_off::{Recoveries, Recovery};
 use crate::dead_letter::LetterQuery;
 use crate::error::{Error, Part, Result};
 use crate::journal::Journal;
@@ -59,12 +60,32 @@ impl Purger {
         Purging::new(tokio::spawn(self.run()))
     }
 
+    /// The recoveries of all parts that a purge needs.
+    fn recoveries(&self) -> Recoveries {
+        let recovery = Recovery::default();
+        self.store.on_recovery(&recovery);
+        if let Some(journal) = &self.journal {
+            journal.on_recovery(&recovery);
+        }
+        recovery.watch()
+    }
+
     async fn run(self) {
         let look_pause = (self.retention / LOOKS).clamp(LOOK_PAUSE_MIN, LOOK_PAUSE_MAX);
         let mut pause = look_pause;
+        let mut recoveries = self.recoveries();
         loop {
             // Processes that were started together do not look together.
-            tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+            let jittered = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
+            tokio::select! {
+                () = tokio::time::sleep(jittered) => {}
+                () = recoveries.next(), if pause > look_pause => {
+                    // The parts are left to the writes that have waited.
+                    pause = look_pause;
+                    continue;
+                }
+            }
+            recoveries.forget();
             let done = AssertUnwindSafe(self.all()).catch_unwind().await;
             match done.unwrap_or(Err(Error::Panicked)) {
                 Ok(()) => pause = look_pause,

@@ -14,8 +14,9 @@ use crate::settings::Settings;
 /// [`Error::BadSetting`] with the reason when a process uses the database, or when the service's
 /// journal may hold something that the database lacks.
 pub async fn run(settings: &Settings) -> Result<String> {
-    let database = parts::open_database(settings).await?;
-    let redis = parts::open_redis(settings, database.store.dataset()).await?;
+    let deadline = settings.startup_by();
+    let database = parts::open_database(settings, deadline).await?;
+    let redis = parts::open_redis(settings, database.store.dataset(), deadline).await?;
     // IMPORTANT: kept until the row is removed. A process that starts meanwhile is refused.
     let _alone = alone(settings).await?;
     let mine = database.binding.bound().await?;

@@ -6,13 +6,16 @@
 mod check;
 mod command_line;
 mod origins;
+mod places;
 mod secret_file;
 mod sources;
 mod table;
 mod tls;
 mod urls;
 
-pub use command_line::{Adopt, Command, IdentityAction, JournalAction, MigrateOptions};
+pub use command_line::{
+    Adopt, Command, IdentityAction, InspectOptions, JournalAction, MigrateOptions,
+};
 pub use urls::{Address, CacheUrl, DatabaseUrl, JournalUrl, Secret};
 
 use std::net::SocketAddr;
@@ -21,6 +24,7 @@ use std::time::Duration;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use check::{check_type, has_level};
 use command_line::{Action, Arguments};
@@ -187,6 +191,13 @@ pub struct Settings {
     pub log: LogSettings,
 }
 
+impl Settings {
+    /// When a start that begins now has to have come to an end.
+    pub fn startup_by(&self) -> Instant {
+        Instant::now() + self.startup_deadline
+    }
+}
+
 /// Values as they come from file and environment.
 #[derive(Debug, Deserialize)]
 struct Raw {
@@ -348,6 +359,7 @@ pub fn read(
         Some(Action::Identity { action }) => Command::Identity(action, settings()?),
         Some(Action::Journal { action }) => Command::Journal(action, settings()?),
         Some(Action::Release) => Command::Release(settings()?),
+        Some(Action::Inspect(options)) => Command::Inspect(options, settings()?),
         Some(Action::Healthcheck { ready }) => Command::Healthcheck {
             listen: sources::listen(service, file, &environment)?,
             ready,
@@ -360,7 +372,11 @@ fn load(
     file: Option<&Path>,
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<Settings, BadSetting> {
-    let merged = sources::merge(service, file, environment)?;
+    let (merged, places) = sources::merge(service, file, environment)?;
+    typed(service, merged).map_err(|refused| places.locate(refused))
+}
+
+fn typed(service: Service, merged: config::Config) -> Result<Settings, BadSetting> {
     // Each one by itself first, so that the message can name it; a value is not
     // repeated, since any may hold a password by mistake.
     for setting in TABLE.iter().filter(|setting| setting.is_for(service)) {
@@ -376,6 +392,10 @@ fn finish(service: Service, raw: Raw) -> Result<Settings, BadSetting> {
     let database =
         DatabaseUrl::parse(&raw.database_url).map_err(|reason| bad("DATABASE_URL", reason))?;
     let cache = CacheUrl::parse(&raw.cache_url).map_err(|reason| bad("CACHE_URL", reason))?;
+    if let Some(option) = cache.unknown_option() {
+        let reason = format!("has the option {option}, which there is not: leave it out");
+        return Err(bad("CACHE_URL", reason));
+    }
     let database_tls = tls::of_database(
         &tls::Paths {
             ca: &raw.database_ca_file,

@@ -9,10 +9,23 @@ use crate::error::{Error, Part, Result};
 use crate::outage;
 
 const PAUSE_MIN: Duration = Duration::from_millis(100);
-const PAUSE_MAX: Duration = Duration::from_secs(2);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// How long before the deadline the last attempt begins, so that it has time to fail for its reason.
+const LAST_ATTEMPT: Duration = Duration::from_millis(250);
+
+/// Whether waiting may mend what an attempt failed for.
+fn may_pass(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Unavailable { lasting: false, .. }
+            | Error::NotWritten { .. }
+            | Error::Unseeded(_)
+            | Error::Locked
+    )
+}
 
 /// Does `attempt` until it succeeds, fails for a reason that waiting does not
-/// mend, or `deadline` has come.
+/// mend, or `deadline` has come. What is waited for is logged once.
 ///
 /// IMPORTANT: an attempt is not cut off at the deadline, since it may be in the middle
 /// of what must not be, as a migration. It is told when that is, so that it ends by then
@@ -20,19 +33,18 @@ const PAUSE_MAX: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// What the last attempt failed with.
-pub async fn within<T, F>(deadline: Duration, mut attempt: impl FnMut(Instant) -> F) -> Result<T>
+pub async fn within<T, F>(deadline: Instant, mut attempt: impl FnMut(Instant) -> F) -> Result<T>
 where
     F: Future<Output = Result<T>>,
 {
-    let deadline = Instant::now() + deadline;
     let mut pause = PAUSE_MIN;
     loop {
-        match attempt(deadline).await {
-            Err(error @ Error::Unavailable { lasting: false, .. })
-                if Instant::now() + pause < deadline =>
-            {
+        let outcome = attempt(deadline).await;
+        let left = deadline.saturating_duration_since(Instant::now());
+        match outcome {
+            Err(error) if may_pass(&error) && left > LAST_ATTEMPT => {
                 outage::repeated("waiting for a part to come up", &error.to_string(), 1);
-                tokio::time::sleep(pause).await;
+                tokio::time::sleep(pause.min(left - LAST_ATTEMPT)).await;
                 pause = (pause * 2).min(PAUSE_MAX);
             }
             outcome => return outcome,
@@ -64,7 +76,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn waits_for_what_is_away_and_not_for_what_is_corrupt() {
         let tries = Cell::new(0);
-        let comes_up = within(Duration::from_secs(30), async |_| {
+        let in_time = || Instant::now() + Duration::from_secs(30);
+        let comes_up = within(in_time(), async |_| {
             tries.set(tries.get() + 1);
             if tries.get() < 4 {
                 Err(Error::unavailable(Part::Database, "away"))
@@ -73,35 +86,50 @@ mod tests {
             }
         });
         assert_eq!(comes_up.await.unwrap(), 4);
-        let corrupt = within(Duration::from_secs(30), async |_| {
+        let corrupt = within(in_time(), async |_| {
             Err::<(), _>(Error::corrupt(Part::Journal, "x"))
         });
         assert!(matches!(corrupt.await, Err(Error::Corrupt { .. })));
-        let distrusted = within(Duration::from_secs(30), async |_| {
+        let distrusted = within(in_time(), async |_| {
             tries.set(tries.get() + 1);
             Err::<(), _>(Error::distrusted(Part::Database, "x"))
         });
         assert!(distrusted.await.is_err());
         assert_eq!(tries.get(), 5);
-        let began = Instant::now();
-        let never = within(Duration::from_secs(5), async |_| {
-            Err::<(), _>(Error::unavailable(Part::Cache, "x"))
-        });
-        assert!(never.await.is_err());
-        assert!(began.elapsed() < Duration::from_secs(5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_may_pass_is_waited_for_until_the_deadline() {
+        for seconds in [1, 5, 30] {
+            for error in [
+                Error::unavailable(Part::Cache, "x"),
+                Error::not_written(Part::Database, "x"),
+                Error::Unseeded(Part::Journal),
+                Error::Locked,
+            ] {
+                let (began, length) = (Instant::now(), Duration::from_secs(seconds));
+                let never = within(began + length, async |_| Err::<(), _>(error.clone()));
+                assert_eq!(never.await.unwrap_err().to_string(), error.to_string());
+                // Milliseconds are the resolution of the runtime's clock.
+                let resolution = Duration::from_millis(1);
+                let ended = began.elapsed();
+                assert!(ended + LAST_ATTEMPT + resolution >= length, "{ended:?}");
+                assert!(ended <= length + resolution, "{ended:?}");
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_attempt_knows_the_deadline_and_is_cut_off_only_where_it_wants_to_be() {
         let began = Instant::now();
-        let mute = within(Duration::from_secs(5), async |by| {
+        let mute = within(began + Duration::from_secs(5), async |by| {
             until(by, Part::Database, std::future::pending::<Result<()>>()).await
         });
         let said = mute.await.unwrap_err().to_string();
         assert_eq!(said, "the database is unavailable: no answer in time");
         assert_eq!(began.elapsed(), Duration::from_secs(5));
 
-        let long = within(Duration::from_secs(5), async |by| {
+        let long = within(Instant::now() + Duration::from_secs(5), async |by| {
             tokio::time::sleep(Duration::from_secs(60)).await;
             Ok(Instant::now() > by)
         });

@@ -1,5 +1,6 @@
 //! The database: where every record ends up.
 
+pub mod inspect;
 pub mod mysql;
 pub mod sqlite;
 
@@ -32,6 +33,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::back_off::Recovery;
 use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::health::PartHealth;
@@ -171,6 +173,10 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn takes_writes(&self) -> Result<()> {
         self.newest_version().await.map(drop)
     }
+
+    /// Has `recovery` announced whenever an outage of the database ends, as far as its calls are
+    /// watched.
+    fn on_recovery(&self, _recovery: &Recovery) {}
 
     /// Whether the database answers. Reads only.
     async fn health(&self) -> PartHealth;

@@ -7,13 +7,16 @@ use std::process::ExitCode;
 
 use cache_core::error::Error;
 use cache_core::identity;
+use cache_core::inspect;
 use cache_core::parts;
 use cache_core::release;
 use cache_core::settings::{
-    self, Command, EXIT_BAD_SETTINGS, JournalAction, MigrateOptions, Service, Settings,
+    self, Command, EXIT_BAD_SETTINGS, InspectOptions, JournalAction, MigrateOptions, Service,
+    Settings,
 };
 use cache_core::shutdown::Signals;
 use cache_core::telemetry::{self, escape};
+use cache_core::user::check_name;
 
 use crate::{descriptors, healthcheck, huge_pages};
 
@@ -96,6 +99,14 @@ where
             let text = async move { identity::run(&settings, action).await };
             print(text, signals).await
         }
+        Ok(Command::Inspect(options, settings)) => {
+            telemetry::start_log(&settings.log);
+            match on_name(options, *settings, signals).await {
+                Ok(true) => Ok(()),
+                Ok(false) => return ExitCode::FAILURE,
+                Err(error) => Err(error),
+            }
+        }
         Ok(Command::Release(settings)) => {
             telemetry::start_log(&settings.log);
             let text = async move { release::run(&settings).await };
@@ -152,6 +163,24 @@ async fn print(
         let _ = std::io::stdout().write_all(text.as_bytes());
     }
     Ok(())
+}
+
+/// Prints what each part holds of a name. Returns whether every part was read.
+async fn on_name(
+    options: InspectOptions,
+    settings: Settings,
+    mut signals: Signals,
+) -> Result<bool, Box<dyn std::error::Error>> {
+    check_name(&options.name).map_err(|reason| Error::BadSetting {
+        key: "NAME",
+        reason: reason.into(),
+    })?;
+    let inspect = async move { inspect::run(&settings, &options).await };
+    let Some(inspected) = signals.unless_stopped(inspect).await.transpose()? else {
+        return Ok(true);
+    };
+    let _ = std::io::stdout().write_all(inspected.text.as_bytes());
+    Ok(inspected.is_complete)
 }
 
 async fn on_journal(

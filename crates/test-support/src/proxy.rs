@@ -109,7 +109,7 @@ impl ChaosProxy {
 }
 
 /// `host:port` of a URL.
-pub(crate) fn authority(url: &str) -> &str {
+pub fn authority(url: &str) -> &str {
     let (_, rest) = url.split_once("://").unwrap_or(("", url));
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     authority

@@ -10,6 +10,7 @@ use cache_core::parts::Parts;
 use cache_core::purge::Purger;
 use cache_core::settings::Settings;
 use cache_core::shutdown::Signals;
+use cache_core::startup;
 use cache_core::write_behind::{WriteBehind, WriteBehindSettings};
 use cache_http::server::{self, Started};
 
@@ -54,7 +55,11 @@ async fn start(
             dead_letters: settings.dead_letters_max,
         },
     };
-    let engine = WriteBehind::start(parts.cache, journal, parts.store, leases, settings).await?;
+    let start = |_| {
+        let (cache, store) = (parts.cache.clone(), parts.store.clone());
+        WriteBehind::start(cache, journal.clone(), store, leases.clone(), settings)
+    };
+    let engine = startup::within(parts.start_by(), start).await?;
     let engine_of_routes = Data::from(engine.clone());
     let routes = move |config: &mut ServiceConfig| {
         routes::configure(config, engine_of_routes.clone());

@@ -8,6 +8,7 @@ use cache_core::parts::Parts;
 use cache_core::purge::Purger;
 use cache_core::settings::{DatabaseUrl, Settings};
 use cache_core::shutdown::Signals;
+use cache_core::startup;
 use cache_core::write_through::{WriteThrough, WriteThroughSettings};
 use cache_http::server::{self, Started};
 
@@ -47,7 +48,11 @@ async fn start(settings: Settings) -> cache_core::error::Result<(Started, fn(&mu
         lock_timeout: settings.database_timeout,
     };
     let purger = parts.purger(&settings, None);
-    let engine = WriteThrough::start(parts.cache, parts.store, access, write_through).await?;
+    let start = |_| {
+        let (cache, store) = (parts.cache.clone(), parts.store.clone());
+        WriteThrough::start(cache, store, access.clone(), write_through)
+    };
+    let engine = startup::within(parts.start_by(), start).await?;
     let started = Started {
         engine,
         claimed,

@@ -4,6 +4,7 @@
 
 mod begun;
 mod forget;
+pub mod inspect;
 mod reads;
 mod sweep;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::back_off::Recovery;
 use crate::drainer::Wake;
 use crate::drainer::reach::Reach;
 use crate::error::Result;
@@ -16,6 +17,8 @@ use crate::telemetry;
 
 /// How many times a lease is renewed while it lasts.
 const RENEWALS: u32 = 3;
+/// How soon after a renewal that failed a recovery leads to another one.
+const RETRY_MIN: Duration = Duration::from_secs(1);
 
 /// Keeps the leases of one process.
 pub(super) struct Keeper {
@@ -24,28 +27,43 @@ pub(super) struct Keeper {
     pub(super) wake: Wake,
     pub(super) shards: u16,
     pub(super) reach: Arc<Reach>,
+    pub(super) recovery: Recovery,
     pub(super) store: Arc<dyn Store>,
 }
 
 impl Keeper {
     /// Renews the leases for ever, and wakes the loops: all at each renewal, in
     /// case a message was missed, and that of one shard when another process
-    /// announces entries there.
+    /// announces entries there. A renewal that failed, or found the database unavailable, is
+    /// repeated as soon as a part recovers.
     pub(super) async fn keep(self) {
+        let mut recoveries = self.recovery.watch();
         loop {
             let began = Instant::now();
-            if let Err(error) = self.renew().await {
+            recoveries.forget();
+            let renewed = self.renew().await;
+            let waits_for_a_part = renewed.is_err() || self.reach.is_lost(self.lifetime);
+            if let Err(error) = renewed {
                 telemetry::failed("lease", &error);
                 outage::failed("cannot renew the leases on the journal's shards", &error, 1);
             }
             telemetry::leases(self.held());
             self.wake.wake_all();
             let renew_at = began + self.lifetime / RENEWALS;
-            while let Ok(said) = tokio::time::timeout_at(renew_at, self.leases.called()).await {
+            loop {
+                let recovered = async {
+                    tokio::time::sleep_until(began + RETRY_MIN).await;
+                    recoveries.next().await;
+                };
+                let said = tokio::select! {
+                    biased;
+                    () = recovered, if waits_for_a_part => break,
+                    said = tokio::time::timeout_at(renew_at, self.leases.called()) => said,
+                };
                 match said {
-                    Call::Entries(shard) => self.wake.wake(shard),
-                    Call::Everything => self.wake.wake_all(),
-                    Call::Leases => break,
+                    Ok(Call::Entries(shard)) => self.wake.wake(shard),
+                    Ok(Call::Everything) => self.wake.wake_all(),
+                    Ok(Call::Leases) | Err(_) => break,
                 }
             }
         }

@@ -28,9 +28,10 @@ impl Reach {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that the database has taken something.
-    pub(super) fn succeeded(&self) {
-        *self.state() = State::default();
+    /// Notes that the database has taken something. Returns whether attempts had failed before.
+    pub(super) fn succeeded(&self) -> bool {
+        let before = std::mem::take(&mut *self.state());
+        before.failing_since.is_some()
     }
 
     /// Notes that an attempt that `began` then has failed because of the database.
@@ -76,7 +77,7 @@ mod tests {
         reach.failed(Instant::now());
         tokio::time::advance(Duration::from_millis(1)).await;
         assert!(reach.is_lost(LIMIT));
-        reach.succeeded();
+        assert!(reach.succeeded() && !reach.succeeded());
         assert!(!reach.is_lost(LIMIT));
         reach.failed(Instant::now());
         assert!(!reach.is_lost(LIMIT));

@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
+use crate::back_off::{BackOff, Recovery};
 use crate::drainer::batch::ENTRIES_PER_ROW;
 use crate::drainer::reach::Reach;
 use crate::drainer::{Drain, Drained, Wake};
@@ -32,6 +33,8 @@ pub(super) struct ShardLoop {
     pub(super) seeder: Arc<Seeder>,
     pub(super) turns: Arc<Semaphore>,
     pub(super) reach: Arc<Reach>,
+    /// Announced also when this process brings something to the database after failures.
+    pub(super) recovery: Recovery,
     pub(super) shard: Shard,
     pub(super) wake: Wake,
     pub(super) batch_max: usize,
@@ -53,7 +56,8 @@ impl ShardLoop {
     }
 
     async fn run(mut self) {
-        let mut back_off = BACK_OFF_MIN;
+        let mut back_off = BackOff::new(BACK_OFF_MIN, BACK_OFF_MAX);
+        let mut recoveries = self.recovery.watch();
         let mut batch = self.batch_max;
         let mut hurried = self.wake.hurried();
         loop {
@@ -69,9 +73,11 @@ impl ShardLoop {
             }
             // Whoever hurries from here on finds the loop at work.
             hurried.mark_unchanged();
+            // What is announced while the attempt is under way may be later than its failure.
+            recoveries.forget();
             match self.once(batch).await {
                 Ok(drained) => {
-                    back_off = BACK_OFF_MIN;
+                    back_off.reset();
                     batch = (batch * 2).min(self.batch_max);
                     if drained.is_behind {
                         continue;
@@ -94,8 +100,7 @@ impl ShardLoop {
                     outage::failed(what, &error, 1);
                     // Something may be wrong with the size of it.
                     batch = (batch / 2).max(1);
-                    tokio::time::sleep(back_off.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-                    back_off = (back_off * 2).min(BACK_OFF_MAX);
+                    back_off.pause(&mut recoveries).await;
                 }
             }
         }
@@ -139,7 +144,9 @@ impl ShardLoop {
         let began = Instant::now();
         let drained = self.step(batch_max).await;
         match &drained {
-            Ok(drained) if drained.rows > 0 => self.reach.succeeded(),
+            Ok(drained) if drained.rows > 0 && self.reach.succeeded() => {
+                self.recovery.announce();
+            }
             Err(Error::Unavailable { part, .. }) if *part == Part::Database => {
                 self.reach.failed(began);
             }

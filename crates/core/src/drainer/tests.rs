@@ -1,5 +1,7 @@
 //! Steps of draining on parts that fail when told to.
 
+mod after_outages;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -9,8 +11,8 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::{Drain, Drained, Wake};
-use crate::cache::Lifetimes;
 use crate::cache::memory::MemoryCache;
+use crate::cache::{Cache, Lifetimes};
 use crate::dataset::Dataset;
 use crate::dead_letter::{DeadLetter, LetterQuery};
 use crate::error::{Error, Part, Result};
@@ -42,9 +44,12 @@ fn name(number: usize) -> Key {
     Key::from(format!("name {number}"))
 }
 
-/// A journal of one shard, in one server with its cache.
+/// A journal in one server with its cache. Names are numbered, and spread by number.
 #[derive(Debug, Default)]
 struct FakeJournal {
+    /// Besides the first one.
+    more_shards: u16,
+    is_away: AtomicBool,
     waiting: Mutex<Vec<Record>>,
     /// The first version that cannot be read.
     broken_from: AtomicUsize,
@@ -53,6 +58,22 @@ struct FakeJournal {
 }
 
 impl FakeJournal {
+    /// With so many entries that wait, each of its own name.
+    fn waiting_with(more_shards: u16, entries: usize) -> FakeJournal {
+        let journal = FakeJournal {
+            more_shards,
+            ..FakeJournal::default()
+        };
+        journal.acknowledges.store(true, Ordering::SeqCst);
+        let records = (1..=entries).map(|number| Record {
+            key: name(number),
+            version: version(number),
+            body: None,
+        });
+        journal.waiting().extend(records);
+        journal
+    }
+
     fn waiting(&self) -> MutexGuard<'_, Vec<Record>> {
         self.waiting.lock().unwrap()
     }
@@ -61,16 +82,28 @@ impl FakeJournal {
         let waiting = self.waiting();
         waiting.iter().map(|record| record.version.get()).collect()
     }
+
+    fn is_of(&self, shard: Shard, record: &Record) -> bool {
+        self.shard_of(&record.key) == shard
+    }
+
+    fn answers(&self) -> Result<()> {
+        match self.is_away.load(Ordering::SeqCst) {
+            true => Err(away(Part::Journal)),
+            false => Ok(()),
+        }
+    }
 }
 
 #[async_trait]
 impl Journal for FakeJournal {
     fn shards(&self) -> u16 {
-        1
+        1 + self.more_shards
     }
 
-    fn shard_of(&self, _: &Key) -> Shard {
-        SHARD
+    fn shard_of(&self, key: &Key) -> Shard {
+        let number = key.as_str().rsplit(' ').next().unwrap();
+        Shard(number.parse::<u16>().unwrap() % self.shards())
     }
 
     fn holds_cache(&self) -> bool {
@@ -85,9 +118,11 @@ impl Journal for FakeJournal {
         self.waiting().len() as u64
     }
 
-    async fn read(&self, _: Shard, after: Version, max: usize) -> Result<Vec<Record>> {
+    async fn read(&self, shard: Shard, after: Version, max: usize) -> Result<Vec<Record>> {
+        self.answers()?;
         let waiting = self.waiting();
-        let newer = waiting.iter().filter(|record| record.version > after);
+        let waiting = waiting.iter().filter(|record| self.is_of(shard, record));
+        let newer = waiting.filter(|record| record.version > after);
         let read: Vec<Record> = newer.take(max).cloned().collect();
         let broken_from = self.broken_from.load(Ordering::SeqCst) as u64;
         match read.iter().any(|read| read.version.get() >= broken_from) && broken_from > 0 {
@@ -96,12 +131,18 @@ impl Journal for FakeJournal {
         }
     }
 
-    async fn acknowledge(&self, _: Shard, through: Version, _: &[(Key, Version)]) -> Result<()> {
+    async fn acknowledge(
+        &self,
+        shard: Shard,
+        through: Version,
+        _: &[(Key, Version)],
+    ) -> Result<()> {
         self.acknowledgements.fetch_add(1, Ordering::SeqCst);
         if !self.acknowledges.load(Ordering::SeqCst) {
             return Err(Error::Unseeded(Part::Journal));
         }
-        self.waiting().retain(|record| record.version > through);
+        self.waiting()
+            .retain(|record| record.version > through || !self.is_of(shard, record));
         Ok(())
     }
 
@@ -141,6 +182,10 @@ impl Journal for FakeJournal {
         Ok(Vec::new())
     }
 
+    async fn takes_appends(&self) -> Result<()> {
+        self.answers()
+    }
+
     async fn health(&self) -> PartHealth {
         health()
     }
@@ -160,6 +205,7 @@ fn health() -> PartHealth {
 /// A database that fails statements with some names.
 #[derive(Debug, Default)]
 struct FakeStore {
+    is_away: AtomicBool,
     rows: Mutex<HashMap<Key, Version>>,
     fails: Mutex<HashSet<Key>>,
     locked: Mutex<HashSet<Key>>,
@@ -181,7 +227,7 @@ impl Store for FakeStore {
         self.largest.fetch_max(records.len(), Ordering::SeqCst);
         tokio::task::yield_now().await;
         self.running.fetch_sub(1, Ordering::SeqCst);
-        if has(&self.fails) {
+        if has(&self.fails) || self.is_away.load(Ordering::SeqCst) {
             return Err(away(Part::Database));
         }
         if has(&self.locked) {
@@ -221,7 +267,10 @@ impl Store for FakeStore {
     }
 
     async fn newest_version(&self) -> Result<Version> {
-        Ok(Version::ZERO)
+        match self.is_away.load(Ordering::SeqCst) {
+            true => Err(away(Part::Database)),
+            false => Ok(Version::ZERO),
+        }
     }
 
     async fn purged_through(&self) -> Result<Version> {
@@ -241,6 +290,16 @@ impl Store for FakeStore {
     }
 }
 
+fn cache() -> Arc<dyn Cache> {
+    let lifetimes = Lifetimes {
+        clean: MINUTE,
+        absent: MINUTE,
+        in_doubt: MINUTE,
+        fill: MINUTE,
+    };
+    Arc::new(MemoryCache::new(1 << 20, lifetimes))
+}
+
 struct Place {
     journal: Arc<FakeJournal>,
     store: Arc<FakeStore>,
@@ -250,25 +309,11 @@ struct Place {
 impl Place {
     /// With so many entries that wait, each of its own name.
     fn new(entries: usize) -> Place {
-        let journal = FakeJournal::default();
-        journal.acknowledges.store(true, Ordering::SeqCst);
-        let records = (1..=entries).map(|number| Record {
-            key: name(number),
-            version: version(number),
-            body: None,
-        });
-        journal.waiting().extend(records);
-        let (journal, store) = (Arc::new(journal), Arc::new(FakeStore::default()));
-        let lifetimes = Lifetimes {
-            clean: MINUTE,
-            absent: MINUTE,
-            in_doubt: MINUTE,
-            fill: MINUTE,
-        };
-        let cache = Arc::new(MemoryCache::new(1 << 20, lifetimes));
+        let journal = Arc::new(FakeJournal::waiting_with(0, entries));
+        let store = Arc::new(FakeStore::default());
         let wake = Wake::new(Arc::new(Sole::new(1)), 1);
         let (progressed, _) = watch::channel(());
-        let parts = (cache as _, journal.clone() as _, store.clone() as _);
+        let parts = (cache(), journal.clone() as _, store.clone() as _);
         let drain = Drain::new(parts, wake, progressed, u64::MAX);
         Place {
             journal,

@@ -18,6 +18,7 @@ mod dead_letters;
 mod frame;
 mod head;
 mod header;
+pub mod inspect;
 mod layout;
 mod log;
 mod loss;

@@ -5,6 +5,7 @@ mod append;
 mod condition;
 mod dead_letters;
 mod held_back;
+pub(crate) mod inspect;
 mod loss;
 mod pending;
 mod seen;

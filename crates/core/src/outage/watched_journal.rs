@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::back_off::Recovery;
 use crate::dead_letter::{DeadLetter, LetterQuery};
 use crate::error::{Part, Result};
 use crate::health::PartHealth;
@@ -46,6 +47,16 @@ impl WatchedJournal {
             journal,
             outage,
         }
+    }
+
+    /// Has the journal probed now if a call of the drainer failed. Such a call is not noted itself: a
+    /// probe that fails is, and the one that succeeds afterwards ends the drainer's back-off.
+    fn probe_after<T>(&self, answer: Result<T>) -> Result<T> {
+        answer.inspect_err(|error| {
+            if is_of_a_part(error) {
+                self.outage.wake.notify_one();
+            }
+        })
     }
 
     /// Notes how the appends of a batch ended that began then: all at once, since one answers for all.
@@ -107,7 +118,8 @@ impl Journal for WatchedJournal {
     }
 
     async fn read(&self, shard: Shard, after: Version, max: usize) -> Result<Vec<Record>> {
-        self.journal.read(shard, after, max).await
+        let read = self.journal.read(shard, after, max).await;
+        self.probe_after(read)
     }
 
     async fn acknowledge(
@@ -116,7 +128,8 @@ impl Journal for WatchedJournal {
         through: Version,
         flushed: &[(Key, Version)],
     ) -> Result<()> {
-        self.journal.acknowledge(shard, through, flushed).await
+        let acknowledged = self.journal.acknowledge(shard, through, flushed).await;
+        self.probe_after(acknowledged)
     }
 
     async fn set_aside_within(&self, shard: Shard, letter: &DeadLetter, max: u64) -> Result<bool> {
@@ -166,6 +179,10 @@ impl Journal for WatchedJournal {
 
     async fn takes_appends(&self) -> Result<()> {
         self.journal.takes_appends().await
+    }
+
+    fn on_recovery(&self, recovery: &Recovery) {
+        self.outage.on_recovery(recovery);
     }
 
     async fn health(&self) -> PartHealth {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::back_off::Recovery;
 use crate::dataset::Dataset;
 use crate::error::{Part, Result};
 use crate::health::PartHealth;
@@ -128,6 +129,10 @@ impl Store for WatchedStore {
 
     async fn takes_writes(&self) -> Result<()> {
         self.store.takes_writes().await
+    }
+
+    fn on_recovery(&self, recovery: &Recovery) {
+        self.outage.on_recovery(recovery);
     }
 
     async fn health(&self) -> PartHealth {

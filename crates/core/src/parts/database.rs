@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use crate::binding::BindingStore;
 use crate::claim::{Claim, Taken, Usage};
-use crate::error::Result;
+use crate::error::{Part, Result};
 use crate::membership::Membership;
 use crate::settings::{Address, Adopt, CacheUrl, DatabaseUrl, MigrateOptions, Settings};
 use crate::startup;
@@ -37,7 +39,10 @@ impl Database {
 
 /// Opens the database, creating it and its tables where they are missing. Always the
 /// first part to be opened.
-pub(crate) async fn open_database(settings: &Settings) -> Result<Database> {
+///
+/// # Errors
+/// When it is still unavailable at `deadline`, except that a migration under way is not cut off.
+pub(crate) async fn open_database(settings: &Settings, deadline: Instant) -> Result<Database> {
     tls::install_provider();
     match &settings.database {
         DatabaseUrl::Sqlite(path) => {
@@ -61,7 +66,7 @@ pub(crate) async fn open_database(settings: &Settings) -> Result<Database> {
                 )
                 .await
             };
-            let store = startup::within(settings.startup_deadline, open).await?;
+            let store = startup::within(deadline, open).await?;
             Ok(Database::of(store))
         }
     }
@@ -87,7 +92,7 @@ pub async fn migrate(settings: &Settings, options: MigrateOptions) -> Result<Vec
                 };
                 MysqlStore::migrate_by(by, address, settings.database_timeout, adoption).await
             };
-            startup::within(settings.startup_deadline, migrate).await
+            startup::within(settings.startup_by(), migrate).await
         }
     }
 }
@@ -101,20 +106,22 @@ pub(super) fn usage(settings: &Settings) -> Usage {
 }
 
 /// Takes the claim by which no process uses a memory cache beside others. (A SQLite file is locked.)
-pub(crate) async fn claim(settings: &Settings, usage: Usage) -> Result<Option<Taken>> {
+pub(crate) async fn claim(
+    settings: &Settings,
+    usage: Usage,
+    deadline: Instant,
+) -> Result<Option<Taken>> {
     let DatabaseUrl::Mysql(url) = &settings.database else {
         return Ok(None);
     };
     let token = fastrand::u64(..);
-    let take = async |_| {
+    let take = async |by| {
         let address = Address {
             url: url.clone(),
             tls: settings.database_tls.clone(),
         };
         let claim = MysqlClaim::new(address, usage, settings.database_timeout, token)?;
-        Taken::take(Box::new(claim), usage).await
+        startup::until(by, Part::Database, Taken::take(Box::new(claim), usage)).await
     };
-    startup::within(settings.startup_deadline, take)
-        .await
-        .map(Some)
+    startup::within(deadline, take).await.map(Some)
 }

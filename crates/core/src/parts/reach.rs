@@ -26,11 +26,15 @@ pub(super) struct Reached {
 
 /// The Redis of the settings, if they name one. It may be unavailable if the service can do
 /// without it.
-pub(super) async fn reach(settings: &Settings, dataset: &Dataset) -> Result<Option<Reached>> {
+pub(super) async fn reach(
+    settings: &Settings,
+    dataset: &Dataset,
+    deadline: Instant,
+) -> Result<Option<Reached>> {
     let Some(redis) = unconnected(settings, dataset)? else {
         return Ok(None);
     };
-    let is_there = match suited(settings, &redis).await {
+    let is_there = match suited(settings, &redis, deadline).await {
         // IMPORTANT: not a lasting failure. When one process bypasses Redis, all do, so a wrong
         // certificate in one would cost all of them the cache.
         Err(Error::Unavailable { lasting: false, .. }) if may_bypass(settings) => false,
@@ -43,17 +47,17 @@ pub(super) async fn reach(settings: &Settings, dataset: &Dataset) -> Result<Opti
 pub(crate) async fn open_redis(
     settings: &Settings,
     dataset: &Dataset,
+    deadline: Instant,
 ) -> Result<Option<Arc<Redis>>> {
     let Some(redis) = unconnected(settings, dataset)? else {
         return Ok(None);
     };
-    let deadline = settings.startup_deadline;
     startup::within(deadline, |by| answers_by(by, &redis)).await?;
     startup::within(deadline, |by| redis.is_primary(by)).await?;
     Ok(Some(redis))
 }
 
-fn unconnected(settings: &Settings, dataset: &Dataset) -> Result<Option<Arc<Redis>>> {
+pub(super) fn unconnected(settings: &Settings, dataset: &Dataset) -> Result<Option<Arc<Redis>>> {
     let CacheUrl::Redis(url) = &settings.cache else {
         return Ok(None);
     };
@@ -64,12 +68,14 @@ fn unconnected(settings: &Settings, dataset: &Dataset) -> Result<Option<Arc<Redi
     Redis::unconnected(address, settings.redis_timeout, dataset).map(Some)
 }
 
-async fn suited(settings: &Settings, redis: &Redis) -> Result<()> {
-    let deadline = settings.startup_deadline;
+async fn suited(settings: &Settings, redis: &Redis, deadline: Instant) -> Result<()> {
     match may_bypass(settings) {
         // IMPORTANT: an attempt ends by its own timeout, not by this one: only then is it checked
         // whether the server speaks TLS at all.
-        true => startup::within(REDIS_START_PATIENCE.min(deadline), |_| redis.answers()).await?,
+        true => {
+            let deadline = deadline.min(Instant::now() + REDIS_START_PATIENCE);
+            startup::within(deadline, |_| redis.answers()).await?;
+        }
         false => startup::within(deadline, |by| answers_by(by, redis)).await?,
     }
     startup::within(deadline, |by| redis.is_primary(by)).await?;

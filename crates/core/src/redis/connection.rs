@@ -17,6 +17,7 @@ use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime};
 use tokio::sync::Semaphore;
 
 use crate::error::{Error, Part, Result};
+use crate::redis::denied;
 use crate::redis::endpoint::Endpoint;
 use crate::redis::server::{REPLICA, Server};
 use crate::redis::{Keyspace, OUT_OF_MEMORY, Place, READ_ONLY, RunKeys, UNSEEDED};
@@ -147,7 +148,11 @@ impl Opener {
             .map_err(|error| Error::unavailable(part, error))?;
         let opened = pool.get().await.map_err(|error| {
             match &error {
-                PoolError::Backend(cause) => self.endpoint.not_opened(part, cause),
+                PoolError::Backend(cause) => {
+                    let distrusted = self.endpoint.not_opened(part, cause);
+                    let denied = || denied::in_words(cause);
+                    distrusted.or_else(|| denied().map(|words| Error::distrusted(part, words)))
+                }
                 _ => None,
             }
             .unwrap_or_else(|| Error::unavailable(part, error))
@@ -218,6 +223,9 @@ impl Shared {
 /// kind and the code are taken from it.
 pub(super) fn unavailable(part: Part, error: &RedisError) -> Error {
     use deadpool_redis::redis::ErrorKind;
+    if let Some(sentence) = denied::in_words(error) {
+        return Error::distrusted(part, sentence);
+    }
     let code = error.code().unwrap_or_default();
     let detail = match error.kind() {
         ErrorKind::Server(_) | ErrorKind::Extension => code.to_owned(),

@@ -20,6 +20,8 @@ pub enum Command {
     Journal(JournalAction, Box<Settings>),
     /// Forget that the service relies on its cache for good, and exit.
     Release(Box<Settings>),
+    /// Print what each part holds of one name, and exit.
+    Inspect(InspectOptions, Box<Settings>),
     /// Ask the service that listens as the settings say how it is, and exit.
     Healthcheck {
         /// What `LISTEN` says.
@@ -78,6 +80,9 @@ pub(super) enum Action {
     /// Let the other service bypass the cache again, after the last process of this one has
     /// stopped and its journal is empty. Stop all services first.
     Release,
+    /// Print what cache, journal, dead letters and database hold of one name, and which value a reader
+    /// gets. Only reads, also while services run. Exit code 1 when a part could not be read.
+    Inspect(InspectOptions),
     /// Ask the service that runs here whether it lives: exit code 0 if so, else 1. Needs
     /// no setting but LISTEN.
     Healthcheck {
@@ -85,6 +90,16 @@ pub(super) enum Action {
         #[arg(long)]
         ready: bool,
     },
+}
+
+/// Which name, and how it is printed.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct InspectOptions {
+    /// The name of the user.
+    pub name: String,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What to do about the identity.

@@ -7,12 +7,14 @@ use std::path::Path;
 use config::builder::DefaultState;
 use config::{Config, ConfigBuilder, ValueKind};
 
+use crate::settings::places::Places;
 use crate::settings::table::{Setting, TABLE};
 use crate::settings::{BadSetting, Service, bad, secret_file};
 
 /// What a settings file says, by the names in lower case.
 struct SettingsFile {
     path: String,
+    places: Places,
     source: config::File<config::FileSourceString, config::FileFormat>,
     values: BTreeMap<String, config::Value>,
 }
@@ -21,6 +23,7 @@ impl SettingsFile {
     fn read(path: &Path) -> Result<SettingsFile, BadSetting> {
         let shown = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|error| bad(&shown, error))?;
+        let places = Places::of(&shown, &text)?;
         let source = config::File::from_str(&text, config::FileFormat::Toml);
         let parsed = Config::builder().add_source(source.clone()).build();
         let parsed = parsed.map_err(|_| bad(&shown, "is not valid TOML"))?;
@@ -28,6 +31,7 @@ impl SettingsFile {
         let values = values.map_err(|_| bad(&shown, "is not a table of settings"))?;
         Ok(SettingsFile {
             path: shown,
+            places,
             source,
             values,
         })
@@ -42,8 +46,8 @@ impl SettingsFile {
         match self.values.keys().find(|name| !is_known(name)) {
             None => Ok(()),
             Some(name) => {
-                let reason = format!("{} has no such setting ({})", service.binary(), self.path);
-                Err(bad(name, reason))
+                let reason = format!("{} has no such setting", service.binary());
+                Err(self.places.locate(bad(name, reason)))
             }
         }
     }
@@ -62,7 +66,8 @@ impl SettingsFile {
     }
 }
 
-/// All settings of the service, each from the place that goes over the others.
+/// All settings of the service, each from the place that goes over the others; and where in the file
+/// those are that come from there.
 ///
 /// # Errors
 /// The first name that is unknown, or that is given in a way that cannot be.
@@ -70,7 +75,7 @@ pub(super) fn merge(
     service: Service,
     file: Option<&Path>,
     environment: impl Fn(&str) -> Option<String>,
-) -> Result<Config, BadSetting> {
+) -> Result<(Config, Places), BadSetting> {
     let environment = |key: &str| environment(key).filter(|value| !value.is_empty());
     let known = || TABLE.iter().filter(|setting| setting.is_for(service));
     let mut builder = Config::builder();
@@ -79,7 +84,7 @@ pub(super) fn merge(
             .set_default(setting.key.to_lowercase(), setting.default_for(service))
             .map_err(|error| bad(setting.key, error))?;
     }
-    let file = file.map(SettingsFile::read).transpose()?;
+    let mut file = file.map(SettingsFile::read).transpose()?;
     if let Some(file) = &file {
         file.check_names(service)?;
         builder = builder.add_source(file.source.clone());
@@ -91,9 +96,13 @@ pub(super) fn merge(
         };
         if let Some(value) = value {
             builder = with(builder, setting, value)?;
+            if let Some(file) = &mut file {
+                file.places.forget(setting.key);
+            }
         }
     }
-    builder.build().map_err(|error| bad("settings", error))
+    let merged = builder.build().map_err(|error| bad("settings", error))?;
+    Ok((merged, file.map(|file| file.places).unwrap_or_default()))
 }
 
 fn with(

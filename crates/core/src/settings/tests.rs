@@ -69,6 +69,45 @@ fn an_unknown_key_in_the_file_is_refused_by_its_name() {
 }
 
 #[test]
+fn what_is_wrong_in_the_file_is_refused_by_its_line_and_column() {
+    for (text, place) in [
+        ("batch_max = 7\nlog = sesame\n", "line 2, column 7"),
+        (
+            "batch_max = 7\n\ncache_url = \"sesame\n",
+            "line 3, column 20",
+        ),
+        ("batch_max = 7\nbatch_max = 8\n", "line 2, column 1"),
+        ("# é\n  cache_tll_s = 7\n", "line 2, column 3"),
+        ("[sesame]\n", "line 1, column 2"),
+        (
+            "log = \"info\"\nbatch_max = \"sesame\"\n",
+            "line 2, column 1",
+        ),
+        (
+            "\ndatabase_url = \"postgres://sesame\"\n",
+            "line 2, column 1",
+        ),
+        ("\n\nlog = \"sesame\"\n", "line 3, column 1"),
+    ] {
+        let refused = load_from(Service::WriteBehind, Some(text), &[]).expect_err(text);
+        let said = refused.to_string();
+        assert!(
+            said.contains("settings.toml") && said.contains(place),
+            "{said}"
+        );
+        assert!(
+            !said.contains("sesame") || text.starts_with("[sesame"),
+            "{said}"
+        );
+    }
+    // The environment goes over the file, so the file is not what is wrong.
+    let text = "batch_max = 7\n";
+    let refused = load_from(Service::WriteBehind, Some(text), &[("BATCH_MAX", "sesame")]);
+    let said = refused.unwrap_err().to_string();
+    assert!(!said.contains("line"), "{said}");
+}
+
+#[test]
 fn bad_values_are_refused_by_the_key_and_without_the_value() {
     for (key, value) in [
         ("LISTEN", "sesame"),
@@ -150,6 +189,24 @@ fn a_redis_cache_takes_the_journal_with_it() {
             "{other}"
         );
     }
+}
+
+#[test]
+fn an_option_of_the_redis_url_that_would_be_ignored_is_named() {
+    for url in [
+        "redis://localhost?charset=utf8mb4",
+        "rediss://:s3cret@[::1]:7/1?protocol=resp3&charset=s3cret",
+    ] {
+        let refused = load_from(Service::WriteThrough, None, &[("CACHE_URL", url)]).unwrap_err();
+        assert_eq!(refused.key, "CACHE_URL");
+        let said = refused.to_string();
+        assert!(
+            said.contains("charset") && !said.contains("s3cret"),
+            "{said}"
+        );
+    }
+    let known = [("CACHE_URL", "redis://[::1]:7/1?protocol=resp3")];
+    assert!(load_from(Service::WriteThrough, None, &known).is_ok());
 }
 
 #[test]

@@ -139,6 +139,22 @@ impl CacheUrl {
     }
 }
 
+/// What the driver reads of a URL's query; it passes over everything else.
+const CACHE_OPTION: &str = "protocol";
+
+impl CacheUrl {
+    /// The name of an option of the URL that would be ignored.
+    pub(super) fn unknown_option(&self) -> Option<String> {
+        let CacheUrl::Redis(url) = self else {
+            return None;
+        };
+        let url = Url::parse(url.expose()).ok()?;
+        let mut names = url.query_pairs().map(|(name, _)| name);
+        let unknown = names.find(|name| name != CACHE_OPTION);
+        unknown.map(|name| name.into_owned())
+    }
+}
+
 /// Which journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JournalUrl {

@@ -3,8 +3,10 @@
 mod binding;
 mod claim;
 mod connector;
+mod denied;
 mod flushing;
 mod held;
+mod inspect;
 mod locks;
 mod migration;
 mod pool;
@@ -39,6 +41,7 @@ pub use claim::MysqlClaim;
 use connector::{Connector, NotConnected};
 use flushing::Flushing;
 use held::{hold, hold_free, oldest_tombstones, release, remove};
+pub use inspect::MysqlReader;
 use migration::{connect, migrate};
 use pool::{Opens, Pool};
 
@@ -59,6 +62,9 @@ const DEADLOCK_PAUSE_MAX: Duration = Duration::from_millis(10);
 /// How often an operation is repeated at most whose connection is lost, each time because
 /// another one ended while it lay in the pool.
 const LOST_MAX: u32 = 3;
+
+/// How long [`MysqlStore::open`] waits while another process changes the tables.
+const OPEN_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Who asks whether the service is ready does not wait as long as a statement may.
 const HEALTH_PATIENCE: Duration = Duration::from_secs(3);
@@ -95,11 +101,12 @@ impl MysqlStore {
         pool_max: usize,
         timeout: Duration,
     ) -> Result<MysqlStore> {
-        MysqlStore::open_by(Instant::now() + timeout, address, pool_max, timeout).await
+        MysqlStore::open_by(Instant::now() + OPEN_TIME_MAX, address, pool_max, timeout).await
     }
 
     /// The same, but it must be connected by `deadline` if that is sooner than after the
-    /// timeout. How long the tables take is not limited.
+    /// timeout, and waits until then while another process changes the tables. How long it takes
+    /// to change them is not limited.
     ///
     /// # Errors
     /// As [`MysqlStore::open`].
@@ -111,11 +118,11 @@ impl MysqlStore {
     ) -> Result<MysqlStore> {
         let Address { url, tls } = address.into();
         let connector = Connector::new(&url, tls)?;
-        let deadline = deadline.min(Instant::now() + timeout);
+        let connected_by = deadline.min(Instant::now() + timeout);
         // Nothing is lost where this is cut off. What the pool opens later is limited by
         // the timeout of who wants it.
-        let connection = startup::until(deadline, Part::Database, connect(&connector)).await?;
-        let migrated = migrate(connection, &connector, timeout, Adoption::AT_START).await?;
+        let connection = startup::until(connected_by, Part::Database, connect(&connector)).await?;
+        let migrated = migrate(connection, &connector, deadline, Adoption::AT_START).await?;
         Ok(MysqlStore {
             pool: Pool::new(connector, pool_max),
             calls: Calls::new(pool_max),
@@ -140,7 +147,7 @@ impl MysqlStore {
     ) -> Result<Vec<String>> {
         let Address { url, tls } = address.into();
         let connector = Connector::new(&url, tls)?;
-        let deadline = deadline.min(Instant::now() + timeout);
+        let connected_by = deadline.min(Instant::now() + timeout);
         if adoption.is_dry_run() {
             let connection = async {
                 match connector.connect().await {
@@ -149,18 +156,18 @@ impl MysqlStore {
                     Err(error) => Err(error.into()),
                 }
             };
-            let Some(connection) = startup::until(deadline, Part::Database, connection).await?
+            let Some(connection) = startup::until(connected_by, Part::Database, connection).await?
             else {
                 return Ok(vec![
                     "the database and its tables would be created".to_owned(),
                 ]);
             };
-            return Ok(migrate(connection, &connector, timeout, adoption)
+            return Ok(migrate(connection, &connector, deadline, adoption)
                 .await?
                 .done);
         }
-        let connection = startup::until(deadline, Part::Database, connect(&connector)).await?;
-        Ok(migrate(connection, &connector, timeout, adoption)
+        let connection = startup::until(connected_by, Part::Database, connect(&connector)).await?;
+        Ok(migrate(connection, &connector, deadline, adoption)
             .await?
             .done)
     }
@@ -268,8 +275,9 @@ async fn diagnosed<T>(
     }
 }
 
+/// What a failed statement means: an outage, or that the user lacks a right.
 fn unavailable(error: impl std::fmt::Display) -> Error {
-    Error::unavailable(Part::Database, error)
+    denied::failed(error)
 }
 
 /// What to call the lock of a row that all processes need: no other row is free then.

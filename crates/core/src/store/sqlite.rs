@@ -4,6 +4,7 @@ mod binding;
 mod files;
 mod flushing;
 mod held;
+mod inspect;
 mod refusal;
 mod session;
 mod tables;
@@ -44,6 +45,7 @@ use crate::version::Version;
 use files::{FileLock, Files};
 use flushing::Flushing;
 use held::{hold, hold_free, oldest_tombstones, release, remove};
+pub use inspect::SqliteReader;
 use tables::SqliteTables;
 
 type Connection = SyncConnectionWrapper<SqliteConnection>;

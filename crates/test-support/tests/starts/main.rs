@@ -9,6 +9,9 @@
 )]
 
 mod kinds;
+mod permissions;
 mod release;
 mod site;
+mod starting;
 mod traces;
+mod waits;

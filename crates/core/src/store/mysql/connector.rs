@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use diesel_async::{AsyncMysqlConnection, SimpleAsyncConnection};
-use mysql_async::{ClientIdentity, Conn, DriverError, Opts, OptsBuilder, SslOpts};
+use diesel_async::AsyncMysqlConnection;
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{ClientIdentity, Conn, DriverError, Opts, OptsBuilder, SslOpts, UrlError};
 use url::Url;
 
-use super::session;
+use super::{denied, session};
 use crate::error::{Error, Part, Result};
 use crate::settings::Secret;
 use crate::tls::{DATABASE_KEYS, Identity, Peer, Tls};
@@ -61,9 +62,8 @@ impl Connector {
     /// # Errors
     /// When the driver does not take the URL, or cannot use the files of TLS with it.
     pub(super) fn new(url: &Secret, tls: Tls) -> Result<Connector> {
-        let bad_url = |reason| bad("DATABASE_URL", reason);
-        let opts = Opts::from_url(url.expose())
-            .map_err(|_| bad_url("is not one that the driver takes"))?;
+        let bad_url = |reason: &str| bad("DATABASE_URL", reason);
+        let opts = Opts::from_url(url.expose()).map_err(|error| bad_url(&in_words(&error)))?;
         if opts.db_name().is_none_or(str::is_empty) {
             return Err(bad_url("names no database"));
         }
@@ -75,7 +75,10 @@ impl Connector {
         // The driver goes on over the server's socket where that is on this machine, and
         // there is no TLS on it.
         let prefer_socket = opts.prefer_socket() && ssl.is_none();
+        // The brackets around an IPv6 address belong to the URL, not to the host.
+        let host = opts.ip_or_hostname().trim_matches(['[', ']']).to_owned();
         let opts = OptsBuilder::from_opts(opts)
+            .ip_or_hostname(host)
             .ssl_opts(ssl)
             .prefer_socket(prefer_socket)
             // As diesel-async has it in a connection that it opens itself: it keeps the
@@ -107,11 +110,11 @@ impl Connector {
     /// When the server cannot be reached, or does not let this user do that.
     pub(super) async fn create_database(&self) -> Result<()> {
         let server = OptsBuilder::from_opts(self.opts.clone()).db_name(None::<String>);
-        let mut server = self.connect_by(server.into()).await?;
+        let failed = |error| Error::from(self.meaning(&error));
+        let mut server = Conn::new(server).await.map_err(failed)?;
         let name = self.database();
         let create = format!("CREATE DATABASE IF NOT EXISTS `{name}` CHARACTER SET utf8mb4");
-        let created = server.batch_execute(&create).await;
-        created.map_err(|error| Error::unavailable(Part::Database, error))
+        server.query_drop(create).await.map_err(failed)
     }
 
     async fn connect_by(&self, opts: Opts) -> Connected {
@@ -163,12 +166,30 @@ impl Connector {
                     DATABASE_KEYS.key
                 ))
             }
+            mysql_async::Error::Server(error) => {
+                let refused = (error.code, &*error.message);
+                denied::account(refused, &peer.name(), self.database())
+            }
             error => peer.distrust(error),
         };
         NotConnected::Failed(match sentence {
             Some(sentence) => Error::distrusted(Part::Database, sentence),
             None => Error::unavailable(Part::Database, error),
         })
+    }
+}
+
+/// What the driver does not take of the URL, by the name of the option and never by its value.
+fn in_words(error: &UrlError) -> String {
+    match error {
+        UrlError::UnknownParameter { param } => format!(
+            "has the option {param}, which there is not (connections always use utf8mb4 and UTC): leave it out"
+        ),
+        UrlError::InvalidParamValue { param, .. } => {
+            format!("has a value of the option {param} that it does not take")
+        }
+        UrlError::FeatureRequired { .. } => "asks for something that is not built in".to_owned(),
+        _ => "is not one that the driver takes".to_owned(),
     }
 }
 
@@ -292,12 +313,39 @@ mod tests {
         assert!(connector(socket, Tls::default()).is_ok());
         let with_ca = connector(socket, tls(true, None, &authority));
         assert_eq!(refused_key(with_ca), "DATABASE_URL");
-        let nonsense = connector("mysql://me@127.0.0.1/users?nonsense=1", Tls::default());
-        assert_eq!(refused_key(nonsense), "DATABASE_URL");
+        for (option, named) in [
+            ("charset=utf8mb4", "charset"),
+            ("nonsense", "nonsense"),
+            ("pool_min=s3cret", "pool_min"),
+        ] {
+            let url = format!("mysql://me@127.0.0.1/users?{option}");
+            match connector(&url, Tls::default()).map(drop) {
+                Err(Error::BadSetting { key, reason }) => {
+                    assert_eq!(key, "DATABASE_URL");
+                    assert!(
+                        reason.contains(named) && !reason.contains("s3cret"),
+                        "{reason}"
+                    );
+                }
+                other => panic!("{other:?}"),
+            }
+        }
         // Its key is no RSA key.
         let other = authority.server(&["host"], Validity::Valid);
         let with_key = connector(URL, tls(false, Some(other.paths()), &authority));
         assert_eq!(refused_key(with_key), "DATABASE_KEY_FILE");
+    }
+
+    #[test]
+    fn an_ipv6_address_is_reached_without_its_brackets() {
+        for (url, host) in [
+            ("mysql://me@[::1]:3307/users", "::1"),
+            ("mysql://me@127.0.0.1:3307/users", "127.0.0.1"),
+            ("mysql://me@db.example:3307/users", "db.example"),
+        ] {
+            let opts = connector(url, Tls::default()).unwrap().opts;
+            assert_eq!((opts.ip_or_hostname(), opts.tcp_port()), (host, 3307));
+        }
     }
 
     #[test]

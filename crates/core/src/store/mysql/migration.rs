@@ -15,7 +15,7 @@ use crate::startup;
 use crate::store::headroom;
 use crate::store::schema::{Adoption, prepare};
 
-/// How long one replica waits for another that is running the migrations.
+/// How long one replica waits at most for another that is running the migrations.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What was done to the tables, and which data they hold.
@@ -36,17 +36,18 @@ pub(super) async fn connect(connector: &Connector) -> Result<AsyncMysqlConnectio
     }
 }
 
-/// Creates the tables where they are missing, or adopts the one that is there.
+/// Creates the tables where they are missing, or adopts the one that is there. Waits until
+/// `deadline` for another process that does so; how long it takes itself is not limited.
 ///
 /// # Errors
 /// As [`prepare`].
 pub(super) async fn migrate(
     mut connection: AsyncMysqlConnection,
     connector: &Connector,
-    timeout: Duration,
+    deadline: Instant,
     adoption: Adoption,
 ) -> Result<Migrated> {
-    lock(&mut connection, connector.database(), timeout).await?;
+    lock(&mut connection, connector.database(), deadline).await?;
     let mut tables = MysqlTables::new(connection, connector.clone());
     let done = prepare(&mut tables, adoption).await?;
     if adoption.is_dry_run() {
@@ -68,16 +69,16 @@ pub(super) async fn migrate(
 async fn lock(
     connection: &mut AsyncMysqlConnection,
     database: &str,
-    timeout: Duration,
+    deadline: Instant,
 ) -> Result<()> {
     // Its name has at most 64 characters, a database's as well.
     let lock = format!("migrate {:08x}", crc32fast::hash(database.as_bytes()));
-    let lock = get_lock(&lock, LOCK_TIMEOUT.as_secs() as i32);
+    let left = deadline.saturating_duration_since(Instant::now());
+    let lock = get_lock(&lock, LOCK_TIMEOUT.min(left).as_secs() as i32);
     let lock = diesel::select(lock).first(connection);
     let lock = async { lock.await.map_err(unavailable) };
     // The server ends this by itself, unless it has fallen silent.
-    let lock_by = Instant::now() + LOCK_TIMEOUT + timeout;
-    let locked: Option<i32> = startup::until(lock_by, Part::Database, lock).await?;
+    let locked: Option<i32> = startup::until(deadline, Part::Database, lock).await?;
     match locked {
         Some(1) => Ok(()),
         _ => Err(unavailable("another process holds the migration lock")),

@@ -99,6 +99,10 @@ const VARIABLES: &[Variable] = &[
     variable("max_allowed_packet", Both, AtLeast(PACKET_BYTES_MIN), "the server takes the largest batch"),
 ];
 
+/// Only looked at: an ordinary user may not set them, and a server may have neither.
+const BINARY_LOG: &str = "log_bin";
+const BINARY_LOG_FORMAT: &str = "binlog_format";
+
 const READS: &str = "a write takes effect upon the newest row, and batches take no gap locks";
 const WRITES: &str = "a transaction may write";
 const TEXTS: &str = "texts go both ways unchanged";
@@ -175,13 +179,29 @@ struct Shown {
 }
 
 fn show() -> diesel::query_builder::SqlQuery {
-    let names = VARIABLES
-        .iter()
-        .map(|variable| format!("'{}'", variable.name));
+    let names = VARIABLES.iter().map(|variable| variable.name);
+    let names = names.chain([BINARY_LOG, BINARY_LOG_FORMAT]);
+    let names = names.map(|name| format!("'{name}'"));
     let names = names.collect::<Vec<_>>().join(", ");
     diesel::sql_query(format!(
         "SHOW SESSION VARIABLES WHERE Variable_name IN ({names})"
     ))
+}
+
+/// Every write fails on InnoDB at READ COMMITTED where the binary log has statements (error 1665).
+fn takes_writes(shown: &HashMap<String, String>) -> Result<()> {
+    let is = |name: &str, value: &str| {
+        let found = shown.get(name);
+        found.is_some_and(|found| found.eq_ignore_ascii_case(value))
+    };
+    match is(BINARY_LOG, "ON") && is(BINARY_LOG_FORMAT, "STATEMENT") {
+        false => Ok(()),
+        true => Err(refused(
+            "the server has binlog_format=STATEMENT, with which it refuses every write of a transaction at \
+             READ COMMITTED: set it to ROW or MIXED"
+                .to_owned(),
+        )),
+    }
 }
 
 /// Every variable has the value that was wanted. One that only the other server has may be
@@ -190,6 +210,7 @@ fn verify(shown: Vec<Shown>) -> Result<()> {
     let shown = shown.into_iter();
     let shown: HashMap<String, String> = shown.map(|one| (one.name, one.value)).collect();
     let is_mariadb = shown.contains_key("tx_isolation");
+    takes_writes(&shown)?;
     for Variable {
         name,
         on,
@@ -240,6 +261,26 @@ mod tests {
     fn a_session_as_wanted_is_taken_on_both_servers() {
         for on in [MariaDb, MySql] {
             verify(all_as_wanted(on)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_binary_log_of_statements_is_refused_with_the_fix() {
+        for (log, format, is_refused) in [
+            ("ON", "STATEMENT", true),
+            ("ON", "ROW", false),
+            ("ON", "MIXED", false),
+            ("OFF", "STATEMENT", false),
+        ] {
+            let mut shown = all_as_wanted(MariaDb);
+            let logs = [(BINARY_LOG, log), (BINARY_LOG_FORMAT, format)];
+            shown.extend(logs.map(|(name, value)| Shown {
+                name: name.to_owned(),
+                value: value.to_owned(),
+            }));
+            let said = verify(shown).map_err(|error| error.to_string());
+            let names_the_fix = |said: &String| said.contains("ROW or MIXED");
+            assert_eq!(said.is_err_and(|said| names_the_fix(&said)), is_refused);
         }
     }
 

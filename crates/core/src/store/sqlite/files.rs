@@ -15,6 +15,9 @@ use crate::error::Result;
 use crate::held_path::HeldPath;
 use crate::locked_file::LockedFile;
 
+/// What the lock file's name has in addition.
+pub(super) const LOCK_END: &str = ".lock";
+
 /// Twice the time in which a process notices that its lock file was removed.
 const OTHERS_NOTICE: Duration = Duration::from_secs(2);
 
@@ -35,7 +38,7 @@ impl FileLock {
     /// # Errors
     /// When another process has the database open.
     pub(super) fn take(path: &Path) -> Result<FileLock> {
-        let lock_path = beside(path, ".lock");
+        let lock_path = beside(path, LOCK_END);
         let is_new = path.exists() && !lock_path.exists();
         let file = File::create(&lock_path).map_err(|error| in_file(path, error))?;
         match file.try_lock() {
@@ -130,7 +133,7 @@ impl Claim for Arc<Files> {
     }
 }
 
-fn beside(path: &Path, end: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(end);
     name.into()

@@ -23,8 +23,8 @@ async fn the_migrations_make_what_is_listed() {
     let database = TestDatabase::create();
     let connector = Connector::new(&secret(&database), Tls::default()).unwrap();
     let connection = connect(&connector).await.unwrap();
-    let timeout = Duration::from_secs(60);
-    let made = migrate(connection, &connector, timeout, Adoption::AT_START).await;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    let made = migrate(connection, &connector, deadline, Adoption::AT_START).await;
     made.unwrap();
     let rows = database.query_rows("SHOW TABLES");
     let names = rows.concat();

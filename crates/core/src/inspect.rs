@@ -1,0 +1,83 @@
+//! The subcommand `inspect`: what every part holds of one name, and which value a reader gets.
+//!
+//! `parts/inspect.rs` asks the parts, `conclusion.rs` says what follows, and `report.rs` prints both.
+
+mod conclusion;
+mod report;
+
+#[cfg(test)]
+mod tests;
+
+use crate::cache::Cached;
+use crate::error::Result;
+use crate::journal::Waiting;
+use crate::parts;
+use crate::record::Key;
+use crate::settings::{InspectOptions, Settings};
+use crate::store::inspect::Stored;
+use crate::version::Version;
+
+use report::Report;
+
+/// Why a part was not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unread {
+    pub(crate) reason: String,
+    /// Whether a running service keeps others out of its files.
+    pub(crate) is_in_use: bool,
+}
+
+/// What a part said.
+pub(crate) type Said<T> = std::result::Result<T, Unread>;
+
+/// What the cache said.
+#[derive(Clone, Debug)]
+pub(crate) enum CacheSaid {
+    /// It is in the memory of a service.
+    InMemory,
+    /// It is in a server.
+    Shared(Said<Cached>),
+}
+
+/// What all parts said.
+#[derive(Debug)]
+pub(crate) struct Findings {
+    pub(crate) name: String,
+    /// Whether the service bypasses a cache that is unavailable.
+    pub(crate) may_bypass: bool,
+    /// Whether the cache is bypassed now.
+    pub(crate) is_bypassed: bool,
+    pub(crate) purged_through: Version,
+    pub(crate) cache_at: String,
+    pub(crate) cache: CacheSaid,
+    pub(crate) journal_at: String,
+    /// Nothing where there is no journal.
+    pub(crate) journal: Option<Said<Waiting>>,
+    pub(crate) database_at: String,
+    pub(crate) row: Said<Option<Stored>>,
+}
+
+/// What the subcommand prints, and whether every part was read.
+#[derive(Debug)]
+pub struct Inspection {
+    /// The text.
+    pub text: String,
+    /// Whether every part was read.
+    pub is_complete: bool,
+}
+
+/// Runs the subcommand. Only reads, and waits for no part that is unavailable.
+///
+/// # Errors
+/// When a setting is wrong.
+pub async fn run(settings: &Settings, options: &InspectOptions) -> Result<Inspection> {
+    let findings = parts::inspect(settings, &Key::from(options.name.as_str())).await?;
+    let report = Report::of(&findings, Version::now());
+    Ok(Inspection {
+        is_complete: report.is_complete(),
+        text: match options.json {
+            true => report.json(),
+            false => report.text(),
+        },
+    })
+}

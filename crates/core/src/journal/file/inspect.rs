@@ -1,0 +1,56 @@
+//! What the files of a journal have of one name, for an operator. Reads only.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+
+use crate::error::Result;
+use crate::journal::Waiting;
+use crate::journal::file::pieces::{Piece, SegmentFile};
+use crate::journal::file::{dead_letters, head, segment};
+use crate::record::Key;
+
+/// Whether a process has the journal open.
+pub fn is_in_use(folder: &Path) -> bool {
+    // The lock is let go at once, so that it is in no start's way.
+    let lock = File::open(folder.join("LOCK"));
+    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
+/// What the journal in `folder` has of `key`; nothing where there is no journal.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn waiting_of(folder: &Path, key: &Key) -> Result<Waiting> {
+    let mut waiting = Waiting::default();
+    if !folder.exists() {
+        return Ok(waiting);
+    }
+    let acknowledged = head::read_acknowledged(folder);
+    for number in segment::list(folder)? {
+        let path = segment::path(folder, number);
+        let file = SegmentFile::open(folder, number)?;
+        let next = SegmentFile::open(folder, number + 1).ok();
+        let end = next.and_then(|next| Some(next.header?.previous_end));
+        file.walk(&path, |offset, piece| {
+            match piece {
+                _ if end.is_some_and(|end| offset >= end) => {}
+                Piece::Damage(bytes) => waiting.unreadable += bytes,
+                Piece::Frame(_, records) => {
+                    let of_the_key = records.into_iter().filter(|record| record.key == *key);
+                    let waits = of_the_key.filter(|record| record.version > acknowledged);
+                    waiting.entries.extend(waits);
+                }
+            }
+            Ok(())
+        })?;
+    }
+    for path in dead_letters::paths(folder)? {
+        let letter = dead_letters::read(&path)?;
+        let held = waiting.dead_letter.as_ref();
+        let is_newer = held.is_none_or(|held| held.record.version < letter.record.version);
+        if letter.record.key == *key && is_newer {
+            waiting.dead_letter = Some(letter);
+        }
+    }
+    Ok(waiting)
+}

@@ -1,0 +1,37 @@
+//! What the journal in Redis has of one name, for an operator. Reads only.
+
+use bytes::Bytes;
+use deadpool_redis::redis::cmd;
+
+use crate::error::{Part, Result};
+use crate::journal::Waiting;
+use crate::record::Key;
+use crate::redis::{Direction, Redis, Walk, dead_letter, unpack};
+
+/// What the journal has of `key`.
+///
+/// # Errors
+/// When the server is unavailable.
+pub(crate) async fn waiting_of(redis: &Redis, key: &Key) -> Result<Waiting> {
+    let mut link = redis.link(Part::Journal).await?;
+    let shard = redis.keyspace.shard_of(key);
+    let mut waiting = Waiting::default();
+    let mut walk = Walk::new(shard, "-".to_owned(), Direction::Up);
+    loop {
+        let page = walk.next(&mut link, redis).await?;
+        if page.entries.is_empty() {
+            break;
+        }
+        for entry in &page.entries {
+            let known = unpack(entry, page.acknowledged(entry), &mut waiting.entries);
+            waiting.unreadable += u64::from(known.is_none());
+        }
+        waiting.entries.retain(|record| record.key == *key);
+    }
+    let mut get = cmd("HGET");
+    get.arg(redis.keyspace.dead(shard)).arg(key.as_str());
+    let letter: Option<Bytes> = link.command(&get).await?;
+    let parse = |letter| dead_letter::parse(key.as_str().as_bytes(), &letter);
+    waiting.dead_letter = letter.and_then(parse);
+    Ok(waiting)
+}

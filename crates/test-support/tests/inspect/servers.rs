@@ -1,0 +1,217 @@
+//! On Redis and MySQL or MariaDB, beside services that run.
+
+use test_support::own_servers::{AppendFsync, OwnServer};
+use test_support::parts::{Installation, Parts};
+use test_support::proxy::ChaosProxy;
+use test_support::resp::RedisConnection;
+use test_support::servers::TestDatabase;
+use test_support::service::Service;
+use test_support::wait::wait_until;
+
+use crate::site::{delete, flush, inspect, write};
+
+const NAME: &str = "Zoë \"the\" user";
+
+#[test]
+fn a_name_that_was_never_written_is_nowhere() {
+    let running = Parts::RedisMariaDb.start(Service::WriteBehind);
+    let found = inspect(running.installation(), NAME);
+    found.expect(0, &["404", "no part has anything"]);
+    assert_eq!(found.json["agree"], true);
+    assert!(found.line("database").contains("no row"));
+}
+
+#[test]
+fn both_services_agree_on_what_is_written_and_deleted() {
+    for service in Service::all() {
+        let running = Parts::RedisMariaDb.start(service);
+        let client = running.client();
+        let version = write(&client, NAME, 30);
+        if service == Service::WriteBehind {
+            flush(&client);
+        }
+        let found = inspect(running.installation(), NAME);
+        let version = version.to_string();
+        found.expect(0, &[&version, "from the cache", "agree", "\"age\":30"]);
+        assert_eq!(found.json["cache"]["state"], "clean");
+        assert_eq!(found.json["database"]["holds"]["value"]["age"], 30);
+        assert_eq!(found.json["reader"]["version"].to_string(), version);
+        assert!(found.json["cache"]["expires_in_s"].as_f64().unwrap() > 0.0);
+        delete(&client, NAME);
+        if service == Service::WriteBehind {
+            flush(&client);
+        }
+        let found = inspect(running.installation(), NAME);
+        found.expect(0, &["404", "agree"]);
+        assert!(
+            found.line("database").contains("tombstone"),
+            "{}",
+            found.text
+        );
+    }
+}
+
+/// A process whose database is unavailable, and the same settings with it.
+struct CutOff {
+    process: test_support::service::ServiceProcess,
+    proxy: ChaosProxy,
+    installation: Installation,
+}
+
+fn cut_off(redis_url: &str) -> CutOff {
+    let mut installation =
+        Installation::on(Service::WriteBehind, redis_url, TestDatabase::create());
+    let url = installation.setting("DATABASE_URL").unwrap().to_owned();
+    let proxy = ChaosProxy::before(&url);
+    installation.set("DATABASE_URL", &proxy.url(&url));
+    let process = installation.start(Service::WriteBehind);
+    CutOff {
+        process,
+        proxy,
+        installation,
+    }
+}
+
+#[test]
+fn writes_that_wait_are_shown_in_their_order() {
+    let redis = OwnServer::redis(AppendFsync::EverySecond, "0");
+    let mut site = cut_off(redis.url());
+    let client = site.process.client();
+    let first = write(&client, NAME, 29);
+    flush(&client);
+    site.proxy.cut();
+    write(&client, "another", 1);
+    write(&client, NAME, 30);
+    delete(&client, NAME);
+    let newest = write(&client, NAME, 31).to_string();
+    // The database is unavailable to this process as well, and Redis alone tells where its data is.
+    let found = inspect(&site.installation, NAME);
+    let words = [
+        "from the cache",
+        &newest,
+        "which the database gets when it is available",
+    ];
+    found.expect(1, &words);
+    assert_eq!(found.json["database"]["is_read"], false);
+    assert_eq!(found.json["cache"]["state"], "dirty");
+    let waiting = found.json["journal"]["waiting"].as_array().unwrap();
+    let ages: Vec<&serde_json::Value> =
+        waiting.iter().map(|entry| &entry["value"]["age"]).collect();
+    assert_eq!(
+        ages,
+        [
+            &serde_json::json!(30),
+            &serde_json::Value::Null,
+            &serde_json::json!(31)
+        ]
+    );
+    // To this process it is available.
+    let url = site.installation.database().unwrap().url();
+    site.installation.set("DATABASE_URL", &url);
+    let found = inspect(&site.installation, NAME);
+    let words = ["newer write", &newest, &first.to_string(), "drained"];
+    found.expect(0, &words);
+    assert_eq!(found.json["database"]["holds"]["version"], first);
+    // Nothing was changed: it drains as it would have.
+    site.proxy.restore();
+    flush(&client);
+    inspect(&site.installation, NAME).expect(0, &["agree", &newest]);
+}
+
+#[test]
+fn a_dead_letter_is_shown_with_its_reason() {
+    let running = Parts::RedisMariaDb.start(Service::WriteBehind);
+    let client = running.client();
+    write(&client, "before", 1);
+    flush(&client);
+    let refuse = "ALTER TABLE users ADD CONSTRAINT refuse CHECK (name <> 'refused')";
+    running.database().unwrap().query_rows(refuse);
+    let version = write(&client, "refused", 30).to_string();
+    wait_until("it is a dead letter", || {
+        client.get("/dead-letters").text().contains("refused")
+    });
+    let found = inspect(running.installation(), "refused");
+    found.expect(0, &["refused version", &version, "replay or delete"]);
+    assert!(found.line("dead").contains("refuse"), "{}", found.text);
+    assert_eq!(found.json["journal"]["dead_letter"]["value"]["age"], 30);
+}
+
+#[test]
+fn a_redis_that_is_unavailable_is_shown_as_such() {
+    let mut redis = OwnServer::redis(AppendFsync::EverySecond, "0");
+    for service in Service::all() {
+        let installation = Installation::on(service, redis.url(), TestDatabase::create());
+        let process = installation.start(service);
+        let version = write(&process.client(), NAME, 30).to_string();
+        if service == Service::WriteBehind {
+            flush(&process.client());
+        }
+        drop(process);
+        redis.kill_9();
+        let found = inspect(&installation, NAME);
+        let from = match service {
+            Service::WriteThrough => "from the database",
+            Service::WriteBehind => "a reader gets an error",
+        };
+        found.expect(1, &[from]);
+        assert!(
+            found.line("cache").contains("unavailable"),
+            "{}",
+            found.text
+        );
+        assert!(found.line("database").contains(&version), "{}", found.text);
+        redis.restart();
+    }
+}
+
+#[test]
+fn a_look_changes_no_key_and_no_row() {
+    let redis = OwnServer::redis(AppendFsync::EverySecond, "0");
+    let mut site = cut_off(redis.url());
+    let client = site.process.client();
+    write(&client, NAME, 30);
+    site.proxy.cut();
+    write(&client, NAME, 31);
+    let mut admin = RedisConnection::open(redis.url()).unwrap();
+    // Only what this test runs counts.
+    site.process.pause();
+    admin.command(&["CONFIG", "RESETSTAT"]).unwrap();
+    inspect(&site.installation, NAME).expect(1, &["when it is available"]);
+    let said = admin.command(&["INFO", "commandstats"]).unwrap();
+    let said = String::from_utf8(said.bytes().unwrap()).unwrap();
+    site.process.resume();
+    for command in [
+        "set", "del", "xadd", "hset", "pexpire", "zadd", "publish", "xtrim", "expire",
+    ] {
+        assert!(
+            !said.contains(&format!("cmdstat_{command}:")),
+            "{command}: {said}"
+        );
+    }
+    assert!(said.contains("cmdstat_mget:"), "{said}");
+}
+
+#[test]
+fn a_mark_of_doubt_is_shown() {
+    let running = Parts::RedisMariaDb.start(Service::WriteThrough);
+    let client = running.client();
+    let version = write(&client, NAME, 30).to_string();
+    let database = running.database().unwrap();
+    database.query_rows("RENAME TABLE users TO users_elsewhere");
+    let user = serde_json::json!({ "age": 31, "occupation": "Engineer" });
+    let answer = client.put_json(&test_support::http::user_path(NAME), &user);
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    database.query_rows("RENAME TABLE users_elsewhere TO users");
+    let found = inspect(running.installation(), NAME);
+    found.expect(0, &["from the database", &version, "under way"]);
+    assert!(found.line("cache").contains("marked"), "{}", found.text);
+}
+
+#[test]
+fn a_name_that_cannot_be_is_refused() {
+    let installation = Parts::RedisMariaDb.install(Service::WriteThrough);
+    let mut command = installation.command();
+    command.args(["inspect", " Ann"]);
+    let output = test_support::service::run_to_end(&mut command);
+    assert_eq!(output.status.code(), Some(64));
+}
