@@ -10,7 +10,9 @@ use actix_web::{Error, ResponseError as _};
 use futures_util::future::Either;
 
 use crate::connection::Clock;
+use crate::in_flight;
 use crate::observe::{Observed, method_label};
+use crate::retry_after;
 use crate::state::State;
 use crate::unread;
 
@@ -37,6 +39,7 @@ where
     let method = method_label(request.method());
     let clock = Clock::of(request.request());
     let in_progress = clock.as_ref().map(Clock::begin);
+    let in_flight = observed.is_of_clients().then(|| in_flight::begin(began));
     let held = unread::hold(&mut request);
     let state = request.app_data::<Data<State>>().cloned();
     let refusal = state.as_ref().and_then(|state| {
@@ -51,9 +54,12 @@ where
         None => Either::Right(routes.call(request)),
     };
     async move {
-        let _in_progress = in_progress;
+        let (_in_progress, _in_flight) = (in_progress, in_flight);
         let answered = answer.await.map(|response| match state {
-            Some(state) => keep_from_caches(state.answers.bounded(response, clock), method),
+            Some(state) => {
+                let told = retry_after::told(response, &state.outages);
+                keep_from_caches(state.answers.bounded(told, clock), method)
+            }
             None => response,
         });
         observed.record(method, began.elapsed(), &answered);

@@ -36,6 +36,7 @@ async fn start(
     let guard = parts.guard();
     let (journal, leases) = parts.open_journal(&settings).await?;
     let purger = parts.purger(&settings, Some(journal.clone()));
+    let outages = parts.outages();
     let settings = WriteBehindSettings {
         group_commit: GroupCommitBounds {
             batch_max: settings.batch_max,
@@ -61,6 +62,7 @@ async fn start(
         engine,
         claimed,
         guard,
+        outages,
         purging: purger.map(Purger::start),
     };
     Ok((started, routes))

@@ -47,11 +47,13 @@ async fn start(settings: Settings) -> cache_core::error::Result<(Started, fn(&mu
         lock_timeout: settings.database_timeout,
     };
     let purger = parts.purger(&settings, None);
+    let outages = parts.outages();
     let engine = WriteThrough::start(parts.cache, parts.store, access, write_through).await?;
     let started = Started {
         engine,
         claimed,
         guard,
+        outages,
         purging: purger.map(Purger::start),
     };
     Ok((started, routes::configure))

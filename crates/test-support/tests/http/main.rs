@@ -75,6 +75,8 @@ mod migrations;
 #[macro_use]
 mod names;
 #[macro_use]
+mod observed_outages;
+#[macro_use]
 mod other_programs;
 #[macro_use]
 mod outages;
@@ -90,6 +92,8 @@ mod problem_types;
 mod protocol;
 #[macro_use]
 mod restarts;
+#[macro_use]
+mod scrape;
 #[macro_use]
 mod sizes;
 
@@ -127,6 +131,9 @@ macro_rules! topics_of_parts {
         }
         mod outages {
             outages!();
+        }
+        mod observed_outages {
+            observed_outages!();
         }
     };
 }
@@ -175,6 +182,7 @@ macro_rules! combinations {
                 mod problem_types { problem_types!(); }
                 mod protocol { protocol!(); }
                 mod restarts { restarts!(); }
+                mod scrape { scrape!(); }
                 mod sizes { sizes!(); }
 
                 topics_of_service!($service);
