@@ -6,6 +6,7 @@ mod handle;
 mod log;
 mod log_counted;
 mod log_queue;
+mod process;
 pub(crate) mod statements;
 pub mod table;
 mod upkeep;

@@ -1,16 +1,15 @@
 //! What renders the metrics.
 
 use std::fmt;
-use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use metrics_process::Collector;
+
+use super::process;
 
 /// Renders the metrics in the Prometheus text format.
 #[derive(Clone)]
 pub struct MetricsHandle {
     prometheus: PrometheusHandle,
-    process: Arc<Collector>,
 }
 
 impl fmt::Debug for MetricsHandle {
@@ -21,10 +20,7 @@ impl fmt::Debug for MetricsHandle {
 
 impl MetricsHandle {
     pub(super) fn new(prometheus: PrometheusHandle) -> MetricsHandle {
-        MetricsHandle {
-            prometheus,
-            process: Arc::default(),
-        }
+        MetricsHandle { prometheus }
     }
 
     /// All that was counted.
@@ -35,7 +31,7 @@ impl MetricsHandle {
     /// The same with what the operating system says of the process now. It lists the open files, so
     /// it takes longer the more connections there are.
     pub fn render_with_process(&self) -> String {
-        self.process.collect();
+        process::collect();
         self.render()
     }
 }

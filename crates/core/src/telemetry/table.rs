@@ -337,7 +337,7 @@ pub const SECTIONS: &[Section] = &[
             counter(
                 "process_cpu_seconds_total",
                 &[],
-                "Processor time that the process has used, in user and system mode.",
+                "Processor time that the process has used, in user and system mode, in whole seconds.",
             ),
             gauge(
                 "process_resident_memory_bytes",
@@ -348,11 +348,6 @@ pub const SECTIONS: &[Section] = &[
                 "process_virtual_memory_bytes",
                 &[],
                 "Address space of the process.",
-            ),
-            gauge(
-                "process_virtual_memory_max_bytes",
-                &[],
-                "Most address space that it may have.",
             ),
             gauge("process_open_fds", &[], "File descriptors that are open."),
             gauge(
