@@ -127,8 +127,8 @@ impl Look {
                 .then(|| snapshot.sum(load::ROWS, &[])),
             reads: snapshot.sum(load::READS, &[]),
             hits: snapshot.sum(load::READS, &[("outcome", "hit")]),
-            journal_depth: snapshot.gauge("journal_depth_entries", &[]),
-            journal_age_s: snapshot.gauge("journal_oldest_age_seconds", &[]),
+            journal_depth: snapshot.gauge("write_cache_journal_depth_entries", &[]),
+            journal_age_s: snapshot.gauge("write_cache_journal_oldest_age_seconds", &[]),
         }
     }
 }

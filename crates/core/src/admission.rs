@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use crate::error::{Error, Result};
 use crate::telemetry;
 
-/// Those of this process, of which `writes_refused` tells.
+/// Those of this process, of which `write_cache_writes_refused` tells.
 static REFUSALS: LazyLock<Arc<Refusals>> = LazyLock::new(Arc::default);
 
 /// How many admissions refuse writes now.
@@ -140,7 +140,7 @@ mod tests {
             let expect = |value: u8| {
                 let said = recorder.handle().render();
                 assert!(
-                    said.contains(&format!("writes_refused {value}\n")),
+                    said.contains(&format!("write_cache_writes_refused {value}\n")),
                     "{said}"
                 );
             };

@@ -8,10 +8,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Part, Result};
 use crate::health::PartHealth;
 use crate::record::{Key, Record, Write};
-use crate::store::Page;
+use crate::store::{Page, Store};
+use crate::telemetry;
 use crate::version::Version;
 
 /// How safe an answered write is.
@@ -111,10 +112,33 @@ pub enum Bypass {
 impl Health {
     /// Whether all the parts are up that cannot be done without.
     pub fn up(&self) -> bool {
-        (self.cache.up || self.bypass != Bypass::Never)
-            && (self.database.up || !self.needs_database)
-            && self.journal.as_ref().is_none_or(|journal| journal.up)
+        self.missing().is_empty()
     }
+
+    /// The parts that cannot be done without and are not up.
+    pub fn missing(&self) -> Vec<Part> {
+        let cache = self.cache.up || self.bypass != Bypass::Never;
+        let journal = self.journal.as_ref().is_none_or(|journal| journal.up);
+        let database = self.database.up || !self.needs_database;
+        let parts = [
+            (Part::Cache, cache),
+            (Part::Journal, journal),
+            (Part::Database, database),
+        ];
+        let missing = parts.into_iter().filter(|(_, is_there)| !is_there);
+        missing.map(|(part, _)| part).collect()
+    }
+}
+
+/// Brings the figures of the store's connections up to date in the metrics.
+pub(crate) fn observe_connections(store: &dyn Store) {
+    let connections = store.connections();
+    telemetry::database_connections(
+        connections.idle,
+        connections.used,
+        connections.max,
+        connections.waiting,
+    );
 }
 
 /// A cache pattern over a cache, a database and perhaps a journal.

@@ -5,6 +5,7 @@
 //! something fails. From both follow `/readyz`, three kinds of lines in the log (away, still away, back),
 //! and which calls are refused at once. See `docs/design/outages.md`.
 
+mod outages;
 mod prober;
 mod repeated;
 mod state;
@@ -29,6 +30,7 @@ use crate::journal::Journal;
 
 use state::{By, Each, Event, State};
 
+pub use outages::{Outages, PartState};
 pub use prober::Probe;
 pub use repeated::{counted, failed, flush, repeated, repeated_error};
 pub use state::Calls;
@@ -65,6 +67,8 @@ pub struct Outage {
     part: Part,
     consequences: Consequences,
     began: Instant,
+    /// Calls that have not ended.
+    in_flight: AtomicU64,
     /// When a call of each kind last succeeded, in microseconds after `began`.
     answered_us: Each<AtomicU64>,
     /// Whether anything has failed since the last success of its kind.
@@ -103,6 +107,7 @@ impl Outage {
             part,
             consequences,
             began: Instant::now(),
+            in_flight: AtomicU64::new(0),
             answered_us: Each::default(),
             is_failing: AtomicBool::new(false),
             refuses: Each::default(),
@@ -151,6 +156,12 @@ impl Outage {
         })
     }
 
+    /// Counts a call as one in flight until the returned value is dropped.
+    fn begin(&self) -> InFlight<'_> {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        InFlight(&self.in_flight)
+    }
+
     /// Runs a call, and notes how it ended.
     async fn note<T>(
         &self,
@@ -159,6 +170,7 @@ impl Outage {
         call: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         let began = Instant::now();
+        let _in_flight = self.begin();
         let outcome = call.await;
         match &outcome {
             Err(error) if is_of_a_part(error) => self.call_failed(calls, began, error, count),
@@ -321,6 +333,27 @@ impl Outage {
         Calls::ALL.into_iter().any(refuses)
     }
 
+    /// For how long such calls have failed; where none of them has, the others.
+    pub fn failing_for(&self, calls: Calls) -> Option<Duration> {
+        let since = self.state().failing_since(calls)?;
+        Some(since.elapsed())
+    }
+
+    /// How the part is now, as far as is known without asking it.
+    fn now(&self) -> PartState {
+        let state = self.state();
+        let down = state.down();
+        let calls = state.calls_away();
+        PartState {
+            part: self.part,
+            up: down.is_none(),
+            since: down.map_or(state.up_since(), |down| down.at),
+            problem: down.and_then(|_| state.problem(calls)),
+            consequence: down.map(|_| self.consequence(calls)),
+            in_flight: self.in_flight.load(Ordering::Relaxed),
+        }
+    }
+
     fn is_down(&self) -> bool {
         self.state().down().is_some()
     }
@@ -330,15 +363,21 @@ impl Outage {
         let Some(down) = state.down() else {
             return health;
         };
-        let calls = match state.is_away(Calls::Reads) {
-            true => Calls::Reads,
-            false => Calls::Writes,
-        };
+        let calls = state.calls_away();
         health.up = false;
         health.problem = health.problem.or_else(|| state.problem(calls));
         health.since = Some(in_words(down.at));
         health.consequence = Some(Cow::Borrowed(self.consequence(calls)));
         health
+    }
+}
+
+/// A call that has not ended.
+struct InFlight<'a>(&'a AtomicU64);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

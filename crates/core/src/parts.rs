@@ -25,7 +25,7 @@ use crate::journal::redis_stream::{RedisStreamJournal, WaitFor};
 use crate::lease::redis::RedisLeases;
 use crate::lease::{Leases, Sole};
 use crate::membership::Membership;
-use crate::outage::Outage;
+use crate::outage::{Outage, Outages};
 use crate::purge::Purger;
 use crate::redis::Redis;
 use crate::seeder::Seeder;
@@ -72,6 +72,7 @@ pub struct Parts {
     /// The cache.
     pub cache: Arc<dyn Cache>,
     database: Arc<Outage>,
+    outages: Outages,
     membership: Arc<dyn Membership>,
     claimed: Option<Claimed>,
     binding: Arc<dyn BindingStore>,
@@ -123,8 +124,10 @@ impl Parts {
         };
         let redis = reached.map(|reached| reached.redis);
         let store = watched::store(settings, database.store);
+        let (cache, cache_outage) = cache(settings, redis.as_ref(), lifetimes)?;
         Ok(Parts {
-            cache: cache(settings, redis.as_ref(), lifetimes)?,
+            cache,
+            outages: Outages::new(cache_outage, store.outage()),
             database: store.outage(),
             store: Arc::new(store),
             membership: database.membership,
@@ -147,6 +150,11 @@ impl Parts {
     /// When the start has to have come to an end.
     pub fn start_by(&self) -> Instant {
         self.start_by
+    }
+
+    /// The outages of the parts that were opened so far.
+    pub fn outages(&self) -> Outages {
+        self.outages.clone()
     }
 
     /// What guards a Redis from being used for another database than its own.
@@ -212,7 +220,9 @@ impl Parts {
             redis.enter(epoch, None);
         }
         let (journal, leases) = opened;
-        let journal: Arc<dyn Journal> = Arc::new(watched::journal(journal));
+        let journal = watched::journal(journal);
+        self.outages = self.outages.clone().with_journal(journal.outage());
+        let journal: Arc<dyn Journal> = Arc::new(journal);
         self.database.is_waited_for_in(journal.clone());
         Ok((journal, leases))
     }
@@ -389,15 +399,18 @@ where
     }
 }
 
-/// The cache of the settings, in Redis if there is one.
+/// A part, and its outages if it can have any.
+type WatchedPart<T> = (Arc<T>, Option<Arc<Outage>>);
+
+/// The cache of the settings, in Redis if there is one, and its outages if it can have any.
 fn cache(
     settings: &Settings,
     redis: Option<&Arc<Redis>>,
     lifetimes: Lifetimes,
-) -> Result<Arc<dyn Cache>> {
+) -> Result<WatchedPart<dyn Cache>> {
     let Some(redis) = redis else {
         let capacity = settings.cache_capacity_bytes;
-        return Ok(Arc::new(MemoryCache::new(capacity, lifetimes)));
+        return Ok((Arc::new(MemoryCache::new(capacity, lifetimes)), None));
     };
     let reads = match may_bypass(settings) {
         true => redis.again(settings.redis_timeout.min(READ_PATIENCE))?,
@@ -409,7 +422,9 @@ fn cache(
         // It makes no marks of doubt, and its journal watches the server's policy.
         Service::WriteBehind => cache,
     };
-    Ok(Arc::new(watched::cache(settings, Arc::new(cache))))
+    let cache = watched::cache(settings, Arc::new(cache));
+    let outage = cache.outage();
+    Ok((Arc::new(cache), Some(outage)))
 }
 
 /// Opens the file journal of the settings, if they name one. Makes it if it is missing.

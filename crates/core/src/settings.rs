@@ -110,6 +110,18 @@ pub enum CacheAway {
     Refuse,
 }
 
+/// What the dashboard may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dashboard {
+    /// It shows figures, and its buttons write.
+    On,
+    /// It shows figures.
+    ReadOnly,
+    /// There is none.
+    Off,
+}
+
 /// All settings of a service.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -119,6 +131,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Origins of other pages that may write, as browsers write them: `https://users.example`.
     pub allowed_origins: Vec<String>,
+    /// The page with live figures.
+    pub dashboard: Dashboard,
     /// The database.
     pub database: DatabaseUrl,
     /// Whom to trust there and who to be, besides what the URL says.
@@ -203,6 +217,7 @@ impl Settings {
 struct Raw {
     listen: SocketAddr,
     allowed_origins: String,
+    dashboard: Dashboard,
     database_url: String,
     database_ca_file: String,
     database_cert_file: String,
@@ -425,6 +440,7 @@ fn finish(service: Service, raw: Raw) -> Result<Settings, BadSetting> {
         service,
         listen: raw.listen,
         allowed_origins,
+        dashboard: raw.dashboard,
         database,
         database_tls,
         cache,

@@ -68,6 +68,19 @@ impl Origin {
     }
 }
 
+/// How the connections to a database are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Connections {
+    /// Open ones that wait for a call.
+    pub idle: usize,
+    /// Those that a call has, or that are being opened for one.
+    pub used: usize,
+    /// Most there may be now.
+    pub max: usize,
+    /// Calls that wait for one.
+    pub waiting: usize,
+}
+
 /// A database that holds one row a key.
 #[async_trait]
 pub trait Store: Debug + Send + Sync + 'static {
@@ -164,6 +177,11 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// [`crate::error::Error::NotWritten`] while the database is known to be away.
     fn admits_writes(&self) -> Result<()> {
         Ok(())
+    }
+
+    /// How its connections are used now.
+    fn connections(&self) -> Connections {
+        Connections::default()
     }
 
     /// Checks that the database takes writes. Changes nothing.

@@ -20,7 +20,7 @@ use crate::backlog::{Backlog, BacklogLimits};
 use crate::barrier::Barrier;
 use crate::cache::Cache;
 use crate::drainer::{Drainer, DrainerSettings};
-use crate::engine::{Bypass, Durability, Engine, Health, Outcome, Read};
+use crate::engine::{Bypass, Durability, Engine, Health, Outcome, Read, observe_connections};
 use crate::error::{Error, Part, Result};
 use crate::group_commit::GroupCommitBounds;
 use crate::health::PartHealth;
@@ -50,6 +50,9 @@ const CONDITION_PAUSE_MAX: Duration = Duration::from_millis(250);
 
 /// How long after the deadline of a stop the journal may be asked what is left.
 const REPORT_GRACE: Duration = Duration::from_millis(500);
+
+/// How long the metrics wait for the journal's figures.
+const OBSERVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How a write-behind engine is set up.
 #[derive(Clone, Copy, Debug)]
@@ -332,9 +335,11 @@ impl Engine for WriteBehind {
     }
 
     async fn observe(&self) {
-        let rate = self.backlog.drain_rates().iter().sum();
-        telemetry::drain_rate(rate);
-        telemetry::journal(self.journal.stats().await.ok().as_deref());
+        observe_connections(&*self.store);
+        // One that leaves its callers waiting does not answer.
+        let stats = tokio::time::timeout(OBSERVE_TIMEOUT, self.journal.stats());
+        let stats = stats.await.ok().and_then(Result::ok);
+        telemetry::journal(stats.as_deref());
     }
 
     async fn stop(&self, deadline: Duration) {

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use crate::access::{Access, Standing};
 use crate::cache::Cache;
-use crate::engine::{Bypass, Engine, Health, Outcome, Read};
+use crate::engine::{Bypass, Engine, Health, Outcome, Read, observe_connections};
 use crate::error::{Error, Part, Result};
 use crate::group_commit::GroupCommitBounds;
 use crate::own_thread::{self, OwnThread};
@@ -168,7 +168,9 @@ impl Engine for WriteThrough {
         }
     }
 
-    async fn observe(&self) {}
+    async fn observe(&self) {
+        observe_connections(&*self.store);
+    }
 
     async fn stop(&self, deadline: Duration) {
         let deadline = Instant::now() + deadline;

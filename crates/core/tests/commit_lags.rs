@@ -88,10 +88,10 @@ struct Figures {
 }
 
 fn figures() -> Figures {
-    let lags = |what: &str| figure(&format!("commit_lag_seconds_{what}"));
+    let lags = |what: &str| figure(&format!("write_cache_commit_lag_seconds_{what}"));
     Figures {
-        entries: figure("drain_entries_total{service=\"test\"}"),
-        dead: figure("dead_letters_total{service=\"test\"}"),
+        entries: figure("write_cache_drain_entries_total{service=\"test\"}"),
+        dead: figure("write_cache_dead_letters_total{service=\"test\"}"),
         lags: lags("count{service=\"test\"}"),
         lags_s: lags("sum{service=\"test\"}"),
         lags_to_100_ms: lags("bucket{service=\"test\",le=\"0.1\"}"),

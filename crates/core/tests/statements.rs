@@ -38,6 +38,7 @@ struct Counts {
     reads: u64,
     writes: u64,
     rows: u64,
+    committed: u64,
     commits: u64,
 }
 
@@ -45,6 +46,7 @@ const NOTHING: Counts = Counts {
     reads: 0,
     writes: 0,
     rows: 0,
+    committed: 0,
     commits: 0,
 };
 
@@ -56,6 +58,7 @@ impl Sub for Counts {
             reads: self.reads - before.reads,
             writes: self.writes - before.writes,
             rows: self.rows - before.rows,
+            committed: self.committed - before.committed,
             commits: self.commits - before.commits,
         }
     }
@@ -69,10 +72,11 @@ fn counts() -> Counts {
         line.expect(series).parse().unwrap()
     };
     Counts {
-        reads: value("store_statements_total{service=\"test\",kind=\"read\"}"),
-        writes: value("store_statements_total{service=\"test\",kind=\"write\"}"),
-        rows: value("store_rows_total{service=\"test\"}"),
-        commits: value("store_commits_total{service=\"test\"}"),
+        reads: value("write_cache_store_statements_total{service=\"test\",kind=\"read\"}"),
+        writes: value("write_cache_store_statements_total{service=\"test\",kind=\"write\"}"),
+        rows: value("write_cache_store_rows_sent_total{service=\"test\"}"),
+        committed: value("write_cache_store_rows_committed_total{service=\"test\"}"),
+        commits: value("write_cache_store_commits_total{service=\"test\"}"),
     }
 }
 
@@ -179,6 +183,8 @@ async fn rows_are_counted_when_sent_and_commits_when_done(store: &dyn StoreWithM
         reads: 0,
         writes,
         rows,
+        // Of what was not committed, none.
+        committed: rows * commits,
         commits,
     };
 
@@ -223,6 +229,7 @@ async fn judged_writes_are_counted(store: &dyn StoreWithMembers, holds: u64) {
         reads: 2,
         writes: 2 * holds + 1,
         rows: 1,
+        committed: 1,
         commits: 1,
     };
     assert_eq!(of_one, expected);
@@ -286,6 +293,7 @@ async fn what_is_sent_again_on_another_connection_counts_again() {
         reads: 0,
         writes: 2,
         rows: 2,
+        committed: 1,
         commits: 1,
     };
     assert_eq!(of_two, expected);

@@ -39,7 +39,7 @@ async fn samples_that_nobody_reads_are_not_kept_and_all_are_counted() {
 
     let text = metrics.render();
     let count = format!(
-        "group_commit_batch_size_count{{service=\"test\",queue=\"test\"}} {}",
+        "write_cache_group_commit_batch_size_count{{service=\"test\",queue=\"test\"}} {}",
         ROUNDS * SAMPLES_A_ROUND
     );
     assert!(text.lines().any(|line| line == count), "{text}");

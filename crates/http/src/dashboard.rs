@@ -5,6 +5,7 @@
 
 mod event;
 mod page;
+mod recent;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -14,11 +15,15 @@ use std::time::{Duration, Instant};
 
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, http::Method};
+use bytes::Bytes;
+use cache_core::settings::Dashboard;
+use futures_util::stream::unfold;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 pub use event::{Event, ServiceEvent};
 pub use page::{PageConfig, WatchedService, page};
+pub use recent::Recent;
 pub use stream::events;
 pub use viewers::{Place, VIEWERS_MAX, Viewers};
 
@@ -36,12 +41,16 @@ const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// How long after being refused a viewer may ask again, in seconds.
 const RETRY_AFTER_S: u64 = 5;
 
+/// Where the page is.
+pub(crate) const PATH: &str = "/dashboard";
 const EVENTS_PATH: &str = "/dashboard/events";
 
-/// Adds the page and its events.
-pub fn configure(config: &mut ServiceConfig) {
-    resource(config, "/dashboard", "GET, HEAD", vec![get(show)]);
-    resource(config, EVENTS_PATH, "GET, HEAD", vec![get(watch)]);
+/// Adds the page and its events, unless they are switched off.
+pub(crate) fn configure(config: &mut ServiceConfig, shown: Dashboard) {
+    if shown != Dashboard::Off {
+        resource(config, PATH, "GET, HEAD", vec![get(show)]);
+        resource(config, EVENTS_PATH, "GET, HEAD", vec![get(watch)]);
+    }
 }
 
 async fn show(state: Data<State>) -> HttpResponse {
@@ -50,7 +59,7 @@ async fn show(state: Data<State>) -> HttpResponse {
         title: format!("{name}, live"),
         services: vec![WatchedService {
             name: name.to_owned(),
-            write_url: format!("/{name}"),
+            write_url: (state.dashboard == Dashboard::On).then(|| format!("/{name}")),
         }],
         events_url: EVENTS_PATH.to_owned(),
         database_url: None,
@@ -60,61 +69,85 @@ async fn show(state: Data<State>) -> HttpResponse {
 /// `503` while as many watch as may.
 async fn watch(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     if request.method() == Method::HEAD {
-        return Ok(events(futures_util::stream::empty::<Event>()));
+        return Ok(stream::frames(futures_util::stream::empty()));
     }
     let Some(place) = state.viewers.enter() else {
         let detail = format!("{VIEWERS_MAX} others watch already");
         return Err(Problem::passing(Kind::Overloaded, detail, RETRY_AFTER_S));
     };
-    // Whatever of it is not taken is of no use later.
+    // What is not taken of it is of no use later.
     let (sender, receiver) = mpsc::channel(1);
-    tokio::spawn(tell(state.into_inner().as_ref().clone(), place, sender));
-    let received = futures_util::stream::unfold(receiver, |mut receiver| async {
-        let event = receiver.recv().await?;
-        Some((event, receiver))
-    });
-    Ok(events(received))
+    tokio::spawn(tell(state.recent.clone(), place, sender));
+    Ok(stream::frames(unfold(receiver, |mut receiver| async {
+        let frame = receiver.recv().await?;
+        Some((frame, receiver))
+    })))
 }
 
-/// Tells one viewer how the service is until the viewer is gone, takes nothing for too long, or the service
-/// stops. Nothing is read off while nobody watches.
-async fn tell(state: State, mut place: Place, viewer: mpsc::Sender<Event>) {
-    let mut sampler = Sampler::new();
-    let mut ticks = interval(EVENT_PERIOD);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+/// Tells one viewer how the service has been lately, and then how it is, until the viewer is gone, takes
+/// nothing for too long, or the service stops.
+async fn tell(recent: Recent, mut place: Place, viewer: mpsc::Sender<Bytes>) {
+    let (past, mut newest) = recent.follow();
+    for frame in past {
+        if !send(&mut place, &viewer, frame).await {
+            return;
+        }
+    }
     loop {
         tokio::select! {
             () = place.ended() => return,
             () = viewer.closed() => return,
-            _ = ticks.tick() => {}
+            changed = newest.changed() => if changed.is_err() {
+                return;
+            },
         }
-        let sample = sample(&state, &mut sampler);
-        let event = tokio::select! {
-            () = place.ended() => return,
-            event = sample => event,
-        };
-        let Some(event) = event else { continue };
-        let sent = tokio::select! {
-            () = place.ended() => return,
-            sent = timeout(SILENCE_MAX, viewer.send(event)) => sent,
-        };
-        if !matches!(sent, Ok(Ok(()))) {
+        let frame = newest.borrow_and_update().clone();
+        if !send(&mut place, &viewer, frame).await {
             return;
+        }
+    }
+}
+
+/// Returns whether the viewer has taken it.
+async fn send(place: &mut Place, viewer: &mpsc::Sender<Bytes>, frame: Bytes) -> bool {
+    let sent = tokio::select! {
+        () = place.ended() => return false,
+        sent = timeout(SILENCE_MAX, viewer.send(frame)) => sent,
+    };
+    matches!(sent, Ok(Ok(())))
+}
+
+/// Notes each second how the service is, so that a page that is opened has the last minutes.
+pub(crate) async fn keep(state: Data<State>) {
+    if state.dashboard == Dashboard::Off {
+        return;
+    }
+    let mut sampler = Sampler::new();
+    let mut ticks = interval(EVENT_PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Some(event) = sample(&state, &mut sampler).await {
+            state.recent.push(&event);
         }
     }
 }
 
 /// How the service is; `None` at the first look, which there is nothing to compare with.
 async fn sample(state: &State, sampler: &mut Sampler) -> Option<Event> {
-    state.engine.observe().await;
-    let snapshot = match Snapshot::parse(&state.metrics.render()) {
+    state.observe().await;
+    let metrics = state.metrics.clone();
+    // It takes milliseconds, for which nothing else is to wait.
+    let read = tokio::task::spawn_blocking(move || Snapshot::parse(&metrics.render()));
+    let snapshot = match read.await.ok()? {
         Ok(snapshot) => snapshot,
         Err(error) => {
             tracing::error!(%error, "the service's own metrics cannot be read");
             return None;
         }
     };
-    let figures = sampler.read(Instant::now(), snapshot)?;
+    let mut figures = sampler.read(Instant::now(), snapshot)?;
+    figures.explain(&state.outages.states());
     Some(Event::now(vec![ServiceEvent {
         name: state.service.name().to_owned(),
         reachable: true,

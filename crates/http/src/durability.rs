@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 use cache_core::engine::{Durability, Engine, Outcome};
-use cache_core::error::Part;
 use cache_core::record::{Key, Write};
 
-use crate::outages;
 use crate::problem::Problem;
 use crate::query::Query;
 
@@ -62,7 +60,6 @@ impl Wanted {
         };
         let persisted = engine.persisted(&key, version, within).await;
         persisted.map_err(|error| Problem::of_acknowledged(&error))?;
-        outages::answered(Part::Database);
         Ok(Outcome::Written {
             version,
             durability: Durability::Persisted,
@@ -72,12 +69,5 @@ impl Wanted {
 
 async fn submit(engine: &dyn Engine, write: Write) -> Result<Outcome, Problem> {
     let outcome = engine.write(write).await;
-    let outcome = outcome.map_err(|error| Problem::of_write(&error))?;
-    if let Outcome::Written { durability, .. } = outcome {
-        outages::answered(match durability {
-            Durability::Journaled => Part::Journal,
-            Durability::Persisted => Part::Database,
-        });
-    }
-    Ok(outcome)
+    outcome.map_err(|error| Problem::of_write(&error))
 }

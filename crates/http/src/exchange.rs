@@ -12,9 +12,11 @@ use tracing::{Instrument as _, Span};
 
 use crate::access::Access;
 use crate::connection::Clock;
+use crate::in_flight;
 use crate::observe::{Observed, method_label};
 use crate::problem::{self, PROBLEM};
 use crate::request_id::{X_REQUEST_ID, request_id};
+use crate::retry_after;
 use crate::state::State;
 use crate::unread;
 
@@ -46,6 +48,7 @@ where
         .map_or(Span::none(), |access| access.span(&request_id));
     let clock = Clock::of(request.request());
     let in_progress = clock.as_ref().map(Clock::begin);
+    let in_flight = observed.is_of_clients().then(|| in_flight::begin(began));
     let held = unread::hold(&mut request);
     let state = request.app_data::<Data<State>>().cloned();
     let refusal = state.as_ref().and_then(|state| {
@@ -61,9 +64,12 @@ where
     };
     let answer = answer.instrument(span.clone());
     async move {
-        let _in_progress = in_progress;
+        let (_in_progress, _in_flight) = (in_progress, in_flight);
         let answered = answer.await.map(|response| match state {
-            Some(state) => keep_from_caches(state.answers.bounded(response, clock), method),
+            Some(state) => {
+                let told = retry_after::told(response, &state.outages);
+                keep_from_caches(state.answers.bounded(told, clock), method)
+            }
             None => response,
         });
         let elapsed = began.elapsed();

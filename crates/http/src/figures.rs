@@ -3,21 +3,28 @@
 
 mod buckets;
 mod exposition;
+mod parts;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 
 use std::time::{Duration, Instant};
 
+use cache_core::outage::PartState;
 use serde::Serialize;
 
 pub use buckets::Buckets;
 pub use exposition::ParseError;
+pub use parts::PartFigures;
 pub use snapshot::Snapshot;
 
-const REQUESTS: &str = "http_requests_total";
-const DURATIONS: &str = "http_request_duration_seconds";
-const READS: &str = "cache_reads_total";
+const REQUESTS: &str = "write_cache_http_requests_total";
+const DURATIONS: &str = "write_cache_http_request_duration_seconds";
+const READS: &str = "write_cache_cache_reads_total";
+
+/// How a request ended that took its time.
+const ANSWERED: &str = "answered";
+const FAILED: &str = "failed";
 
 /// The requests that write one record, as route and method.
 const WRITES: &[(&str, &str)] = &[
@@ -41,21 +48,33 @@ const DELETES: &[(&str, &str)] = &[("/users/{name}", "DELETE")];
 pub struct Figures {
     /// Requests answered a second.
     pub requests_per_second: RequestRates,
-    /// How long writes took.
+    /// How long writes took that did not fail.
     pub writes: Latencies,
-    /// How long reads of one record took.
+    /// How long reads of one record took that did not fail.
     pub reads: Latencies,
+    /// How long writes, reads and deletes took to fail.
+    pub failures: Latencies,
+    /// Requests that are not answered yet.
+    pub requests_in_flight: f64,
+    /// The age of the oldest of them in seconds; `None` without one.
+    pub oldest_request_age_s: Option<f64>,
+    /// The service's parts.
+    pub parts: Vec<PartFigures>,
+    /// Whether writes are refused, since a server is not as they need it.
+    pub writes_refused: bool,
     /// The share of reads that the cache answered, 0 to 1; `None` without reads.
     pub cache_hit_share: Option<f64>,
     /// Entries in the journal that the database does not have yet; `None` without a journal.
     pub journal_depth_entries: Option<f64>,
     /// The age of the oldest of them in seconds; `None` also while the journal does not answer.
     pub journal_oldest_age_s: Option<f64>,
+    /// How much of the journal's limit that is, of the limit that is nearest: 0 to 1, or a little more.
+    pub journal_fullness: Option<f64>,
     /// Writes that the database refused and that wait for an operator; `None` without a journal.
     pub dead_letters: Option<f64>,
     /// Entries that this process drained from the journal, a second; `None` without a journal.
     pub drained_per_second: Option<f64>,
-    /// Rows that this process wrote to the database, a second; `None` where it does not count them.
+    /// Rows that the database committed for this process, a second; `None` where it does not count them.
     pub database_rows_per_second: Option<f64>,
     /// Transactions that wrote, committed by this process a second; `None` where it does not count them.
     pub database_commits_per_second: Option<f64>,
@@ -106,20 +125,67 @@ impl Figures {
         let hits = span.counted(READS, &[("outcome", "hit")]);
         Figures {
             requests_per_second: span.requests_per_second(),
-            writes: span.latencies(WRITES),
-            reads: span.latencies(RECORD_READS),
+            writes: span.latencies(WRITES, ANSWERED),
+            reads: span.latencies(RECORD_READS, ANSWERED),
+            failures: span.latencies(&[WRITES, RECORD_READS, DELETES].concat(), FAILED),
+            requests_in_flight: after.sum("write_cache_http_requests_in_flight", &[]),
+            oldest_request_age_s: after
+                .gauge("write_cache_http_oldest_request_age_seconds", &[])
+                .filter(|age_s| *age_s > 0.0),
+            parts: parts::of(after),
+            writes_refused: after.sum("write_cache_writes_refused", &[]) > 0.0,
             cache_hit_share: (reads > 0.0).then(|| hits / reads),
-            journal_depth_entries: after.gauge("journal_depth_entries", &[]),
-            journal_oldest_age_s: after.gauge("journal_oldest_age_seconds", &[]),
-            dead_letters: after.gauge("journal_dead_letters", &[]),
-            drained_per_second: span.rate_if_counted("drain_entries_total"),
-            database_rows_per_second: span.rate_if_counted("store_rows_total"),
-            database_commits_per_second: span.rate_if_counted("store_commits_total"),
-            bypassed: after.sum("cache_bypassed", &[]) > 0.0,
+            journal_depth_entries: after.gauge("write_cache_journal_depth_entries", &[]),
+            journal_oldest_age_s: after.gauge("write_cache_journal_oldest_age_seconds", &[]),
+            journal_fullness: fullness(after),
+            dead_letters: after.gauge("write_cache_journal_dead_letters", &[]),
+            drained_per_second: span.rate_if_counted("write_cache_drain_entries_total"),
+            database_rows_per_second: span
+                .rate_if_counted("write_cache_store_rows_committed_total"),
+            database_commits_per_second: span.rate_if_counted("write_cache_store_commits_total"),
+            bypassed: after.sum("write_cache_cache_bypassed", &[]) > 0.0,
             restarted,
-            version: after.label("build_info", "version").map(str::to_owned),
+            version: after
+                .label("write_cache_build_info", "version")
+                .map(str::to_owned),
         }
     }
+}
+
+impl Figures {
+    /// Adds what is wrong with the parts, which no metric says.
+    pub(crate) fn explain(&mut self, states: &[PartState]) {
+        for part in &mut self.parts {
+            let state = states.iter().find(|state| state.part.as_str() == part.part);
+            if let Some(state) = state {
+                part.explain(state);
+            }
+        }
+    }
+}
+
+/// The journal's figures, and the limits that they count against.
+const LIMITS: &[(&str, &str)] = &[
+    (
+        "write_cache_journal_depth_entries",
+        "write_cache_journal_limit_entries",
+    ),
+    (
+        "write_cache_journal_depth_bytes",
+        "write_cache_journal_limit_bytes",
+    ),
+    (
+        "write_cache_journal_oldest_age_seconds",
+        "write_cache_journal_limit_age_seconds",
+    ),
+];
+
+fn fullness(now: &Snapshot) -> Option<f64> {
+    let used = LIMITS.iter().filter_map(|(figure, limit)| {
+        let limit = now.gauge(limit, &[]).filter(|limit| *limit > 0.0)?;
+        Some(now.gauge(figure, &[])? / limit)
+    });
+    used.reduce(f64::max)
 }
 
 /// Two readings, and the seconds between them.
@@ -176,10 +242,10 @@ impl Span<'_> {
         (well, failed)
     }
 
-    fn latencies(&self, requests: &[(&str, &str)]) -> Latencies {
+    fn latencies(&self, requests: &[(&str, &str)], outcome: &str) -> Latencies {
         let mut durations = Buckets::default();
         for (route, method) in requests {
-            let labels = [("route", *route), ("method", *method)];
+            let labels = [("route", *route), ("method", *method), ("outcome", outcome)];
             let before = self.before.histogram(DURATIONS, &labels);
             let after = self.after.histogram(DURATIONS, &labels);
             durations = durations.and(&after.since(&before));

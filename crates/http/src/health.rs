@@ -1,20 +1,21 @@
-//! `/healthz`, `/readyz` and `/metrics`.
+//! `/healthz` and `/readyz`.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::web::{Data, ServiceConfig};
 use cache_core::engine::{Bypass, Health};
+use cache_core::outage::Calls;
 use serde::Serialize;
 
 use crate::json::json;
 use crate::resource::{get, resource};
+use crate::retry_after;
 use crate::state::State;
 
-/// Adds the three routes.
+/// Adds both.
 pub fn configure(config: &mut ServiceConfig) {
     resource(config, "/healthz", "GET, HEAD", vec![get(alive)]);
     resource(config, "/readyz", "GET, HEAD", vec![get(ready)]);
-    resource(config, "/metrics", "GET, HEAD", vec![get(metrics)]);
 }
 
 #[derive(Serialize)]
@@ -35,14 +36,21 @@ async fn alive() -> HttpResponse {
 /// same document.
 async fn ready(state: Data<State>) -> HttpResponse {
     let parts = state.engine.health().await;
-    let up = parts.up();
+    let missing = parts.missing();
+    let up = missing.is_empty();
     let mut response = if up {
         HttpResponse::Ok()
     } else {
         HttpResponse::ServiceUnavailable()
     };
     if !up {
-        response.insert_header((RETRY_AFTER, 1));
+        // Both kinds of call are asked for, so that which failed first does not matter.
+        let failing = missing.iter().flat_map(|part| {
+            let failing = |calls| state.outages.failing_for(*part, calls);
+            [failing(Calls::Reads), failing(Calls::Writes)]
+        });
+        let longest = failing.flatten().max();
+        response.insert_header((RETRY_AFTER, retry_after::seconds(longest)));
     }
     let status = if up { "ready" } else { "not ready" };
     let readiness = Readiness {
@@ -52,12 +60,4 @@ async fn ready(state: Data<State>) -> HttpResponse {
         parts,
     };
     json(response, &readiness)
-}
-
-/// The Prometheus text format.
-async fn metrics(state: Data<State>) -> HttpResponse {
-    state.engine.observe().await;
-    HttpResponse::Ok()
-        .content_type("text/plain; version=0.0.4; charset=utf-8")
-        .body(state.metrics.render())
 }

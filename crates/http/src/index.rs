@@ -7,9 +7,10 @@ use actix_web::http::header::{ACCEPT, HeaderMap, HeaderValue, VARY};
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use cache_core::revision;
-use cache_core::settings::Service;
+use cache_core::settings::{Dashboard, Service};
 use serde::Serialize;
 
+use crate::dashboard;
 use crate::html::{html, source};
 use crate::json::json;
 use crate::resource::{get, resource};
@@ -55,7 +56,7 @@ const fn link(method: &'static str, href: &'static str, title: &'static str) -> 
 }
 
 async fn show(state: Data<State>, request: HttpRequest) -> HttpResponse {
-    let index = index(state.service);
+    let index = index(state.service, state.dashboard);
     let mut response = match prefers_html(request.headers()) {
         true => html(&POLICY, page(&index)),
         false => json(HttpResponse::Ok(), &index),
@@ -65,7 +66,7 @@ async fn show(state: Data<State>, request: HttpRequest) -> HttpResponse {
     response
 }
 
-fn index(service: Service) -> Index {
+fn index(service: Service, shown: Dashboard) -> Index {
     let (pattern, own) = match service {
         Service::WriteThrough => (
             "A write is answered when the database has committed it and the cache holds it.",
@@ -84,9 +85,10 @@ fn index(service: Service) -> Index {
             ],
         ),
     };
+    let is_there = |link: &Link| link.href != dashboard::PATH || shown != Dashboard::Off;
     let shared = [
         link("GET", "/users", "Users in the database"),
-        link("GET", "/dashboard", "What the service does, live"),
+        link("GET", dashboard::PATH, "What the service does, live"),
         link("GET", "/readyz", "State of each part"),
         link("GET", "/metrics", "Figures for Prometheus"),
         link("GET", "/problems", "Types of errors"),
@@ -96,7 +98,7 @@ fn index(service: Service) -> Index {
         version: revision::VERSION,
         revision: revision::revision(),
         pattern,
-        links: own.into_iter().chain(shared).collect(),
+        links: own.into_iter().chain(shared).filter(is_there).collect(),
     }
 }
 

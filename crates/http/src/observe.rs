@@ -8,7 +8,23 @@ use std::time::Duration;
 use actix_web::Error;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::{Method, StatusCode};
+use cache_core::telemetry;
 use metrics::{Counter, Histogram, counter, histogram};
+
+use crate::problem::Problem;
+
+/// Routes that do not count as requests of clients: they are asked all the time, or wait by design.
+const MONITORING: &[&str] = &[
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/dashboard",
+    "/dashboard/events",
+];
+
+/// How a request ended that took its time.
+const ANSWERED: &str = "answered";
+const FAILED: &str = "failed";
 
 /// The metrics of one route on one worker thread, looked up once each.
 #[derive(Clone)]
@@ -40,6 +56,11 @@ impl Observed {
         self.route
     }
 
+    /// Whether the route is one for clients, and not for probes and the dashboard.
+    pub(crate) fn is_of_clients(&self) -> bool {
+        !MONITORING.contains(&self.route)
+    }
+
     /// Records how a request was answered, and how long that took.
     pub(crate) fn record(
         &self,
@@ -51,16 +72,31 @@ impl Observed {
             Ok(response) => response.status(),
             Err(error) => error.as_response_error().status_code(),
         };
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
+            count_error(answered);
+        }
         let mut series = self.series.borrow_mut();
         let (requests, durations) = series.entry((method, status)).or_insert_with(|| {
-            let labels = [("route", self.route), ("method", method)];
+            let outcome = if status.is_server_error() { FAILED } else { ANSWERED };
+            let labels = [("route", self.route), ("method", method), ("outcome", outcome)];
             let requests =
-                counter!("http_requests_total", "route" => self.route, "method" => method, "status" => status.as_str().to_owned());
-            (requests, histogram!("http_request_duration_seconds", &labels))
+                counter!("write_cache_http_requests_total", "route" => self.route, "method" => method, "status" => status.as_str().to_owned());
+            (requests, histogram!("write_cache_http_request_duration_seconds", &labels))
         });
         requests.increment(1);
         durations.record(elapsed.as_secs_f64());
     }
+}
+
+/// Counts an answer of 500 by what failed, where that is known.
+fn count_error(answered: &Result<ServiceResponse, Error>) {
+    let problem = match answered {
+        Ok(response) => Problem::of_answer(response),
+        Err(error) => error.as_error(),
+    };
+    let cause = problem.and_then(Problem::cause);
+    let (part, kind) = cause.map_or((None, "internal"), |cause| (cause.part, cause.kind));
+    telemetry::failed_of("answer", part, kind);
 }
 
 /// Clients choose the method, so only the known ones become labels.

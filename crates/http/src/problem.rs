@@ -9,15 +9,17 @@ use std::borrow::Cow;
 use std::fmt;
 
 use actix_web::body::{BoxBody, MessageBody as _};
+use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
-use cache_core::error::Error;
+use cache_core::error::{Error, Part};
+use cache_core::outage::Calls;
 use serde::Serialize;
 
 use crate::input::Position;
 use crate::json::written;
-use crate::outages;
+use crate::retry_after::RETRY_S_MIN;
 
 pub use kinds::Kind;
 
@@ -73,8 +75,25 @@ pub struct Problem {
     errors: Vec<FieldError>,
     // Boxed, since few answers have it.
     allow: Option<Box<HeaderValue>>,
-    retry_after_s: Option<u64>,
+    retry_after: Option<RetryAfter>,
     position: Option<Position>,
+    // Boxed for the same reason.
+    cause: Option<Box<Cause>>,
+}
+
+/// When a client may repeat its request.
+#[derive(Clone, Copy, Debug)]
+enum RetryAfter {
+    Seconds(u64),
+    /// By how long such calls of the part have failed.
+    Unavailable(Part, Calls),
+}
+
+/// What failed below the routes, for the metrics.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cause {
+    pub(crate) part: Option<Part>,
+    pub(crate) kind: &'static str,
 }
 
 #[derive(Serialize)]
@@ -97,8 +116,9 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             allow: None,
-            retry_after_s: None,
+            retry_after: None,
             position: None,
+            cause: None,
         }
     }
 
@@ -159,20 +179,63 @@ impl Problem {
         retry_after_s: u64,
     ) -> Problem {
         Problem {
-            retry_after_s: Some(retry_after_s),
+            retry_after: Some(RetryAfter::Seconds(retry_after_s)),
             ..Problem::new(kind, detail)
+        }
+    }
+
+    /// An error that passes when the part does such calls again.
+    fn until_available(
+        kind: Kind,
+        detail: impl Into<Cow<'static, str>>,
+        part: Part,
+        calls: Calls,
+    ) -> Problem {
+        Problem {
+            retry_after: Some(RetryAfter::Unavailable(part, calls)),
+            ..Problem::new(kind, detail)
+        }
+    }
+
+    /// The error that was answered with, if there was one.
+    pub(crate) fn of_answer(response: &ServiceResponse) -> Option<&Problem> {
+        response.response().error()?.as_error()
+    }
+
+    /// The part whose calls have to succeed first.
+    pub(crate) fn unavailable(&self) -> Option<(Part, Calls)> {
+        match self.retry_after {
+            Some(RetryAfter::Unavailable(part, calls)) => Some((part, calls)),
+            _ => None,
+        }
+    }
+
+    /// What failed below the routes.
+    pub(crate) fn cause(&self) -> Option<Cause> {
+        self.cause.as_deref().copied()
+    }
+
+    fn caused_by(self, error: &Error) -> Problem {
+        let cause = Cause {
+            part: error.part(),
+            kind: error.kind(),
+        };
+        Problem {
+            cause: Some(Box::new(cause)),
+            ..self
         }
     }
 
     /// A write that failed below the routes.
     pub fn of_write(error: &Error) -> Problem {
         match error {
-            Error::Unavailable { part, .. } => Problem::passing(
+            Error::Unavailable { part, .. } => Problem::until_available(
                 Kind::OutcomeUnknown,
                 format!(
                     "the {part} is unavailable, so it is unknown whether the write took place; repeating it is safe"
                 ),
-                outages::failed(*part),
+                *part,
+                Calls::Writes,
             ),
             Error::NotAdmitted(reason) => Problem::passing(
                 Kind::WritesRefused,
@@ -194,12 +257,13 @@ impl Problem {
                 Kind::DeadLetter,
                 "the write is in the journal, and the database refuses it; it is among the dead letters",
             ),
-            Error::Unavailable { part, .. } => Problem::passing(
+            Error::Unavailable { part, .. } => Problem::until_available(
                 Kind::PersistenceUnknown,
                 format!(
                     "the write is in the journal; whether it is in the database cannot be told, since the {part} is unavailable"
                 ),
-                outages::failed(*part),
+                *part,
+                Calls::Reads,
             ),
             other => Problem::of_read(other),
         }
@@ -210,12 +274,13 @@ impl Problem {
         match error {
             Error::Unavailable { part, .. } | Error::Unseeded(part) => {
                 let detail = format!("the {part} is unavailable");
-                Problem::passing(Kind::Unavailable, detail, outages::failed(*part))
+                Problem::until_available(Kind::Unavailable, detail, *part, Calls::Reads)
             }
-            Error::NotWritten { part, .. } => Problem::passing(
+            Error::NotWritten { part, .. } => Problem::until_available(
                 Kind::Unavailable,
                 format!("the {part} is unavailable; nothing was written"),
-                outages::failed(*part),
+                *part,
+                Calls::Writes,
             ),
             Error::Full { what, retry_after } => Problem::passing(
                 Kind::BacklogFull,
@@ -261,7 +326,8 @@ impl Problem {
                 format!(
                     "another program has written this user to the database with a field that breaks a rule: {field} {rule}; writing or deleting the user replaces that"
                 ),
-            ),
+            )
+            .caused_by(error),
             Error::Corrupt { .. }
             | Error::BadSetting { .. }
             | Error::NotPersisted
@@ -269,7 +335,8 @@ impl Problem {
             | Error::Panicked => Problem::new(
                 Kind::Internal,
                 "something went wrong here; the log says what",
-            ),
+            )
+            .caused_by(error),
         }
     }
 }
@@ -306,8 +373,15 @@ impl ResponseError for Problem {
         if let Some(allow) = &self.allow {
             response.insert_header((ALLOW, HeaderValue::clone(allow)));
         }
-        if let Some(retry_after_s) = self.retry_after_s {
-            response.insert_header((RETRY_AFTER, retry_after_s));
+        match self.retry_after {
+            None => {}
+            Some(RetryAfter::Seconds(seconds)) => {
+                response.insert_header((RETRY_AFTER, seconds));
+            }
+            // The exchange knows for how long it has been unavailable.
+            Some(RetryAfter::Unavailable(..)) => {
+                response.insert_header((RETRY_AFTER, RETRY_S_MIN));
+            }
         }
         let document = Document {
             r#type: self.kind.path(),

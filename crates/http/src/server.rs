@@ -16,6 +16,7 @@ use cache_core::claim::Claimed;
 use cache_core::engine::{Engine, Health};
 use cache_core::error::Error;
 use cache_core::health::PartHealth;
+use cache_core::outage::Outages;
 use cache_core::purge::Purging;
 use cache_core::settings::{self, Settings};
 use cache_core::shutdown::{Deadline, Signals};
@@ -25,13 +26,13 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use crate::answers::Answers;
 use crate::connection::{Connection, Crowd};
-use crate::dashboard::{self, Viewers};
+use crate::dashboard::{self, Recent, Viewers};
 use crate::descriptors;
 use crate::expect::expect;
 use crate::origins::Origins;
 use crate::state::State;
 use crate::unread::LINGER;
-use crate::{cache, health, index, problems, start, unknown, users};
+use crate::{cache, health, index, problems, scrape, start, unknown, users};
 
 /// An engine that was started, and what works beside it until the engine has stopped.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ pub struct Started {
     pub claimed: Option<Claimed>,
     /// What guards a Redis from being used for another database than its own.
     pub guard: Option<Arc<Guard>>,
+    /// How the engine's parts are.
+    pub outages: Outages,
     /// What removes old tombstones.
     pub purging: Option<Purging>,
 }
@@ -87,9 +90,15 @@ where
     if let Some(claimed) = &started.claimed {
         started.engine = claimed.admits(started.engine);
     }
-    let engine = started.engine.clone();
+    let served_parts = (started.engine.clone(), started.outages.clone());
     let served = listen(
-        settings, version, address, engine, signals, metrics, own_routes,
+        settings,
+        version,
+        address,
+        served_parts,
+        signals,
+        metrics,
+        own_routes,
     )
     .await;
     let deadline = match &served {
@@ -123,7 +132,7 @@ async fn listen(
     settings: &Settings,
     version: &str,
     address: TcpSocket,
-    engine: Arc<dyn Engine>,
+    (engine, outages): (Arc<dyn Engine>, Outages),
     mut signals: Signals,
     metrics: MetricsHandle,
     own_routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
@@ -146,6 +155,9 @@ async fn listen(
         service: settings.service,
         engine,
         metrics,
+        outages,
+        dashboard: settings.dashboard,
+        recent: Recent::new(),
         viewers: Viewers::new(),
         origins: Origins::listed(settings.allowed_origins.clone()),
         answers: Answers::default(),
@@ -184,8 +196,9 @@ pub async fn serve(
     own_routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
     stop: impl Future<Output = Deadline>,
 ) -> io::Result<Deadline> {
-    let viewers = state.viewers.clone();
+    let (viewers, shown) = (state.viewers.clone(), state.dashboard);
     let state = Data::new(state);
+    let figures_of = state.clone();
     let server = build(listener, threads, move || {
         App::new()
             .app_data(state.clone())
@@ -193,7 +206,8 @@ pub async fn serve(
             .configure(users::configure)
             .configure(cache::configure)
             .configure(health::configure)
-            .configure(dashboard::configure)
+            .configure(scrape::configure)
+            .configure(move |config| dashboard::configure(config, shown))
             .configure(problems::configure)
             .configure(index::configure)
             .configure(unknown::configure)
@@ -201,7 +215,9 @@ pub async fn serve(
     })?;
     let handle = server.handle();
     let running = tokio::spawn(server);
+    let watching = tokio::spawn(dashboard::keep(figures_of));
     let deadline = stop.await;
+    watching.abort();
     viewers.send_away();
     // The engine drains all the while, but has some time for itself at the end.
     let reserve = DRAIN_RESERVE.min(deadline.left() / 2);

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use cache_core::engine::Engine;
-use cache_core::settings::Service;
+use cache_core::outage::Outages;
+use cache_core::settings::{Dashboard, Service};
 use cache_core::telemetry::MetricsHandle;
 
 use crate::answers::Answers;
-use crate::dashboard::Viewers;
+use crate::dashboard::{Recent, Viewers};
+use crate::in_flight;
 use crate::origins::Origins;
 
 /// The engine behind the routes.
@@ -19,10 +21,26 @@ pub struct State {
     pub engine: Arc<dyn Engine>,
     /// Renders the metrics.
     pub metrics: MetricsHandle,
-    /// Who watches the dashboard.
+    /// How the engine's parts are.
+    pub outages: Outages,
+    /// What the dashboard may do.
+    pub dashboard: Dashboard,
+    /// What it has shown lately.
+    pub recent: Recent,
+    /// Who watches it.
     pub viewers: Viewers,
     /// The pages that may write.
     pub origins: Origins,
     /// The room for large answers.
     pub answers: Answers,
+}
+
+impl State {
+    /// Brings those figures up to date in the metrics that are read off the engine, its parts and the
+    /// requests.
+    pub(crate) async fn observe(&self) {
+        self.engine.observe().await;
+        self.outages.observe();
+        in_flight::observe();
+    }
 }

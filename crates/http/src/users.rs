@@ -8,7 +8,6 @@ use actix_web::web::{Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use bytes::Bytes;
 use cache_core::engine::{Read, Source};
-use cache_core::error::Part;
 use cache_core::record::{Key, Write};
 use cache_core::settings::Service;
 use cache_core::store::Page;
@@ -19,7 +18,6 @@ use crate::cache_control::wants_reload;
 use crate::durability::Wanted;
 use crate::input::{parse_name, parse_user};
 use crate::json::{JSON, ended};
-use crate::outages;
 use crate::path;
 use crate::precondition::{Preconditions, ReadVerdict};
 use crate::problem::Problem;
@@ -146,10 +144,6 @@ async fn read_user(
         false => state.engine.read(&key).await,
     };
     let read = read.map_err(|error| Problem::of_read(&error))?;
-    outages::answered(match read.source {
-        Source::Hit => Part::Cache,
-        _ => Part::Database,
-    });
     let status = cache_status(state.service, &read);
     let version = read.record.version;
     let mut response = match read.record.body {
@@ -183,7 +177,6 @@ async fn list(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, 
         .page(after.as_ref(), limit)
         .await
         .map_err(|error| Problem::of_read(&error))?;
-    outages::answered(Part::Database);
     let mut response = HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, JSON))
         .body(listing(&page));

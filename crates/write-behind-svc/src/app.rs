@@ -37,6 +37,7 @@ async fn start(
     let guard = parts.guard();
     let (journal, leases) = parts.open_journal(&settings).await?;
     let purger = parts.purger(&settings, Some(journal.clone()));
+    let outages = parts.outages();
     let settings = WriteBehindSettings {
         group_commit: GroupCommitBounds {
             batch_max: settings.batch_max,
@@ -68,6 +69,7 @@ async fn start(
         engine,
         claimed,
         guard,
+        outages,
         purging: purger.map(Purger::start),
     };
     Ok((started, routes))

@@ -48,6 +48,7 @@ async fn start(settings: Settings) -> cache_core::error::Result<(Started, fn(&mu
         lock_timeout: settings.database_timeout,
     };
     let purger = parts.purger(&settings, None);
+    let outages = parts.outages();
     let start = |_| {
         let (cache, store) = (parts.cache.clone(), parts.store.clone());
         WriteThrough::start(cache, store, access.clone(), write_through)
@@ -57,6 +58,7 @@ async fn start(settings: Settings) -> cache_core::error::Result<(Started, fn(&mu
         engine,
         claimed,
         guard,
+        outages,
         purging: purger.map(Purger::start),
     };
     Ok((started, routes::configure))

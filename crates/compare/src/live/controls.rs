@@ -114,7 +114,7 @@ async fn show(controls: Data<Controls>) -> HttpResponse {
             .iter()
             .map(|(pattern, _)| WatchedService {
                 name: pattern.name().to_owned(),
-                write_url: format!("/services/{}/write", pattern.name()),
+                write_url: Some(format!("/services/{}/write", pattern.name())),
             })
             .collect(),
         events_url: EVENTS_PATH.to_owned(),

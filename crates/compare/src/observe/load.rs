@@ -5,11 +5,11 @@ use cache_http::figures::{Buckets, Snapshot};
 use super::Observations;
 use crate::report::{DatabaseLoad, Latency};
 
-const STATEMENTS: &str = "store_statements_total";
-pub(super) const ROWS: &str = "store_rows_total";
-const COMMITS: &str = "store_commits_total";
-pub(super) const READS: &str = "cache_reads_total";
-const COMMIT_LAG: &str = "commit_lag_seconds";
+const STATEMENTS: &str = "write_cache_store_statements_total";
+pub(super) const ROWS: &str = "write_cache_store_rows_committed_total";
+const COMMITS: &str = "write_cache_store_commits_total";
+pub(super) const READS: &str = "write_cache_cache_reads_total";
+const COMMIT_LAG: &str = "write_cache_commit_lag_seconds";
 
 pub(super) fn database(seen: &Observations, acknowledged: u64) -> Option<DatabaseLoad> {
     let (counted_by, statements, rows, commits) = match seen.by_server {
@@ -82,9 +82,9 @@ mod tests {
     #[test]
     fn the_services_counters_are_taken_from_its_first_figures_to_its_last() {
         let seen = seen(
-            "store_statements_total{kind=\"read\"} 5\nstore_rows_total 10\nstore_commits_total 2\n",
-            "store_statements_total{kind=\"read\"} 6\nstore_statements_total{kind=\"write\"} 3\n\
-             store_rows_total 60\nstore_commits_total 5\n",
+            "write_cache_store_statements_total{kind=\"read\"} 5\nwrite_cache_store_rows_committed_total 10\nwrite_cache_store_commits_total 2\n",
+            "write_cache_store_statements_total{kind=\"read\"} 6\nwrite_cache_store_statements_total{kind=\"write\"} 3\n\
+             write_cache_store_rows_committed_total 60\nwrite_cache_store_commits_total 5\n",
         );
         let load = database(&seen, 100).unwrap();
         assert_eq!(load.counted_by, "the service");
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn what_a_service_does_not_count_is_absent_and_not_nothing() {
-        let seen = seen("", "cache_reads_total{outcome=\"hit\"} 1\n");
+        let seen = seen("", "write_cache_cache_reads_total{outcome=\"hit\"} 1\n");
         assert_eq!(database(&seen, 1), None);
         assert_eq!(commit_lag(&seen), None);
     }
@@ -105,10 +105,10 @@ mod tests {
         let text = |counts: [u32; 3], sum: f64| {
             let [first, second, all] = counts;
             format!(
-                "commit_lag_seconds_bucket{{le=\"0.1\"}} {first}\n\
-                 commit_lag_seconds_bucket{{le=\"0.2\"}} {second}\n\
-                 commit_lag_seconds_bucket{{le=\"+Inf\"}} {all}\n\
-                 commit_lag_seconds_sum {sum}\ncommit_lag_seconds_count {all}\n"
+                "write_cache_commit_lag_seconds_bucket{{le=\"0.1\"}} {first}\n\
+                 write_cache_commit_lag_seconds_bucket{{le=\"0.2\"}} {second}\n\
+                 write_cache_commit_lag_seconds_bucket{{le=\"+Inf\"}} {all}\n\
+                 write_cache_commit_lag_seconds_sum {sum}\nwrite_cache_commit_lag_seconds_count {all}\n"
             )
         };
         let seen = seen(&text([10, 10, 10], 1.0), &text([10, 110, 110], 16.0));

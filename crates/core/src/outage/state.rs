@@ -129,11 +129,24 @@ pub(super) enum Event {
 }
 
 /// How the calls and the probes of one part have ended lately.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct State {
     reads: Line,
     writes: Line,
     down: Option<Down>,
+    /// Of the time that is not an outage.
+    up_since: SystemTime,
+}
+
+impl Default for State {
+    fn default() -> State {
+        State {
+            reads: Line::default(),
+            writes: Line::default(),
+            down: None,
+            up_since: SystemTime::now(),
+        }
+    }
 }
 
 impl State {
@@ -155,6 +168,28 @@ impl State {
             Calls::Reads => self.reads.is_away(),
             Calls::Writes => self.writes.is_away(),
         }
+    }
+
+    /// The kind of call that an outage is about: reads are worse.
+    pub(super) fn calls_away(&self) -> Calls {
+        match self.is_away(Calls::Reads) {
+            true => Calls::Reads,
+            false => Calls::Writes,
+        }
+    }
+
+    /// Since when this kind of call fails; where it does not, the other kind.
+    pub(super) fn failing_since(&self, calls: Calls) -> Option<Instant> {
+        let (this, other) = match calls {
+            Calls::Reads => (&self.reads, &self.writes),
+            Calls::Writes => (&self.writes, &self.reads),
+        };
+        this.since().or_else(|| other.since())
+    }
+
+    /// When the last outage ended, or the process began.
+    pub(super) fn up_since(&self) -> SystemTime {
+        self.up_since
     }
 
     /// What is wrong, for clients.
@@ -252,7 +287,10 @@ impl State {
                 self.down = Some(down.clone());
                 Some(Event::Down(down))
             }
-            (None, Some(_)) => self.down.take().map(Event::Back),
+            (None, Some(_)) => {
+                self.up_since = SystemTime::now();
+                self.down.take().map(Event::Back)
+            }
             _ => None,
         }
     }
@@ -319,6 +357,33 @@ mod tests {
         assert!(told.succeeded(PROBE, 6.0).is_none());
         let back = told.succeeded((Calls::Reads, By::Probe), 6.0);
         assert!(matches!(back, Some(Event::Back(_))), "{back:?}");
+    }
+
+    #[test]
+    fn each_kind_of_call_has_its_own_beginning() {
+        let mut told = Told::new();
+        let reads = (Calls::Reads, By::Call);
+        assert_eq!(told.state.failing_since(Calls::Reads), None);
+        told.failed(WRITE, 1.0, 1.0);
+        // Where no read fails, a write says for how long the part does.
+        assert_eq!(told.state.failing_since(Calls::Reads), Some(told.at(1.0)));
+        told.failed(reads, 2.0, 2.0);
+        assert_eq!(told.state.failing_since(Calls::Reads), Some(told.at(2.0)));
+        assert_eq!(told.state.failing_since(Calls::Writes), Some(told.at(1.0)));
+        told.succeeded(reads, 3.0);
+        told.failed(reads, 4.0, 4.0);
+        assert_eq!(told.state.failing_since(Calls::Reads), Some(told.at(4.0)));
+    }
+
+    #[test]
+    fn a_part_is_up_since_the_end_of_its_last_outage() {
+        let mut told = Told::new();
+        let began = told.state.up_since();
+        told.failed(PROBE, 0.0, 3.0);
+        assert!(told.state.down().is_some());
+        assert_eq!(told.state.up_since(), began);
+        told.succeeded(PROBE, 4.0);
+        assert!(told.state.up_since() > began);
     }
 
     #[test]

@@ -55,6 +55,11 @@ impl WatchedCache {
         }
     }
 
+    /// Its state.
+    pub fn outage(&self) -> Arc<Outage> {
+        self.outage.clone()
+    }
+
     async fn write<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
         self.outage.note(Calls::Writes, 1, call).await
     }

@@ -59,6 +59,11 @@ impl WatchedJournal {
         })
     }
 
+    /// Its state.
+    pub fn outage(&self) -> Arc<Outage> {
+        self.outage.clone()
+    }
+
     /// Notes how the appends of a batch ended that began then: all at once, since one answers for all.
     fn note(&self, began: tokio::time::Instant, answers: &[Result<Appended>]) {
         let of_a_part =
@@ -96,6 +101,7 @@ impl Journal for WatchedJournal {
             return vec![Err(away); writes.len()];
         }
         let began = tokio::time::Instant::now();
+        let _in_flight = self.outage.begin();
         let answers = self.journal.append(writes).await;
         self.note(began, &answers);
         answers

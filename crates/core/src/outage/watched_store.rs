@@ -12,7 +12,7 @@ use crate::error::{Part, Result};
 use crate::health::PartHealth;
 use crate::membership::Epoch;
 use crate::record::{Key, Record};
-use crate::store::{Locks, Origin, Page, Proposal, Purge, Purged, Store, Verdict};
+use crate::store::{Connections, Locks, Origin, Page, Proposal, Purge, Purged, Store, Verdict};
 use crate::version::Version;
 
 use super::{Calls, Consequences, Outage, Probe, prober};
@@ -117,6 +117,10 @@ impl Store for WatchedStore {
         self.outage
             .note(Calls::Writes, 1, self.store.purge(purge))
             .await
+    }
+
+    fn connections(&self) -> Connections {
+        self.store.connections()
     }
 
     fn dataset(&self) -> &Dataset {

@@ -21,6 +21,7 @@ use crate::redis::denied;
 use crate::redis::endpoint::Endpoint;
 use crate::redis::server::{REPLICA, Server};
 use crate::redis::{Keyspace, OUT_OF_MEMORY, Place, READ_ONLY, RunKeys, UNSEEDED};
+use crate::telemetry;
 
 /// Connections that may be opened at the same time.
 const OPENING_MAX: usize = 4;
@@ -50,6 +51,23 @@ pub(super) struct Shared {
     state: Arc<State>,
     place: Arc<Place>,
     moved_before: u64,
+    _counted: Arc<Counted>,
+}
+
+/// An open connection, in the metrics.
+struct Counted;
+
+impl Counted {
+    fn new() -> Arc<Counted> {
+        telemetry::redis_connection(true);
+        Arc::new(Counted)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        telemetry::redis_connection(false);
+    }
 }
 
 /// What all that use one connection know of it.
@@ -98,6 +116,7 @@ impl Opener {
         let used = place.used();
         let state = Arc::new(State::default());
         let mut connection = self.connect(part, state.clone()).await?;
+        let counted = Counted::new();
         // That it wants a client certificate a server may only say after the handshake.
         let server = Server::ask(&mut connection).await.map_err(|error| {
             let distrusted = endpoint.not_opened(part, &error);
@@ -120,6 +139,7 @@ impl Opener {
             state,
             place,
             moved_before,
+            _counted: counted,
         })
     }
 

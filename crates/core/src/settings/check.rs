@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::settings::table::Setting;
-use crate::settings::{BadSetting, CacheAway, JournalSync, LogFormat, YesOrNo, bad};
+use crate::settings::{BadSetting, CacheAway, Dashboard, JournalSync, LogFormat, YesOrNo, bad};
 
 /// A shorter lease would be renewed all the time.
 const LEASE_MIN_MS: u64 = 500;
@@ -28,7 +28,9 @@ pub(super) fn check_type(setting: &Setting, merged: &config::Config) -> Result<(
         "LOG_FORMAT" if merged.get::<LogFormat>(&key).is_err() => "must be text or json",
         "REDIS_WAIT_FSYNC" if merged.get::<YesOrNo>(&key).is_err() => "must be yes or no",
         "CACHE_AWAY" if merged.get::<CacheAway>(&key).is_err() => "must be bypass or refuse",
-        "LISTEN" | "JOURNAL_SYNC" | "LOG_FORMAT" | "REDIS_WAIT_FSYNC" | "CACHE_AWAY" => {
+        "DASHBOARD" if merged.get::<Dashboard>(&key).is_err() => "must be on, read-only or off",
+        "LISTEN" | "DASHBOARD" | "JOURNAL_SYNC" | "LOG_FORMAT" | "REDIS_WAIT_FSYNC"
+        | "CACHE_AWAY" => {
             return Ok(());
         }
         _ if setting.is_text() => match merged.get(&key) {

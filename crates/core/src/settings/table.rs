@@ -64,6 +64,11 @@ pub(super) const TABLE: &[Setting] = &[
         "",
         "public origins of this service behind a proxy that ends TLS or changes Host, separated by commas, such as https://users.example; their hosts are hosts of this service",
     ),
+    setting(
+        "DASHBOARD",
+        "on",
+        "the page at /dashboard: on = with buttons that send writes, read-only = without them, off = no page",
+    ),
     secret(setting(
         "DATABASE_URL",
         "sqlite://data/{service}/users.db",

@@ -77,7 +77,7 @@ pub(super) fn report(row: BrokenRow) {
         ),
         Line::ThatMoreAreLeftOut => tracing::warn!(
             logged = LOGGED_MAX,
-            "more rows of users break a rule; broken_rows_total counts how often one is met"
+            "more rows of users break a rule; write_cache_broken_rows_total counts how often one is met"
         ),
         Line::Nothing => {}
     }

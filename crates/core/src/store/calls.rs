@@ -10,6 +10,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
@@ -24,6 +25,23 @@ pub(super) struct Calls {
     runtime: Handle,
     /// Fair: first come, first served.
     turns: Arc<Semaphore>,
+    waiting: AtomicUsize,
+}
+
+/// A caller that waits for its turn.
+struct Waits<'a>(&'a AtomicUsize);
+
+impl Waits<'_> {
+    fn begin(waiting: &AtomicUsize) -> Waits<'_> {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Waits(waiting)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl fmt::Debug for Calls {
@@ -44,12 +62,20 @@ impl Calls {
         Calls {
             runtime: Handle::current(),
             turns: Arc::new(Semaphore::new(max)),
+            waiting: AtomicUsize::new(0),
         }
+    }
+
+    /// How many callers wait for a turn.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Waits for a turn. A caller that is dropped meanwhile gives up its place.
     pub(super) async fn turn(&self) -> Result<Turn> {
+        let waits = Waits::begin(&self.waiting);
         let permit = self.turns.clone().acquire_owned().await;
+        drop(waits);
         Ok(Turn {
             runtime: self.runtime.clone(),
             permit: permit.map_err(|_| Error::Stopping)?,

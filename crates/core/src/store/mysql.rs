@@ -34,7 +34,7 @@ use crate::settings::{Address, Secret};
 use crate::startup;
 use crate::store::calls::Calls;
 use crate::store::durability::{Durability, Survives};
-use crate::store::{Adoption, Locks, Origin, Store, row};
+use crate::store::{Adoption, Connections, Locks, Origin, Store, row};
 use crate::version::Version;
 
 pub use claim::MysqlClaim;
@@ -400,6 +400,16 @@ impl Store for MysqlStore {
 
     async fn takes_writes(&self) -> Result<()> {
         BindingStore::note_newest(self, Version::ZERO).await
+    }
+
+    fn connections(&self) -> Connections {
+        let (idle, used, max) = self.pool.usage();
+        Connections {
+            idle,
+            used,
+            max,
+            waiting: self.calls.waiting(),
+        }
     }
 
     fn dataset(&self) -> &Dataset {

@@ -39,7 +39,7 @@ use crate::record::{Key, Record};
 use crate::store::calls::Calls;
 use crate::store::durability::Durability;
 use crate::store::schema::prepare;
-use crate::store::{Adoption, Origin, Store, headroom, row};
+use crate::store::{Adoption, Connections, Origin, Store, headroom, row};
 use crate::version::Version;
 
 use files::{FileLock, Files};
@@ -423,6 +423,16 @@ impl Store for SqliteStore {
 
     async fn takes_writes(&self) -> Result<()> {
         BindingStore::note_newest(self, Version::ZERO).await
+    }
+
+    fn connections(&self) -> Connections {
+        let status = self.pool.status();
+        Connections {
+            idle: status.available,
+            used: status.size.saturating_sub(status.available),
+            max: status.max_size,
+            waiting: self.calls.waiting(),
+        }
     }
 
     fn dataset(&self) -> &Dataset {

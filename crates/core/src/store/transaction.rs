@@ -116,7 +116,7 @@ macro_rules! transactions {
             };
             done.inspect(|()| {
                 ceiling.wrote(newest);
-                statements::committed();
+                statements::committed(rows.len());
             })
         }
 
@@ -211,7 +211,7 @@ macro_rules! transactions {
         ) -> Tried<Vec<Verdict>> {
             begin(connection).await?;
             match judged(connection, ceiling, proposals, fence).await {
-                Ok(verdicts) => match commit(connection).await {
+                Ok((verdicts, rows)) => match commit(connection).await {
                     Ok(()) => {
                         for verdict in verdicts.iter() {
                             if let Verdict::Written(version) = verdict {
@@ -219,7 +219,7 @@ macro_rules! transactions {
                             }
                         }
                         if verdicts.iter().any(Verdict::is_written) {
-                            statements::committed();
+                            statements::committed(rows);
                         }
                         Ok(verdicts)
                     }
@@ -230,12 +230,13 @@ macro_rules! transactions {
             }
         }
 
+        /// Returns how many rows it wrote as well.
         async fn judged(
             connection: &mut $connection,
             ceiling: &Ceiling,
             proposals: &[Proposal],
             fence: Option<Epoch>,
-        ) -> Tried<Vec<Verdict>> {
+        ) -> Tried<(Vec<Verdict>, usize)> {
             statements::read();
             // IMPORTANT: held until the end, so that nothing is purged meanwhile.
             let epoch = epoch(connection, Lock::Shared).await?;
@@ -281,7 +282,7 @@ macro_rules! transactions {
             let written: HashSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
             made.retain(|key| !written.contains(key.as_str()));
             release(connection, &made).await?;
-            Ok(verdicts)
+            Ok((verdicts, rows.len()))
         }
     };
 }

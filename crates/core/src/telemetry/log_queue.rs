@@ -16,7 +16,7 @@ const BYTES_MAX: usize = 1 << 20;
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The metric that counts dropped lines.
-pub(super) const DROPPED: &str = "log_lines_dropped_total";
+pub(super) const DROPPED: &str = "write_cache_log_lines_dropped_total";
 
 /// The queue of the process.
 pub(super) static QUEUE: LogQueue = LogQueue::new();

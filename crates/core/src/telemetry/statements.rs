@@ -11,7 +11,8 @@
 //! nor what only holds the place of a row that is not there.
 //!
 //! A *commit* is a transaction with at least one such row, when the database has said
-//! that it is committed. A single statement may be one by itself.
+//! that it is committed. A single statement may be one by itself. Its rows are *committed*
+//! then: while the database does not answer, rows are sent again and again, and none is.
 
 use std::sync::LazyLock;
 
@@ -20,15 +21,17 @@ use metrics::{Counter, counter};
 struct Statements {
     reads: Counter,
     writes: Counter,
-    rows: Counter,
+    rows_sent: Counter,
+    rows_committed: Counter,
     commits: Counter,
 }
 
 static STATEMENTS: LazyLock<Statements> = LazyLock::new(|| Statements {
-    reads: counter!("store_statements_total", "kind" => "read"),
-    writes: counter!("store_statements_total", "kind" => "write"),
-    rows: counter!("store_rows_total"),
-    commits: counter!("store_commits_total"),
+    reads: counter!("write_cache_store_statements_total", "kind" => "read"),
+    writes: counter!("write_cache_store_statements_total", "kind" => "write"),
+    rows_sent: counter!("write_cache_store_rows_sent_total"),
+    rows_committed: counter!("write_cache_store_rows_committed_total"),
+    commits: counter!("write_cache_store_commits_total"),
 });
 
 /// Has the series there from the start.
@@ -44,7 +47,7 @@ pub(crate) fn read() {
 /// One that writes so many rows is about to be sent.
 pub(crate) fn write(rows: usize) {
     STATEMENTS.writes.increment(1);
-    STATEMENTS.rows.increment(rows as u64);
+    STATEMENTS.rows_sent.increment(rows as u64);
 }
 
 /// One that holds rows by writing is about to be sent.
@@ -52,7 +55,8 @@ pub(crate) fn hold() {
     STATEMENTS.writes.increment(1);
 }
 
-/// A transaction that wrote rows is committed.
-pub(crate) fn committed() {
+/// A transaction that wrote so many rows is committed.
+pub(crate) fn committed(rows: usize) {
+    STATEMENTS.rows_committed.increment(rows as u64);
     STATEMENTS.commits.increment(1);
 }

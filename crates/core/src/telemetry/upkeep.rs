@@ -6,14 +6,14 @@
 
 use std::time::Duration;
 
-use super::MetricsHandle;
+use metrics_exporter_prometheus::PrometheusHandle;
 
 /// How often samples are put into their buckets: as long as this each of them takes
 /// 16 bytes. When there are none, it costs as much as a few requests.
 pub const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Does so for ever.
-pub(super) async fn keep(metrics: MetricsHandle) {
+pub(super) async fn keep(metrics: PrometheusHandle) {
     loop {
         tokio::time::sleep(UPKEEP_INTERVAL).await;
         let metrics = metrics.clone();

@@ -13,6 +13,7 @@ const SCRIPT: &str = concat!(
     include_str!("page/state.js"),
     include_str!("page/elements.js"),
     include_str!("page/charts.js"),
+    include_str!("page/parts.js"),
     include_str!("page/services.js"),
     include_str!("page/events.js"),
 );
@@ -36,8 +37,8 @@ pub struct PageConfig {
 pub struct WatchedService {
     /// `write-through` or `write-behind`, which have their colours; the events name it so.
     pub name: String,
-    /// Where the page's buttons send a record by `POST`.
-    pub write_url: String,
+    /// Where the page's buttons send a record by `POST`; without it there are no buttons.
+    pub write_url: Option<String>,
 }
 
 /// The answer with the page. It allows the page's own script and style alone, by what they are, and asks

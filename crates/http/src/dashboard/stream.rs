@@ -12,26 +12,47 @@ use serde::Serialize;
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// First of all: how soon the browser asks again when the stream has ended.
-const PREAMBLE: &str = "retry: 1000\n\n";
+const PREAMBLE: Bytes = Bytes::from_static(b"retry: 1000\n\n");
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// How it was, for the charts.
+    Past,
+    /// How it is.
+    Now,
+}
+
+/// An event as it is sent.
+pub(super) fn frame(moment: Moment, json: &[u8]) -> Bytes {
+    let head: &[u8] = match moment {
+        Moment::Past => b"event: past\ndata: ",
+        Moment::Now => b"data: ",
+    };
+    Bytes::from([head, json, b"\n\n"].concat())
+}
 
 /// An answer of `text/event-stream` that sends each value as JSON as soon as it is there, and ends with
-/// `values`. Whoever is to be noticed when he is gone must be sent something now and then.
+/// `values`. A client that is gone is only noticed when it is sent something.
 pub fn events<T: Serialize + 'static>(values: impl Stream<Item = T> + 'static) -> HttpResponse {
-    let events = values.filter_map(|value| async move {
-        match serde_json::to_string(&value) {
-            Ok(json) => Some(format!("data: {json}\n\n")),
+    frames(values.filter_map(|value| async move {
+        match serde_json::to_vec(&value) {
+            Ok(json) => Some(frame(Moment::Now, &json)),
             Err(error) => {
                 tracing::error!(%error, "an event cannot be written as JSON");
                 None
             }
         }
-    });
-    let texts = stream::iter([PREAMBLE.to_owned()]).chain(events);
-    let body = texts.map(|text| Ok::<_, Infallible>(Bytes::from(text)));
+    }))
+}
+
+/// The same of events as they are sent.
+pub(super) fn frames(frames: impl Stream<Item = Bytes> + 'static) -> HttpResponse {
+    let body = stream::iter([PREAMBLE]).chain(frames);
     HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((X_ACCEL_BUFFERING, "no"))
-        .streaming(body)
+        .streaming(body.map(Ok::<_, Infallible>))
 }

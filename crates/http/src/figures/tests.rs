@@ -11,16 +11,23 @@ fn snapshot(text: &str) -> Snapshot {
 /// Writes by `POST /write-behind` of which so many took at most 1, 10 and any number of milliseconds.
 fn writes(within_1_ms: u32, within_10_ms: u32, all: u32) -> String {
     let labels = "service=\"write-behind\",route=\"/write-behind\",method=\"POST\"";
-    let bucket = |le: &str, count: u32| {
-        format!("http_request_duration_seconds_bucket{{{labels},le=\"{le}\"}} {count}\n")
-    };
+    let counts = [
+        ("0.001", within_1_ms),
+        ("0.01", within_10_ms),
+        ("+Inf", all),
+    ];
+    let durations = counts.map(|(le, count)| duration("answered", le, count));
     [
-        bucket("0.001", within_1_ms),
-        bucket("0.01", within_10_ms),
-        bucket("+Inf", all),
-        format!("http_requests_total{{{labels},status=\"200\"}} {all}\n"),
+        durations.concat(),
+        format!("write_cache_http_requests_total{{{labels},status=\"200\"}} {all}\n"),
     ]
     .concat()
+}
+
+/// A bucket of the durations of writes.
+fn duration(outcome: &str, le: &str, count: u32) -> String {
+    let labels = format!("route=\"/write-behind\",method=\"POST\",outcome=\"{outcome}\"");
+    format!("write_cache_http_request_duration_seconds_bucket{{{labels},le=\"{le}\"}} {count}\n")
 }
 
 #[track_caller]
@@ -76,7 +83,7 @@ fn figures_are_of_the_time_between_two_readings_alone() {
 fn requests_are_told_apart_by_what_they_do_and_whether_they_failed() {
     let line = |route: &str, method: &str, status: u16, count: u32| {
         format!(
-            "http_requests_total{{route=\"{route}\",method=\"{method}\",status=\"{status}\"}} {count}\n"
+            "write_cache_http_requests_total{{route=\"{route}\",method=\"{method}\",status=\"{status}\"}} {count}\n"
         )
     };
     let after = [
@@ -100,6 +107,66 @@ fn requests_are_told_apart_by_what_they_do_and_whether_they_failed() {
 }
 
 #[test]
+fn failed_requests_are_no_part_of_the_latencies() {
+    // Reads are refused at once while their part is unavailable: they must not look fast.
+    let text = [
+        duration("failed", "0.001", 90),
+        duration("failed", "0.01", 90),
+        duration("failed", "+Inf", 90),
+        duration("answered", "0.001", 0),
+        duration("answered", "0.01", 10),
+        duration("answered", "+Inf", 10),
+    ];
+    let figures = Figures::between(&Snapshot::default(), &snapshot(&text.concat()), SECOND);
+    assert_ms(figures.writes.p50_ms, 5.5);
+    assert_ms(figures.failures.p50_ms, 0.5);
+}
+
+#[test]
+fn the_nearest_limit_says_how_full_the_journal_is() {
+    let text = |entries: u32, bytes: u32, age: &str| {
+        format!(
+            "write_cache_journal_depth_entries{{shard=\"0\"}} {entries}\n\
+             write_cache_journal_limit_entries 100\n\
+             write_cache_journal_depth_bytes{{shard=\"0\"}} {bytes}\n\
+             write_cache_journal_limit_bytes 1000\n\
+             write_cache_journal_oldest_age_seconds {age}\n\
+             write_cache_journal_limit_age_seconds 60\n"
+        )
+    };
+    let fullness = |text: &str| fullness(&snapshot(text));
+    assert_eq!(fullness(""), None);
+    assert_eq!(fullness(&text(50, 100, "6")), Some(0.5));
+    assert_eq!(fullness(&text(10, 900, "6")), Some(0.9));
+    assert_eq!(fullness(&text(10, 100, "45")), Some(0.75));
+    // While the journal does not answer, its age is unknown.
+    assert_eq!(fullness(&text(10, 200, "NaN")), Some(0.2));
+}
+
+#[test]
+fn the_parts_are_those_that_the_metrics_have() {
+    let figures = snapshot(
+        "write_cache_up{part=\"database\"} 0\nwrite_cache_up{part=\"cache\"} 1\n\
+         write_cache_up_changed_timestamp_seconds{part=\"database\"} 1700000000.5\n\
+         write_cache_calls_in_flight{part=\"database\"} 3\n",
+    );
+    let [cache, database] = &parts::of(&figures)[..] else {
+        panic!("{:?}", parts::of(&figures));
+    };
+    assert_eq!(
+        (cache.part, cache.up, cache.since_ms),
+        ("cache", true, None)
+    );
+    let expected = PartFigures {
+        part: "database",
+        since_ms: Some(1_700_000_000_500.0),
+        calls_in_flight: 3.0,
+        ..PartFigures::default()
+    };
+    assert_eq!(*database, expected);
+}
+
+#[test]
 fn a_service_that_was_started_anew_gives_what_it_has_counted_since() {
     let before = snapshot(&writes(1_000_000, 1_000_000, 1_000_000));
     let after = snapshot(&writes(0, 30, 30));
@@ -119,19 +186,23 @@ fn a_service_that_was_started_anew_gives_what_it_has_counted_since() {
 
 #[test]
 fn what_is_absent_is_none_and_shards_are_added_up() {
-    let without = Figures::between(&snapshot(""), &snapshot("cache_bypassed 0\n"), SECOND);
+    let without = Figures::between(
+        &snapshot(""),
+        &snapshot("write_cache_cache_bypassed 0\n"),
+        SECOND,
+    );
     assert_eq!(without, Figures::default());
 
     let before = snapshot(
-        "store_rows_total{k=\"a\"} 5\nstore_rows_total{k=\"b\"} 5\nstore_commits_total 1\n",
+        "write_cache_store_rows_committed_total{k=\"a\"} 5\nwrite_cache_store_rows_committed_total{k=\"b\"} 5\nwrite_cache_store_commits_total 1\n",
     );
     let after = snapshot(
-        "journal_depth_entries{shard=\"0\"} 3\njournal_depth_entries{shard=\"1\"} 4\n\
-         journal_dead_letters{shard=\"0\"} 1\njournal_oldest_age_seconds 1.5\n\
-         store_rows_total{k=\"a\"} 8\nstore_rows_total{k=\"b\"} 9\nstore_commits_total 3\n\
-         drain_entries_total 40\ncache_bypassed 1\n\
-         cache_reads_total{outcome=\"hit\"} 3\ncache_reads_total{outcome=\"miss\"} 1\n\
-         build_info{version=\"0.1.0\"} 1\n",
+        "write_cache_journal_depth_entries{shard=\"0\"} 3\nwrite_cache_journal_depth_entries{shard=\"1\"} 4\n\
+         write_cache_journal_dead_letters{shard=\"0\"} 1\nwrite_cache_journal_oldest_age_seconds 1.5\n\
+         write_cache_store_rows_committed_total{k=\"a\"} 8\nwrite_cache_store_rows_committed_total{k=\"b\"} 9\nwrite_cache_store_commits_total 3\n\
+         write_cache_drain_entries_total 40\nwrite_cache_cache_bypassed 1\n\
+         write_cache_cache_reads_total{outcome=\"hit\"} 3\nwrite_cache_cache_reads_total{outcome=\"miss\"} 1\n\
+         write_cache_build_info{version=\"0.1.0\"} 1\n",
     );
     let figures = Figures::between(&before, &after, 2 * SECOND);
     assert_eq!(figures.journal_depth_entries, Some(7.0));
@@ -143,9 +214,12 @@ fn what_is_absent_is_none_and_shards_are_added_up() {
     assert_eq!(figures.cache_hit_share, Some(0.75));
     assert_eq!(figures.version.as_deref(), Some("0.1.0"));
     assert!(figures.bypassed);
-    assert_eq!(after.sum("store_rows_total", &[("k", "b")]), 9.0);
+    assert_eq!(
+        after.sum("write_cache_store_rows_committed_total", &[("k", "b")]),
+        9.0
+    );
 
-    let silent = snapshot("journal_oldest_age_seconds NaN\n");
+    let silent = snapshot("write_cache_journal_oldest_age_seconds NaN\n");
     let silent = Figures::between(&silent, &silent, SECOND);
     assert_eq!(silent.journal_oldest_age_s, None);
 }

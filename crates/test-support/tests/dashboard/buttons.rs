@@ -69,7 +69,7 @@ fn answered(client: &Client, service: Service) -> f64 {
     let metrics = client.get("/metrics").text().to_owned();
     let mut counts = metrics.lines().filter(|line| {
         let of_writes = format!("route=\"{}\"", service.write_path());
-        line.starts_with("http_requests_total{")
+        line.starts_with("write_cache_http_requests_total{")
             && line.contains(&of_writes)
             && line.contains("status=\"200\"")
     });

@@ -103,6 +103,27 @@ fn an_event_has_the_figures_of_the_service() {
 }
 
 #[test]
+fn a_viewer_is_sent_the_last_minutes_first() {
+    let process = ServiceProcess::start(Service::WriteBehind, &[]);
+    let mut early = Viewer::connect(&process);
+    for _ in 0..3 {
+        early.read_until("data: ");
+        early.received.clear();
+    }
+    let mut late = Viewer::connect(&process);
+    let text = late.read_until("\r\ndata: ");
+    let times: Vec<u64> = text
+        .split("\"at_ms\":")
+        .skip(1)
+        .filter_map(|rest| rest.split_once(','))
+        .map(|(at_ms, _)| at_ms.parse().unwrap())
+        .collect();
+    let past = text.matches("event: past\ndata: ").count();
+    assert!(past >= 2, "{text}");
+    assert!(times.is_sorted(), "{times:?}");
+}
+
+#[test]
 fn only_so_many_watch_and_whoever_goes_makes_room() {
     let process = ServiceProcess::start(Service::WriteBehind, &[]);
     let client = process.client();
@@ -170,7 +191,7 @@ fn watching_counts_as_a_request_that_is_answered_at_its_begin() {
     let mut viewer = Viewer::connect(&process);
     viewer.read_until("data: ");
     let metrics = client.get("/metrics").text().to_owned();
-    let counts = "http_request_duration_seconds_count{";
+    let counts = "write_cache_http_request_duration_seconds_count{";
     let mut of_events = metrics.lines().filter(|line| {
         line.starts_with(counts)
             && line.contains("route=\"/dashboard/events\"")

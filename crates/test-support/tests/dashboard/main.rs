@@ -13,4 +13,7 @@ mod buttons;
 mod events;
 mod look;
 mod pair;
+mod settings;
+mod site;
+mod states;
 mod watching;

@@ -20,6 +20,11 @@ fn of_service(name: &str, journal_depth_entries: Option<f64>) -> Value {
         "cache_hit_share": 0.5, "journal_depth_entries": journal_depth_entries,
         "journal_oldest_age_s": journal_depth_entries, "dead_letters": null,
         "database_rows_per_second": 12.0, "database_commits_per_second": 3.0,
+        "failures": {"p50_ms": 0.1, "p99_ms": 2.5}, "requests_in_flight": 2.0, "oldest_request_age_s": 12.5,
+        "parts": [
+            {"part": "cache", "up": true, "since_ms": 1_699_999_000_000_u64, "calls_in_flight": 0.0},
+            {"part": "database", "up": false, "since_ms": 1_699_999_990_000_u64, "calls_in_flight": 3.0},
+        ],
     })
 }
 
@@ -107,6 +112,16 @@ fn two_services_are_shown_side_by_side_and_their_database_is_paused_by_keyboard(
     assert_eq!(browser.evaluate(journals), json!(["–", "77"]));
     let cards = "[...document.querySelectorAll('.chart')].filter((card) => !card.hidden).length";
     assert_eq!(browser.evaluate(cards), 7);
+
+    // Each service has a strip of its own, without a reason where the events have none.
+    let strips = "[...document.querySelectorAll('.service [data-strip]')].map((strip) => \
+        [...strip.querySelectorAll('.part')].map((part) => part.dataset.state))";
+    assert_eq!(
+        browser.evaluate(strips),
+        json!([["up", "down"], ["up", "down"]])
+    );
+    let why = "document.querySelector('[data-part=database] .why').textContent";
+    assert_eq!(browser.evaluate(why), "3 calls wait for it.");
 
     let button = "document.querySelector('[data-action=database]')";
     let state = format!("[{button}.textContent, {button}.getAttribute('aria-pressed')]");

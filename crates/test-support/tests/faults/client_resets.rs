@@ -157,8 +157,9 @@ const STATEMENTS_MAX: u64 = 60;
 fn reads(client: &Client) -> u64 {
     let metrics = client.get("/metrics");
     let mut lines = metrics.text().lines();
-    let is_reads =
-        |line: &&str| line.starts_with("store_statements_total{") && line.contains("kind=\"read\"");
+    let is_reads = |line: &&str| {
+        line.starts_with("write_cache_store_statements_total{") && line.contains("kind=\"read\"")
+    };
     let line = lines.find(is_reads).unwrap();
     line.rsplit(' ').next().unwrap().parse().unwrap()
 }

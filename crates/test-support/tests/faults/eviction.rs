@@ -95,7 +95,7 @@ fn evictions_after_a_change_at_runtime_are_stopped_and_counted() {
     assert!(
         metrics
             .lines()
-            .any(|line| line.starts_with("writes_refused") && line.ends_with(" 1"))
+            .any(|line| line.starts_with("write_cache_writes_refused") && line.ends_with(" 1"))
     );
 
     // What is left of them is drained in spite of it.

@@ -69,7 +69,7 @@ impl Site {
     fn purged(&self) -> u64 {
         let metrics = self.client().get("/metrics");
         let mut lines = metrics.text().lines();
-        let line = lines.find(|line| line.starts_with("tombstones_purged_total"));
+        let line = lines.find(|line| line.starts_with("write_cache_tombstones_purged_total"));
         line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
     }
 

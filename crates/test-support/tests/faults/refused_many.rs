@@ -162,7 +162,7 @@ fn other_names_are_drained(parts: Parts) {
             .lines()
             .any(|it| it.starts_with(line) && it.ends_with(" 4"))
     };
-    assert!(has("journal_held_back_entries{"), "{metrics}");
+    assert!(has("write_cache_journal_held_back_entries{"), "{metrics}");
     assert!(running.logs().contains("as many dead letters as may be"));
     let flushed = client.request("POST", "/flush?timeout_s=0", &[], None);
     assert_eq!(flushed.status, 504, "{}", flushed.text());

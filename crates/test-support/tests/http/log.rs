@@ -108,7 +108,7 @@ impl Unread {
     fn dropped_lines(&self) -> f64 {
         let metrics = self.client.get("/metrics").text().to_owned();
         let mut values = metrics.lines().filter_map(|line| {
-            line.strip_prefix("log_lines_dropped_total{")?
+            line.strip_prefix("write_cache_log_lines_dropped_total{")?
                 .rsplit(' ')
                 .next()
         });

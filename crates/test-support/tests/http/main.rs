@@ -75,6 +75,8 @@ mod migrations;
 #[macro_use]
 mod names;
 #[macro_use]
+mod observed_outages;
+#[macro_use]
 mod other_programs;
 #[macro_use]
 mod outages;
@@ -92,6 +94,8 @@ mod protocol;
 mod request_ids;
 #[macro_use]
 mod restarts;
+#[macro_use]
+mod scrape;
 #[macro_use]
 mod sizes;
 
@@ -129,6 +133,9 @@ macro_rules! topics_of_parts {
         }
         mod outages {
             outages!();
+        }
+        mod observed_outages {
+            observed_outages!();
         }
     };
 }
@@ -178,6 +185,7 @@ macro_rules! combinations {
                 mod protocol { protocol!(); }
                 mod request_ids { request_ids!(); }
                 mod restarts { restarts!(); }
+                mod scrape { scrape!(); }
                 mod sizes { sizes!(); }
 
                 topics_of_service!($service);

@@ -17,7 +17,7 @@ checks!(metrics:
     a_clients_inventions_become_no_label,
 );
 
-fn metrics_of(api: &Api) -> Metrics {
+pub(crate) fn metrics_of(api: &Api) -> Metrics {
     let answer = api.client().get("/metrics");
     assert_eq!(answer.status, 200);
     let content_type = answer.header("Content-Type").unwrap();
@@ -40,24 +40,38 @@ pub(crate) fn the_answer_is_prometheus_text_and_has_every_documented_metric(turn
     metrics_of(&api);
     let metrics = metrics_of(&api);
     let mut documented = vec![
-        ("http_requests_total", "counter"),
-        ("http_request_duration_seconds", "histogram"),
-        ("cache_reads_total", "counter"),
-        ("store_statements_total", "counter"),
-        ("store_rows_total", "counter"),
-        ("store_commits_total", "counter"),
-        ("broken_rows_total", "counter"),
-        ("build_info", "gauge"),
+        ("write_cache_http_requests_total", "counter"),
+        ("write_cache_http_request_duration_seconds", "histogram"),
+        ("write_cache_cache_reads_total", "counter"),
+        ("write_cache_store_statements_total", "counter"),
+        ("write_cache_store_rows_sent_total", "counter"),
+        ("write_cache_store_rows_committed_total", "counter"),
+        ("write_cache_up", "gauge"),
+        ("write_cache_up_changed_timestamp_seconds", "gauge"),
+        ("write_cache_calls_in_flight", "gauge"),
+        ("write_cache_http_requests_in_flight", "gauge"),
+        ("write_cache_http_oldest_request_age_seconds", "gauge"),
+        ("write_cache_database_connections", "gauge"),
+        ("write_cache_database_connections_max", "gauge"),
+        ("write_cache_database_calls_waiting", "gauge"),
+        ("process_cpu_seconds_total", "counter"),
+        ("process_resident_memory_bytes", "gauge"),
+        ("process_open_fds", "gauge"),
+        ("process_max_fds", "gauge"),
+        ("process_start_time_seconds", "gauge"),
+        ("write_cache_store_commits_total", "counter"),
+        ("write_cache_broken_rows_total", "counter"),
+        ("write_cache_build_info", "gauge"),
     ];
     if turn.is_write_behind() {
         documented.extend([
-            ("journal_depth_entries", "gauge"),
-            ("journal_depth_bytes", "gauge"),
-            ("journal_oldest_age_seconds", "gauge"),
-            ("drain_entries_total", "counter"),
-            ("drain_rows_total", "counter"),
-            ("drain_batches_total", "counter"),
-            ("commit_lag_seconds", "histogram"),
+            ("write_cache_journal_depth_entries", "gauge"),
+            ("write_cache_journal_depth_bytes", "gauge"),
+            ("write_cache_journal_oldest_age_seconds", "gauge"),
+            ("write_cache_drain_entries_total", "counter"),
+            ("write_cache_drain_rows_total", "counter"),
+            ("write_cache_drain_batches_total", "counter"),
+            ("write_cache_commit_lag_seconds", "histogram"),
         ]);
     }
     for (name, kind) in documented {
@@ -70,15 +84,15 @@ pub(crate) fn the_answer_is_prometheus_text_and_has_every_documented_metric(turn
             Parts::RedisMariaDb => 4_000_000_000.0,
         };
         for (name, limit) in [
-            ("journal_limit_entries", 10_000_000.0),
-            ("journal_limit_bytes", bytes),
-            ("journal_limit_age_seconds", 86_400.0),
+            ("write_cache_journal_limit_entries", 10_000_000.0),
+            ("write_cache_journal_limit_bytes", bytes),
+            ("write_cache_journal_limit_age_seconds", 86_400.0),
         ] {
             assert_eq!(metrics.sum(name, &[]), limit, "{name}");
         }
     }
     let own = turn.service().write_path().trim_start_matches('/');
-    let services = metrics.label_values("http_requests_total", "service");
+    let services = metrics.label_values("write_cache_http_requests_total", "service");
     assert_eq!(Vec::from_iter(services), [own]);
 }
 
@@ -138,24 +152,28 @@ pub(crate) fn each_request_is_counted_once_by_route_method_and_status(turn: &Tur
     let mut all = 0;
     for (route, method, status, count) in expected {
         let labels = [("route", route), ("method", method), ("status", status)];
-        let grown =
-            after.sum("http_requests_total", &labels) - before.sum("http_requests_total", &labels);
+        let grown = after.sum("write_cache_http_requests_total", &labels)
+            - before.sum("write_cache_http_requests_total", &labels);
         assert_eq!(grown, f64::from(count), "{labels:?}");
         all += count;
     }
-    for name in ["http_requests_total", "http_request_duration_seconds_count"] {
+    for name in [
+        "write_cache_http_requests_total",
+        "write_cache_http_request_duration_seconds_count",
+    ] {
         let grown = after.sum(name, &[]) - before.sum(name, &[]);
         assert_eq!(grown, f64::from(all), "{name}");
     }
-    let seconds = after.sum("http_request_duration_seconds_sum", &[]);
+    let seconds = after.sum("write_cache_http_request_duration_seconds_sum", &[]);
     assert!(seconds > 0.0 && seconds < 60.0, "{seconds}");
 }
 
 pub(crate) fn reads_are_counted_as_hits_and_misses(turn: &Turn) {
     let running = turn.start();
     let api = Api::of(&running);
-    let reads =
-        |metrics: &Metrics, outcome| metrics.sum("cache_reads_total", &[("outcome", outcome)]);
+    let reads = |metrics: &Metrics, outcome| {
+        metrics.sum("write_cache_cache_reads_total", &[("outcome", outcome)])
+    };
     let before = metrics_of(&api);
     for outcome in ["hit", "miss", "bypass"] {
         assert_eq!(reads(&before, outcome), 0.0, "{outcome}");
@@ -182,17 +200,17 @@ pub(crate) fn what_is_drained_is_counted(turn: &Turn) {
     let api = Api::of(&running);
     if !turn.is_write_behind() {
         let metrics = metrics_of(&api);
-        assert_eq!(metrics.kind("journal_depth_entries"), None);
-        assert_eq!(metrics.kind("drain_entries_total"), None);
-        assert_eq!(metrics.kind("commit_lag_seconds"), None);
+        assert_eq!(metrics.kind("write_cache_journal_depth_entries"), None);
+        assert_eq!(metrics.kind("write_cache_drain_entries_total"), None);
+        assert_eq!(metrics.kind("write_cache_commit_lag_seconds"), None);
         return;
     }
     let before = metrics_of(&api);
     for name in [
-        "drain_entries_total",
-        "drain_rows_total",
-        "drain_batches_total",
-        "commit_lag_seconds_count",
+        "write_cache_drain_entries_total",
+        "write_cache_drain_rows_total",
+        "write_cache_drain_batches_total",
+        "write_cache_commit_lag_seconds_count",
     ] {
         assert_eq!(before.sum(name, &[]), 0.0, "{name}");
     }
@@ -206,17 +224,17 @@ pub(crate) fn what_is_drained_is_counted(turn: &Turn) {
     assert_eq!(api.delete("drained 3").status, 204);
     api.settle();
     let after = metrics_of(&api);
-    assert_eq!(after.sum("drain_entries_total", &[]), 41.0);
-    assert_eq!(after.sum("commit_lag_seconds_count", &[]), 41.0);
-    assert!(after.sum("commit_lag_seconds_sum", &[]) > 0.0);
-    let rows = after.sum("drain_rows_total", &[]);
+    assert_eq!(after.sum("write_cache_drain_entries_total", &[]), 41.0);
+    assert_eq!(after.sum("write_cache_commit_lag_seconds_count", &[]), 41.0);
+    assert!(after.sum("write_cache_commit_lag_seconds_sum", &[]) > 0.0);
+    let rows = after.sum("write_cache_drain_rows_total", &[]);
     assert!((10.0..=41.0).contains(&rows), "{rows}");
-    let batches = after.sum("drain_batches_total", &[]);
+    let batches = after.sum("write_cache_drain_batches_total", &[]);
     assert!((1.0..=41.0).contains(&batches), "{batches}");
     for name in [
-        "journal_depth_entries",
-        "journal_depth_bytes",
-        "journal_oldest_age_seconds",
+        "write_cache_journal_depth_entries",
+        "write_cache_journal_depth_bytes",
+        "write_cache_journal_oldest_age_seconds",
     ] {
         assert_eq!(after.sum(name, &[]), 0.0, "{name}");
     }
@@ -228,14 +246,15 @@ pub(crate) fn what_reaches_the_database_is_counted(turn: &Turn) {
     let running = turn.start();
     let api = Api::of(&running);
     let before = metrics_of(&api);
-    let kinds = before.label_values("store_statements_total", "kind");
+    let kinds = before.label_values("write_cache_store_statements_total", "kind");
     assert_eq!(Vec::from_iter(kinds), ["read", "write"]);
-    let statements =
-        |metrics: &Metrics, kind| metrics.sum("store_statements_total", &[("kind", kind)]);
+    let statements = |metrics: &Metrics, kind| {
+        metrics.sum("write_cache_store_statements_total", &[("kind", kind)])
+    };
     for figure in [
         statements(&before, "write"),
-        before.sum("store_rows_total", &[]),
-        before.sum("store_commits_total", &[]),
+        before.sum("write_cache_store_rows_sent_total", &[]),
+        before.sum("write_cache_store_commits_total", &[]),
     ] {
         assert_eq!(figure, 0.0);
     }
@@ -251,13 +270,18 @@ pub(crate) fn what_reaches_the_database_is_counted(turn: &Turn) {
     let after = metrics_of(&api);
     let acknowledged = f64::from(TO_ONE_NAME + NAMES + 1);
     let distinct = f64::from(1 + NAMES);
-    let rows = after.sum("store_rows_total", &[]);
-    let commits = after.sum("store_commits_total", &[]);
-    let drained = after.sum("drain_rows_total", &[]);
+    let rows = after.sum("write_cache_store_rows_sent_total", &[]);
+    let commits = after.sum("write_cache_store_commits_total", &[]);
+    let committed = after.sum("write_cache_store_rows_committed_total", &[]);
+    assert!((commits..=rows).contains(&committed), "{committed}");
+    let drained = after.sum("write_cache_drain_rows_total", &[]);
     if turn.is_write_behind() {
         assert!((distinct..=acknowledged).contains(&drained), "{drained}");
         assert!((1.0..=rows).contains(&commits), "{commits}");
-        assert_eq!(after.sum("commit_lag_seconds_count", &[]), acknowledged);
+        assert_eq!(
+            after.sum("write_cache_commit_lag_seconds_count", &[]),
+            acknowledged
+        );
     } else {
         // One came after the other, and each was committed before it was answered.
         assert!(commits >= acknowledged, "{commits}");
@@ -286,10 +310,10 @@ pub(crate) fn times_are_told_apart_by_thirds(turn: &Turn) {
     let api = turn.shared();
     api.client().get("/healthz");
     let metrics = metrics_of(&api);
-    let mut expected = vec![("http_request_duration_seconds", 0.0001, 10.0, 5)];
+    let mut expected = vec![("write_cache_http_request_duration_seconds", 0.0001, 10.0, 5)];
     if turn.is_write_behind() {
-        expected.push(("drain_batch_duration_seconds", 0.0001, 10.0, 5));
-        expected.push(("commit_lag_seconds", 0.001, 1000.0, 6));
+        expected.push(("write_cache_drain_batch_duration_seconds", 0.0001, 10.0, 5));
+        expected.push(("write_cache_commit_lag_seconds", 0.001, 1000.0, 6));
     }
     for (name, first, last, decades) in expected {
         let bounds = metrics.label_values(&format!("{name}_bucket"), "le");
@@ -315,10 +339,10 @@ pub(crate) fn a_clients_inventions_become_no_label(turn: &Turn) {
     }
     let metrics = metrics_of(&api);
     let known = ["GET", "HEAD", "POST", "PUT", "DELETE", "other"];
-    for method in metrics.label_values("http_requests_total", "method") {
+    for method in metrics.label_values("write_cache_http_requests_total", "method") {
         assert!(known.contains(&method), "{method}");
     }
-    for route in metrics.label_values("http_requests_total", "route") {
+    for route in metrics.label_values("write_cache_http_requests_total", "route") {
         assert!(
             !route.contains("secret") && !route.contains("label"),
             "{route}"

@@ -15,6 +15,7 @@ use crate::prometheus::Metrics;
 checks!(other_programs:
     broken_rows_hide_no_user_from_a_listing,
     a_broken_row_is_answered_with_the_rule,
+    every_answer_of_500_is_counted_as_an_error,
     a_broken_row_is_written_and_deleted_like_any,
     a_position_may_be_any_text,
     broken_rows_are_counted_and_logged_by_id,
@@ -108,6 +109,29 @@ pub(crate) fn a_broken_row_is_answered_with_the_rule(turn: &Turn) {
     expect_problem(&api.get("nobody"), 404);
 }
 
+pub(crate) fn every_answer_of_500_is_counted_as_an_error(turn: &Turn) {
+    let running = turn.start();
+    let api = Api::of(&running);
+    insert_broken(&running);
+    let errors = || {
+        let metrics = Metrics::parse(api.client().get("/metrics").text());
+        let labels = [
+            ("operation", "answer"),
+            ("part", "database"),
+            ("kind", "broken row"),
+        ];
+        (
+            metrics.sum("write_cache_errors_total", &labels),
+            metrics.sum("write_cache_http_requests_total", &[("status", "500")]),
+        )
+    };
+    assert_eq!(errors(), (0.0, 0.0));
+    for count in [1.0, 2.0] {
+        expect_broken(&api.get("aged"), "age");
+        assert_eq!(errors(), (count, count));
+    }
+}
+
 pub(crate) fn a_broken_row_is_written_and_deleted_like_any(turn: &Turn) {
     let running = turn.start();
     let api = Api::of(&running);
@@ -167,7 +191,7 @@ pub(crate) fn broken_rows_are_counted_and_logged_by_id(turn: &Turn) {
     let count = |field: &str| {
         let text = api.client().get("/metrics");
         let metrics = Metrics::parse(text.text());
-        metrics.sum("broken_rows_total", &[("field", field)])
+        metrics.sum("write_cache_broken_rows_total", &[("field", field)])
     };
     assert_eq!(count("age"), 0.0);
     for number in 0..50 {

@@ -34,21 +34,21 @@ const PROBE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A service whose network can be cut. The parts are the check's own, so nobody minds an outage that a
 /// failing check does not end.
-struct Site {
+pub(crate) struct Site {
     // The fields are dropped in this order.
     process: ServiceProcess,
-    api: Api,
-    database: ChaosProxy,
-    cache: ChaosProxy,
+    pub(crate) api: Api,
+    pub(crate) database: ChaosProxy,
+    pub(crate) cache: ChaosProxy,
     installation: Installation,
 }
 
 impl Site {
-    fn start(turn: &Turn) -> Self {
+    pub(crate) fn start(turn: &Turn) -> Self {
         Site::start_with(turn, &[])
     }
 
-    fn start_with(turn: &Turn, settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn start_with(turn: &Turn, settings: &[(&str, &str)]) -> Self {
         let mut installation = turn.install();
         for (name, value) in settings {
             installation.set(name, value);
@@ -77,7 +77,7 @@ impl Site {
         self.installation.database().unwrap().query_rows(sql);
     }
 
-    fn metrics(&self) -> Metrics {
+    pub(crate) fn metrics(&self) -> Metrics {
         Metrics::parse(self.api.client().get("/metrics").text())
     }
 }
@@ -205,9 +205,14 @@ pub(crate) fn what_does_not_need_the_database_goes_on(turn: &Turn) {
     let oldest_age_ms = journal["oldest_age_ms"].as_u64().unwrap();
     assert!(oldest_age_ms >= 20, "{journal}");
     let metrics = site.metrics();
-    assert_eq!(metrics.sum("journal_depth_entries", &[]), entries as f64);
-    assert!(metrics.sum("journal_depth_bytes", &[]) > 0.0);
-    assert!(metrics.sum("journal_oldest_age_seconds", &[]) >= oldest_age_ms as f64 / 1000.0);
+    assert_eq!(
+        metrics.sum("write_cache_journal_depth_entries", &[]),
+        entries as f64
+    );
+    assert!(metrics.sum("write_cache_journal_depth_bytes", &[]) > 0.0);
+    assert!(
+        metrics.sum("write_cache_journal_oldest_age_seconds", &[]) >= oldest_age_ms as f64 / 1000.0
+    );
     for timeout_s in [0, 1] {
         let began = Instant::now();
         let path = format!("/flush?timeout_s={timeout_s}");
@@ -231,10 +236,14 @@ pub(crate) fn errors_are_counted_by_operation_part_and_kind(turn: &Turn) {
         site.api.write(&record("Xaver", number, "Obituarist"));
         thread::sleep(Duration::from_millis(100));
         let metrics = site.metrics();
-        assert_eq!(metrics.kind("errors_total"), Some("counter"));
+        assert_eq!(metrics.kind("write_cache_errors_total"), Some("counter"));
         let of_the_database = [("part", "database"), ("kind", "unavailable")];
-        assert!(metrics.sum("errors_total", &of_the_database) >= f64::from(number));
-        assert!(!metrics.label_values("errors_total", "operation").is_empty());
+        assert!(metrics.sum("write_cache_errors_total", &of_the_database) >= f64::from(number));
+        assert!(
+            !metrics
+                .label_values("write_cache_errors_total", "operation")
+                .is_empty()
+        );
         end(&site);
     }
     // The log names no user and no password, whatever the database's errors say.
@@ -356,7 +365,7 @@ pub(crate) fn without_the_cache_write_through_goes_on_and_write_behind_acknowled
         assert_eq!(api.delete("new").status, 404);
         let readiness = api.client().get("/readyz").json();
         assert_eq!(readiness["bypassing"], true, "{readiness}");
-        assert_eq!(site.metrics().sum("cache_bypassed", &[]), 1.0);
+        assert_eq!(site.metrics().sum("write_cache_cache_bypassed", &[]), 1.0);
     }
     site.cache.restore();
     assert!(api.must_write(&record("there", 20, "Engineer")) > newest);

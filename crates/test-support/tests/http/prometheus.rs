@@ -64,6 +64,20 @@ impl Metrics {
         self.kinds.get(name).map(String::as_str)
     }
 
+    /// Every metric with its type.
+    pub(crate) fn kinds(&self) -> &BTreeMap<String, String> {
+        &self.kinds
+    }
+
+    /// The labels that the samples of a metric have.
+    pub(crate) fn labels(&self, metric: &str) -> BTreeSet<&str> {
+        let samples = self.samples.iter();
+        let samples = samples.filter(|sample| self.family(sample) == metric);
+        samples
+            .flat_map(|sample| sample.labels.keys().map(String::as_str))
+            .collect()
+    }
+
     /// The values that a label has in the samples of a metric.
     pub(crate) fn label_values(&self, name: &str, label: &str) -> BTreeSet<&str> {
         let samples = self.samples.iter().filter(|sample| sample.name == name);

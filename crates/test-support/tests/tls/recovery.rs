@@ -66,7 +66,7 @@ fn processes_share_shards_and_wake_each_other_after_a_restart() {
         let line = metrics
             .text()
             .lines()
-            .find(|line| line.starts_with("journal_leases_held"));
+            .find(|line| line.starts_with("write_cache_journal_leases_held"));
         line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
             .unwrap_or(0.0)
     };

@@ -231,6 +231,13 @@ impl<O: Opens> Pool<O> {
         }
     }
 
+    /// How many connections are idle, how many are lent or being opened, and how many there may be.
+    pub(super) fn usage(&self) -> (usize, usize, usize) {
+        let state = self.shared.state();
+        let idle = state.idle.len();
+        (idle, state.open.saturating_sub(idle), state.size.now())
+    }
+
     /// Closes all connections that are not lent.
     pub(super) fn discard_idle(&self) {
         let discarded = self.shared.state().discard(|_| true);

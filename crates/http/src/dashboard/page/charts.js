@@ -1,11 +1,11 @@
 
 // The charts: what of all figures they show, and how they are drawn.
 
-const SECONDS_KEPT = 180;
-// A page that was just opened shows the shorter span, so that there is something to see.
+const SECONDS_KEPT = 300;
+// Of a service that was just started the shorter span is shown, so that there is something to see.
 const SPANS = [
   { seconds: 60, ticks: [0, 20, 40, 60], text: (ago) => `−${ago} s` },
-  { seconds: SECONDS_KEPT, ticks: [0, 60, 120, 180], text: (ago) => `−${ago / 60} min` },
+  { seconds: SECONDS_KEPT, ticks: [0, 60, 120, 180, 240, 300], text: (ago) => `−${ago / 60} min` },
 ];
 const GAP_MS = 3500;
 
@@ -17,7 +17,7 @@ const CHARTS = [
     both: (f) => `${rate(total(f.requests_per_second))}${f.requests_per_second.failed > 0 ? `, ${plain(f.requests_per_second.failed)} failed` : ""}` },
   { title: "Write latency", unit: "p50 / p99", of: (f) => f.writes.p50_ms, high: (f) => f.writes.p99_ms,
     text: time, log: true, wide: true, both: (f) => times(f.writes) },
-  { title: "Database rows", unit: "written a second", of: (f) => f.database_rows_per_second, text: rate, wide: true, least: 10,
+  { title: "Database rows", unit: "committed a second", of: (f) => f.database_rows_per_second, text: rate, wide: true, least: 10,
     needs: "database_rows_per_second" },
   { title: "Read latency", unit: "p50 / p99", of: (f) => f.reads.p50_ms, high: (f) => f.reads.p99_ms,
     text: time, log: true, both: (f) => times(f.reads) },
@@ -26,6 +26,9 @@ const CHARTS = [
   { title: "Journal age", unit: "oldest entry", of: (f) => f.journal_oldest_age_s, text: seconds, needs: "journal_depth_entries" },
 ];
 
+// A request that takes longer than this is one that hangs.
+const HANGS_S = 1;
+
 const TILES = [
   { label: "Writes", key: "writes", of: (f) => rate(f.requests_per_second.write) },
   { label: "Reads", key: "reads", of: (f) => rate(f.requests_per_second.read) },
@@ -33,6 +36,9 @@ const TILES = [
   { label: "Write p50 / p99", key: "write-latency", of: (f) => times(f.writes) },
   { label: "Read p50 / p99", key: "read-latency", of: (f) => times(f.reads) },
   { label: "Failed", key: "failed", of: (f) => rate(f.requests_per_second.failed), bad: (f) => f.requests_per_second.failed > 0 },
+  { label: "Failed after p50 / p99", key: "failed-latency", of: (f) => (f.failures ? times(f.failures) : "–"), bad: (f) => f.requests_per_second.failed > 0 },
+  { label: "In flight", key: "in-flight", of: (f) => plain(f.requests_in_flight) },
+  { label: "Oldest request", key: "oldest-request", of: (f) => seconds(f.oldest_request_age_s), bad: (f) => f.oldest_request_age_s > HANGS_S },
   { label: "Cache hits", key: "hits", of: (f) => share(f.cache_hit_share) },
   { label: "Database rows", key: "rows", of: (f) => rate(f.database_rows_per_second), needs: "database_rows_per_second" },
   { label: "Database commits", key: "commits", of: (f) => rate(f.database_commits_per_second), needs: "database_commits_per_second" },

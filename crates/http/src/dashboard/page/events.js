@@ -8,6 +8,11 @@ const services = config.services.map((service) => new Service(service));
 const charts = CHARTS.map((spec) => new Chart(spec));
 const database = config.database_url === null ? null : new Database();
 document.body.classList.toggle("several", services.length > 1);
+if (services.length === 1) {
+  document.getElementById("parts").append(services[0].parts.box);
+  document.getElementById("parts").hidden = false;
+}
+document.getElementById("about-buttons").hidden = !config.services.some(({ write_url }) => known(write_url));
 document.getElementById("services").append(...services.map(({ card }) => card));
 document.getElementById("charts").append(...charts.map(({ card }) => card));
 
@@ -24,20 +29,32 @@ function lose() {
   services.forEach(({ card }) => card.classList.add("stale"));
 }
 
+/* Notes an event for the charts. */
+function keep(event) {
+  const entry = { at: event.at_ms, paused: event.database_paused === true, services: {} };
+  for (const { name, reachable, ...figures } of event.services) {
+    for (const [key, value] of Object.entries(figures)) if (known(value)) figuresSeen.add(key);
+    if (reachable && "requests_per_second" in figures) entry.services[name] = figures;
+  }
+  history.push(entry);
+  while (history[0].at < entry.at - SECONDS_KEPT * 1000) history.shift();
+}
+
+/* After a connection was lost, the past is sent again: what the page has of it stays. */
+function takePast(event) {
+  if (history.length === 0 || event.at_ms > history.at(-1).at) keep(event);
+}
+
 function take(event) {
   heardAt = performance.now();
   say("live", "Live");
-  const entry = { at: event.at_ms, paused: event.database_paused === true, services: {} };
-  for (const figures of event.services) {
-    for (const [key, value] of Object.entries(figures)) if (known(value)) figuresSeen.add(key);
-  }
-  for (const { name, reachable, ...figures } of event.services) {
-    services.find((service) => service.name === name)?.show({ reachable, ...figures });
-    if (reachable && "requests_per_second" in figures) entry.services[name] = figures;
+  // Of a clock that was set back, nothing that is later is shown.
+  while (history.length > 0 && history.at(-1).at >= event.at_ms) history.pop();
+  keep(event);
+  for (const { name, ...figures } of event.services) {
+    services.find((service) => service.name === name)?.show(figures, event.at_ms);
   }
   if (database !== null && known(event.database_paused)) database.show(event.database_paused);
-  history.push(entry);
-  while (history[0].at < entry.at - SECONDS_KEPT * 1000) history.shift();
   for (const chart of charts) {
     chart.card.hidden = !isShown(chart.spec);
     chart.draw();
@@ -46,6 +63,7 @@ function take(event) {
 
 function listen() {
   const source = new EventSource(config.events_url);
+  source.addEventListener("past", (message) => takePast(JSON.parse(message.data)));
   source.addEventListener("message", (message) => take(JSON.parse(message.data)));
   source.addEventListener("error", () => {
     lose();

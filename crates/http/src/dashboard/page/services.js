@@ -25,6 +25,7 @@ class Service {
     this.progress.hidden = true;
     // Beside the outcome rather than in it, which would be read aloud at each write.
     this.count = element("span", { class: "count", "aria-hidden": "true" });
+    this.parts = new Parts(name);
     const one = element("button", { type: "button", "data-action": "one" }, "Send one write");
     this.burst = element("button", { type: "button", "data-action": "burst" }, `Send a burst of ${BURST_WRITES}`);
     one.addEventListener("click", () => this.sendOne());
@@ -34,19 +35,25 @@ class Service {
       element("div", {},
         element("div", { class: "name" }, sample(name), element("h2", { id: heading }, name), this.chip, this.version),
         element("p", { class: "about" }, about)),
+      ...(config.services.length > 1 ? [this.parts.box] : []),
       element("div", { class: "figures" },
         element("div", { class: "rate" }, this.rate, element("span", {}, "requests a second")),
         element("dl", { class: "tiles" }, ...this.tiles.map(({ box }) => box))),
-      element("div", { class: "actions", role: "group", "aria-label": `Writes to ${name}` }, one, this.burst,
-        element("div", { class: "told" }, this.outcome, this.progress, this.count)));
+      ...(known(write_url) ? [this.actions(one)] : []));
   }
 
-  show({ reachable, ...figures }) {
+  actions(one) {
+    return element("div", { class: "actions", role: "group", "aria-label": `Writes to ${this.name}` }, one, this.burst,
+      element("div", { class: "told" }, this.outcome, this.progress, this.count));
+  }
+
+  show({ reachable, ...figures }, at) {
     const known = "requests_per_second" in figures;
     this.card.classList.toggle("stale", !reachable || !known);
     this.chip.hidden = reachable && !figures.bypassed;
     this.chip.textContent = reachable ? "cache bypassed" : "does not answer";
     if (!known) return;
+    this.parts.show(figures, at);
     this.version.textContent = figures.version ? `version ${figures.version}` : "";
     this.rate.textContent = plain(total(figures.requests_per_second));
     for (const { value, box, of, bad, needs } of this.tiles) {

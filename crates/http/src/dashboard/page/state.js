@@ -4,7 +4,8 @@
 const config = JSON.parse(document.getElementById("config").textContent);
 const connection = document.getElementById("connection");
 
-// One entry a second: {at, paused, services: {name: figures}}, the oldest first.
+// One entry a second: {at, paused, services: {name: figures}}, the oldest first; the last minutes at once when
+// the page opens.
 const history = [];
 let cursorAt = null;
 // What not every service has is shown once there is one that has it; for all of them then, side by side.

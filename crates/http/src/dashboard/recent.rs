@@ -1,0 +1,117 @@
+//! The events of the last minutes.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use super::Event;
+use super::stream::{Moment, frame};
+
+/// How many events are kept: five minutes of one a second.
+const KEPT_MAX: usize = 300;
+
+/// The events of the last minutes, as JSON. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Recent(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    events: Mutex<VecDeque<Bytes>>,
+    /// What is sent of the newest.
+    newest: watch::Sender<Bytes>,
+}
+
+impl Default for Recent {
+    fn default() -> Recent {
+        Recent::new()
+    }
+}
+
+impl Recent {
+    /// None yet.
+    pub fn new() -> Recent {
+        Recent(Arc::new(Shared {
+            events: Mutex::default(),
+            newest: watch::Sender::default(),
+        }))
+    }
+
+    fn events(&self) -> MutexGuard<'_, VecDeque<Bytes>> {
+        let events = self.0.events.lock();
+        events.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds the newest, and forgets the oldest where there are enough.
+    pub fn push(&self, event: &Event) {
+        // Numbers and texts: this cannot fail.
+        let json = Bytes::from(serde_json::to_vec(event).unwrap_or_default());
+        let mut events = self.events();
+        if events.len() >= KEPT_MAX {
+            events.pop_front();
+        }
+        events.push_back(json.clone());
+        // Under the lock, so that those who follow miss none and have none twice.
+        self.0.newest.send_replace(frame(Moment::Now, &json));
+    }
+
+    /// What is sent of the events so far, and then of each newer one.
+    pub fn follow(&self) -> (Vec<Bytes>, watch::Receiver<Bytes>) {
+        let events = self.events();
+        let newest = events.len().saturating_sub(1);
+        let frames = events.iter().enumerate().map(|(number, json)| {
+            let moment = match number == newest {
+                true => Moment::Now,
+                false => Moment::Past,
+            };
+            frame(moment, json)
+        });
+        (frames.collect(), self.0.newest.subscribe())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(at_ms: u64) -> Event {
+        Event {
+            at_ms,
+            services: Vec::new(),
+            database_paused: None,
+        }
+    }
+
+    fn text(frame: &Bytes) -> &str {
+        std::str::from_utf8(frame).unwrap()
+    }
+
+    #[test]
+    fn the_last_minutes_are_kept_and_no_more() {
+        let recent = Recent::new();
+        assert!(recent.follow().0.is_empty());
+        for at_ms in 0..1000 {
+            recent.push(&event(at_ms));
+        }
+        let (past, _) = recent.follow();
+        assert_eq!(past.len(), KEPT_MAX);
+        let first = "event: past\ndata: {\"at_ms\":700,\"services\":[]}\n\n";
+        assert_eq!(text(&past[0]), first);
+        let last = "data: {\"at_ms\":999,\"services\":[]}\n\n";
+        assert_eq!(text(past.last().unwrap()), last);
+    }
+
+    #[tokio::test]
+    async fn what_comes_afterwards_follows_once() {
+        let recent = Recent::new();
+        recent.push(&event(1));
+        let (past, mut newest) = recent.follow();
+        assert_eq!(past.len(), 1);
+        assert!(!newest.has_changed().unwrap());
+        recent.push(&event(2));
+        newest.changed().await.unwrap();
+        let frame = newest.borrow_and_update().clone();
+        assert!(text(&frame).contains("\"at_ms\":2"), "{frame:?}");
+    }
+}

@@ -1,0 +1,59 @@
+//! `/metrics`: all figures in the Prometheus text format.
+
+use std::io::Write as _;
+
+use actix_web::http::header::{
+    AcceptEncoding, CONTENT_ENCODING, Encoding, Header as _, HeaderValue, VARY,
+};
+use actix_web::web::{Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::problem::{Kind, Problem};
+use crate::resource::{get, resource};
+use crate::state::State;
+
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Adds it.
+pub fn configure(config: &mut ServiceConfig) {
+    resource(config, "/metrics", "GET, HEAD", vec![get(metrics)]);
+}
+
+async fn metrics(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    state.observe().await;
+    let is_compressed = takes_gzip(&request);
+    // It takes milliseconds, for which no other request of the thread is to wait.
+    let rendered = tokio::task::spawn_blocking(move || {
+        let text = state.metrics.render_with_process();
+        match is_compressed {
+            true => compressed(&text),
+            false => text.into_bytes(),
+        }
+    });
+    let body = rendered.await;
+    let body =
+        body.map_err(|_| Problem::new(Kind::Internal, "the metrics could not be rendered"))?;
+    let mut response = HttpResponse::Ok();
+    response
+        .content_type(TEXT)
+        .insert_header((VARY, HeaderValue::from_static("Accept-Encoding")));
+    if is_compressed {
+        response.insert_header((CONTENT_ENCODING, HeaderValue::from_static("gzip")));
+    }
+    Ok(response.body(body))
+}
+
+fn takes_gzip(request: &HttpRequest) -> bool {
+    let offered = [Encoding::gzip(), Encoding::identity()];
+    AcceptEncoding::parse(request)
+        .is_ok_and(|accepted| accepted.negotiate(offered.iter()) == Some(Encoding::gzip()))
+}
+
+fn compressed(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    // Into memory: this cannot fail.
+    let _ = encoder.write_all(text.as_bytes());
+    encoder.finish().unwrap_or_default()
+}
