@@ -88,13 +88,13 @@ pub struct Claimed {
 }
 
 impl Taken {
-    /// Takes the claim.
+    /// Takes the claim. Waits for another process that may be about to end, until `by` at most.
     ///
     /// # Errors
     /// [`Error::BadSetting`] when a process uses the database that must not run beside this one.
     /// For [`Usage::Alone`], also when the database is unavailable.
-    pub async fn take(mut claim: Box<dyn Claim>, usage: Usage) -> Result<Taken> {
-        let deadline = Instant::now() + START_WAIT;
+    pub async fn take(mut claim: Box<dyn Claim>, usage: Usage, by: Instant) -> Result<Taken> {
+        let deadline = by.min(Instant::now() + START_WAIT);
         let is_held = loop {
             match claim.hold().await {
                 Ok(Held::Yes) => break true,
@@ -125,10 +125,10 @@ impl Taken {
     ///
     /// # Errors
     /// As [`Taken::take`].
-    pub async fn keep(mut self) -> Result<Claimed> {
+    pub async fn keep(mut self, by: Instant) -> Result<Claimed> {
         self.claim.serves();
         if self.is_held {
-            self = Taken::take(self.claim, self.usage).await?;
+            self = Taken::take(self.claim, self.usage, by).await?;
         }
         let admission = Arc::new(Admission::default());
         let keeping = keep(self.claim, self.usage, admission.clone(), self.is_held);

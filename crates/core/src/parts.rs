@@ -101,7 +101,7 @@ impl Parts {
             None => None,
         };
         let taken = match database.claim.take() {
-            Some(own) => Some(Taken::take(own, Usage::Alone).await?),
+            Some(own) => Some(Taken::take(own, Usage::Alone, by).await?),
             None => claim(settings, database::usage(settings), by).await?,
         };
         if reached.is_none() {
@@ -110,7 +110,7 @@ impl Parts {
         let file = open_own_file(settings, &database, by).await?;
         // IMPORTANT: everything is checked by now. From here on other processes can see this one.
         let claimed = match taken {
-            Some(taken) => Some(taken.keep().await?),
+            Some(taken) => Some(taken.keep(by).await?),
             None => None,
         };
         if let (Some(guard), Some(reached)) = (&guard, &reached) {

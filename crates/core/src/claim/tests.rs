@@ -22,7 +22,11 @@ async fn claimed(mut claim: Answers, usage: Usage) -> Result<Claimed> {
         // Once for the start to go on, and once to note it for other processes.
         claim.0.insert(0, Some(Held::Yes));
     }
-    Taken::take(Box::new(claim), usage).await?.keep().await
+    let by = Instant::now() + START_WAIT;
+    Taken::take(Box::new(claim), usage, by)
+        .await?
+        .keep(by)
+        .await
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! The database of the settings.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -14,6 +15,9 @@ use crate::store::mysql::{MysqlClaim, MysqlStore};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Adoption, Store};
 use crate::tls;
+
+/// How long after the deadline a claim may still be refused for its own reason.
+const CLAIM_GRACE: Duration = Duration::from_millis(500);
 
 /// A database, by its interfaces.
 #[derive(Debug)]
@@ -121,7 +125,8 @@ pub(crate) async fn claim(
             tls: settings.database_tls.clone(),
         };
         let claim = MysqlClaim::new(address, usage, settings.database_timeout, token)?;
-        startup::until(by, Part::Database, Taken::take(Box::new(claim), usage)).await
+        let take = Taken::take(Box::new(claim), usage, by);
+        startup::until(by + CLAIM_GRACE, Part::Database, take).await
     };
     startup::within(deadline, take).await.map(Some)
 }

@@ -113,6 +113,34 @@ fn a_database_that_does_not_listen_yet_is_waited_for() {
 }
 
 #[test]
+fn a_database_that_takes_no_writes_yet_is_waited_for() {
+    let server = OwnServer::database();
+    for service in Service::all() {
+        let mut installation = patient(service);
+        let database = TestDatabase::create_on(server.url());
+        installation.set("DATABASE_URL", &database.url());
+        must_run(&installation, &["migrate"]);
+        // A server that is read-only takes the writes of an administrator.
+        let user = format!("reader_{}", service.default_port());
+        let name = database.name();
+        database.query_rows(&format!("CREATE USER '{user}'@'%' IDENTIFIED BY 'x'"));
+        database.query_rows(&format!(
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON `{name}`.* TO '{user}'@'%'"
+        ));
+        installation.set(
+            "DATABASE_URL",
+            &as_user(&database.url(), &format!("{user}:x")),
+        );
+        database.query_rows("SET GLOBAL read_only = 1");
+        let mut starting = Starting::spawn(&installation);
+        starting.waits("read-only");
+        database.query_rows("SET GLOBAL read_only = 0");
+        starting.listens();
+        drop(starting);
+    }
+}
+
+#[test]
 fn a_start_ends_at_the_deadline_and_not_before() {
     const DEADLINE: Duration = Duration::from_secs(3);
     for service in Service::all() {
