@@ -308,3 +308,6 @@ pub(super) fn help(service: Service) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod document;
