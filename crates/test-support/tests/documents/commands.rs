@@ -53,8 +53,7 @@ fn wrong_in(line: &str) -> Vec<String> {
     };
     wrong.extend(own.iter().filter_map(|word| unknown_option(word)));
     let is_service = |word: &&str| word.ends_with("-svc");
-    if is_service(program) || (*program == "cargo" && arguments.iter().any(|word| is_service(word)))
-    {
+    if is_service(program) || (*program == "cargo" && arguments.iter().any(is_service)) {
         wrong.extend(unknown_subcommand(own));
     }
     wrong
