@@ -15,6 +15,7 @@ mod links;
 mod names;
 mod pages;
 mod repository;
+mod sizes;
 mod words;
 
 /// Fails with all of them, one a line.
