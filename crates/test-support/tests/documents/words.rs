@@ -29,7 +29,6 @@ const WORDS: &[(&str, &str)] = &[
     ("go past", "bypass"),
     ("goes past", "bypass"),
     ("begun again", "retried"),
-    ("begins again", "retries"),
     ("patience", "timeout"),
     ("is away", "is unavailable"),
     ("are away", "are unavailable"),

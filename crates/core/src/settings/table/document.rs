@@ -35,12 +35,21 @@ A service ignores the environment's settings of the other one.
 const SECTIONS: &[(&str, &[&str])] = &[
     (
         "HTTP",
-        &["LISTEN", "ALLOWED_ORIGINS", "KEEP_ALIVE", "HTTP_"],
+        &[
+            "LISTEN",
+            "ALLOWED_ORIGINS",
+            "KEEP_ALIVE",
+            "HTTP_",
+            "DASHBOARD",
+        ],
     ),
     ("Database", &["DATABASE_", "TOMBSTONE_"]),
     ("Cache", &["CACHE_"]),
     ("Redis", &["REDIS_"]),
-    ("Journal and drain", &["JOURNAL_", "DRAIN_", "LEASE_"]),
+    (
+        "Journal and drain",
+        &["JOURNAL_", "DRAIN_", "LEASE_", "DEAD_"],
+    ),
     ("Batches", &["BATCH_", "WAITING_", "COMMIT_"]),
     ("Process", &[""]),
 ];
