@@ -294,7 +294,7 @@ def prometheus_sees_both_services():
 
 @check
 def an_image_alone_keeps_its_data_in_a_volume():
-    """docker run as README shows it: embedded parts, read-only root, data in a named volume."""
+    """docker run as docs/deployment.md shows it: embedded parts, read-only root, data in a named volume."""
     for service in SERVICES:
         alone = Service(service.name, service.port_variable, service.read_path)
         volume = docker("volume", "create")

@@ -318,3 +318,6 @@ pub(super) fn help(service: Service) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod document;

@@ -41,15 +41,19 @@ fn text() -> String {
     text
 }
 
-/// With `UPDATE=1` in the environment the page is written instead.
+/// With `UPDATE_DOCUMENTS=1` in the environment the page is written instead.
 #[test]
 fn docs_metrics_lists_every_metric_with_its_meaning() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/metrics.md");
-    if std::env::var_os("UPDATE").is_some() {
+    if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
         std::fs::write(&path, text()).unwrap();
     }
     let page = std::fs::read_to_string(&path).unwrap();
-    assert_eq!(page, text(), "UPDATE=1 makes docs/metrics.md again");
+    assert_eq!(
+        page,
+        text(),
+        "UPDATE_DOCUMENTS=1 makes docs/metrics.md again"
+    );
 }
 
 #[test]
