@@ -76,6 +76,9 @@ async fn pages_do_not_shift(implementation: Implementation) {
     set_aside(&*journal, &letter("user 0100a", 1_001)).await;
     let second = page(&*journal, &after(&name(99), 3)).await;
     assert_eq!(second, [&name(100), "user 0100a", &name(102)]);
+    // From a letter that is there, which is not listed twice.
+    let third = page(&*journal, &after("user 0100a", 1)).await;
+    assert_eq!(third, [name(102)]);
 }
 
 async fn a_query_bounds_names_and_reasons(implementation: Implementation) {
