@@ -1,5 +1,5 @@
 //! The documents, checked against each other and against the sources: links and anchors, the names of files,
-//! tests, settings, metrics and options, the map of the code, and the words.
+//! tests, settings, metrics and options, the map of the code, the rights at Redis, and the words.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,6 +14,7 @@ mod commands;
 mod links;
 mod names;
 mod pages;
+mod redis_commands;
 mod repository;
 mod sizes;
 mod words;
