@@ -39,6 +39,8 @@ const WORDS: &[(&str, &str)] = &[
 ];
 /// A figure of the benchmark is quoted with its own words.
 const SKIPPED: &[&str] = &["docs/benchmarks.md"];
+/// Manifests, alerts and dashboards, whose texts operators read.
+const FOR_OPERATORS: &str = "docker/";
 
 #[test]
 fn the_documents_use_the_words_of_the_field() {
@@ -46,6 +48,11 @@ fn the_documents_use_the_words_of_the_field() {
     for page in read_pages() {
         if !SKIPPED.contains(&page.file.as_str()) {
             found.extend(refused(&page.file, &page.paragraphs()));
+        }
+    }
+    for (file, text) in sources() {
+        if file.starts_with(FOR_OPERATORS) {
+            found.extend(refused(file, &blocks(text)));
         }
     }
     if env::var_os("WORDS_IN_COMMENTS").is_some() {
@@ -81,6 +88,21 @@ fn places<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a 
     })
 }
 
+/// The blocks of a file, between empty lines. A text that is folded over several lines is one text.
+fn blocks(text: &str) -> Vec<Paragraph> {
+    let mut blocks = vec![Paragraph::default()];
+    for (number, line) in text.lines().enumerate() {
+        match line.trim_start_matches([' ', '#']).trim_end() {
+            "" => blocks.push(Paragraph::default()),
+            line => blocks
+                .last_mut()
+                .unwrap()
+                .push(number + 1, &format!("{line} ")),
+        }
+    }
+    blocks
+}
+
 /// The comments of a source; those on lines that follow each other are one text.
 fn comments(file: &str, text: &str) -> Vec<Paragraph> {
     let mark = match file.rsplit('.').next() {
@@ -112,6 +134,14 @@ fn refused_words_are_reported_with_their_lines() {
             "page.md:1: \"nobody\"; write: no process, no client",
             "page.md:4: \"past the cache\"; write: bypass the cache",
             "page.md:3: \"goes past\"; write: bypass",
+        ]
+    );
+    let alert = "  # Nobody\n\n  description: >-\n    Redis is\n    away.\n";
+    assert_eq!(
+        refused("a.yml", &blocks(alert)),
+        [
+            "a.yml:1: \"nobody\"; write: no process, no client",
+            "a.yml:4: \"is away\"; write: is unavailable",
         ]
     );
     let source = "/// It is\n/// away for whoever\nlet nobody = 1;\n";
