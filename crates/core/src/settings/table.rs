@@ -142,7 +142,7 @@ pub(super) const TABLE: &[Setting] = &[
     write_behind(
         "DEAD_LETTERS_MAX",
         "10000",
-        "most writes that the database refused and that are set aside; those of more names wait in the journal",
+        "most writes that the database refused and that are set aside; further refused writes are held back in the journal",
     ),
     write_behind(
         "DRAIN_BATCH_MAX",
@@ -152,7 +152,7 @@ pub(super) const TABLE: &[Setting] = &[
     write_behind(
         "DRAIN_PARALLEL_MAX",
         "4",
-        "most shards of the journal that are drained at the same time",
+        "most shards of the journal that are drained at the same time; that of a new database has one shard",
     ),
     write_behind(
         "DRAIN_LINGER_MS",
@@ -235,7 +235,7 @@ pub(super) const TABLE: &[Setting] = &[
     setting(
         "TOMBSTONE_RETENTION_S",
         "86400",
-        "seconds after a delete until the user's row, with the name in it, is removed from the database; 0 = never",
+        "seconds after a delete until the tombstone, which is the user's row with the name in it, is removed from the database; 0 = never",
     ),
     setting(
         "STARTUP_DEADLINE_S",

@@ -127,7 +127,7 @@ pub const SECTIONS: &[Section] = &[
         ],
     },
     Section {
-        title: "Parts",
+        title: "Backends",
         metrics: &[
             gauge(
                 "write_cache_up",

@@ -178,7 +178,7 @@ fn reads(services: &[ServiceReport]) -> Group {
         vec![
             amount(services, "from the cache", Better::Neither, hits),
             amount(services, "from the database", Better::Neither, misses),
-            amount(services, "past the cache", Better::Neither, bypasses),
+            amount(services, "bypassing the cache", Better::Neither, bypasses),
             figures(
                 services,
                 "share from the cache",

@@ -28,7 +28,14 @@ logged and not shown. `--help` prints what is on this page:
 
     cargo run --release -p write-behind-svc -- --help
 
-A service ignores the environment's settings of the other one.
+The environment may have settings of the other service, which are ignored. In the file such a setting is an unknown name.
+
+A number is whole and from 1 to 1,000,000,000, except:
+
+- from 0: `HTTP_WORKERS`, `COMMIT_LANES`, `DRAIN_LINGER_MS`, `REDIS_WAIT_REPLICAS`, `TOMBSTONE_RETENTION_S`;
+- from 500: `LEASE_MS`, `CACHE_LEASE_MS`;
+- to 100,000: `BATCH_MAX`, `DRAIN_BATCH_MAX`;
+- to 1,000,000,000,000: `JOURNAL_SEGMENT_BYTES`, and from 0: `JOURNAL_BYTES_MAX`.
 ";
 
 /// The sections, with how the names of their settings begin. A setting belongs to the first that fits.
