@@ -228,7 +228,7 @@ pub struct CacheReads {
     pub hits: u64,
     /// The database, since the cache did not have it.
     pub misses: u64,
-    /// The database, past the cache.
+    /// The database, bypassing the cache.
     pub bypasses: u64,
 }
 

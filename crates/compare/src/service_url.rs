@@ -28,10 +28,10 @@ pub(crate) fn check(url: &Url) -> Result<()> {
     Ok(())
 }
 
-/// Of the addresses of its host the first that accepts a connection, IPv4 before IPv6.
+/// Returns the first address of the host that accepts a connection, IPv4 before IPv6.
 ///
 /// # Errors
-/// As [`check`], and [`Error::Failed`] where nobody can be reached.
+/// As [`check`], and [`Error::Failed`] where no address accepts a connection.
 pub(crate) async fn reachable(url: &Url) -> Result<SocketAddr> {
     check(url)?;
     let authority = authority(url)?;

@@ -50,7 +50,8 @@ impl WriteLock {
         Ok(WriteLock(connection))
     }
 
-    /// Takes the lock if nobody has it. Until it is released, nobody else writes; all can read.
+    /// Takes the lock if it is free. Until it is released no other connection writes; all can
+    /// read.
     ///
     /// # Errors
     /// When the file does not answer as it should.
@@ -70,7 +71,7 @@ impl WriteLock {
         self.0.execute_batch("ROLLBACK")
     }
 
-    /// A number that is another one after somebody else has committed.
+    /// A number that changes when another connection has committed.
     ///
     /// # Errors
     /// When the file does not answer as it should.

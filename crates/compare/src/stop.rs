@@ -69,7 +69,7 @@ pub fn is_told(stop: &Stop) -> bool {
     *stop.borrow()
 }
 
-/// Waits until it is so; for ever where nobody will say so any more.
+/// Waits until the tool is told to stop; for ever once the sender is dropped.
 pub async fn told(stop: &mut Stop) {
     if stop.wait_for(|told| *told).await.is_err() {
         std::future::pending::<()>().await;
@@ -111,8 +111,8 @@ impl Terminals {
         }
     }
 
-    /// Writing to one that is gone is an error, and whoever says something there would panic
-    /// instead of cleaning up.
+    /// Redirects closed terminals to `/dev/null`. Writing to a closed one is an error, so that a
+    /// `println!` would panic and skip the clean-up.
     fn are_gone(&self) {
         let Ok(nowhere) = OpenOptions::new().write(true).open("/dev/null") else {
             return;

@@ -153,7 +153,7 @@ async fn messages_of(mut cargo: StartedChild, mut stop: Stop) -> Result<String> 
         thread::spawn(move || {
             let mut said = Vec::new();
             let read = output.read_to_end(&mut said);
-            // Nobody waits for it once it is to stop.
+            // The receiver is gone once the tool is told to stop.
             let _ = whole.send(read.map(|_| said));
         });
     }
@@ -261,7 +261,7 @@ mod tests {
         assert!(matches!(built, Err(Error::Stopped)), "{built:?}");
         let child = std::fs::read_to_string(folder.join("child")).unwrap();
         let deadline = std::time::Instant::now() + Duration::from_secs(20);
-        // Whoever inherits it may not have waited for its end yet.
+        // The process that inherits the child may not have reaped it yet.
         while std::fs::read_to_string(format!("/proc/{}/stat", child.trim()))
             .is_ok_and(|stat| !stat.contains(") Z "))
         {

@@ -15,7 +15,8 @@ pub enum Preset {
     HotKeys,
     /// Nineteen reads for each change: what the cache is worth, and whether a change is seen at once.
     ReadMostly,
-    /// The database is away for the middle third: who goes on, and what is there afterwards.
+    /// The database is unavailable for the middle third: which service goes on, and what is there
+    /// afterwards.
     DatabaseOutage,
     /// Each statement takes 50 ms longer for the middle third: whose callers notice it.
     SlowDatabase,

@@ -74,7 +74,7 @@ fn everybody_is_told_that_the_database_is_paused_until_the_stream_comes_to_its_o
         received.clear();
     };
     read_until(r#""database_paused":false"#);
-    // By somebody else.
+    // Another client pauses the database.
     let paused = Client::new(&live.url).post_json("/database", &json!({"paused": true}));
     assert_eq!(paused.status, 200, "{}", paused.text());
     read_until(r#""database_paused":true"#);
@@ -162,7 +162,8 @@ fn only_the_page_itself_may_write_and_only_by_a_host_that_is_nobody_elses() {
 #[test]
 fn where_one_database_cannot_be_paused_the_other_goes_on() {
     let live = Live::start(&[]);
-    // The second one's lock is somebody else's for longer than the lever waits for it.
+    // Another connection holds the lock of the second one for longer than the lever
+    // waits for it.
     let locked = Connection::open(live.database_of_write_behind()).unwrap();
     locked.execute_batch("BEGIN IMMEDIATE").unwrap();
     let client = Client::new(&live.url);

@@ -23,8 +23,8 @@ fn report_of(
     }
 }
 
-/// What was due and what was answered and failed, a second, while the database was away from 6.1
-/// to 12 s and in the second before and after.
+/// What was due, answered and failed in each second: while the database was unavailable, from
+/// 6.1 to 12 s, and in the second before and after.
 fn away(due: f64, answered: f64, failed: f64) -> impl Fn(&mut ServiceReport) {
     move |service| {
         service.timeline = (5..13)
