@@ -1,5 +1,5 @@
-//! Whether this process may take values from its cache, or must go past it to
-//! the database: its part in what [`crate::membership`] describes.
+//! Says whether this process may use its cache now or must bypass it: the process's
+//! side of the protocol in [`crate::membership`].
 
 mod keeper;
 
@@ -20,8 +20,8 @@ use keeper::Keeper;
 /// How long a write waits at most for the cache to be left, or used again.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How often somebody who begins to rely on the cache asks whether all have heard
-/// of it.
+/// How often a process that begins to rely on the cache checks whether all others
+/// know of it.
 const RELY_PAUSE: Duration = Duration::from_millis(50);
 
 /// How a process takes part.
@@ -42,11 +42,11 @@ pub struct Permit {
     pub fence: Option<Epoch>,
 }
 
-/// Lets `holder` rely on the cache for good; the epoch that it is used in. Returns
-/// when everybody has heard of it.
+/// Registers `holder` as relying on the cache for good. Returns the present epoch
+/// once every other process knows of it.
 ///
 /// # Errors
-/// When the database is unavailable, or the cache is being written past.
+/// When the database is unavailable, or the cache is being bypassed.
 pub async fn rely(membership: &dyn Membership, holder: &str) -> Result<Epoch> {
     let before = membership.rely(holder, false).await?;
     let began = Instant::now();
@@ -84,14 +84,14 @@ pub enum Standing {
 #[derive(Clone, Debug)]
 struct State {
     epoch: Epoch,
-    /// Until when the cache is trusted; without end where somebody relies on it.
+    /// Until when the cache is trusted; without end while a process relies on it.
     trusted: Option<Until>,
     /// Whether all others have stopped to trust it, and the database is written.
     bypasses: bool,
-    /// Whether somebody relies on the cache, so that nobody may go past it.
+    /// Whether a process relies on the cache, so that none may bypass it.
     relied_upon: bool,
-    /// Until when somebody who begins to rely on it waits for this process to hear
-    /// of that.
+    /// Until when a process that begins to rely on the cache waits for this one to
+    /// learn of it.
     heard_until: Instant,
     /// What is in the way.
     problem: Error,
@@ -138,20 +138,21 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Calls {
     cut_off: AtomicBool,
-    /// Somebody was not answered by the cache.
+    /// A read of the cache has failed or timed out.
     suspect: AtomicBool,
     stop: AtomicBool,
     look: Notify,
 }
 
 impl Access {
-    /// To a cache that nobody writes past: it is used always, and what fails in
-    /// it fails.
+    /// Returns the access to a cache that is never bypassed: it is always used, and
+    /// its failures are the caller's.
     pub fn always() -> Arc<Access> {
         Arc::new(Access(None))
     }
 
-    /// Joins those who use `cache`, whether it can be reached or not.
+    /// Registers this process as a user of `cache`, whether the cache can be reached
+    /// or not.
     ///
     /// # Errors
     /// When the database is unavailable.
@@ -222,15 +223,16 @@ impl Access {
         if state.relied_upon {
             return Err(away());
         }
-        // IMPORTANT: somebody may rely on it since, and not wait for this process.
+        // IMPORTANT: after that moment another process may have begun to rely on the
+        // cache without waiting for this one.
         match Instant::now() < state.heard_until {
             true => Ok(()),
             false => Err(state.problem.clone()),
         }
     }
 
-    /// Says that the cache did not answer somebody who can do without, so that it is
-    /// found out soon whether it has to be left.
+    /// Reports that the cache did not answer a read. The read is answered by the
+    /// database; the keeper soon checks whether the cache has to be left.
     pub fn suspect(&self) {
         if let Some(shared) = &self.0
             && !shared.calls.suspect.swap(true, Ordering::AcqRel)

@@ -12,8 +12,8 @@ use crate::error::{Error, Result};
 pub(crate) struct Attempts(Mutex<Option<(Instant, Error)>>);
 
 impl Attempts {
-    /// What `done` finds once nobody else attempts it; if nothing, `attempt`. Who
-    /// waited for an attempt that failed does not wait for another.
+    /// Returns `done()`, or runs `attempt` if that is nothing; one caller at a
+    /// time. Callers that waited for a failed attempt share its error.
     ///
     /// # Errors
     /// What the attempt failed with, this one or the one that was waited for.

@@ -14,8 +14,8 @@ use crate::record::Key;
 use crate::shard::Shard;
 use crate::version::Version;
 
-/// How often the journal is asked about shards that another process drains, by
-/// all who wait together.
+/// How often the journal is asked about shards that another process drains. All waiting
+/// callers share one question.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// What waits for the drainer, and for those of other processes.

@@ -1,5 +1,5 @@
-//! A circuit breaker: after a failure, nobody tries again for a while, and then
-//! one does. (Nygard, "Release It!", 2007, section 5.2.)
+//! A circuit breaker: after a failure no caller tries for a while, and then one
+//! does. (Nygard, "Release It!", 2007, section 5.2.)
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 pub(crate) struct Breaker {
     began: Instant,
     pause: Duration,
-    // Microseconds after `began` up to which nobody tries; 0 when all may.
+    // Microseconds after `began` until which all calls are refused; 0 while all are
+    // admitted.
     open_until_us: AtomicU64,
 }
 
 impl Breaker {
-    /// Lets nobody try for `pause` after a failure.
+    /// Returns a closed breaker. A failure opens it for `pause`.
     pub(crate) fn new(pause: Duration) -> Breaker {
         Breaker {
             began: Instant::now(),
@@ -30,7 +31,8 @@ impl Breaker {
             return true;
         }
         let now = self.now_us();
-        // One of those who come now tries; the others wait for how it ends.
+        // One of the callers that come now tries; the others are refused until that
+        // ends.
         let next = now + self.pause.as_micros() as u64;
         now >= open_until
             && self

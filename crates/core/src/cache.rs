@@ -151,8 +151,8 @@ pub trait Cache: Debug + Send + Sync + 'static {
     /// that others use too: what it lacks may be waiting in the journal.
     async fn begin_fill(&self, key: &Key) -> Result<FillStart>;
 
-    /// Holds a record read from the database, if `ticket` is still valid, that
-    /// is, nobody wrote the key since it was granted. Returns whether it does.
+    /// Fills the cache with a record that was read from the database, unless `ticket` was voided
+    /// by a write of the key. Returns whether the record is held.
     async fn fill(&self, ticket: FillTicket, record: &Record) -> Result<bool>;
 
     /// Gives a ticket back unused.

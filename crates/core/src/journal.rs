@@ -50,8 +50,8 @@ pub struct ShardStats {
     /// Microseconds since the oldest waiting entry was appended, by the clock
     /// that issued its version; 0 when none waits.
     pub oldest_age_us: u64,
-    /// Entries acknowledged, by all who share the journal, since some moment in
-    /// the past: only the difference between two answers says something.
+    /// Entries acknowledged by all processes that share the journal, since an arbitrary moment: only the
+    /// difference of two readings has a meaning.
     pub drained: u64,
     /// Dead letters.
     pub dead: u64,

@@ -31,8 +31,7 @@ pub trait Leases: Debug + Send + Sync + 'static {
     /// Which shards this process may drain.
     fn held(&self) -> &Held;
 
-    /// How long a lease holds without being renewed; `None` when nobody else
-    /// can take it.
+    /// How long a lease holds without being renewed; `None` when no other process can take it.
     fn lifetime(&self) -> Option<Duration>;
 
     /// Renews what is held, takes what is free and falls to this process, and

@@ -17,8 +17,8 @@ use async_trait::async_trait;
 
 use crate::error::Result;
 
-/// A time in which the cache is used, or in which it is written past: they take
-/// turns, and what is cached in one is never looked at in another.
+/// A period in which the cache is used, or in which it is bypassed. The two alternate, and
+/// what is cached in one epoch is never read in another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(u64);
 
@@ -53,9 +53,9 @@ pub struct Member {
     pub trusts: bool,
     /// Whether it cannot reach the cache.
     pub cut_off: bool,
-    /// Whether it relies on the cache even when nobody hears of it, and until
-    /// an operator says otherwise: as long as there is one such member, nobody
-    /// writes past the cache.
+    /// Whether it relies on the cache for good: also without heartbeats, and until an
+    /// operator releases it. As long as there is one such member, no process bypasses the
+    /// cache.
     pub for_good: bool,
     /// For how many milliseconds it trusts without saying so again.
     pub lease_ms: u64,
@@ -68,7 +68,7 @@ pub struct Member {
 pub struct View {
     /// The epoch that it is.
     pub epoch: Epoch,
-    /// Whether the cache is written past in it.
+    /// Whether the cache is bypassed in this epoch.
     pub bypassed: bool,
     /// The run of the cache's server that it is used in, from one start to the next;
     /// nothing before the first use. Marks of doubt do not outlive it, so a write
@@ -102,7 +102,7 @@ pub struct Statement {
 }
 
 impl View {
-    /// Whether somebody relies on the cache for good.
+    /// Whether a process relies on the cache for good.
     pub fn relied_upon(&self) -> bool {
         self.members.iter().any(|member| member.for_good)
     }
@@ -127,11 +127,11 @@ impl View {
         });
         let others = |says: fn(&Member) -> bool| next.members.iter().any(says);
         let cut_off = statement.cut_off || others(|member| member.cut_off);
-        // Until all have stopped to trust what was cached before, nothing that is
-        // cached anew may be trusted, since they do not see what is written then.
+        // The cache is used again only when no process trusts what was cached before, since
+        // such a process would not see what is written then.
         let trusted = statement.trusts || others(|member| member.trusts);
         let bypassed = (cut_off || (next.bypassed && trusted)) && !next.relied_upon();
-        // One that was cut off before somebody relied on the cache says so again.
+        // A process that was cut off before another relied on the cache reports it again.
         if bypassed != next.bypassed && (statement.cut_off || !bypassed) {
             next.epoch = next.epoch.next();
             next.bypassed = bypassed;
@@ -164,12 +164,13 @@ pub trait Membership: fmt::Debug + Send + Sync + 'static {
     /// When it is unavailable: then it may have heard it or not.
     async fn hear(&self, statement: &Statement) -> Result<View>;
 
-    /// Lets `holder` rely on the cache for good, if nobody writes past it now; what
-    /// the database knew before. Those who have not heard of it yet may read past
-    /// it, so it trusts the cache only once all have, which `all_have_heard` says.
+    /// Registers `holder` as relying on the cache for good, unless the cache is bypassed
+    /// now. Returns the state before that. Processes that do not know of it yet may read
+    /// from the database alone, so `holder` trusts the cache only once all know:
+    /// `all_have_heard`.
     ///
     /// # Errors
-    /// When the database is unavailable, or the cache is being written past.
+    /// When the database is unavailable, or the cache is being bypassed.
     async fn rely(&self, holder: &str, all_have_heard: bool) -> Result<View>;
 
     /// Removes a process that trusts no cached value any more. Returns whether it was known.

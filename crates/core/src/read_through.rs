@@ -22,7 +22,7 @@ use crate::telemetry;
 /// How long a cache that did not answer a reader is not asked by others.
 const BREAKER_PAUSE: Duration = Duration::from_millis(500);
 
-/// What one who loaded a record tells those who wait for it: the record, and
+/// What the reader that loaded a record gives to the readers that wait for it: the record, and
 /// whether the cache took it, so that it was current when they came.
 type Loaded = Result<(Record, bool)>;
 
@@ -101,10 +101,10 @@ impl ReadThrough {
         Ok(read)
     }
 
-    /// Forgets the clean value that is cached of `key`.
+    /// Removes the clean value of `key` from the cache.
     ///
     /// # Errors
-    /// When the cache is away, or was left meanwhile.
+    /// When the cache is unavailable, or was left meanwhile.
     pub async fn forget(&self, key: &Key) -> Result<()> {
         let permit = self.permit_to_forget()?;
         self.cache.forget(key).await?;
@@ -225,8 +225,7 @@ impl ReadThrough {
         }
     }
 
-    /// What is missing is loaded by one reader of those who miss it at the same
-    /// time.
+    /// Loads a missing record once for all readers that miss it at the same time.
     async fn load_once(&self, flight: Flight) -> Result<Read> {
         let mut came_before = false;
         loop {
@@ -309,7 +308,7 @@ impl ReadThrough {
         let record = match loaded {
             Ok(record) => record,
             Err(error) => {
-                // Else nobody could fill the key until the ticket expires.
+                // Otherwise no reader could fill the key until the ticket expires.
                 let _ = self.cache.abandon_fill(key, ticket).await;
                 return Err(error);
             }

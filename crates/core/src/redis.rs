@@ -1,6 +1,5 @@
-//! The link to a Redis server, which the Redis cache, journal and leases share:
-//! one connection that carries everybody's commands at once, the layout of the
-//! keys, and the form of an entry.
+//! The link to a Redis server, which the Redis cache, journal and leases share: one connection
+//! that carries all their commands, the layout of the keys, and the form of an entry.
 
 mod binding;
 mod clock;
@@ -377,9 +376,8 @@ impl Redis {
         }
     }
 
-    /// Asks, and once more over a new connection when the one it was asked over
-    /// turns out to have ended: nobody may have used it since. Only for what may
-    /// be repeated.
+    /// Asks `question`, and repeats it over a new connection if the old one has ended, maybe long
+    /// ago while idle. Only for questions that may be repeated.
     pub(crate) async fn ask<T, F>(
         &self,
         over: Over,

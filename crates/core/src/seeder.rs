@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::journal::Journal;
 use crate::store::Store;
 
-/// Seeds; once for all who find at the same time that it is needed.
+/// Seeds the clocks; once for all callers that find them unseeded at the same time.
 #[derive(Debug)]
 pub struct Seeder {
     cache: Arc<dyn Cache>,

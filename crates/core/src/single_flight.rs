@@ -1,4 +1,4 @@
-//! One flight for all who want to go to the same place at the same time. (Go's
+//! Runs one operation for all callers that want the same key at the same time. (Go's
 //! `golang.org/x/sync/singleflight` gave it the name.)
 
 use std::collections::HashMap;
@@ -61,8 +61,7 @@ impl<K: Clone + Eq + Hash, T: Clone> SingleFlight<K, T> {
 }
 
 impl<K: Eq + Hash, T> Lead<K, T> {
-    /// Takes nobody with it any more: who comes after this is the first of another
-    /// flight.
+    /// Lets no more callers join: the next one leads another flight.
     pub(crate) fn close(&self) {
         if !self.closed.swap(true, Ordering::AcqRel) {
             let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
@@ -84,7 +83,7 @@ impl<K: Eq + Hash, T> Lead<K, T> {
         }
     }
 
-    /// Tells all who wait.
+    /// Gives the result to all callers that wait.
     pub(crate) fn land(self, result: T) {
         self.close();
         self.landing.send_replace(Some(result));

@@ -36,8 +36,8 @@ pub const DATABASE_KEYS: TlsKeys = TlsKeys {
     key: "DATABASE_KEY_FILE",
 };
 
-/// Whom to trust instead of the public CAs, and who this process is. Nothing by
-/// default: the public CAs, and nobody.
+/// Which CAs to trust instead of the public ones, and the certificate of this process. By
+/// default the public CAs, and no certificate.
 #[derive(Clone, Default)]
 pub struct Tls {
     ca: Option<Arc<[u8]>>,

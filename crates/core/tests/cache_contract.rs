@@ -863,7 +863,7 @@ async fn a_settled_record_expires(implementation: Implementation) {
     }
 }
 
-/// Nobody can tell whether a newer write of the key came and went since.
+/// Whether a newer write of the key came and went since is unknown.
 async fn a_settled_write_whose_mark_was_lost_is_not_held(implementation: Implementation) {
     let cache = implementation.cache(SHORT_LIFETIMES).await;
     let late = value(&key("a"), begin_write(&*cache, &key("a")).await, "late");

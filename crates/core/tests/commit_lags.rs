@@ -57,7 +57,7 @@ const LIFETIMES: Lifetimes = Lifetimes {
     in_doubt: MINUTE,
     fill: MINUTE,
 };
-/// How long the database lets nobody write.
+/// How long the database admits no write.
 const HELD: Duration = Duration::from_millis(150);
 
 static METRICS: OnceLock<MetricsHandle> = OnceLock::new();

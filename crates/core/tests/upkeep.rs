@@ -1,5 +1,5 @@
-//! What is measured takes no more and more memory where nobody asks for it. By itself,
-//! since it counts every byte of the process.
+//! The memory of the metrics does not grow where they are never scraped. A test binary
+//! of its own, since it counts every byte of the process.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says why")]
 

@@ -131,9 +131,9 @@ impl Keeper {
         state.trusted.is_none() && !state.bypasses && !state.relied_upon
     }
 
-    /// Leaves a cache that does not answer. One that was started anew does not
-    /// either, to those who use it as it was before; and it would never be used again
-    /// where nobody writes.
+    /// Leaves a cache that does not answer a probe. A restarted server refuses the
+    /// processes that used it before, too. If only reads come, this is the only way
+    /// in which it is used again.
     async fn look_after(&mut self) {
         let is_suspect = self.calls.suspect.swap(false, Ordering::AcqRel);
         let is_used = self.left_at.is_none() && !self.state.borrow().relied_upon;
@@ -205,7 +205,7 @@ impl Keeper {
         self.publish(&view, cut_off, said_at);
         let is_elsewhere = !view.bypassed && !view.relied_upon() && self.run != view.run;
         if is_elsewhere && !cut_off && (self.probe().await.is_err() || self.run != view.run) {
-            // Not the server that the others use, or it has been started anew.
+            // It is another server than the others use, or it has restarted.
             self.calls.cut_off.store(true, Ordering::Release);
             self.calls.look.notify_one();
         }
@@ -272,7 +272,8 @@ impl Keeper {
             true => Some(Until::Then(until)),
             false => None,
         };
-        // IMPORTANT: before anybody is told that the cache may be used.
+        // IMPORTANT: before any reader or writer of this process sees that the cache
+        // may be used.
         match trusted {
             Some(Until::Then(_)) => self.cache.enter(view.epoch, Some(&view.run)),
             _ => self.cache.enter(view.epoch, None),

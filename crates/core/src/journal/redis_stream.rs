@@ -130,8 +130,8 @@ impl RedisStreamJournal {
     }
 }
 
-/// The first id that comes after the entry of a version. It is none of ours:
-/// Redis gives it to an entry that somebody adds without an id.
+/// The first id after the entry of a version. This program never issues it; Redis does for an entry
+/// that another program adds without an id.
 fn first_id_after(version: Version) -> String {
     format!("{version}-1")
 }

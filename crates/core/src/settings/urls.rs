@@ -127,7 +127,7 @@ impl CacheUrl {
         };
         match text {
             "memory:" | "memory://" => Ok(CacheUrl::Memory),
-            // The driver's way to trust whoever answers, which is not built in.
+            // `#insecure` is the driver's way to accept any certificate, which is not built in.
             _ if has_place("rediss://") && text.contains('#') => {
                 Err("rediss:// takes no #insecure: name the CA in CACHE_CA_FILE")
             }

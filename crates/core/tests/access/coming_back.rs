@@ -1,4 +1,4 @@
-//! One process is cut off: all go past the cache, and use it again when that one
+//! One process is cut off: all bypass the cache, and use it again when that one
 //! can.
 
 use std::sync::Arc;

@@ -117,8 +117,9 @@ fn record(number: u64) -> Record {
     }
 }
 
-/// The cache has no room for what they load, so nobody knows whether it was
-/// current when the second came: a write may have been acknowledged meanwhile.
+/// The cache has no room for what they load. So it is unknown whether that was
+/// current when the second reader came: a write may have been acknowledged
+/// meanwhile.
 #[tokio::test(start_paused = true)]
 async fn a_reader_is_not_told_what_was_loaded_before_it_came() {
     let (cache, store) = (FakeCache::new(), Arc::new(HeldStore::default()));
@@ -155,7 +156,7 @@ async fn a_reader_is_not_told_what_was_loaded_before_it_came() {
     assert!(store.is_idle());
 }
 
-/// Others may have written past the cache since.
+/// Other processes may have written while bypassing the cache since.
 #[tokio::test(start_paused = true)]
 async fn what_was_read_while_the_trust_ended_is_read_again_from_the_database() {
     let database = Arc::new(Database::default());

@@ -1,4 +1,4 @@
-//! Processes that stop are waited for by nobody.
+//! No process waits for one that has stopped.
 
 use cache_core::access::Standing;
 use cache_core::error::Error;

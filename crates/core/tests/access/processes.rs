@@ -60,7 +60,7 @@ impl Process {
         self.access.permit().is_some()
     }
 
-    /// The epoch in which it writes past the cache.
+    /// The epoch in which it bypasses the cache.
     pub(crate) fn bypasses(&self) -> Option<u64> {
         match self.access.standing() {
             Standing::Bypasses(epoch) => Some(epoch.get()),
@@ -124,9 +124,9 @@ pub(crate) fn throughout(
     }
 }
 
-/// What must hold whatever happens: nobody takes values from a cache while
-/// somebody writes past it, nor while somebody uses it in a later epoch; and the
-/// cache was told the epoch that it is used in.
+/// Asserts what must always hold. No process takes values from a cache that another
+/// one bypasses, or uses in a later epoch. The cache was told the epoch in which it
+/// is used.
 pub(crate) fn assert_safe(processes: &[Process]) {
     let standings: Vec<Standing> = processes
         .iter()

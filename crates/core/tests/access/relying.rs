@@ -1,4 +1,4 @@
-//! Somebody relies on the cache for good: nobody goes past it.
+//! A process relies on the cache for good: none bypasses it.
 
 use cache_core::access::Access;
 use tokio::time::Instant;
@@ -40,7 +40,7 @@ async fn a_cache_that_somebody_relies_on_is_trusted_without_the_database() {
     .await;
 }
 
-/// An operator says that nobody does any more.
+/// An operator releases the last process that relied on the cache.
 #[tokio::test(start_paused = true)]
 async fn once_nobody_relies_on_it_any_more_it_can_be_left() {
     let (database, [a, b, c]) = three().await;

@@ -78,8 +78,8 @@ async fn one_that_writes_past_the_cache_and_dies_is_not_waited_for_for_ever() {
     assert_eq!(all[0].bypasses(), Some(1));
 }
 
-/// Whoever was cut off is gone before all others have heard that they must not
-/// trust the cache: what is written in the next epoch they would not see.
+/// The process that was cut off is gone before all others know that they must not
+/// trust the cache. They would not see what is written in the next epoch.
 #[tokio::test(start_paused = true)]
 async fn no_epoch_begins_while_somebody_trusts_what_was_cached_before() {
     let (database, [a, b, c]) = three().await;

@@ -1,4 +1,4 @@
-//! Many writes at once, past the cache and on the way there.
+//! Many writes at once, bypassing the cache and during the change to that.
 
 use cache_core::engine::{Engine, Outcome, Source};
 use cache_core::error::Error;

@@ -1,4 +1,4 @@
-//! Going past the cache, and coming back.
+//! Bypassing the cache, and using it again.
 
 use cache_core::access::Standing;
 use cache_core::engine::{Bypass, Engine, Outcome, Source};
@@ -26,7 +26,7 @@ async fn what_is_written_past_the_cache_is_read_by_all_at_once_and_after_the_ret
     assert_eq!(other.engine.health().await.bypass, Bypass::Possible);
     cut_off.proxy.cut();
     let first = cut_off.write(put("by both", 2)).await;
-    // When that is answered nobody takes it from the cache any more.
+    // When that is answered no process takes it from the cache any more.
     let read = other.read("by both").await;
     assert_eq!((read.record.version, read.source), (first, Source::Bypass));
     let second = other.write(put("by both", 3)).await;

@@ -44,7 +44,7 @@ async fn a_write_that_was_committed_is_answered_once_nobody_trusts_the_cache() {
     }
 }
 
-/// It is unknown to its writer, and known to all who read.
+/// Its writer gets an error of unknown outcome; every reader gets its value.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_somebody_relies_on_the_cache_it_fails_and_stays_in_doubt() {
     let (database, [cut_off, other]) = two().await;

@@ -257,7 +257,7 @@ async fn dead_letters_are_served_again_unless_something_newer_is_known() {
         }
     }
     assert_eq!(process.all_waiting().await, []);
-    // One that could not be understood has no name that anybody reads.
+    // One that could not be understood has a name that is never read.
     let mut strange = refused(&tombstone(&key(" entry 1-1 of shard 0"), version(1)));
     strange.record.body = Some("?".into());
     let of_strange = cache_core::shard::Shard(0);
@@ -284,7 +284,7 @@ async fn dead_letters_are_served_again_unless_something_newer_is_known() {
     );
 }
 
-/// An entry without an expiry that nobody knows of would stay for ever.
+/// An unknown entry without an expiry would stay for ever.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_the_runs_before_stays_without_an_expiry() {
     let mut crashed = Crashed::new().await;

@@ -139,7 +139,7 @@ async fn who_is_slow_to_recover_hides_nothing_that_was_written_since() {
     assert_eq!(crashed.process.all_waiting().await.len(), 2);
 }
 
-/// The server ends again while somebody brings it back.
+/// The server ends again while a process recovers it.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_slow_to_recover_a_run_does_nothing_to_the_next() {
     let mut crashed = Crashed::new().await;

@@ -109,9 +109,9 @@ impl Seen {
         }
     }
 
-    /// From now on, until [`Seen::came_back`], what waits in the streams says nothing:
-    /// the server has been emptied or started anew, maybe in the same run, and its
-    /// clocks may be there again before what is lost was counted.
+    /// Ignores what waits in the streams, until [`Seen::came_back`]. The server has
+    /// restarted or was emptied, maybe in the same run, and its clocks may be there
+    /// again before the lost entries are counted.
     pub(super) fn comes_back(&self) {
         self.run().clear();
     }
@@ -334,7 +334,8 @@ mod tests {
         waits("a", None);
         assert_eq!(misses(&seen, 8), None);
         assert_eq!(count_lost(&seen, &nothing), 0);
-        // Emptied in the same run, and somebody looks before it is counted.
+        // The server is emptied within a run, and its streams are read before the loss
+        // is counted.
         appended(&seen, 0, 14, 1);
         seen.comes_back();
         seen.waits("b", Shard(0), seen.newest_appended()[0], None, 0);
