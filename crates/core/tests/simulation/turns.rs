@@ -1,9 +1,8 @@
-//! Gives tasks their turns in an order that the seed decides.
+//! Gives tasks their turns in a fixed order.
 //!
 //! Tokio wakes the tasks that wait for the same `watch` in a random order, which no
 //! seed changes. So a task that calls a part waits until all tasks that will call
-//! at that moment are there. Then they go on in an order that follows from the
-//! seed.
+//! at that moment are there. Then they go on in the order of their names.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

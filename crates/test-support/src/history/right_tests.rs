@@ -133,7 +133,7 @@ fn what_was_forgotten_may_be_there_and_so_may_what_was_done_upon_it() {
     assert_eq!(story(Outcome::Unknown).findings_since(7), []);
     assert_eq!(story(DONE).findings_since(7), []);
     assert_ne!(story(DONE).findings_since(0), []);
-    // Somebody who knows an old version asks for it afterwards.
+    // A client that knows an old version asks for it afterwards.
     let story = Story::default()
         .put_at([0, 1], 1, 10)
         .replace([8, 9], 2, 10, DONE)

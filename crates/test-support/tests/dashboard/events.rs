@@ -128,7 +128,7 @@ fn only_so_many_watch_and_whoever_goes_makes_room() {
     let process = ServiceProcess::start(Service::WriteBehind, &[]);
     let client = process.client();
     for _ in 0..ATTEMPTS_MAX {
-        // Takes no place, or else nobody could watch after this.
+        // It takes no place, or else all places would be taken after this.
         assert_eq!(
             client
                 .request("HEAD", "/dashboard/events", &[], None)

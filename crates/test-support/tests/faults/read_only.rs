@@ -1,4 +1,4 @@
-//! Readers of write-through-svc whose Redis goes away while nobody writes.
+//! Readers of write-through-svc whose Redis restarts while nothing is written.
 
 use test_support::http::user_path;
 use test_support::own_servers::{AppendFsync, OwnServer};

@@ -43,7 +43,7 @@ fn write(client: &Client, name: &str, number: u64, is_delete: bool) -> Option<Do
             began,
             ended,
         }),
-        // Somebody else was first.
+        // Another client was first.
         (404, true) => None,
         // A delete does not wait for ever for the others to pause.
         (503, true) => None,

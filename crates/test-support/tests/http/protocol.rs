@@ -1,4 +1,4 @@
-//! What is not HTTP, or ends in the middle: it is refused, writes nothing, and harms nobody else.
+//! What is not HTTP, or ends in the middle: it is refused, writes nothing, and harms no other client.
 
 use std::net::TcpStream;
 use std::thread;

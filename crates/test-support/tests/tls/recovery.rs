@@ -13,7 +13,7 @@ fn names(prefix: &str) -> Vec<String> {
         .collect()
 }
 
-/// Long enough that nobody renews a lease while a test waits for something.
+/// Long enough that no lease is renewed while a test waits.
 const LEASE_MS: &str = "120000";
 
 #[test]
