@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_a_hosts_addresses_the_one_is_taken_that_somebody_listens_at() {
+    async fn the_address_that_accepts_a_connection_is_taken() {
         for listens in ["127.0.0.1:0", "[::1]:0"] {
             // Not every machine has IPv6, or calls it localhost, too.
             let Ok(listener) = tokio::net::TcpListener::bind(listens).await else {

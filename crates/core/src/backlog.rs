@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_count_that_begins_anew_is_no_negative_rate() {
+    async fn a_count_that_was_reset_is_no_negative_rate() {
         let mut latest = latest();
         for drained in [1_000, 2_000, 0, 100] {
             latest.update(&[shard(1, drained)], Instant::now());

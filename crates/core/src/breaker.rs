@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn after_a_failure_nobody_tries_for_a_while_and_then_one_does() {
+    fn an_open_breaker_admits_one_caller_after_its_pause() {
         let pause = Duration::from_millis(50);
         let breaker = Breaker::new(pause);
         assert!(breaker.admits() && breaker.admits());

@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_given_trust_while_somebody_is_cut_off() {
+    fn no_lease_is_granted_while_a_process_is_cut_off() {
         let view = View::default();
         let view = view.after(&says("a", 1, false)).after(&says("b", 1, false));
         assert_eq!((trusting(&view), view.epoch.get()), (vec!["a", "b"], 0));
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn no_epoch_begins_in_which_the_cache_is_used_while_somebody_trusts_an_older_one() {
+    fn the_cache_is_not_used_while_an_older_epoch_is_trusted() {
         let view = View::default();
         let view = view.after(&says("a", 1, false)).after(&says("b", 1, false));
         // The one that was cut off has gone before `a` has heard of it.
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_writes_past_a_cache_that_somebody_relies_on() {
+    fn a_cache_that_is_relied_on_is_not_bypassed() {
         let mut view = View::default();
         view.members.push(Member {
             process: "journal".to_owned(),

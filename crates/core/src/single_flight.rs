@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_never_lands_keeps_nobody_waiting() {
+    async fn dropping_the_leader_wakes_followers() {
         let (flights, key) = (SingleFlight::new(), "a");
         let first = lead(&flights, key);
         let follower = follow(&flights, key);

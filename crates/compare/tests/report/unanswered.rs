@@ -137,7 +137,7 @@ fn verdicts(report: &Report, place: &str) -> usize {
 }
 
 #[test]
-fn nobody_is_faster_at_a_percentile_beyond_which_all_were_never_sent() {
+fn a_percentile_of_unsent_requests_has_no_faster_service() {
     let p99 = "at the 99th percentile";
     let report = |unsent| {
         report_of(

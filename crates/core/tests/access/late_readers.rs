@@ -46,18 +46,18 @@ impl HeldStore {
     }
 }
 
-fn nobody_asks<T>() -> Result<T> {
+fn never_asked<T>() -> Result<T> {
     Err(Error::unavailable(Part::Database, "nobody asks this"))
 }
 
 #[async_trait]
 impl Store for HeldStore {
     async fn apply(&self, _: &[Record], _: Origin) -> Result<()> {
-        nobody_asks()
+        never_asked()
     }
 
     async fn transact(&self, _: &[Proposal], _: Option<Epoch>) -> Result<Vec<Verdict>> {
-        nobody_asks()
+        never_asked()
     }
 
     async fn load(&self, _: &Key) -> Result<Option<Record>> {
@@ -65,28 +65,28 @@ impl Store for HeldStore {
         self.loads.lock().unwrap().push_back(load);
         match loaded.await {
             Ok(record) => Ok(Some(record)),
-            Err(_) => nobody_asks(),
+            Err(_) => never_asked(),
         }
     }
 
     async fn versions(&self, _: &[Key]) -> Result<HashMap<Key, Version>> {
-        nobody_asks()
+        never_asked()
     }
 
     async fn page(&self, _: Option<&Key>, _: u32) -> Result<Page> {
-        nobody_asks()
+        never_asked()
     }
 
     async fn newest_version(&self) -> Result<Version> {
-        nobody_asks()
+        never_asked()
     }
 
     async fn purged_through(&self) -> Result<Version> {
-        nobody_asks()
+        never_asked()
     }
 
     async fn purge(&self, _: Purge) -> Result<Purged> {
-        nobody_asks()
+        never_asked()
     }
 
     fn dataset(&self) -> &Dataset {

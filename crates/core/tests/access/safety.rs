@@ -186,7 +186,7 @@ fn run(seed: u64) -> Seen {
 
 /// One that fails names the run, which fails again.
 #[test]
-fn nobody_trusts_a_cache_that_somebody_writes_past() {
+fn no_process_trusts_a_cache_that_another_one_bypasses() {
     let mut all = Seen::default();
     for seed in 0..RUNS {
         let ran = std::panic::catch_unwind(|| run(seed));

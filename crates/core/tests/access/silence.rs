@@ -81,7 +81,7 @@ async fn one_that_writes_past_the_cache_and_dies_is_not_waited_for_for_ever() {
 /// The process that was cut off is gone before all others know that they must not
 /// trust the cache. They would not see what is written in the next epoch.
 #[tokio::test(start_paused = true)]
-async fn no_epoch_begins_while_somebody_trusts_what_was_cached_before() {
+async fn no_epoch_begins_while_an_older_one_is_trusted() {
     let (database, [a, b, c]) = three().await;
     let long = Process::join_by(Line::new(database), FakeCache::new(), "long", 4 * LEASE);
     let long = long.await.unwrap();

@@ -51,7 +51,7 @@ fn an_unknown_write_may_never_take_effect() {
 }
 
 #[test]
-fn an_unknown_write_that_nobody_saw_may_be_what_a_delete_found() {
+fn an_unread_unknown_write_may_be_what_a_delete_found() {
     Story::default()
         .maybe_put(0, 1)
         .delete([2, 3])

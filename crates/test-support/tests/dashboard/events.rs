@@ -124,7 +124,7 @@ fn a_viewer_is_sent_the_last_minutes_first() {
 }
 
 #[test]
-fn only_so_many_watch_and_whoever_goes_makes_room() {
+fn viewers_are_limited_and_one_that_leaves_makes_room() {
     let process = ServiceProcess::start(Service::WriteBehind, &[]);
     let client = process.client();
     for _ in 0..ATTEMPTS_MAX {

@@ -119,7 +119,7 @@ fn one_that_drips_does_not_gain_time() {
 }
 
 #[test]
-fn where_nobody_can_know_the_port_is_a_bad_setting() {
+fn a_healthcheck_without_a_known_port_is_a_bad_setting() {
     for service in Service::all() {
         let (code, said) = ask(service, "127.0.0.1:0", &[]);
         assert_eq!(code, 64);
