@@ -1,4 +1,4 @@
-//! Attempts at something that many want to have done at the same time.
+//! Runs something once that several callers want done at the same time.
 
 use std::future::Future;
 
@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use crate::error::{Error, Result};
 
-/// One attempt at a time. It holds when the last one failed that did, and why.
+/// Allows one attempt at a time. Holds when the last failed attempt ended, and its
+/// error.
 #[derive(Debug, Default)]
 pub(crate) struct Attempts(Mutex<Option<(Instant, Error)>>);
 

@@ -1,15 +1,15 @@
-//! Which processes trust the cache, as the database knows it: how a process that
-//! cannot reach the cache may write past it although others can reach it.
+//! The protocol by which processes bypass a cache that one of them cannot reach, as a pure
+//! function of what the database knows.
 //!
-//! The leases are those of Gray and Cheriton, "Leases: An Efficient Fault-Tolerant
-//! Mechanism for Distributed File Cache Consistency", 1989: who trusts the cache
-//! does so for a limited time and says so before; who wants to write past it says
-//! that, after which no lease is renewed, and waits until all have been given
-//! back or have run out. Times are measured by each process's own monotonic
-//! clock and never compared.
+//! The leases are those of Gray and Cheriton, "Leases: An Efficient Fault-Tolerant Mechanism
+//! for Distributed File Cache Consistency", 1989. A process trusts the cache for a limited
+//! time, for which it asks the database first. A process that wants to bypass the cache
+//! reports that to the database. From then on no lease is renewed, and it waits until all
+//! leases are given back or have run out. Each process measures times by its own monotonic
+//! clock, and none are compared.
 //!
-//! All of it is kept in the database, since that is what a process that is cut
-//! off from the cache still shares with the others.
+//! All of it is kept in the database, since that is what a process that is cut off from the
+//! cache still shares with the others.
 
 use std::fmt;
 
@@ -44,7 +44,7 @@ impl fmt::Display for Epoch {
     }
 }
 
-/// A process and what it last said.
+/// A process as its latest heartbeat left it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     /// A name that no other process has.
@@ -57,47 +57,46 @@ pub struct Member {
     /// operator releases it. As long as there is one such member, no process bypasses the
     /// cache.
     pub for_good: bool,
-    /// For how many milliseconds it trusts without saying so again.
+    /// How many milliseconds it trusts the cache after a heartbeat.
     pub lease_ms: u64,
-    /// How often it has said something.
+    /// The counter of its latest heartbeat.
     pub beats: u64,
 }
 
-/// What the database knows.
+/// The state of the protocol, which is in the database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct View {
-    /// The epoch that it is.
+    /// The present epoch.
     pub epoch: Epoch,
     /// Whether the cache is bypassed in this epoch.
     pub bypassed: bool,
-    /// The run of the cache's server that it is used in, from one start to the next;
-    /// nothing before the first use. Marks of doubt do not outlive it, so a write
-    /// that began in one run must not be committed in the next: with the run, the
-    /// epoch ends.
+    /// The run of the cache's server in which the epoch uses it, from one start of the
+    /// server to the next; empty before the first use. The epoch ends with the run: marks of
+    /// doubt do not outlive a run, so a write that began in one must not be committed in the
+    /// next.
     pub run: String,
     /// In no particular order.
     pub members: Vec<Member>,
 }
 
-/// A process that says what it can do.
+/// A heartbeat of a process.
 #[derive(Clone, Debug)]
 pub struct Statement {
-    /// Who.
+    /// The process's name.
     pub process: String,
-    /// Counts what it says: the database hears nothing after what was said later.
+    /// Counts its heartbeats. The database ignores one that is not newer than the latest.
     pub beats: u64,
     /// Whether it cannot reach the cache.
     pub cut_off: bool,
     /// The run of the server that it reaches.
     pub run: String,
-    /// Whether it trusts the cache while it says this. IMPORTANT: until it says
-    /// that it does not, others have to wait for it, even when it is told that it
-    /// must not any more: it may hear that late.
+    /// Whether it trusts the cache while it sends this. IMPORTANT: others wait for it until
+    /// it reports that it does not. The answer that it must not any more may reach it late.
     pub trusts: bool,
     /// For how many milliseconds it will trust the cache, if it may.
     pub lease_ms: u64,
-    /// Members that have said nothing for longer than their lease: the name and
-    /// the beats of each.
+    /// Members without a heartbeat for longer than their lease: the name and the counter of
+    /// each.
     pub silent: Vec<(String, u64)>,
 }
 
@@ -107,9 +106,9 @@ impl View {
         self.members.iter().any(|member| member.for_good)
     }
 
-    /// What is the case once `statement` has been heard. The first process that
-    /// is cut off ends the time in which the cache is used, and the last one
-    /// that no longer is begins the next.
+    /// Returns the state after a heartbeat. The first process that is cut off ends the epoch
+    /// in which the cache is used. The next such epoch begins when no process is cut off any
+    /// more, and none trusts an older one.
     pub fn after(&self, statement: &Statement) -> View {
         let mut next = self.clone();
         let is_me = |member: &Member| member.process == statement.process;
@@ -154,14 +153,14 @@ impl View {
     }
 }
 
-/// The database's part in it.
+/// Where the state is kept: the database.
 #[async_trait]
 pub trait Membership: fmt::Debug + Send + Sync + 'static {
-    /// Lets the database hear `statement`; what it knows then. When the epoch
-    /// changes, no write that is fenced by the one before takes place any more.
+    /// Stores a heartbeat, and returns the state after it. When the epoch changes, no write
+    /// that is fenced by the one before takes place any more.
     ///
     /// # Errors
-    /// When it is unavailable: then it may have heard it or not.
+    /// When the database is unavailable. Then the heartbeat may be stored or not.
     async fn hear(&self, statement: &Statement) -> Result<View>;
 
     /// Registers `holder` as relying on the cache for good, unless the cache is bypassed
