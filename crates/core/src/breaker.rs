@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// For one thing that may fail.
+/// A breaker for one thing that may fail.
 #[derive(Debug)]
 pub(crate) struct Breaker {
     began: Instant,
@@ -31,8 +31,8 @@ impl Breaker {
             return true;
         }
         let now = self.now_us();
-        // One of the callers that come now tries; the others are refused until that
-        // ends.
+        // One of the callers that come now tries. The others are refused until it
+        // succeeds or another pause is over.
         let next = now + self.pause.as_micros() as u64;
         now >= open_until
             && self
@@ -49,7 +49,8 @@ impl Breaker {
 
     /// A try has succeeded.
     pub(crate) fn succeeded(&self) {
-        // Mostly so already, and then nothing is written that others read.
+        // Mostly closed already. Then nothing is written, so the cache line stays
+        // shared.
         if self.open_until_us.load(Ordering::Relaxed) != 0 {
             self.open_until_us.store(0, Ordering::Release);
         }
