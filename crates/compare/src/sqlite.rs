@@ -44,8 +44,9 @@ impl WriteLock {
     /// When it cannot be opened.
     pub fn open(file: &Path) -> rusqlite::Result<WriteLock> {
         let connection = open(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        // Who waits for the lock waits by trying again and again, longer each time. The
-        // service's writers do, too, so that would be too seldom to find it free between them.
+        // IMPORTANT: no busy timeout. SQLite waits for a lock by retries with a growing
+        // back-off, and so do the service's writers. This connection would too seldom find the
+        // lock free between them.
         connection.busy_timeout(Duration::ZERO)?;
         Ok(WriteLock(connection))
     }

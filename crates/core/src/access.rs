@@ -305,7 +305,8 @@ impl Access {
         let Some(shared) = &self.0 else {
             return;
         };
-        // What it says must not be heard after the rest.
+        // IMPORTANT: the keeper stops before the member is removed, so that no
+        // heartbeat of it comes afterwards.
         shared.calls.stop.store(true, Ordering::Release);
         shared.calls.look.notify_one();
         if let Some(keeper) = shared.keeper.lock().await.take() {

@@ -195,7 +195,7 @@ impl Redis {
         Err(cause.unwrap_or(error))
     }
 
-    /// As [`Redis::connect`], but the first who asks something connects.
+    /// As [`Redis::connect`], but the first request connects.
     ///
     /// # Errors
     /// When the driver does not take the URL.
@@ -210,9 +210,8 @@ impl Redis {
         Redis::with(endpoint, timeout, keyspace, place)
     }
 
-    /// Another link to the same server for the same data, over connections of
-    /// its own that are given another time to answer. The first who asks
-    /// something connects.
+    /// Another link to the same server for the same data, over connections of its own with
+    /// another timeout. The first request connects.
     ///
     /// # Errors
     /// When the driver does not take the URL.

@@ -135,11 +135,11 @@ pub struct Settings {
     pub dashboard: Dashboard,
     /// The database.
     pub database: DatabaseUrl,
-    /// Whom to trust there and who to be, besides what the URL says.
+    /// CAs and client certificate for it, besides what the URL says.
     pub database_tls: Tls,
     /// The cache.
     pub cache: CacheUrl,
-    /// Whom to trust there and who to be, where the URL says `rediss`.
+    /// CAs and client certificate for it, where the URL says `rediss`.
     pub cache_tls: Tls,
     /// The journal (write-behind).
     pub journal: JournalUrl,

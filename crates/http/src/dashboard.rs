@@ -32,7 +32,7 @@ use crate::problem::{Kind, Problem};
 use crate::resource::{get, resource};
 use crate::state::State;
 
-/// How often a page is told how things are.
+/// How often a page gets an event with the figures.
 pub const EVENT_PERIOD: Duration = Duration::from_secs(1);
 
 /// How long a viewer may take no event until the place is another's.

@@ -12,7 +12,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::pattern::Pattern;
 use crate::service_client::ServiceClient;
 
-/// How long a service may take to give its figures; it counts as out of reach then.
+/// How long a service may take to give its figures; it counts as unavailable then.
 const PATIENCE: Duration = Duration::from_millis(900);
 
 /// A service that is asked for its figures.

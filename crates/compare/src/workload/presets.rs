@@ -9,7 +9,8 @@ use super::{Bursts, Fault, FaultKind, Rate, Skew, Workload};
 pub enum Preset {
     /// An even rate that both patterns keep up with: what each costs when nothing is wrong.
     Steady,
-    /// A low rate with bursts that are more than the database commits in time: who absorbs them.
+    /// A low rate with bursts that are more than the database commits in time: which service absorbs
+    /// them.
     Burst,
     /// Writes that mostly go to a few names: how many of them reach the database.
     HotKeys,

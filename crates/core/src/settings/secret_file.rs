@@ -48,7 +48,7 @@ pub(super) fn read(key: &str, path: &Path) -> Result<String, BadSetting> {
             content.pop();
         }
     }
-    // Who parses a URL would leave some of these out in silence.
+    // A URL parser would drop some of these silently.
     match content.chars().find(|character| character.is_control()) {
         _ if content.is_empty() => Err(bad(key, "the file is empty")),
         Some('\n' | '\r') => Err(bad(key, "the file has more than one line")),

@@ -43,7 +43,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Where a server is, and whom to trust there and who to be where it is reached by TLS.
+/// Where a server is, and for TLS the CAs and the client certificate.
 #[derive(Clone, Debug)]
 pub struct Address {
     /// Where.
