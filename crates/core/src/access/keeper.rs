@@ -156,7 +156,7 @@ impl Keeper {
     }
 
     /// Finds out which run the cache's server is in. Its timeout is well below the
-    /// lease, so the heartbeats go on meanwhile.
+    /// lease, so that the next heartbeat comes before others give this process up.
     async fn probe(&mut self) -> Result<()> {
         let probe = self.cache.probe();
         let probed = tokio::time::timeout(self.settings.lease / PROBE_PART, probe).await;
