@@ -237,8 +237,8 @@ impl Journal for RedisStreamJournal {
             keyspace.waiting(shard),
             keyspace.held_back(shard),
         ];
-        // IMPORTANT: what was read before the server came back says nothing about
-        // what its stream holds now.
+        // IMPORTANT: what was read before the server restarted says nothing about what its stream holds
+        // now.
         if self.was_read_in_another_run(shard, link.keys.run()) {
             return Err(Error::Unseeded(Part::Journal));
         }

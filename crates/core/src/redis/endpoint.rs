@@ -1,5 +1,5 @@
 //! The server that a link goes to: how it is reached, by TLS where its URL says so,
-//! and what it means that it is not.
+//! and what a failed connection means.
 
 use std::error::Error as StdError;
 use std::time::Duration;

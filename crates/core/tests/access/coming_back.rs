@@ -159,7 +159,7 @@ async fn a_write_waits_for_an_epoch_other_than_the_one_that_ended() {
 #[tokio::test(start_paused = true)]
 async fn one_that_waits_for_others_in_vain_says_what_failed() {
     let (database, [a, b, _]) = three().await;
-    // It renews its lease, but hears no answer for long.
+    // It renews its lease, but gets no answer for long.
     b.line.fares(|| Travel {
         back: 2 * PATIENCE,
         ..Travel::AT_ONCE

@@ -1,4 +1,4 @@
-//! Readers who come while others are under way to the database.
+//! Readers that come while others are under way to the database.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};

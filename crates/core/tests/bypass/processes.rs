@@ -53,7 +53,7 @@ const SETTINGS: WriteThroughSettings = WriteThroughSettings {
 
 type Hook = Box<dyn FnOnce() + Send>;
 
-/// A database of which a test hears when something was committed.
+/// A database that calls a test after a commit.
 #[derive(Debug)]
 pub(crate) struct HookedStore {
     inner: MysqlStore,

@@ -1,5 +1,5 @@
-//! The cache goes away when the database has committed and the cache has not been
-//! told.
+//! The cache fails after the database has committed, and before the cache has the
+//! new value.
 
 use std::sync::Arc;
 

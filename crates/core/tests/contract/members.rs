@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::{Implementation, StoreWithMembers};
 
-/// Says that `process` is cut off or not, and that it trusts nothing now.
+/// A heartbeat of a process that is cut off or not, and trusts nothing now.
 pub(crate) fn says(process: &str, beats: u64, cut_off: bool) -> Statement {
     Statement {
         process: process.to_owned(),
@@ -21,7 +21,7 @@ pub(crate) fn says(process: &str, beats: u64, cut_off: bool) -> Statement {
     }
 }
 
-/// Says that `process` trusts the cache while it says so.
+/// A heartbeat of a process that trusts the cache while it sends it.
 fn renews(process: &str, beats: u64) -> Statement {
     Statement {
         trusts: true,
@@ -39,7 +39,8 @@ fn sorted(mut view: View) -> View {
     view
 }
 
-/// What it knows. (It hears one that never was, and goes.)
+/// The state of the protocol. (Asked by the heartbeat of a process that then
+/// leaves.)
 async fn known(database: &dyn StoreWithMembers) -> View {
     let mut view = hear(database, &says("looks", 1, false)).await;
     database.leave("looks").await.unwrap();

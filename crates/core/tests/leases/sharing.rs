@@ -1,4 +1,4 @@
-//! Who holds what while processes come and go.
+//! Which process holds which shard while processes come and go.
 
 use std::time::{Duration, Instant};
 

@@ -64,11 +64,11 @@ async fn nothing_is_served_or_taken_before_the_clocks_are_raised() {
     let begun = process.cache.begin_write(&[key("in doubt")]).await.unwrap();
     let names = ["waits", "drained", "deleted", "filled", "in doubt", "new"];
     crashed.crash().await;
-    // For who was there before, and for who comes.
+    // For a process that was there before, and for a new one.
     crashed.process.assert_unseeded(&names).await;
     let fresh = crashed.another().await;
     fresh.assert_unseeded(&names).await;
-    // Who writes through the database leaves nothing behind either.
+    // A process that writes through the database leaves nothing behind either.
     let late = value(&key("in doubt"), begun[0].version, "settled late");
     crashed
         .process
@@ -388,7 +388,7 @@ async fn each_connection_finds_the_new_run_by_itself() {
     server.crash_and_restart();
     process.reconnect().await;
     process.journal.raise(&Version::ZERO).await.unwrap();
-    // The connection that appends has not heard of it yet.
+    // The connection that appends has not noticed it yet.
     let mut written = Vec::new();
     crate::suite::eventually("an append succeeds", async || {
         let answer = process.journal.append(&[put("a", "y")]).await.remove(0);

@@ -18,7 +18,8 @@ use tokio::sync::Semaphore;
 use crate::redis_process::{Crashed, LIFETIMES, Process, Stored};
 use crate::suite::{eventually, key, put};
 
-/// A database that goes away when it is asked about keys for the n-th time.
+/// A database that becomes unavailable when it is asked about keys for the n-th
+/// time.
 pub(crate) struct FailsAt {
     nth: usize,
     asked: AtomicUsize,

@@ -103,7 +103,8 @@ fn check_dead_letter(world: &World, key: &Key) -> Checked {
     let dead = state.log.dead.get(key).map(|letter| letter.record.clone());
     let newest = state.oracle.newest(key, |_| true);
     let expected = newest.filter(|newest| crate::oracle::is_toxic(newest.body.as_ref()));
-    // Who had read an entry before it was lost sets it aside all the same.
+    // A drainer that had read an entry before it was lost sets it aside all the
+    // same.
     let is_lost = |dead: &Record| state.oracle.fact(dead).is_some_and(|fact| fact.lost);
     let is_right = match (&dead, &expected) {
         (Some(dead), _) if is_lost(dead) => true,

@@ -18,7 +18,7 @@ pub(crate) fn is_toxic(body: Option<&Bytes>) -> bool {
 pub(crate) struct Fact {
     pub(crate) body: Option<Bytes>,
     pub(crate) acknowledged: bool,
-    /// A server came back without it.
+    /// A server restarted without it.
     pub(crate) lost: bool,
 }
 

@@ -48,7 +48,7 @@ fn a_service_that_runs_is_well() {
         for more in [[].as_slice(), &["--ready"]] {
             assert_eq!(ask(service, listen, more), well());
         }
-        // Who listens everywhere does so on the loopback address.
+        // A service that listens on all addresses does so on the loopback address, too.
         let (_, port) = listen.rsplit_once(':').unwrap();
         assert_eq!(ask(service, &format!("0.0.0.0:{port}"), &[]), well());
         let nobody = format!("http://[::1]:{port}/healthz: ");
