@@ -1,5 +1,5 @@
 # Folders with another release of Debian, made from its package registry alone, and programs of them
-# that run here as ordinary ones. Made once and kept in target/debian, until somebody removes them.
+# that run here as ordinary ones. Made once and kept in target/debian, until they are removed.
 #
 #   . scripts/packages.sh
 #   . scripts/debian.sh

@@ -3,7 +3,7 @@
 #   . scripts/packages.sh
 #   install_packages redis-server mariadb-server
 #
-# Whoever installs ends with `remove_own_policy` as well, at a signal too.
+# A script that installs ends with `remove_own_policy` as well, at a signal too.
 
 # What one can do instead of installing, for the messages.
 without_packages=""

@@ -4,7 +4,7 @@
 #   . scripts/debian.sh; . scripts/containers/images.sh
 #   get_images DIR       DIR is for what is being made
 #
-# IMPORTANT: only in an engine of the tests' own, which ends with them. In somebody else's, images would stay
+# IMPORTANT: only in an engine of the tests' own, which ends with them. In another engine, images would stay
 # that are not what their names say.
 
 pull_seconds_max=120

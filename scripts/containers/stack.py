@@ -1,4 +1,4 @@
-"""The composed stack, as somebody outside of it uses it: docker, docker compose, HTTP."""
+"""The composed stack, as its clients and operators use it: docker, docker compose, HTTP."""
 
 import http.client
 import json

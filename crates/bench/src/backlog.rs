@@ -1,5 +1,5 @@
-//! A backlog that grows while the database is away: what it takes of the service's memory, and how fast it
-//! is drained when the database is back, beside the database's own client.
+//! Measures a backlog that grows while the database is unavailable: the memory that it takes in the service,
+//! and how fast it is drained afterwards, beside the database's own client.
 
 use std::thread;
 use std::time::{Duration, Instant};

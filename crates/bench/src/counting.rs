@@ -1,4 +1,4 @@
-//! An allocator that counts, and tells whoever connects.
+//! An allocator that counts allocations, and a socket that reports the counts to each client.
 
 use std::alloc::System;
 use std::error::Error;
@@ -45,7 +45,7 @@ fn tell_counts() -> io::Result<()> {
     thread::Builder::new().spawn(move || {
         for mut connection in listener.incoming().flatten() {
             let counts = ALLOCATOR.stats();
-            // Whoever has gone away needs no answer.
+            // A client that has disconnected needs no answer.
             let _ = writeln!(
                 connection,
                 "{} {} {}",

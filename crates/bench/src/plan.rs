@@ -129,7 +129,7 @@ impl Plan {
         Duration::from_secs((self.load.as_secs() / 2).max(1))
     }
 
-    /// Does `once` as often as planned, and says so each time.
+    /// Runs `once` as often as planned, and prints each repetition.
     pub(crate) fn repeat(&self, what: &str, mut once: impl FnMut() -> Result<()>) -> Result<()> {
         for repetition in 1..=self.repetitions {
             progress(&format!("{repetition}/{} {what}", self.repetitions));

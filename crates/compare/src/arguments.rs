@@ -100,7 +100,7 @@ pub struct WorkloadArguments {
     /// The share of that time that is a burst (0.2).
     #[arg(long, value_name = "SHARE")]
     pub burst_share: Option<f64>,
-    /// The database is away for a while (SQLite: it cannot be written).
+    /// The database is unavailable for a while (SQLite: it cannot be written).
     #[arg(long)]
     pub outage: bool,
     /// The database is slower by so much for a while.

@@ -1,4 +1,4 @@
-//! What the driver can do at most, so that nobody takes its limit for a service's.
+//! Measures the driver's own limit, so that it is not taken for a service's.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

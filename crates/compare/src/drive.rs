@@ -66,8 +66,8 @@ pub async fn drive(
     drive_from(target, workload, ledger, meter, stop, |_| {}).await
 }
 
-/// The same for whoever has to know when it begins: all connections are open, and the first request
-/// is due, at the time that `begun` is told.
+/// As [`drive`], and calls `begun` with the time at which all connections are open and the first
+/// request is due.
 ///
 /// # Errors
 /// As [`drive`].
@@ -136,7 +136,7 @@ async fn drive_within(
     })
 }
 
-/// Ends a load also where nobody waits for its end any more.
+/// Ends a load on drop, also when the caller is cancelled.
 struct Ending(Arc<Load>);
 
 impl Drop for Ending {

@@ -9,7 +9,7 @@ pub enum Error {
     /// A service, a server or a file did not do what was needed. Says which and why.
     #[error("{0}")]
     Failed(String),
-    /// Somebody wanted it to stop before there was anything to report.
+    /// The tool was told to stop before there was anything to report.
     #[error("stopped")]
     Stopped,
 }

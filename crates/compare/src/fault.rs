@@ -24,13 +24,13 @@ use proxy::Proxy;
 /// once. A slow-down brings everything that the service sends to the server later; how much it
 /// sends at a time is not limited.
 ///
-/// *SQLite* is a file, which nobody can be cut off from. What is taken away is the lock that
-/// every transaction that writes needs. So during an outage nothing is written and all that is
-/// there can still be read; a transaction waits for as long as the service lets it (10 s) and
-/// fails then. During a slow-down the lock is kept for the given time before each turn of the
-/// service, which is the time that it takes the service to commit once. A transaction that
-/// nobody was waiting for may come in a pause and not be delayed at all; one that just missed its
-/// turn waits until it looks again, which SQLite does after 100 ms at the latest.
+/// *SQLite* is a file, so there is no connection to cut. The lever takes the lock that every
+/// writing transaction needs. During an outage nothing is written and all that is there can still
+/// be read; a transaction waits for as long as the service lets it (10 s) and fails then. During
+/// a slow-down the lock is kept for the given time before each turn of the service, which is the
+/// time that it takes the service to commit once. A transaction that comes while the lock is free
+/// is not delayed at all. One that just missed its turn waits until it looks again, which SQLite
+/// does after 100 ms at the latest.
 #[derive(Clone, Debug)]
 pub struct Lever(Arc<Moves>);
 
@@ -49,8 +49,8 @@ enum Disturbance {
 }
 
 impl Lever {
-    /// Puts a proxy before the server at that host and port. The lever does nothing to
-    /// connections that go past [`Lever::proxy`].
+    /// Puts a proxy before the server at that host and port. The lever has no effect on
+    /// connections that do not use [`Lever::proxy`].
     ///
     /// # Errors
     /// When there is no free port.
@@ -144,7 +144,7 @@ impl Lever {
     }
 }
 
-/// Also where the end is that nobody waits any longer. Once more changes nothing.
+/// Restores the network or the lock on drop, also on cancellation. Idempotent.
 struct RestoredAtTheEnd<'a>(&'a Lever);
 
 impl Drop for RestoredAtTheEnd<'_> {

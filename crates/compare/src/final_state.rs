@@ -36,7 +36,7 @@ pub struct Row {
 /// All that is there of a workload.
 #[derive(Clone, Debug)]
 pub struct FinalState {
-    /// Who was asked, as `report::Check` has it: `database` or `service`.
+    /// What was asked, as `report::Check` has it: `database` or `service`.
     pub asked: &'static str,
     /// By name. A name that never was may be absent.
     pub kept: HashMap<String, Kept>,

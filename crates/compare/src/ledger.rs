@@ -1,9 +1,8 @@
-//! What was asked, acknowledged and read, by name: so what must be there in the end, and
-//! whether a read was answered with something older than it may be.
+//! Records what was asked, acknowledged and read, by name. From that follow what must be
+//! there in the end, and whether a read was answered with something older than it may be.
 //!
-//! It goes by the versions that the services put into `ETag`: of one name a later write has
-//! a larger one. Where it cannot know, since the outcome of a request is unknown, it accuses
-//! nobody.
+//! It compares the versions that the services put into `ETag`: of one name a later write has
+//! a larger one. Where the outcome of a request is unknown, it reports no violation.
 
 mod check;
 mod name;

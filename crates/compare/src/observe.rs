@@ -138,10 +138,10 @@ impl Observations {
     /// else by the service; `None` if neither says. `acknowledged`: how many writes and deletes
     /// were answered with success meanwhile.
     ///
-    /// A server counts everybody's statements, so a load of others on it is counted, too. It is asked at
-    /// both ends; where it does not answer at one of them the service's own counts are taken. So of
-    /// two services on the same server one may be counted by the server and the other by itself:
-    /// `counted_by` says which.
+    /// A server counts the statements of all its clients, so another program's load on it is counted,
+    /// too. It is asked at both ends; where it does not answer at one of them the service's own counts
+    /// are taken. So of two services on the same server one may be counted by the server and the other
+    /// by itself: `counted_by` says which.
     pub fn database(&self, acknowledged: u64) -> Option<DatabaseLoad> {
         load::database(self, acknowledged)
     }

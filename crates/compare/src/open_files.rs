@@ -6,7 +6,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// lower than a thousand connections need.
 pub fn raise_limit() {
     let limit = getrlimit(Resource::Nofile);
-    // What does not work out here is said by whoever then opens one too many.
+    // If the limit cannot be raised, opening one file too many fails later and is reported there.
     let _ = setrlimit(
         Resource::Nofile,
         Rlimit {

@@ -59,7 +59,7 @@ impl Output {
         for path in written.iter().flatten() {
             text += &format!("{}\n", path.display());
         }
-        // Nobody may be reading, and the files are there.
+        // Standard output may be closed, which is no failure: the files are written.
         let mut output = std::io::stdout().lock();
         let _ = output
             .write_all(text.as_bytes())

@@ -11,7 +11,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::drive::{Meter, Reading};
 use crate::pattern::Pattern;
 
-/// Writes a line to standard error. Nobody may be reading, and that is no reason to stop.
+/// Writes a line to standard error. A closed standard error is no reason to stop.
 pub fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "compare: {text}");
 }
@@ -62,7 +62,7 @@ impl Progress {
                         bar.set_message(status.figures());
                     }
                     None => {
-                        // Nobody may be reading, and that is no reason to stop.
+                        // A closed standard error is no reason to stop.
                         let line = status.line(pattern);
                         let _ = writeln!(std::io::stderr(), "{line}");
                     }

@@ -208,7 +208,7 @@ pub struct Slice {
 /// What the database was asked, from the first request until it had everything.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DatabaseLoad {
-    /// Who counted: `the service`, or `the server` where it is MySQL or MariaDB and can be asked.
+    /// What counted: `the service`, or `the server` where it is MySQL or MariaDB and can be asked.
     pub counted_by: &'static str,
     /// Statements, reads among them.
     pub statements: u64,
@@ -228,7 +228,7 @@ pub struct CacheReads {
     pub hits: u64,
     /// The database, since the cache did not have it.
     pub misses: u64,
-    /// The database, past the cache.
+    /// The database, bypassing the cache.
     pub bypasses: u64,
 }
 

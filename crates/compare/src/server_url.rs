@@ -70,12 +70,12 @@ impl ServerUrl {
         ServerUrl(url)
     }
 
-    /// The same by way of a proxy of this machine: all options kept, but for the socket that
-    /// the driver would go on to, past the proxy.
+    /// The same URL by way of a proxy of this machine. All options are kept but the socket,
+    /// over which the driver would avoid the proxy.
     ///
     /// # Errors
-    /// When the connection would go past the proxy all the same, or the server's certificate is
-    /// to be for a name that the proxy does not have.
+    /// When the connection would avoid the proxy all the same, or the server's certificate must
+    /// be for a name that the proxy does not have.
     pub fn through(&self, proxy: SocketAddr) -> Result<ServerUrl> {
         let option = |wanted: &str| {
             let mut pairs = self.0.query_pairs();

@@ -28,10 +28,10 @@ pub(crate) fn check(url: &Url) -> Result<()> {
     Ok(())
 }
 
-/// Of the addresses of its host the first that accepts a connection, IPv4 before IPv6.
+/// Returns the first address of the host that accepts a connection, IPv4 before IPv6.
 ///
 /// # Errors
-/// As [`check`], and [`Error::Failed`] where nobody can be reached.
+/// As [`check`], and [`Error::Failed`] where no address accepts a connection.
 pub(crate) async fn reachable(url: &Url) -> Result<SocketAddr> {
     check(url)?;
     let authority = authority(url)?;
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_a_hosts_addresses_the_one_is_taken_that_somebody_listens_at() {
+    async fn the_address_that_accepts_a_connection_is_taken() {
         for listens in ["127.0.0.1:0", "[::1]:0"] {
             // Not every machine has IPv6, or calls it localhost, too.
             let Ok(listener) = tokio::net::TcpListener::bind(listens).await else {

@@ -44,13 +44,15 @@ impl WriteLock {
     /// When it cannot be opened.
     pub fn open(file: &Path) -> rusqlite::Result<WriteLock> {
         let connection = open(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        // Who waits for the lock waits by trying again and again, longer each time. The
-        // service's writers do, too, so that would be too seldom to find it free between them.
+        // IMPORTANT: no busy timeout. SQLite waits for a lock by retries with a growing
+        // back-off, and so do the service's writers. This connection would too seldom find the
+        // lock free between them.
         connection.busy_timeout(Duration::ZERO)?;
         Ok(WriteLock(connection))
     }
 
-    /// Takes the lock if nobody has it. Until it is released, nobody else writes; all can read.
+    /// Takes the lock if it is free. Until it is released no other connection writes; all can
+    /// read.
     ///
     /// # Errors
     /// When the file does not answer as it should.
@@ -70,7 +72,7 @@ impl WriteLock {
         self.0.execute_batch("ROLLBACK")
     }
 
-    /// A number that is another one after somebody else has committed.
+    /// A number that changes when another connection has committed.
     ///
     /// # Errors
     /// When the file does not answer as it should.

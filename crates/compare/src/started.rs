@@ -1,5 +1,5 @@
-//! What the tool has started and made, so that it can also be ended where nobody's turn to drop it
-//! comes any more.
+//! What the tool has started and made, so that it can be cleaned up also where the process ends
+//! without running destructors.
 
 mod child;
 mod folder;
@@ -29,15 +29,15 @@ static STARTED: Mutex<Started> = Mutex::new(Started {
 
 #[derive(Debug)]
 struct Started {
-    /// Each leads a group of its own, and nobody has waited for its end yet, so that its id is
-    /// nobody else's.
+    /// Children that have not been reaped, so their ids cannot belong to other processes. Each
+    /// leads a process group of its own.
     children: Vec<Pid>,
     folders: Vec<PathBuf>,
     /// In words, with the server that they are on.
     databases: Vec<String>,
 }
 
-/// Held by whoever starts a child or waits for one's end.
+/// Locks the registry. Held while a child is started or reaped.
 fn started() -> MutexGuard<'static, Started> {
     // Lists of names are whole whatever happened meanwhile.
     STARTED.lock().unwrap_or_else(PoisonError::into_inner)
@@ -56,8 +56,8 @@ pub(crate) fn forget_database(in_words: &str) {
 /// Kills every child, removes every folder, has `last_words` say which databases are left, and
 /// ends the process with `code`.
 pub(crate) fn end_at_once(code: u8, last_words: impl FnOnce(&[String])) -> ! {
-    // It is never let go, so that nobody starts another one, or waits for one of these and has
-    // its id given to another process.
+    // IMPORTANT: kept locked until the process ends. Otherwise another thread could start a child,
+    // or reap one of these, whose id may then belong to another process.
     let mut started = started();
     for pid in &started.children {
         // One that has ended by itself is as well.
@@ -67,7 +67,7 @@ pub(crate) fn end_at_once(code: u8, last_words: impl FnOnce(&[String])) -> ! {
     started
         .children
         .retain(|pid| !is_gone_until(*pid, deadline));
-    // IMPORTANT: afterwards, so that nobody writes into them any more.
+    // IMPORTANT: after the children have ended, so that none writes into them any more.
     for folder in &started.folders {
         let _ = fs::remove_dir_all(folder);
     }

@@ -1,4 +1,4 @@
-//! Being told to stop: Ctrl-C, SIGTERM, or a terminal that is closed.
+//! Receives the signals to stop: Ctrl-C, SIGTERM, or a terminal that is closed.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, IsTerminal as _, Write as _};
@@ -24,7 +24,7 @@ pub fn on_signals() -> Result<Stop> {
     let listen = |kind| signal(kind).map_err(|error| Error::failed("listening for signals", error));
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
-    // Who starts it by nohup wants it to go on.
+    // Under `nohup` the tool goes on when the terminal is closed.
     let mut hang_up = match is_ignored(SignalKind::hangup()) {
         true => None,
         false => Some(listen(SignalKind::hangup())?),
@@ -41,7 +41,7 @@ pub fn on_signals() -> Result<Stop> {
         // A terminal shows what was typed at the begin of the line.
         let _ = writeln!(io::stderr());
         say("ending; once more to end at once");
-        // A terminal that is closed says so more than once, which must not count as twice.
+        // A closed terminal sends the signal more than once, which must not count as twice.
         loop {
             tokio::select! {
                 _ = interrupt.recv() => break,
@@ -69,7 +69,7 @@ pub fn is_told(stop: &Stop) -> bool {
     *stop.borrow()
 }
 
-/// Waits until it is so; for ever where nobody will say so any more.
+/// Waits until the tool is told to stop; for ever once the sender is dropped.
 pub async fn told(stop: &mut Stop) {
     if stop.wait_for(|told| *told).await.is_err() {
         std::future::pending::<()>().await;
@@ -111,8 +111,8 @@ impl Terminals {
         }
     }
 
-    /// Writing to one that is gone is an error, and whoever says something there would panic
-    /// instead of cleaning up.
+    /// Redirects closed terminals to `/dev/null`. Writing to a closed one is an error, so that a
+    /// `println!` would panic and skip the clean-up.
     fn are_gone(&self) {
         let Ok(nowhere) = OpenOptions::new().write(true).open("/dev/null") else {
             return;

@@ -1,5 +1,5 @@
-//! What the services do while their database is away or slow: the real ones, on a real SQLite
-//! file and on a real MariaDB or MySQL.
+//! What the services do while their database is unavailable or slow: the real ones, on a real
+//! SQLite file and on a real MariaDB or MySQL.
 
 #![allow(
     clippy::unwrap_used,
@@ -94,7 +94,7 @@ async fn write_through_waits_for_its_file_and_reads_on() {
     let written = hasty.try_request("POST", "/write-through", &headers, Some(body.as_bytes()));
     assert!(written.is_err(), "{written:?}");
     assert_eq!(client(&service).get("/users/before").status, 200);
-    // By the database, since nobody has asked for it before.
+    // Answered by the database, since the name has not been read before.
     assert_eq!(client(&service).get("/users/nobody").status, 404);
     assert_eq!(rows(&service), 1);
     lever.restore().await.unwrap();

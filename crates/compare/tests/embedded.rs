@@ -137,7 +137,8 @@ async fn what_answers_at_a_url_and_is_no_service_is_refused() {
     };
     let answers = std::thread::spawn(move || {
         use std::io::{Read as _, Write as _};
-        // Whether anybody listens is looked at first, by a connection without a request.
+        // The tool first checks with a connection without a request that the port is
+        // open.
         let mut accepted = listener.incoming().map(Result::unwrap);
         let mut stream = accepted
             .find_map(|mut stream| (stream.read(&mut [0; 1024]).unwrap() > 0).then_some(stream))

@@ -161,7 +161,7 @@ async fn a_fault_is_there_at_its_times_and_says_when_it_was() {
 }
 
 #[tokio::test]
-async fn a_fault_that_nobody_waits_for_any_longer_is_over() {
+async fn dropping_a_fault_ends_it() {
     let (lever, proxy) = before_echo().await;
     let mut stream = TcpStream::connect(proxy).await.unwrap();
     let fault = outage(0, 3_600_000);

@@ -121,7 +121,7 @@ async fn servers_are_asked_for_what_they_count_and_use() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_counts_statements_and_rows_that_changed_and_not_those_that_did_not() {
-    // Of its own, so that nobody else's statements are counted.
+    // A server of its own, so that no other client's statements are counted.
     let server = OwnServer::database();
     let database = TestDatabase::create_on(server.url());
     database.query_rows("CREATE TABLE users (name VARCHAR(9) PRIMARY KEY, value INT, version INT)");

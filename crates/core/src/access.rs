@@ -1,5 +1,5 @@
-//! Whether this process may take values from its cache, or must go past it to
-//! the database: its part in what [`crate::membership`] describes.
+//! Says whether this process may use its cache now or must bypass it: the process's
+//! side of the protocol in [`crate::membership`].
 
 mod keeper;
 
@@ -20,21 +20,21 @@ use keeper::Keeper;
 /// How long a write waits at most for the cache to be left, or used again.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How often somebody who begins to rely on the cache asks whether all have heard
-/// of it.
+/// How often a process that begins to rely on the cache checks whether all others
+/// know of it.
 const RELY_PAUSE: Duration = Duration::from_millis(50);
 
-/// How a process takes part.
+/// How a process takes part in the protocol.
 #[derive(Clone, Debug)]
 pub struct AccessSettings {
     /// A name that no other process has.
     pub process: String,
-    /// For how long it trusts the cache without being told again that it may,
-    /// and so how long others wait for it when it has died.
+    /// How long the process trusts the cache after a heartbeat, and so how long
+    /// others wait for it when it has died.
     pub lease: Duration,
 }
 
-/// The right to use the cache: what was taken from it is current if the right
+/// The right to use the cache. A value that was taken from it is current if the right
 /// still holds afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Permit {
@@ -42,11 +42,11 @@ pub struct Permit {
     pub fence: Option<Epoch>,
 }
 
-/// Lets `holder` rely on the cache for good; the epoch that it is used in. Returns
-/// when everybody has heard of it.
+/// Registers `holder` as relying on the cache for good. Returns the present epoch
+/// once every other process knows of it.
 ///
 /// # Errors
-/// When the database is unavailable, or the cache is being written past.
+/// When the database is unavailable, or the cache is being bypassed.
 pub async fn rely(membership: &dyn Membership, holder: &str) -> Result<Epoch> {
     let before = membership.rely(holder, false).await?;
     let began = Instant::now();
@@ -59,7 +59,8 @@ pub async fn rely(membership: &dyn Membership, holder: &str) -> Result<Epoch> {
                 .iter()
                 .find(|old| old.process == member.process);
             let lease = Duration::from_millis(member.lease_ms).mul_f64(keeper::GRACE);
-            // It was answered after this began, and speaks again after it heard that.
+            // The answer to its next heartbeat contains the new state, and the one
+            // after that is sent with this knowledge.
             let has_heard = before.is_none_or(|before| member.beats >= before.beats + 2);
             !member.for_good && !has_heard && began.elapsed() <= lease
         })
@@ -84,16 +85,17 @@ pub enum Standing {
 #[derive(Clone, Debug)]
 struct State {
     epoch: Epoch,
-    /// Until when the cache is trusted; without end where somebody relies on it.
+    /// Until when the cache is trusted; without end while a process relies on it.
     trusted: Option<Until>,
-    /// Whether all others have stopped to trust it, and the database is written.
+    /// Whether no process trusts the cache any more, so that the database may be
+    /// written alone.
     bypasses: bool,
-    /// Whether somebody relies on the cache, so that nobody may go past it.
+    /// Whether a process relies on the cache, so that none may bypass it.
     relied_upon: bool,
-    /// Until when somebody who begins to rely on it waits for this process to hear
-    /// of that.
+    /// Until when a process that begins to rely on the cache waits for this one to
+    /// learn of it.
     heard_until: Instant,
-    /// What is in the way.
+    /// Why neither cache nor bypass is possible, for errors.
     problem: Error,
 }
 
@@ -121,7 +123,7 @@ impl State {
     }
 }
 
-/// Whether the cache may be used.
+/// Says how this process may use the cache now.
 #[derive(Debug)]
 pub struct Access(Option<Shared>);
 
@@ -134,24 +136,25 @@ struct Shared {
     keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What the keeper is told.
+/// Requests to the keeper.
 #[derive(Debug, Default)]
 struct Calls {
     cut_off: AtomicBool,
-    /// Somebody was not answered by the cache.
+    /// A read of the cache has failed or timed out.
     suspect: AtomicBool,
     stop: AtomicBool,
     look: Notify,
 }
 
 impl Access {
-    /// To a cache that nobody writes past: it is used always, and what fails in
-    /// it fails.
+    /// Returns the access to a cache that is never bypassed: it is always used, and
+    /// its failures are the caller's.
     pub fn always() -> Arc<Access> {
         Arc::new(Access(None))
     }
 
-    /// Joins those who use `cache`, whether it can be reached or not.
+    /// Registers this process as a user of `cache`, whether the cache can be reached
+    /// or not.
     ///
     /// # Errors
     /// When the database is unavailable.
@@ -203,16 +206,16 @@ impl Access {
         }
     }
 
-    /// Whether `permit` holds still.
+    /// Whether `permit` still holds.
     pub fn holds(&self, permit: Permit) -> bool {
         self.0.is_none() || self.permit() == Some(permit)
     }
 
-    /// Why the database alone must not be asked: the cache may have what that
-    /// has not.
+    /// Fails if this process must not read the database alone, since the cache may
+    /// have what the database does not.
     ///
     /// # Errors
-    /// The reason, if there is one.
+    /// Why not.
     pub fn past(&self) -> Result<()> {
         let away = || Error::unavailable(Part::Cache, "others rely on it");
         let Some(shared) = &self.0 else {
@@ -222,15 +225,16 @@ impl Access {
         if state.relied_upon {
             return Err(away());
         }
-        // IMPORTANT: somebody may rely on it since, and not wait for this process.
+        // IMPORTANT: after that moment another process may have begun to rely on the
+        // cache without waiting for this one.
         match Instant::now() < state.heard_until {
             true => Ok(()),
             false => Err(state.problem.clone()),
         }
     }
 
-    /// Says that the cache did not answer somebody who can do without, so that it is
-    /// found out soon whether it has to be left.
+    /// Reports that the cache did not answer a read. The read is answered by the
+    /// database; the keeper soon checks whether the cache has to be left.
     pub fn suspect(&self) {
         if let Some(shared) = &self.0
             && !shared.calls.suspect.swap(true, Ordering::AcqRel)
@@ -239,11 +243,11 @@ impl Access {
         }
     }
 
-    /// Says that the cache, which was used by `permit`, failed with `error`, and
-    /// waits until it need not be used any more.
+    /// Reports that the cache, which was used by `permit`, failed with `error`. Waits
+    /// until writes may bypass it.
     ///
     /// # Errors
-    /// `error`, when that is not so soon enough, or will never be.
+    /// `error`, when that takes too long or will never be so.
     pub async fn cut_off(&self, permit: Permit, error: &Error) -> Result<()> {
         let Some(shared) = &self.0 else {
             return Err(error.clone());
@@ -273,11 +277,11 @@ impl Access {
         }
     }
 
-    /// Waits until this process may write, in another epoch than `ended` if one
-    /// is given.
+    /// Waits until this process may write, in another epoch than `ended` if one is
+    /// given.
     ///
     /// # Errors
-    /// What is in the way, when that is not so soon enough.
+    /// Why it may not, when that takes too long.
     pub async fn writable(&self, ended: Option<Epoch>) -> Result<()> {
         let Some(shared) = &self.0 else {
             return Ok(());
@@ -296,12 +300,13 @@ impl Access {
         }
     }
 
-    /// Stops to use the cache, and says so to the others.
+    /// Stops using the cache, and tells the other processes through the database.
     pub async fn leave(&self) {
         let Some(shared) = &self.0 else {
             return;
         };
-        // What it says must not be heard after the rest.
+        // IMPORTANT: the keeper stops before the member is removed, so that no
+        // heartbeat of it comes afterwards.
         shared.calls.stop.store(true, Ordering::Release);
         shared.calls.look.notify_one();
         if let Some(keeper) = shared.keeper.lock().await.take() {

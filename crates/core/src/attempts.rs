@@ -1,4 +1,4 @@
-//! Attempts at something that many want to have done at the same time.
+//! Runs something once that several callers want done at the same time.
 
 use std::future::Future;
 
@@ -7,13 +7,14 @@ use tokio::time::Instant;
 
 use crate::error::{Error, Result};
 
-/// One attempt at a time. It holds when the last one failed that did, and why.
+/// Allows one attempt at a time. Holds when the last failed attempt ended, and its
+/// error.
 #[derive(Debug, Default)]
 pub(crate) struct Attempts(Mutex<Option<(Instant, Error)>>);
 
 impl Attempts {
-    /// What `done` finds once nobody else attempts it; if nothing, `attempt`. Who
-    /// waited for an attempt that failed does not wait for another.
+    /// Returns `done()`, or runs `attempt` if that is nothing; one caller at a
+    /// time. Callers that waited for a failed attempt share its error.
     ///
     /// # Errors
     /// What the attempt failed with, this one or the one that was waited for.

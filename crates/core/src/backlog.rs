@@ -296,7 +296,7 @@ impl Latest {
         let elapsed = now - self.at;
         let weight = (elapsed.as_secs_f64() / RATE_OVER.as_secs_f64()).min(1.0);
         for (place, shard) in stats.iter().enumerate() {
-            // A count that went back began anew.
+            // The count went back, so it was reset.
             let before = self.drained.get(place).copied().unwrap_or(shard.drained);
             let drained = shard.drained.saturating_sub(before);
             if let Some(rate) = self.rates.get_mut(place)
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_count_that_begins_anew_is_no_negative_rate() {
+    async fn a_count_that_was_reset_is_no_negative_rate() {
         let mut latest = latest();
         for drained in [1_000, 2_000, 0, 100] {
             latest.update(&[shard(1, drained)], Instant::now());

@@ -1,4 +1,4 @@
-//! Waiting until what was acknowledged is in the database.
+//! Waits until acknowledged writes are in the database.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use crate::record::Key;
 use crate::shard::Shard;
 use crate::version::Version;
 
-/// How often the journal is asked about shards that another process drains, by
-/// all who wait together.
+/// How often the journal is asked about shards that another process drains. All waiting
+/// callers share one question.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// What waits for the drainer, and for those of other processes.
+/// Waits for the drainers of this process and of others.
 #[derive(Debug)]
 pub(crate) struct Barrier {
     journal: Arc<dyn Journal>,
@@ -26,7 +26,7 @@ pub(crate) struct Barrier {
     heard: Mutex<Heard>,
 }
 
-/// The oldest entry that waits in each shard, and when that was heard.
+/// The oldest entry that waits in each shard, and when the journal was asked.
 #[derive(Debug, Default)]
 struct Heard {
     at: Option<Instant>,
@@ -63,7 +63,7 @@ impl Barrier {
         loop {
             progress.mark_unchanged();
             marks.retain(|shard, mark| !self.drainer.has_drained(*shard, *mark, key));
-            // Also what is drained here now may have been drained elsewhere before.
+            // A shard that is drained here now may have been drained elsewhere before.
             if in_vain || !marks.keys().all(|shard| self.drainer.holds(*shard)) {
                 self.retain_waiting(&mut marks).await?;
             }
@@ -79,10 +79,10 @@ impl Barrier {
         }
     }
 
-    /// Leaves the marks at or before which something waits in the journal.
+    /// Removes the marks that are drained: nothing at or before them waits in the journal.
     async fn retain_waiting(&self, marks: &mut HashMap<Shard, Version>) -> Result<()> {
-        // What was heard before the caller's write was appended says nothing
-        // about it, unless it is of an older one that waits still.
+        // An answer from before the caller's write was appended says nothing about it,
+        // unless an older entry waits still.
         let asked = Instant::now();
         let mut heard = self.heard.lock().await;
         if heard.at.is_none_or(|at| at < asked) {

@@ -1,20 +1,21 @@
-//! A circuit breaker: after a failure, nobody tries again for a while, and then
-//! one does. (Nygard, "Release It!", 2007, section 5.2.)
+//! A circuit breaker: after a failure no caller tries for a while, and then one
+//! does. (Nygard, "Release It!", 2007, section 5.2.)
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// For one thing that may fail.
+/// A breaker for one thing that may fail.
 #[derive(Debug)]
 pub(crate) struct Breaker {
     began: Instant,
     pause: Duration,
-    // Microseconds after `began` up to which nobody tries; 0 when all may.
+    // Microseconds after `began` until which all calls are refused; 0 while all are
+    // admitted.
     open_until_us: AtomicU64,
 }
 
 impl Breaker {
-    /// Lets nobody try for `pause` after a failure.
+    /// Returns a closed breaker. A failure opens it for `pause`.
     pub(crate) fn new(pause: Duration) -> Breaker {
         Breaker {
             began: Instant::now(),
@@ -30,7 +31,8 @@ impl Breaker {
             return true;
         }
         let now = self.now_us();
-        // One of those who come now tries; the others wait for how it ends.
+        // One of the callers that come now tries. The others are refused until it
+        // succeeds or another pause is over.
         let next = now + self.pause.as_micros() as u64;
         now >= open_until
             && self
@@ -47,7 +49,8 @@ impl Breaker {
 
     /// A try has succeeded.
     pub(crate) fn succeeded(&self) {
-        // Mostly so already, and then nothing is written that others read.
+        // Mostly closed already. Then nothing is written, so the cache line stays
+        // shared.
         if self.open_until_us.load(Ordering::Relaxed) != 0 {
             self.open_until_us.store(0, Ordering::Release);
         }
@@ -63,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn after_a_failure_nobody_tries_for_a_while_and_then_one_does() {
+    fn an_open_breaker_admits_one_caller_after_its_pause() {
         let pause = Duration::from_millis(50);
         let breaker = Breaker::new(pause);
         assert!(breaker.admits() && breaker.admits());

@@ -44,19 +44,19 @@ pub enum FillStart {
     Found(Lookup),
 }
 
-/// The answer to [`Cache::refill`].
+/// The outcome of [`Cache::refill`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refill {
     /// The record is held.
     Stored,
-    /// It is not; this is.
+    /// The record is not held; this is.
     Kept(Lookup),
 }
 
 /// A write that has begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Begun {
-    /// What it was issued.
+    /// The version that it was issued.
     pub version: Version,
     /// What was held of the key that the database may not have yet: a dirty record.
     pub dirty: Option<Record>,
@@ -67,9 +67,9 @@ pub struct Begun {
 /// A write that has begun and did not take place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Withdrawn {
-    /// Whose.
+    /// The key of the write.
     pub key: Key,
-    /// What it was issued.
+    /// The version that it was issued.
     pub version: Version,
     /// The newest write that was in flight before it.
     pub doubt: Option<Version>,
@@ -127,7 +127,7 @@ pub enum Cached {
     },
     /// A reader has asked the database and is about to cache the answer.
     Filling,
-    /// Another program's.
+    /// An entry of another program.
     Unknown,
 }
 
@@ -151,8 +151,8 @@ pub trait Cache: Debug + Send + Sync + 'static {
     /// that others use too: what it lacks may be waiting in the journal.
     async fn begin_fill(&self, key: &Key) -> Result<FillStart>;
 
-    /// Holds a record read from the database, if `ticket` is still valid, that
-    /// is, nobody wrote the key since it was granted. Returns whether it does.
+    /// Fills the cache with a record that was read from the database, unless `ticket` was voided
+    /// by a write of the key. Returns whether the record is held.
     async fn fill(&self, ticket: FillTicket, record: &Record) -> Result<bool>;
 
     /// Gives a ticket back unused.
@@ -201,17 +201,16 @@ pub trait Cache: Debug + Send + Sync + 'static {
     /// that the database has.
     async fn raise(&self, stored: &dyn StoredVersions) -> Result<()>;
 
-    /// Goes over to another epoch: nothing that was held before is held any more.
-    /// In another run of its server than the given one, the cache is unavailable
-    /// from then on. (A cache that no other process can write past has only one of
-    /// both.)
+    /// Changes to another epoch: nothing that was held before is held any more. If the server is
+    /// in another run than the given one, the cache is unavailable from then on. (A cache that
+    /// is never bypassed has one epoch and one run.)
     fn enter(&self, _: Epoch, _run: Option<&str>) {}
 
-    /// Whether the cache takes writes; the run of its server. What it writes is
-    /// gone at once.
+    /// Checks that the cache takes writes, and returns the run of its server. What it writes for
+    /// that is removed at once.
     ///
     /// # Errors
-    /// When it does not.
+    /// When the cache takes no writes.
     async fn probe(&self) -> Result<String> {
         Ok(String::new())
     }

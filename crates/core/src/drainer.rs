@@ -207,8 +207,8 @@ impl Drainer {
         let mut loops = take(&self.loops);
         let ended = async { while loops.join_next().await.is_some() {} };
         let _ = tokio::time::timeout_at(deadline, ended).await;
-        // What is cut off here is in the journal, and applying it again at the
-        // next start changes nothing. On return nobody uses the parts any more.
+        // What is cut off here is in the journal, and applying it again at the next
+        // start changes nothing. On return the drainer no longer uses the parts.
         loops.shutdown().await;
         for shard in (0..self.shards).map(Shard) {
             self.drain.forget(shard).await;

@@ -67,7 +67,7 @@ pub enum Source {
     },
     /// The database, since a write of the key was in flight.
     InDoubt,
-    /// The database, since the cache is away.
+    /// The database, since the cache is unavailable.
     Bypass,
 }
 
@@ -93,7 +93,7 @@ pub struct Health {
     /// How the cache is done without.
     #[serde(skip)]
     pub bypass: Bypass,
-    /// Whether nothing can be answered while the database is away.
+    /// Whether nothing can be answered while the database is unavailable.
     #[serde(skip)]
     pub needs_database: bool,
 }

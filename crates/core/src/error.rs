@@ -45,9 +45,9 @@ pub enum Error {
         part: Part,
         /// What its driver said; a whole sentence if it is lasting.
         reason: Arc<str>,
-        /// Whether somebody has to mend it, such as a certificate that is not trusted:
-        /// a service does not wait for that at its start. In one that runs it is as
-        /// any other loss of the part.
+        /// Whether an operator has to act, as for a certificate that is not trusted. A
+        /// service that starts fails at once then; one that runs treats it as any other
+        /// outage.
         lasting: bool,
     },
     /// The part failed before it took anything: nothing of the operation took

@@ -14,8 +14,8 @@
 //! | `fill.loaded` | a reader has read the database, and it fills the cache |
 //! | `write.begun` | the names of a batch are in doubt, and it goes to the database |
 //! | `write.applied` | a batch is in the database, and the cache is told |
-//! | `bypass.begun` | the database has heard that the cache is written past, and this process acts upon it |
-//! | `bypass.applied` | a batch is in the database, past the cache, and its writers are answered |
+//! | `bypass.begun` | the database has heard that the cache is bypassed, and this process acts upon it |
+//! | `bypass.applied` | a batch is in the database, bypassing the cache, and its writers are answered |
 //! | `adopt.batch_set_aside` | a batch of rows of a classic table is set aside, and the next one, or the table is altered |
 //! | `adopt.set_aside` | all that cannot stay is set aside, and the table is altered |
 //! | `adopt.adopted` | the table is altered, and the migrations are run and recorded |

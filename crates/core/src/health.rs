@@ -19,7 +19,7 @@ pub struct PartHealth {
     /// What an operator should look at although it is up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<Cow<'static, str>>,
-    /// Since when it is away, as a time of RFC 3339.
+    /// Since when it is unavailable, as a time of RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
     /// What follows for the service's clients meanwhile.

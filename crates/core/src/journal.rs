@@ -50,8 +50,8 @@ pub struct ShardStats {
     /// Microseconds since the oldest waiting entry was appended, by the clock
     /// that issued its version; 0 when none waits.
     pub oldest_age_us: u64,
-    /// Entries acknowledged, by all who share the journal, since some moment in
-    /// the past: only the difference between two answers says something.
+    /// Entries acknowledged by all processes that share the journal, since an arbitrary moment: only the
+    /// difference of two readings has a meaning.
     pub drained: u64,
     /// Dead letters.
     pub dead: u64,
@@ -100,9 +100,8 @@ pub trait Journal: Debug + Send + Sync + 'static {
     /// is not in the journal. After any other it may be.
     async fn append(&self, writes: &[Write]) -> Vec<Result<Appended>>;
 
-    /// Entries that wait in all shards, as last heard: what is appended and
-    /// acknowledged through this value is counted at once, what other processes
-    /// do when this one next asks.
+    /// Entries that wait in all shards. What is appended and acknowledged through this value is counted
+    /// at once, the work of other processes when this one next asks.
     fn depth(&self) -> u64;
 
     /// The sum of [`ShardStats::bytes`] over all shards now; `None` where only the server knows it.
@@ -115,8 +114,8 @@ pub trait Journal: Debug + Send + Sync + 'static {
         ENTRY_OVERHEAD_BYTES
     }
 
-    /// Acknowledged writes that a journal which came back without its newest
-    /// entries has lost, as far as this process can know: at most so many.
+    /// Acknowledged writes that are lost since the journal's server restarted without its newest
+    /// entries: at most so many, as far as this process can know.
     fn lost(&self) -> u64 {
         0
     }
@@ -140,8 +139,8 @@ pub trait Journal: Debug + Send + Sync + 'static {
     /// of them of each key; an older dead letter of such a key ends.
     ///
     /// # Errors
-    /// [`crate::error::Error::Unseeded`] when the journal's server has come back
-    /// since, perhaps with other entries: read again.
+    /// [`crate::error::Error::Unseeded`] when the journal's server has restarted since, perhaps with
+    /// other entries: read again.
     async fn acknowledge(
         &self,
         shard: Shard,

@@ -1,6 +1,5 @@
-//! Who drains which shard of a journal that several processes share. A lease
-//! only saves double work: the guard by version makes it harmless when two
-//! processes drain the same shard.
+//! Decides which process drains which shard of a journal that several processes share. A lease only
+//! saves double work: the guard by version makes it harmless when two processes drain the same shard.
 
 pub mod redis;
 
@@ -14,14 +13,14 @@ use tokio::time::Instant;
 use crate::error::Result;
 use crate::shard::Shard;
 
-/// What another process has said.
+/// A notification from another process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
     /// There is something in this shard.
     Entries(Shard),
     /// Shards have become free, or there is one more to share them.
     Leases,
-    /// Something may have been said that was not heard.
+    /// Notifications may have been missed.
     Everything,
 }
 
@@ -31,12 +30,11 @@ pub trait Leases: Debug + Send + Sync + 'static {
     /// Which shards this process may drain.
     fn held(&self) -> &Held;
 
-    /// How long a lease holds without being renewed; `None` when nobody else
-    /// can take it.
+    /// How long a lease holds without being renewed; `None` when no other process can take it.
     fn lifetime(&self) -> Option<Duration>;
 
-    /// Renews what is held, takes what is free and falls to this process, and
-    /// gives back what falls to others.
+    /// Renews the leases held, takes free ones that are this process's share, and gives back those
+    /// beyond it.
     async fn renew(&self) -> Result<()>;
 
     /// As [`Leases::renew`], for a process that cannot drain now. It gives all leases back if another
@@ -45,13 +43,13 @@ pub trait Leases: Debug + Send + Sync + 'static {
         self.renew().await
     }
 
-    /// Gives everything back, for good.
+    /// Gives all leases back, for good.
     async fn release(&self) -> Result<()>;
 
     /// The holder of each shard, a name of a process; `None` where there is none.
     async fn holders(&self) -> Result<Vec<Option<String>>>;
 
-    /// Waits until another process says something.
+    /// Waits for a notification from another process.
     async fn called(&self) -> Call;
 }
 
@@ -59,7 +57,7 @@ pub trait Leases: Debug + Send + Sync + 'static {
 #[derive(Debug)]
 pub struct Held {
     began: Instant,
-    // Milliseconds after `began`.
+    // Until when each shard is held, in milliseconds after `began`.
     until_ms: Box<[AtomicU64]>,
 }
 
@@ -87,7 +85,7 @@ impl Held {
         until.is_some_and(|until| now < until.load(Ordering::Acquire))
     }
 
-    /// Holds `shard` until that time; with `None`, not any more.
+    /// Holds `shard` until that time; with `None`, no longer.
     pub fn set(&self, shard: Shard, until: Option<Instant>) {
         if let Some(place) = self.until_ms.get(usize::from(shard.0)) {
             let until = until.map_or(0, |until| {
@@ -98,7 +96,7 @@ impl Held {
     }
 }
 
-/// Everything is held by the one process that has the journal open.
+/// The leases of the one process that has the journal open: it holds all shards.
 #[derive(Debug)]
 pub struct Sole(Held);
 

@@ -1,15 +1,15 @@
-//! Which processes trust the cache, as the database knows it: how a process that
-//! cannot reach the cache may write past it although others can reach it.
+//! The protocol by which processes bypass a cache that one of them cannot reach, as a pure
+//! function of what the database knows.
 //!
-//! The leases are those of Gray and Cheriton, "Leases: An Efficient Fault-Tolerant
-//! Mechanism for Distributed File Cache Consistency", 1989: who trusts the cache
-//! does so for a limited time and says so before; who wants to write past it says
-//! that, after which no lease is renewed, and waits until all have been given
-//! back or have run out. Times are measured by each process's own monotonic
-//! clock and never compared.
+//! The leases are those of Gray and Cheriton, "Leases: An Efficient Fault-Tolerant Mechanism
+//! for Distributed File Cache Consistency", 1989. A process trusts the cache for a limited
+//! time, for which it asks the database first. A process that wants to bypass the cache
+//! reports that to the database. From then on no lease is renewed, and it waits until all
+//! leases are given back or have run out. Each process measures times by its own monotonic
+//! clock, and none are compared.
 //!
-//! All of it is kept in the database, since that is what a process that is cut
-//! off from the cache still shares with the others.
+//! All of it is kept in the database, since that is what a process that is cut off from the
+//! cache still shares with the others.
 
 use std::fmt;
 
@@ -17,8 +17,8 @@ use async_trait::async_trait;
 
 use crate::error::Result;
 
-/// A time in which the cache is used, or in which it is written past: they take
-/// turns, and what is cached in one is never looked at in another.
+/// A period in which the cache is used, or in which it is bypassed. The two alternate, and
+/// what is cached in one epoch is never read in another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(u64);
 
@@ -44,7 +44,7 @@ impl fmt::Display for Epoch {
     }
 }
 
-/// A process and what it last said.
+/// A process as its latest heartbeat left it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     /// A name that no other process has.
@@ -53,63 +53,62 @@ pub struct Member {
     pub trusts: bool,
     /// Whether it cannot reach the cache.
     pub cut_off: bool,
-    /// Whether it relies on the cache even when nobody hears of it, and until
-    /// an operator says otherwise: as long as there is one such member, nobody
-    /// writes past the cache.
+    /// Whether it relies on the cache for good: also without heartbeats, and until an
+    /// operator releases it. As long as there is one such member, no process bypasses the
+    /// cache.
     pub for_good: bool,
-    /// For how many milliseconds it trusts without saying so again.
+    /// How many milliseconds it trusts the cache after a heartbeat.
     pub lease_ms: u64,
-    /// How often it has said something.
+    /// The counter of its latest heartbeat.
     pub beats: u64,
 }
 
-/// What the database knows.
+/// The state of the protocol, which is in the database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct View {
-    /// The epoch that it is.
+    /// The present epoch.
     pub epoch: Epoch,
-    /// Whether the cache is written past in it.
+    /// Whether the cache is bypassed in this epoch.
     pub bypassed: bool,
-    /// The run of the cache's server that it is used in, from one start to the next;
-    /// nothing before the first use. Marks of doubt do not outlive it, so a write
-    /// that began in one run must not be committed in the next: with the run, the
-    /// epoch ends.
+    /// The run of the cache's server in which the epoch uses it, from one start of the
+    /// server to the next; empty before the first use. The epoch ends with the run: marks of
+    /// doubt do not outlive a run, so a write that began in one must not be committed in the
+    /// next.
     pub run: String,
     /// In no particular order.
     pub members: Vec<Member>,
 }
 
-/// A process that says what it can do.
+/// A heartbeat of a process.
 #[derive(Clone, Debug)]
 pub struct Statement {
-    /// Who.
+    /// The process's name.
     pub process: String,
-    /// Counts what it says: the database hears nothing after what was said later.
+    /// Counts its heartbeats. The database ignores one that is not newer than the latest.
     pub beats: u64,
     /// Whether it cannot reach the cache.
     pub cut_off: bool,
     /// The run of the server that it reaches.
     pub run: String,
-    /// Whether it trusts the cache while it says this. IMPORTANT: until it says
-    /// that it does not, others have to wait for it, even when it is told that it
-    /// must not any more: it may hear that late.
+    /// Whether it trusts the cache while it sends this. IMPORTANT: others wait for it until
+    /// it reports that it does not. The answer that it must not any more may reach it late.
     pub trusts: bool,
     /// For how many milliseconds it will trust the cache, if it may.
     pub lease_ms: u64,
-    /// Members that have said nothing for longer than their lease: the name and
-    /// the beats of each.
+    /// Members without a heartbeat for longer than their lease: the name and the counter of
+    /// each.
     pub silent: Vec<(String, u64)>,
 }
 
 impl View {
-    /// Whether somebody relies on the cache for good.
+    /// Whether a process relies on the cache for good.
     pub fn relied_upon(&self) -> bool {
         self.members.iter().any(|member| member.for_good)
     }
 
-    /// What is the case once `statement` has been heard. The first process that
-    /// is cut off ends the time in which the cache is used, and the last one
-    /// that no longer is begins the next.
+    /// Returns the state after a heartbeat. The first process that is cut off ends the epoch
+    /// in which the cache is used. The next such epoch begins when no process is cut off any
+    /// more, and none trusts an older one.
     pub fn after(&self, statement: &Statement) -> View {
         let mut next = self.clone();
         let is_me = |member: &Member| member.process == statement.process;
@@ -127,11 +126,11 @@ impl View {
         });
         let others = |says: fn(&Member) -> bool| next.members.iter().any(says);
         let cut_off = statement.cut_off || others(|member| member.cut_off);
-        // Until all have stopped to trust what was cached before, nothing that is
-        // cached anew may be trusted, since they do not see what is written then.
+        // The cache is used again only when no process trusts what was cached before, since
+        // such a process would not see what is written then.
         let trusted = statement.trusts || others(|member| member.trusts);
         let bypassed = (cut_off || (next.bypassed && trusted)) && !next.relied_upon();
-        // One that was cut off before somebody relied on the cache says so again.
+        // A process that was cut off before another relied on the cache reports it again.
         if bypassed != next.bypassed && (statement.cut_off || !bypassed) {
             next.epoch = next.epoch.next();
             next.bypassed = bypassed;
@@ -154,22 +153,23 @@ impl View {
     }
 }
 
-/// The database's part in it.
+/// Where the state is kept: the database.
 #[async_trait]
 pub trait Membership: fmt::Debug + Send + Sync + 'static {
-    /// Lets the database hear `statement`; what it knows then. When the epoch
-    /// changes, no write that is fenced by the one before takes place any more.
+    /// Stores a heartbeat, and returns the state after it. When the epoch changes, no write
+    /// that is fenced by the one before takes place any more.
     ///
     /// # Errors
-    /// When it is unavailable: then it may have heard it or not.
+    /// When the database is unavailable. Then the heartbeat may be stored or not.
     async fn hear(&self, statement: &Statement) -> Result<View>;
 
-    /// Lets `holder` rely on the cache for good, if nobody writes past it now; what
-    /// the database knew before. Those who have not heard of it yet may read past
-    /// it, so it trusts the cache only once all have, which `all_have_heard` says.
+    /// Registers `holder` as relying on the cache for good, unless the cache is bypassed
+    /// now. Returns the state before that. Processes that do not know of it yet may read
+    /// from the database alone, so `holder` trusts the cache only once all know:
+    /// `all_have_heard`.
     ///
     /// # Errors
-    /// When the database is unavailable, or the cache is being written past.
+    /// When the database is unavailable, or the cache is being bypassed.
     async fn rely(&self, holder: &str, all_have_heard: bool) -> Result<View>;
 
     /// Removes a process that trusts no cached value any more. Returns whether it was known.
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_given_trust_while_somebody_is_cut_off() {
+    fn no_lease_is_granted_while_a_process_is_cut_off() {
         let view = View::default();
         let view = view.after(&says("a", 1, false)).after(&says("b", 1, false));
         assert_eq!((trusting(&view), view.epoch.get()), (vec!["a", "b"], 0));
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn no_epoch_begins_in_which_the_cache_is_used_while_somebody_trusts_an_older_one() {
+    fn the_cache_is_not_used_while_an_older_epoch_is_trusted() {
         let view = View::default();
         let view = view.after(&says("a", 1, false)).after(&says("b", 1, false));
         // The one that was cut off has gone before `a` has heard of it.
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_writes_past_a_cache_that_somebody_relies_on() {
+    fn a_cache_that_is_relied_on_is_not_bypassed() {
         let mut view = View::default();
         view.members.push(Member {
             process: "journal".to_owned(),

@@ -1,4 +1,5 @@
-//! Whether a part is away, as its calls and a probe find it, and what an operator is told of that.
+//! Finds out from a part's calls and a probe whether the part is unavailable, and reports that to
+//! operators.
 //!
 //! There is one [`Outage`] a part. The wrappers of this module note in it how each call of the part
 //! ended, by its kind. A probe asks the part for both kinds while nothing else does, and more often while
@@ -43,7 +44,7 @@ const SLOW: Duration = Duration::from_millis(250);
 /// How long a look waits for probes at most.
 const LOOK_MAX: Duration = Duration::from_secs(4);
 
-/// What follows for the clients of a service while a part is away.
+/// What clients of a service notice while a part is unavailable.
 #[derive(Clone, Copy, Debug)]
 pub struct Consequences {
     /// While it does not answer at all.
@@ -223,8 +224,8 @@ impl Outage {
         }
     }
 
-    /// Says once that the part is away, and that it is back. Called under the lock, so that the lines
-    /// are in order.
+    /// Logs once that the part is unavailable, and once that it is back. Called under the lock, so that
+    /// the lines are in order.
     fn tell(&self, event: Option<Event>) {
         let part = self.part;
         match event {
@@ -294,9 +295,9 @@ impl Outage {
         }
     }
 
-    /// What the part said of itself last, once a probe that begins now has ended; at once where the
-    /// part is known to leave its callers waiting. A part that has just begun to fail is probed until
-    /// it is away or back.
+    /// Returns the part's last answer to a probe, once a probe that begins now has ended. Returns at once
+    /// where the part is known to leave its callers waiting. A part that has just begun to fail is probed
+    /// until it is unavailable or back.
     async fn looked_at(&self) -> Option<PartHealth> {
         let look = async {
             loop {
@@ -319,7 +320,7 @@ impl Outage {
         self.probed.borrow().health.clone()
     }
 
-    /// Waits for the end of a probe that has not begun yet, or until the part is found to be away.
+    /// Waits for the end of a probe that has not begun yet, or until the part is found to be unavailable.
     async fn next_probe(&self, was_down: bool) {
         let mut probed = self.probed.subscribe();
         let wanted = probed.borrow().begun + 1;

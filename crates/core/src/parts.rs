@@ -40,9 +40,9 @@ pub(crate) use database::{Database, claim, open_database};
 pub(crate) use inspect::inspect;
 pub(crate) use reach::open_redis;
 
-/// How long a name of whose write nobody knows the outcome is read from the
-/// database. Far longer than a statement waits for its locks there: one that is
-/// still running when its names' doubt ends could commit unseen.
+/// How long a name is read from the database after a write whose outcome is unknown. Far longer than
+/// a statement waits for its locks there: one that is still running when its names' doubt ends could
+/// commit unseen.
 const IN_DOUBT_LIFETIME: Duration = Duration::from_secs(600);
 /// How long a reader that died keeps others from filling a key. One that takes
 /// longer to load a row does not fill it.

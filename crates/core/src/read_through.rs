@@ -1,4 +1,4 @@
-//! Reading: from the cache, else from the database, filling the cache.
+//! Reads from the cache, else from the database, filling the cache.
 
 mod reload;
 
@@ -19,15 +19,15 @@ use crate::single_flight::{Lead, SingleFlight, Turn};
 use crate::store::Store;
 use crate::telemetry;
 
-/// How long a cache that did not answer a reader is not asked by others.
+/// How long other readers do not ask a cache that did not answer one.
 const BREAKER_PAUSE: Duration = Duration::from_millis(500);
 
-/// What one who loaded a record tells those who wait for it: the record, and
+/// What the reader that loaded a record gives to the readers that wait for it: the record, and
 /// whether the cache took it, so that it was current when they came.
 type Loaded = Result<(Record, bool)>;
 
-/// What is loaded, and in which epoch of the cache: what was current in one says
-/// nothing about the next.
+/// A key that is loaded, and the epoch of the cache: what was current in one epoch says nothing
+/// about the next.
 type Flight = (Key, Option<Epoch>);
 
 /// Whether a condition holds for a key's current record.
@@ -101,10 +101,10 @@ impl ReadThrough {
         Ok(read)
     }
 
-    /// Forgets the clean value that is cached of `key`.
+    /// Removes the clean value of `key` from the cache.
     ///
     /// # Errors
-    /// When the cache is away, or was left meanwhile.
+    /// When the cache is unavailable, or was left meanwhile.
     pub async fn forget(&self, key: &Key) -> Result<()> {
         let permit = self.permit_to_forget()?;
         self.cache.forget(key).await?;
@@ -126,7 +126,8 @@ impl ReadThrough {
         self.access.permit().ok_or_else(away)
     }
 
-    /// Other processes may use it in a later epoch already, unless the permit holds.
+    /// Fails unless the permit still holds: otherwise other processes may already use the cache
+    /// in a later epoch.
     fn forgotten(&self, permit: Permit) -> Result<()> {
         match self.access.holds(permit) {
             true => Ok(()),
@@ -134,8 +135,8 @@ impl ReadThrough {
         }
     }
 
-    /// Judges `condition` by the current record of `key`. A row that breaks the rules is a
-    /// value whose version no client has been told.
+    /// Evaluates `condition` on the current record of `key`. A row that breaks the rules counts
+    /// as a value whose version no client has been told.
     pub async fn holds(&self, condition: &Condition, key: &Key) -> Result<Holds> {
         Ok(match self.read(key).await {
             Ok(read) if condition.holds(&read.record) => Holds::Yes,
@@ -148,12 +149,12 @@ impl ReadThrough {
         })
     }
 
-    /// Whether to ask the cache; always, if there is nothing better to do.
+    /// Whether to ask the cache. Always, where the database alone must not be asked.
     fn may_try(&self) -> bool {
         self.breaker.admits() || self.access.past().is_err()
     }
 
-    /// From the database alone. All that write-through has acknowledged is there.
+    /// Reads from the database alone, which has all that write-through has acknowledged.
     async fn past(&self, key: &Key, failed: Option<Error>) -> Result<Read> {
         match failed {
             Some(error) if error.part() != Some(Part::Cache) => return Err(error),
@@ -225,8 +226,7 @@ impl ReadThrough {
         }
     }
 
-    /// What is missing is loaded by one reader of those who miss it at the same
-    /// time.
+    /// Loads a missing record once for all readers that miss it at the same time.
     async fn load_once(&self, flight: Flight) -> Result<Read> {
         let mut came_before = false;
         loop {
@@ -235,10 +235,9 @@ impl ReadThrough {
                 Turn::Follow(follow) => follow,
             };
             match follow.landed().await {
-                // IMPORTANT: what was loaded may be older than a write that was
-                // acknowledged before this reader came. It is not where the
-                // cache took it, which was after that, nor where it was only
-                // begun to be loaded after that.
+                // IMPORTANT: what was loaded may be older than a write that was acknowledged
+                // before this reader came. It is current in two cases: the cache took it after
+                // that, or the load began after that.
                 Some(Ok((record, stored))) if stored || came_before => {
                     return Ok(Read {
                         record,
@@ -251,8 +250,8 @@ impl ReadThrough {
         }
     }
 
-    /// Loads in a task, since other readers may wait after this one has gone away. The task ends
-    /// when the last of them has gone.
+    /// Loads in a task, since other readers may still wait when this one is dropped. The task
+    /// ends when the last of them is dropped.
     async fn lead(&self, key: Key, lead: Lead<Flight, Loaded>) -> Result<Read> {
         let reader = self.clone();
         let _waits = lead.follow();
@@ -271,7 +270,7 @@ impl ReadThrough {
         task.await.ok().flatten().unwrap_or(Err(Error::Panicked))
     }
 
-    /// `None` if no reader waits any longer.
+    /// Loads the record and fills the cache; `None` if no reader waits any longer.
     async fn fill(&self, key: &Key, lead: &Lead<Flight, Loaded>) -> Result<Option<Read>> {
         // IMPORTANT: the ticket is taken before the database is read. A write
         // in between voids it, so an old value never overwrites a new one, even
@@ -309,13 +308,14 @@ impl ReadThrough {
         let record = match loaded {
             Ok(record) => record,
             Err(error) => {
-                // Else nobody could fill the key until the ticket expires.
+                // Otherwise no reader could fill the key until the ticket expires.
                 let _ = self.cache.abandon_fill(key, ticket).await;
                 return Err(error);
             }
         };
         fault::point("fill.loaded").await;
-        // IMPORTANT: who comes after the cache has taken the record must ask it.
+        // IMPORTANT: a reader that comes after the cache has taken the record must ask the
+        // cache.
         if let Some(lead) = lead {
             lead.close();
         }

@@ -51,7 +51,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// The record of a key that nobody has ever written: any write is newer.
+    /// The record of a key that was never written: any write is newer.
     pub fn absent(key: Key) -> Record {
         Record {
             key,

@@ -1,6 +1,5 @@
-//! The link to a Redis server, which the Redis cache, journal and leases share:
-//! one connection that carries everybody's commands at once, the layout of the
-//! keys, and the form of an entry.
+//! The link to a Redis server, which the Redis cache, journal and leases share: one connection
+//! that carries all their commands, the layout of the keys, and the form of an entry.
 
 mod binding;
 mod clock;
@@ -196,7 +195,7 @@ impl Redis {
         Err(cause.unwrap_or(error))
     }
 
-    /// As [`Redis::connect`], but the first who asks something connects.
+    /// As [`Redis::connect`], but the first request connects.
     ///
     /// # Errors
     /// When the driver does not take the URL.
@@ -211,9 +210,8 @@ impl Redis {
         Redis::with(endpoint, timeout, keyspace, place)
     }
 
-    /// Another link to the same server for the same data, over connections of
-    /// its own that are given another time to answer. The first who asks
-    /// something connects.
+    /// Another link to the same server for the same data, over connections of its own with
+    /// another timeout. The first request connects.
     ///
     /// # Errors
     /// When the driver does not take the URL.
@@ -377,9 +375,8 @@ impl Redis {
         }
     }
 
-    /// Asks, and once more over a new connection when the one it was asked over
-    /// turns out to have ended: nobody may have used it since. Only for what may
-    /// be repeated.
+    /// Asks `question`, and repeats it over a new connection if the old one has ended, maybe long
+    /// ago while idle. Only for questions that may be repeated.
     pub(crate) async fn ask<T, F>(
         &self,
         over: Over,

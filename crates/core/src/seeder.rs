@@ -1,5 +1,5 @@
-//! Seeding the version clocks of a cache and a journal that do not know the
-//! newest version in the database, because they are new or have come back.
+//! Seeds the version clocks of a cache and a journal that do not know the newest
+//! version in the database, because they are new or have restarted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::journal::Journal;
 use crate::store::Store;
 
-/// Seeds; once for all who find at the same time that it is needed.
+/// Seeds the clocks; once for all callers that find them unseeded at the same time.
 #[derive(Debug)]
 pub struct Seeder {
     cache: Arc<dyn Cache>,
@@ -21,7 +21,7 @@ pub struct Seeder {
 }
 
 impl Seeder {
-    /// For these parts.
+    /// A seeder for these parts.
     pub fn new(
         cache: Arc<dyn Cache>,
         journal: Option<Arc<dyn Journal>>,
@@ -36,13 +36,13 @@ impl Seeder {
         }
     }
 
-    /// How often this has seeded. Ask before doing what may find the clocks
-    /// unseeded, and give [`Seeder::seed`] the answer.
+    /// How often this has seeded. Ask before a call that may find the clocks unseeded,
+    /// and give the answer to [`Seeder::seed`].
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Seeds, unless that was done since it was `found_at`.
+    /// Seeds the clocks, unless they were seeded after `found_at`.
     ///
     /// # Errors
     /// When a part is unavailable.

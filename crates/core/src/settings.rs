@@ -100,7 +100,7 @@ pub enum JournalSync {
     Fsync,
 }
 
-/// What write-through does while its cache is away.
+/// What write-through does while its cache is unavailable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CacheAway {
@@ -135,11 +135,11 @@ pub struct Settings {
     pub dashboard: Dashboard,
     /// The database.
     pub database: DatabaseUrl,
-    /// Whom to trust there and who to be, besides what the URL says.
+    /// CAs and client certificate for it, besides what the URL says.
     pub database_tls: Tls,
     /// The cache.
     pub cache: CacheUrl,
-    /// Whom to trust there and who to be, where the URL says `rediss`.
+    /// CAs and client certificate for it, where the URL says `rediss`.
     pub cache_tls: Tls,
     /// The journal (write-behind).
     pub journal: JournalUrl,
@@ -179,17 +179,17 @@ pub struct Settings {
     pub cache_absent_ttl: Duration,
     /// Bound of the memory cache.
     pub cache_capacity_bytes: u64,
-    /// What to do while the cache is away (write-through).
+    /// What to do while the cache is unavailable (write-through).
     pub cache_away: CacheAway,
-    /// How long the cache is trusted while the database is away (write-through).
+    /// How long the cache is trusted while the database is unavailable (write-through).
     pub cache_lease: Duration,
     /// Most group commits in the database; 0 = as the database likes it (write-through).
     pub commit_lanes: usize,
-    /// When Redis counts as away.
+    /// After what time without an answer Redis counts as unavailable.
     pub redis_timeout: Duration,
     /// Most database connections.
     pub database_pool_max: usize,
-    /// When the database counts as away.
+    /// After what time without an answer the database counts as unavailable.
     pub database_timeout: Duration,
     /// How long the tombstone of a deleted user stays; for ever if `None`.
     pub tombstone_retention: Option<Duration>,

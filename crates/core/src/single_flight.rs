@@ -1,4 +1,4 @@
-//! One flight for all who want to go to the same place at the same time. (Go's
+//! Runs one operation for all callers that want the same key at the same time. (Go's
 //! `golang.org/x/sync/singleflight` gave it the name.)
 
 use std::collections::HashMap;
@@ -11,21 +11,22 @@ use tokio::sync::watch;
 
 type Landing<T> = Arc<watch::Sender<Option<T>>>;
 
-/// What is under way, and where to.
+/// The operations under way, by key.
 #[derive(Debug)]
 pub(crate) struct SingleFlight<K, T> {
     flights: Arc<Mutex<HashMap<K, Landing<T>>>>,
 }
 
-/// What to do about a key.
+/// What a caller has to do for a key.
 pub(crate) enum Turn<K: Eq + Hash, T> {
-    /// Go, and tell the others.
+    /// Run the operation, and give the result to the followers.
     Lead(Lead<K, T>),
-    /// Wait for the one who goes.
+    /// Wait for the leader's result.
     Follow(Follow<T>),
 }
 
-/// To be told how it ended. Dropping it untold tells that too.
+/// The leader of an operation, which owes the followers a result. Dropping it wakes
+/// them without one.
 pub(crate) struct Lead<K: Eq + Hash, T> {
     key: K,
     closed: AtomicBool,
@@ -33,7 +34,7 @@ pub(crate) struct Lead<K: Eq + Hash, T> {
     flights: Arc<Mutex<HashMap<K, Landing<T>>>>,
 }
 
-/// Waits for another's flight.
+/// A follower, which waits for the leader's result.
 pub(crate) struct Follow<T>(watch::Receiver<Option<T>>);
 
 impl<K: Clone + Eq + Hash, T: Clone> SingleFlight<K, T> {
@@ -43,7 +44,8 @@ impl<K: Clone + Eq + Hash, T: Clone> SingleFlight<K, T> {
         }
     }
 
-    /// Joins the flight to `key`, or is the first.
+    /// Makes the caller a follower of the operation on `key`, or its leader if there
+    /// is none.
     pub(crate) fn join(&self, key: &K) -> Turn<K, T> {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(landing) = flights.get(key) {
@@ -61,8 +63,7 @@ impl<K: Clone + Eq + Hash, T: Clone> SingleFlight<K, T> {
 }
 
 impl<K: Eq + Hash, T> Lead<K, T> {
-    /// Takes nobody with it any more: who comes after this is the first of another
-    /// flight.
+    /// Lets no more callers join: the next one leads another flight.
     pub(crate) fn close(&self) {
         if !self.closed.swap(true, Ordering::AcqRel) {
             let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
@@ -84,7 +85,7 @@ impl<K: Eq + Hash, T> Lead<K, T> {
         }
     }
 
-    /// Tells all who wait.
+    /// Gives the result to all callers that wait.
     pub(crate) fn land(self, result: T) {
         self.close();
         self.landing.send_replace(Some(result));
@@ -98,7 +99,7 @@ impl<K: Eq + Hash, T> Drop for Lead<K, T> {
 }
 
 impl<T: Clone> Follow<T> {
-    /// How it ended; `None` when that will never be known.
+    /// Waits for the result; `None` if the leader was dropped.
     pub(crate) async fn landed(mut self) -> Option<T> {
         let landed = self.0.wait_for(Option::is_some).await.ok()?;
         landed.clone()
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_never_lands_keeps_nobody_waiting() {
+    async fn dropping_the_leader_wakes_followers() {
         let (flights, key) = (SingleFlight::new(), "a");
         let first = lead(&flights, key);
         let follower = follow(&flights, key);

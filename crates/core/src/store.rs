@@ -171,10 +171,10 @@ pub trait Store: Debug + Send + Sync + 'static {
         &self.dataset().identity
     }
 
-    /// Whether a write may be begun, as far as that is known without asking.
+    /// Fails if the database is known to take no writes now. Asks nothing.
     ///
     /// # Errors
-    /// [`crate::error::Error::NotWritten`] while the database is known to be away.
+    /// [`crate::error::Error::NotWritten`] while the database is known to be unavailable.
     fn admits_writes(&self) -> Result<()> {
         Ok(())
     }

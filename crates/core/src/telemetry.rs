@@ -29,9 +29,8 @@ pub use handle::MetricsHandle;
 pub use log::{flush_log, start_log};
 pub use upkeep::UPKEEP_INTERVAL;
 
-/// Starts to count, and a task that keeps what was counted small whether or not
-/// anybody asks for it. Call it before the first metric is touched, on a tokio
-/// runtime with a clock.
+/// Starts to count, and a task that keeps what was counted small even if the metrics are never
+/// scraped. Call it before the first metric is touched, on a tokio runtime with a clock.
 ///
 /// # Errors
 /// When metrics are set up already.
@@ -115,7 +114,7 @@ pub fn read(source: Source) {
     }
 }
 
-/// This process reads and writes past its cache, or no longer.
+/// Records whether this process bypasses its cache.
 pub fn bypasses(bypasses: bool) {
     gauge!("write_cache_cache_bypassed").set(if bypasses { 1.0 } else { 0.0 });
 }

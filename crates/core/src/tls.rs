@@ -1,5 +1,5 @@
-//! TLS to Redis and the database: whom this process trusts, who it says that it
-//! is, and what it means when the two sides do not come to terms.
+//! TLS to Redis and the database: the CAs that this process trusts, its client certificate,
+//! and what a failed handshake means.
 
 use std::error::Error as StdError;
 use std::io;
@@ -36,8 +36,8 @@ pub const DATABASE_KEYS: TlsKeys = TlsKeys {
     key: "DATABASE_KEY_FILE",
 };
 
-/// Whom to trust instead of the public CAs, and who this process is. Nothing by
-/// default: the public CAs, and nobody.
+/// Which CAs to trust instead of the public ones, and the certificate of this process. By
+/// default the public CAs, and no certificate.
 #[derive(Clone, Default)]
 pub struct Tls {
     ca: Option<Arc<[u8]>>,
@@ -132,7 +132,7 @@ impl Tls {
         self.ca.as_deref()
     }
 
-    /// Who this process is, if it shows that.
+    /// The client certificate of this process, if it has one.
     pub fn identity(&self) -> Option<&Identity> {
         self.identity.as_deref()
     }

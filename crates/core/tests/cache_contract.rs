@@ -199,7 +199,7 @@ async fn of_two_readers_the_second_is_busy(implementation: Implementation) {
     granted(&*cache, &key("b")).await;
 }
 
-async fn whoever_asks_to_fill_finds_what_is_held(implementation: Implementation) {
+async fn begin_fill_finds_what_is_held(implementation: Implementation) {
     let cache = implementation.cache(LONG_LIFETIMES).await;
     let record = value(&key("a"), version(7), "x");
     let ticket = granted(&*cache, &record.key).await;
@@ -863,7 +863,7 @@ async fn a_settled_record_expires(implementation: Implementation) {
     }
 }
 
-/// Nobody can tell whether a newer write of the key came and went since.
+/// Whether a newer write of the key came and went since is unknown.
 async fn a_settled_write_whose_mark_was_lost_is_not_held(implementation: Implementation) {
     let cache = implementation.cache(SHORT_LIFETIMES).await;
     let late = value(&key("a"), begin_write(&*cache, &key("a")).await, "late");
@@ -1137,7 +1137,7 @@ async fn a_tombstone_is_held_like_a_value(implementation: Implementation) {
 }
 
 /// A command that is dropped midway must not leave its answer to the next one.
-async fn a_dropped_get_gives_its_answer_to_nobody_else(implementation: Implementation) {
+async fn a_dropped_get_gives_its_answer_to_no_other_call(implementation: Implementation) {
     let cache: Arc<dyn Cache> = implementation.cache(LONG_LIFETIMES).await.into();
     let records: Vec<Record> = (1..=100)
         .map(|number| {
@@ -1190,7 +1190,7 @@ contract!(
         nothing_to_do_is_done,
         a_filled_record_is_a_hit,
         of_two_readers_the_second_is_busy,
-        whoever_asks_to_fill_finds_what_is_held,
+        begin_fill_finds_what_is_held,
         a_ticket_fills_once,
         a_ticket_fills_its_own_key_only,
         a_fill_is_refused_after_a_dirty_record_was_put,
@@ -1243,7 +1243,7 @@ contract!(
         any_body_can_be_filled,
         the_first_and_the_last_version_are_held,
         a_tombstone_is_held_like_a_value,
-        a_dropped_get_gives_its_answer_to_nobody_else,
+        a_dropped_get_gives_its_answer_to_no_other_call,
         no_read_goes_back,
     ]
 );

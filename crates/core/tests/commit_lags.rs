@@ -57,7 +57,7 @@ const LIFETIMES: Lifetimes = Lifetimes {
     in_doubt: MINUTE,
     fill: MINUTE,
 };
-/// How long the database lets nobody write.
+/// How long the database admits no write.
 const HELD: Duration = Duration::from_millis(150);
 
 static METRICS: OnceLock<MetricsHandle> = OnceLock::new();
@@ -163,7 +163,7 @@ async fn every_drained_entry_has_waited_as_long_as_the_database_was_held() {
     let _turn = turn().await;
     let place = Place::new().await;
     let mut other = place.connect();
-    // Refuses who has this occupation but for the first.
+    // Refuses all users with this occupation but the first.
     other
         .batch_execute(
             "CREATE UNIQUE INDEX once ON users (occupation) WHERE occupation = 'refused'; \

@@ -808,7 +808,7 @@ async fn the_identity_stays_and_is_the_databases_own(implementation: Implementat
 // Futures that are dropped
 
 /// A load that is dropped midway must not leave its answer to the next one.
-async fn a_dropped_load_gives_its_answer_to_nobody_else(implementation: Implementation) {
+async fn a_dropped_load_gives_its_answer_to_no_other_call(implementation: Implementation) {
     let database = implementation.new_database();
     let store = database.open().await;
     let records: Vec<Record> = (0..100)
@@ -922,7 +922,7 @@ contract!(
         the_newest_version_is_that_of_any_row,
         what_was_applied_is_there_after_reopening,
         the_identity_stays_and_is_the_databases_own,
-        a_dropped_load_gives_its_answer_to_nobody_else,
+        a_dropped_load_gives_its_answer_to_no_other_call,
         a_dropped_apply_is_whole_or_did_not_take_place,
     ]
 );
@@ -986,7 +986,7 @@ async fn a_mysql_database_is_read_and_written_by_several_processes_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mysql_a_query_that_took_too_long_gives_its_answer_to_nobody_else() {
+async fn mysql_a_timed_out_query_gives_its_answer_to_no_other_call() {
     let database = TestDatabase::create();
     let patience = Duration::from_millis(300);
     let store = MysqlStore::open(mysql_secret(&database), 1, patience)

@@ -1,7 +1,7 @@
 //! `/dashboard`: a page that shows what the service does, as it does it.
 //!
 //! The page knows nothing of the service but a list of names and addresses, so that one page can show two
-//! services side by side; whoever serves it that way makes the events of both.
+//! services side by side. A server that does so, as the comparison tool, merges the events of both.
 
 mod event;
 mod page;
@@ -32,7 +32,7 @@ use crate::problem::{Kind, Problem};
 use crate::resource::{get, resource};
 use crate::state::State;
 
-/// How often a page is told how things are.
+/// How often a page gets an event with the figures.
 pub const EVENT_PERIOD: Duration = Duration::from_secs(1);
 
 /// How long a viewer may take no event until the place is another's.

@@ -1,5 +1,5 @@
-//! What the metrics of a service say about a span of time: rates, latencies and what waits, from two
-//! readings of `/metrics`, by the service itself or by whoever asks it.
+//! What the metrics of a service say about a span of time: rates, latencies and what waits. They are
+//! calculated from two readings of `/metrics`, by the service itself or by a client.
 
 mod buckets;
 mod exposition;
@@ -78,9 +78,9 @@ pub struct Figures {
     pub database_rows_per_second: Option<f64>,
     /// Transactions that wrote, committed by this process a second; `None` where it does not count them.
     pub database_commits_per_second: Option<f64>,
-    /// Whether the cache is done without, since it is away.
+    /// Whether the cache is bypassed, since it is unavailable.
     pub bypassed: bool,
-    /// Whether the process was started anew within the span. What it counted before is not in the rates.
+    /// Whether the process restarted within the span. What it counted before is not in the rates.
     pub restarted: bool,
     /// The service's version; `None` where it does not say.
     pub version: Option<String>,
@@ -110,8 +110,8 @@ pub struct Latencies {
 }
 
 impl Figures {
-    /// What happened from `before` until `after`, which is so much later. If the process was started anew
-    /// in between, what it has counted since then.
+    /// Returns what happened from `before` until `after`, which is `elapsed` later. If the process
+    /// restarted in between, what it has counted since then.
     pub fn between(before: &Snapshot, after: &Snapshot, elapsed: Duration) -> Figures {
         let restarted = after.restarted_since(before);
         let nothing = Snapshot::default();

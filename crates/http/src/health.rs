@@ -22,7 +22,7 @@ pub fn configure(config: &mut ServiceConfig) {
 struct Readiness {
     service: &'static str,
     status: &'static str,
-    /// Whether the database is used alone, since the cache is away.
+    /// Whether the cache is bypassed, since it is unavailable.
     bypassing: bool,
     parts: Health,
 }

@@ -52,7 +52,8 @@ fn status(address: SocketAddr, path: &str, deadline: Instant) -> io::Result<Stri
         if let Some(end) = answer.iter().position(|byte| *byte == b'\n') {
             return status_in(answer.get(..end).unwrap_or_default()).ok_or_else(no_http);
         }
-        // Each time what is left, so that one who sends byte by byte gains nothing.
+        // The timeout shrinks to what is left, so that a peer that sends byte by byte
+        // gains nothing.
         stream.set_read_timeout(Some(left(deadline)?))?;
         let mut bytes = [0; ANSWER_BYTES_MAX];
         match stream.read(&mut bytes)? {

@@ -215,6 +215,6 @@ fn healthcheck(service: Service, listen: SocketAddr, ready: bool) -> ExitCode {
 }
 
 fn complain(text: &str) {
-    // Nobody may be reading, and there is nobody else to tell.
+    // Standard error may be closed, and there is no other place to report that.
     let _ = std::io::stderr().write_all(text.as_bytes());
 }

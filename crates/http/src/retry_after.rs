@@ -22,7 +22,7 @@ pub(crate) fn seconds(unavailable: Option<Duration>) -> u64 {
     rounded_up.clamp(RETRY_S_MIN, RETRY_S_MAX)
 }
 
-/// The same answer; one that says that a part is unavailable says as well when to come back.
+/// Adds a `Retry-After` to an answer that says that a part is unavailable.
 pub(crate) fn told(mut response: ServiceResponse, outages: &Outages) -> ServiceResponse {
     let problem = Problem::of_answer(&response);
     if let Some((part, calls)) = problem.and_then(Problem::unavailable) {

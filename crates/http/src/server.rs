@@ -146,7 +146,7 @@ async fn listen(
     start::log(settings.service, version, address, &health);
     let shutdown_deadline = settings.shutdown_deadline;
     let signal = async move {
-        // Not among the event's fields, which nobody evaluates where the log leaves the event out.
+        // Awaited before the event, whose fields are not evaluated where the log leaves the event out.
         let signal = signals.next().await;
         tracing::info!(signal, "stopping");
         signals.deadline(shutdown_deadline)
@@ -319,7 +319,7 @@ fn announce(service: settings::Service, version: &str, address: SocketAddr, heal
         "try",
         service.name()
     );
-    // Nobody may be reading, and that is no reason to stop.
+    // Standard output may be closed, which is no reason to stop.
     let mut output = io::stdout().lock();
     let _ = output
         .write_all(text.as_bytes())

@@ -27,7 +27,7 @@ pub struct State {
     pub dashboard: Dashboard,
     /// What it has shown lately.
     pub recent: Recent,
-    /// Who watches it.
+    /// The clients that watch the dashboard.
     pub viewers: Viewers,
     /// The pages that may write.
     pub origins: Origins,

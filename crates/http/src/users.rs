@@ -147,8 +147,8 @@ async fn read_user(
     let status = cache_status(state.service, &read);
     let version = read.record.version;
     let mut response = match read.record.body {
-        // A read that finds nobody is answered so whatever else it asks for (RFC
-        // 9110, section 13.2.1).
+        // A read of a user that does not exist is answered so whatever its preconditions (RFC 9110,
+        // section 13.2.1).
         None => Problem::no_such_user().error_response(),
         Some(body) => match preconditions.of_read(version) {
             ReadVerdict::Holds => HttpResponse::Ok()

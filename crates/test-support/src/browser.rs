@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::wait::PATIENCE;
 use driver::Session;
 
-/// The script that finds texts which nobody could read, as an expression.
+/// The script that finds unreadable texts, as an expression.
 const OVERLAPPING_TEXTS: &str = include_str!("browser/overlapping_texts.js");
 
 /// How often a condition in a page is looked at.
@@ -143,8 +143,8 @@ impl Browser {
         fs::write(path, bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
 
-    /// What went wrong so far according to the browser's console: exceptions that nobody caught, what
-    /// scripts called an error, refused and failed requests.
+    /// What went wrong so far according to the browser's console: uncaught exceptions, what scripts
+    /// reported as an error, refused and failed requests.
     pub fn console_errors(&self) -> Vec<String> {
         let mut console = self.console.borrow_mut();
         for entry in self.session.log("browser") {
@@ -170,9 +170,9 @@ impl Browser {
         requested.clone()
     }
 
-    /// Texts that somebody could not read as the page stands: those that lie on each other by more than
-    /// 1 px both ways, those that are cut off, and those beyond the page's width, which must not have to
-    /// be scrolled sideways. One sentence each; what a canvas draws is not seen.
+    /// Returns the texts that are unreadable as the page stands, one sentence each. These overlap by
+    /// more than 1 px both ways, are cut off, or lie beyond the page's width, which must not have to be
+    /// scrolled sideways. What a canvas draws is not seen.
     #[track_caller]
     pub fn overlapping_texts(&self) -> Vec<String> {
         let found = self.evaluate(OVERLAPPING_TEXTS);

@@ -10,8 +10,8 @@ use rcgen::{
 };
 use tempfile::TempDir;
 
-/// Secret to nobody, and trusted by nobody but tests. The one library here that makes keys makes no
-/// RSA keys, and the driver of MySQL shows no other.
+/// A public private key, which only tests trust. The one library here that makes keys makes no RSA
+/// keys, and the driver of MySQL shows no other.
 const CLIENT_KEY: &[u8] = include_bytes!("certificates/client_rsa_key.der");
 
 /// Whether a certificate may be used today.

@@ -88,8 +88,8 @@ impl ChaosProxy {
         self.shared.state.lock().unwrap().holds = true;
     }
 
-    /// Forgets all connections, as a firewall does after a pause: both ends keep them and hear no more of
-    /// each other. New ones pass.
+    /// Drops all connections silently, as a firewall does after a pause: both ends keep them and receive
+    /// nothing more. New ones pass.
     pub fn forget(&self) {
         for forgotten in self.shared.state.lock().unwrap().forgotten.drain(..) {
             forgotten.store(true, Ordering::Release);

@@ -74,8 +74,9 @@ impl TestDatabase {
         with_database(&self.server_url, &self.name)
     }
 
-    /// The ids of the connections to this database whose transactions wait for a row. The server brings
-    /// its list of them up to date only for those who look when nobody has for a tenth of a second.
+    /// The ids of the connections to this database whose transactions wait for a row. After a look at its
+    /// list of transactions, the server brings the list up to date only once a tenth of a second has passed
+    /// without another one.
     pub fn connections_that_wait(&self) -> Vec<String> {
         let waiting = self.query_rows(
             "SELECT trx_mysql_thread_id FROM information_schema.innodb_trx \
@@ -88,8 +89,8 @@ impl TestDatabase {
     }
 
     /// The ids of the connections to this database, but for the one that asks. (Not by
-    /// `information_schema.processlist`: MySQL fails to read it while anybody's statement has a character of
-    /// four bytes.)
+    /// `information_schema.processlist`: MySQL fails to read it while any connection's statement has a
+    /// character of four bytes.)
     pub fn connections(&self) -> Vec<String> {
         const ASK: &str = "SHOW PROCESSLIST";
         let (id, database, statement) = (0, 3, 7);

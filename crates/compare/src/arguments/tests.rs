@@ -204,7 +204,7 @@ fn what_makes_no_sense_is_refused_with_the_option_that_is_wrong() {
     ] {
         let sentence = refused(words);
         assert!(sentence.contains(says), "{words:?}: {sentence}");
-        // A sentence that names an option which is not there helps nobody.
+        // A sentence must not name an option that does not exist.
         let command = Arguments::command();
         let named = sentence.split(|c: char| c != '-' && !c.is_ascii_lowercase());
         for option in named.filter_map(|word| word.strip_prefix("--")) {

@@ -27,8 +27,8 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 /// costs little, one too few a detour through the scheduler.
 const TURNS: usize = 3;
 
-/// A connection to a service, driven by whoever waits for it, so that no task has to wake
-/// another one for each request.
+/// A connection to a service. The task that waits for an answer drives it, so no other task
+/// has to wake for a request.
 #[derive(Debug)]
 pub(super) struct Connection {
     requests: http1::SendRequest<Full<Bytes>>,

@@ -31,10 +31,10 @@ pub(super) struct Load {
     pub(super) ledger: Arc<Ledger>,
     pub(super) meter: Arc<Meter>,
     totals: Mutex<Totals>,
-    /// The next request that nobody has taken yet.
+    /// The number of the next request that no connection has taken.
     next: AtomicU64,
-    /// One permit for each request that is due and that nobody has taken yet. Closed when
-    /// nothing more is to be sent.
+    /// One permit for each request that is due and not taken. Closed when nothing more is to
+    /// be sent.
     pub(super) due: Semaphore,
     is_over: AtomicBool,
     is_abandoned: AtomicBool,
@@ -107,7 +107,7 @@ impl Load {
         }
     }
 
-    /// The next request of an open loop, for whoever holds a permit for it.
+    /// Takes the next request of an open loop. The caller holds a permit for it.
     pub(super) fn take_due(&self, schedule: &Schedule) -> Taken {
         let number = self.next.fetch_add(1, Relaxed);
         Taken {

@@ -1,4 +1,4 @@
-//! How far a load is, for whoever shows that while it runs.
+//! How far a load is, for a display while it runs.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

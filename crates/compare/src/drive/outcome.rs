@@ -39,7 +39,8 @@ impl Outcome {
         }
     }
 
-    /// Nobody knows what the service has made of it, or will make of it yet.
+    /// The outcome of a request that the service may have carried out, may still
+    /// carry out, or never will.
     pub(super) fn unknown(failure: Failure) -> Outcome {
         Outcome {
             answer: Answer::Unknown,

@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_fast_makes_nobody_fast_and_what_fails_slowly_nobody_slow() {
+    fn latencies_of_failed_requests_are_counted_apart() {
         let second = Duration::from_secs(1);
         let mut totals = Totals::new(second, second).unwrap();
         let sample = |failure, latency_ms| Sample {

@@ -27,7 +27,8 @@ impl Target {
     ///
     /// # Errors
     /// [`Error::Usage`] where the URL is of something else, or the prefix has anything but ASCII
-    /// letters, digits, hyphens and underscores. [`Error::Failed`] where nobody can be reached.
+    /// letters, digits, hyphens and underscores. [`Error::Failed`] where no address accepts a
+    /// connection.
     pub async fn find(pattern: Pattern, url: &Url, prefix: &str) -> Result<Target> {
         service_url::check(url)?;
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';

@@ -68,8 +68,7 @@ struct Keeper {
     holds: bool,
 }
 
-/// Follows orders until there is nobody left to give any. Then the connection ends, and with it
-/// whatever it holds.
+/// Follows orders until the sender is dropped. Then the connection ends, which releases the lock.
 fn obey(mut keeper: Keeper, orders: &Receiver<Order>) {
     let mut disturbance = Disturbance::None;
     while let Some(order) = keeper.wait_for_order(orders, disturbance) {
@@ -81,7 +80,7 @@ fn obey(mut keeper: Keeper, orders: &Receiver<Order>) {
             Ok(()) => order.disturbance,
             Err(_) => Disturbance::None,
         };
-        // Nobody may be waiting for it.
+        // The caller may have been cancelled.
         let _ = order.done.send(outcome);
     }
 }
@@ -106,7 +105,8 @@ impl Keeper {
         }
     }
 
-    /// Releases the lock until somebody has committed by it, or nobody wanted to.
+    /// Releases the lock until another connection has committed, or until a short deadline if
+    /// none does.
     fn give_a_turn(&mut self) -> Result<()> {
         let before = self.lock.data_version().map_err(broken)?;
         self.release()?;

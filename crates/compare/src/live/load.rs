@@ -15,8 +15,8 @@ use crate::workload::Workload;
 /// As long as a workload can be.
 const DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Begins to send the workload to all services at the same time, until `stop`. Disturbs
-/// nobody's database: the page has a button for that.
+/// Sends the workload to all services at the same time, until `stop`. It disturbs no
+/// database: the page has a button for that.
 ///
 /// # Errors
 /// When a service cannot be reached.

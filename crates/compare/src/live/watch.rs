@@ -12,7 +12,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::pattern::Pattern;
 use crate::service_client::ServiceClient;
 
-/// How long a service may take to give its figures; it counts as out of reach then.
+/// How long a service may take to give its figures; it counts as unavailable then.
 const PATIENCE: Duration = Duration::from_millis(900);
 
 /// A service that is asked for its figures.
@@ -23,8 +23,8 @@ struct Watched {
     sampler: Sampler,
 }
 
-/// Asks the services for their figures for as long as somebody is told. `paused` says whether
-/// their databases are, where that is in the tool's hands.
+/// Asks the services for their figures for as long as there is a receiver. `paused` says
+/// whether the databases are paused, where the tool can pause them.
 pub(super) fn start(
     services: &[(Pattern, SocketAddr)],
     paused: Option<watch::Receiver<bool>>,

@@ -34,7 +34,7 @@ pub(super) fn listener_at(address: SocketAddr, names: &[&str]) -> Option<u32> {
 fn has_name(pid: u32, names: &[&str]) -> bool {
     let file = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
     let file = file.file_name().unwrap_or_default().to_string_lossy();
-    // One that was installed anew meanwhile.
+    // The binary was replaced while the process runs.
     let file = file.strip_suffix(" (deleted)").unwrap_or(&file);
     let comm = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     let comm = comm.trim_end();

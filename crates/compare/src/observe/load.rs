@@ -51,8 +51,8 @@ fn latency(buckets: &Buckets) -> Option<Latency> {
     })
 }
 
-/// How much a counter has grown; `None` where there is none. One of a service that was started
-/// anew has grown by what it is now.
+/// How much a counter has grown; `None` where there is none. The counter of a restarted
+/// service has grown by its present value.
 fn counted(seen: &Observations, name: &str, labels: &[(&str, &str)]) -> Option<u64> {
     let (first, last) = (seen.first.as_ref()?, seen.last.as_ref()?);
     if !last.has(name) {

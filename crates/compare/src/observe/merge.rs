@@ -6,7 +6,7 @@ use super::{Look, Observations};
 use crate::report::Slice;
 
 /// Fills in what the service's figures say of each slice; `began` is the time of the first
-/// request. A slice in which nobody looked stays as it is.
+/// request. A slice without an observation stays as it is.
 pub fn merge(slices: &mut [Slice], observations: &Observations, began: Instant) {
     for slice in slices {
         let (Some(from), Some(until)) = (
@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(slices[1].database_rows_per_second, Some(20.0));
         assert_eq!(slices[1].cache_hit_share, Some(0.25));
         assert_eq!(slices[1].journal_depth, Some(9));
-        // Nobody looked in the last one.
+        // There is no observation in the last slice.
         let untouched = Slice {
             at_s: 2.0,
             seconds: 1.0,

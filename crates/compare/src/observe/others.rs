@@ -25,7 +25,7 @@ impl Others {
     }
 
     /// The share of the machine's processor time since then that none of these processes used, 0
-    /// to 1. Work of the kernel that it does for nobody in particular is among it.
+    /// to 1. It contains the kernel's work that is not done for a process.
     pub(super) fn share(self, used: &[ProcessUse]) -> Option<f64> {
         let processors = thread::available_parallelism().ok()?.get() as f64;
         let busy_s = busy_s()? - self.busy_s?;

@@ -24,7 +24,7 @@ struct Process {
     memory_bytes_max: u64,
 }
 
-/// Who says what a process uses.
+/// Where the figures of a process come from.
 enum Asked {
     System { pid: u32 },
     Redis(UseReader),

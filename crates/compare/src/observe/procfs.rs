@@ -13,7 +13,8 @@ pub(super) struct Used {
     pub(super) memory_bytes: u64,
 }
 
-/// `None` if there is no such process, or nobody tells.
+/// The processor time and memory of a process; `None` if there is no such process, or `/proc`
+/// does not tell.
 pub(super) fn used(pid: u32) -> Option<Used> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;

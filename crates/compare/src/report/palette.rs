@@ -12,8 +12,9 @@ const fn colour(name: &'static str, light: &'static str, dark: &'static str) -> 
     Colour { name, light, dark }
 }
 
-// Blue and orange are told apart also by those who do not see red or green, and are unequally
-// bright, so also in print. Their darker kind for text has the contrast that text needs.
+// Blue and orange can be told apart by readers with a red-green colour deficiency. They
+// differ in brightness, so also in print. Their darker variant for text has the contrast that
+// text needs.
 #[rustfmt::skip]
 pub(super) const COLOURS: &[Colour] = &[
     colour("page",      "#f5f6f8", "#0f1318"),

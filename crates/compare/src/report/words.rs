@@ -4,7 +4,7 @@ use super::Report;
 use super::figure::{self, percent};
 use crate::workload::{FaultKind, Rate, Skew, Workload};
 
-/// What is done to an SQLite database, which nobody has to reach.
+/// What an outage is for SQLite, which has no network to cut.
 const NOT_WRITABLE: &str = "database not writable";
 
 /// What was asked of each service, in whole sentences.

@@ -153,7 +153,7 @@ async fn messages_of(mut cargo: StartedChild, mut stop: Stop) -> Result<String> 
         thread::spawn(move || {
             let mut said = Vec::new();
             let read = output.read_to_end(&mut said);
-            // Nobody waits for it once it is to stop.
+            // The receiver is gone once the tool is told to stop.
             let _ = whole.send(read.map(|_| said));
         });
     }
@@ -209,7 +209,7 @@ mod tests {
         folder
     }
 
-    fn nobody_stops_it() -> Stop {
+    fn never_stopped() -> Stop {
         tokio::sync::watch::channel(false).1
     }
 
@@ -221,7 +221,7 @@ mod tests {
             echo '{"target":{"name":"write-behind-svc"},"executable":"/t/wb"}'"#,
         );
         let folder = workspace.path();
-        let built = build_in(folder, folder.join("cargo").as_os_str(), nobody_stops_it())
+        let built = build_in(folder, folder.join("cargo").as_os_str(), never_stopped())
             .await
             .unwrap();
         let built = built.unwrap();
@@ -239,7 +239,7 @@ mod tests {
     async fn a_build_that_fails_is_an_error_and_no_reason_to_take_old_binaries() {
         let workspace = workspace_with_cargo("exit 101");
         let folder = workspace.path();
-        let built = build_in(folder, folder.join("cargo").as_os_str(), nobody_stops_it()).await;
+        let built = build_in(folder, folder.join("cargo").as_os_str(), never_stopped()).await;
         assert!(built.unwrap_err().to_string().contains("101"));
     }
 
@@ -261,7 +261,7 @@ mod tests {
         assert!(matches!(built, Err(Error::Stopped)), "{built:?}");
         let child = std::fs::read_to_string(folder.join("child")).unwrap();
         let deadline = std::time::Instant::now() + Duration::from_secs(20);
-        // Whoever inherits it may not have waited for its end yet.
+        // The process that inherits the child may not have reaped it yet.
         while std::fs::read_to_string(format!("/proc/{}/stat", child.trim()))
             .is_ok_and(|stat| !stat.contains(") Z "))
         {
@@ -276,7 +276,7 @@ mod tests {
         let folder = workspace.path();
         let missing = folder.join("no-cargo");
         assert!(
-            build_in(folder, missing.as_os_str(), nobody_stops_it())
+            build_in(folder, missing.as_os_str(), never_stopped())
                 .await
                 .unwrap()
                 .is_none()
@@ -284,7 +284,7 @@ mod tests {
         std::fs::remove_file(folder.join("Cargo.lock")).unwrap();
         let cargo = folder.join("cargo");
         assert!(
-            build_in(folder, cargo.as_os_str(), nobody_stops_it())
+            build_in(folder, cargo.as_os_str(), never_stopped())
                 .await
                 .unwrap()
                 .is_none()

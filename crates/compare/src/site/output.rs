@@ -1,4 +1,5 @@
-//! What a process writes, read to its end so that it never waits for somebody to read.
+//! Reads what a process writes until its end, so that the process never blocks on a full
+//! pipe.
 
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read};
@@ -53,7 +54,7 @@ pub(super) fn keep_reading(
             if let Some(address) = address_in(&text)
                 && let Some(listening) = listening.take()
             {
-                // Nobody waits for it any more.
+                // The receiver may be gone.
                 let _ = listening.send(address);
             }
             tail.push(text);

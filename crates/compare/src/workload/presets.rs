@@ -9,13 +9,15 @@ use super::{Bursts, Fault, FaultKind, Rate, Skew, Workload};
 pub enum Preset {
     /// An even rate that both patterns keep up with: what each costs when nothing is wrong.
     Steady,
-    /// A low rate with bursts that are more than the database commits in time: who absorbs them.
+    /// A low rate with bursts that are more than the database commits in time: which service absorbs
+    /// them.
     Burst,
     /// Writes that mostly go to a few names: how many of them reach the database.
     HotKeys,
     /// Nineteen reads for each change: what the cache is worth, and whether a change is seen at once.
     ReadMostly,
-    /// The database is away for the middle third: who goes on, and what is there afterwards.
+    /// The database is unavailable for the middle third: which service goes on, and what is there
+    /// afterwards.
     DatabaseOutage,
     /// Each statement takes 50 ms longer for the middle third: whose callers notice it.
     SlowDatabase,

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_somebody_else_has_no_writer() {
+    fn a_record_of_another_client_has_no_writer() {
         for foreign in [
             r#"{"name":"x","age":1,"occupation":"Engineer"}"#,
             r#"{"name":"x","age":1,"occupation":"w"}"#,

@@ -1,4 +1,5 @@
-//! The sequence of requests: the k-th is the same whoever sends it, and whenever.
+//! The sequence of requests: the k-th is the same whichever connection sends it, and
+//! whenever.
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng as _, RngExt as _, SeedableRng as _};

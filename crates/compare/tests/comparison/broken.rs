@@ -78,7 +78,7 @@ fn size_of_largest(folder: &Path) -> u64 {
 }
 
 #[test]
-fn the_report_is_written_though_nobody_reads_what_is_printed() {
+fn the_report_is_written_when_standard_output_is_closed() {
     let folder = TempDir::new().unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_compare"))
         .args([

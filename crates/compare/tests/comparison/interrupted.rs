@@ -35,7 +35,7 @@ fn what_was_done_until_ctrl_c_is_reported() {
     let service = ended.service("write-through");
     assert!(service["due"].as_u64().unwrap() > 0, "{service}");
     assert_eq!(service["check"]["lost"], 0, "{service}");
-    // The database was away, and is back long before that was due.
+    // The database was unavailable, and is back long before that was due.
     assert!(
         service["fault"]["until_s"].as_f64().unwrap() < 60.0,
         "{service}"

@@ -1,4 +1,4 @@
-//! The tool itself, as somebody runs it: real services, real databases, its real report.
+//! The tool itself as a user runs it: real services, real databases, its real report.
 
 #![allow(
     clippy::unwrap_used,

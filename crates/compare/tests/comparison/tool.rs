@@ -50,7 +50,8 @@ impl Tool {
             .arg(folder.path())
             .env("TMPDIR", &data)
             .stdin(Stdio::null())
-            // So that a signal for its group is for nobody else.
+            // A process group of its own, so that a signal to it reaches no other
+            // process.
             .process_group(0)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -33,7 +33,7 @@ fn a_write_is_passed_on_and_its_answer_back() {
 }
 
 #[test]
-fn a_page_of_somebody_else_cannot_pause_the_database() {
+fn a_page_of_another_site_cannot_pause_the_database() {
     let live = Live::start(&[]);
     let client = Client::new(&live.url);
     // What a form of another page can send without asking.
@@ -54,7 +54,7 @@ fn a_page_of_somebody_else_cannot_pause_the_database() {
 }
 
 #[test]
-fn everybody_is_told_that_the_database_is_paused_until_the_stream_comes_to_its_own_end() {
+fn an_event_stream_reports_the_pause_and_ends_with_the_tool() {
     let live = Live::start(&[]);
     let address = live.url.trim_start_matches("http://").trim_end_matches('/');
     let mut stream = TcpStream::connect(address).unwrap();
@@ -74,7 +74,7 @@ fn everybody_is_told_that_the_database_is_paused_until_the_stream_comes_to_its_o
         received.clear();
     };
     read_until(r#""database_paused":false"#);
-    // By somebody else.
+    // Another client pauses the database.
     let paused = Client::new(&live.url).post_json("/database", &json!({"paused": true}));
     assert_eq!(paused.status, 200, "{}", paused.text());
     read_until(r#""database_paused":true"#);
@@ -107,7 +107,7 @@ fn raw(live: &Live, request: &str, fields: &[&str]) -> (u16, String) {
 }
 
 #[test]
-fn only_the_page_itself_may_write_and_only_by_a_host_that_is_nobody_elses() {
+fn writes_need_the_origin_and_host_of_the_page_itself() {
     let live = Live::start(&[]);
     let address = live.url.trim_start_matches("http://").trim_end_matches('/');
     let port = address.rsplit(':').next().unwrap();
@@ -162,7 +162,8 @@ fn only_the_page_itself_may_write_and_only_by_a_host_that_is_nobody_elses() {
 #[test]
 fn where_one_database_cannot_be_paused_the_other_goes_on() {
     let live = Live::start(&[]);
-    // The second one's lock is somebody else's for longer than the lever waits for it.
+    // Another connection holds the lock of the second one for longer than the lever
+    // waits for it.
     let locked = Connection::open(live.database_of_write_behind()).unwrap();
     locked.execute_batch("BEGIN IMMEDIATE").unwrap();
     let client = Client::new(&live.url);

@@ -23,8 +23,8 @@ fn report_of(
     }
 }
 
-/// What was due and what was answered and failed, a second, while the database was away from 6.1
-/// to 12 s and in the second before and after.
+/// What was due, answered and failed in each second: while the database was unavailable, from
+/// 6.1 to 12 s, and in the second before and after.
 fn away(due: f64, answered: f64, failed: f64) -> impl Fn(&mut ServiceReport) {
     move |service| {
         service.timeline = (5..13)
@@ -137,7 +137,7 @@ fn verdicts(report: &Report, place: &str) -> usize {
 }
 
 #[test]
-fn nobody_is_faster_at_a_percentile_beyond_which_all_were_never_sent() {
+fn a_percentile_of_unsent_requests_has_no_faster_service() {
     let p99 = "at the 99th percentile";
     let report = |unsent| {
         report_of(

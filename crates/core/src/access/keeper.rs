@@ -1,4 +1,5 @@
-//! What keeps a process's standing up to date.
+//! The task that sends a process's heartbeats and decides how the process may use
+//! the cache.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,31 +19,32 @@ use crate::telemetry;
 
 /// How many times a lease is renewed while it lasts.
 const RENEWALS: u32 = 20;
-/// How much longer than its lease a silent process is waited for: clocks of two
-/// machines do not differ in their pace by as much.
+/// How many times its lease a silent process is waited for. The clocks of two
+/// machines do not differ in their pace by a tenth.
 pub(super) const GRACE: f64 = 1.1;
-/// How often the database is asked whether the others have stopped to trust the
+/// How often the database is asked whether the others have stopped trusting the
 /// cache.
 const CLOSING_PAUSE: Duration = Duration::from_millis(10);
 /// Which part of a lease a probe of the cache may take.
 const PROBE_PART: u32 = 4;
-/// How long the cache is left at least, and how long when it was left again and
-/// again.
+/// How long the cache is left: at least the first time, at most after it was left
+/// again and again.
 const AWAY_MIN: Duration = Duration::from_millis(500);
 const AWAY_MAX: Duration = Duration::from_secs(30);
-/// How long it must have been used for that to be forgotten.
+/// How long the cache must have been used for the time away to start at its minimum
+/// again.
 const STEADY: Duration = Duration::from_secs(30);
 
-/// What a member last said.
+/// The latest heartbeat of another process.
 #[derive(Clone, Copy, Debug)]
 struct Heard {
     beats: u64,
     lease: Duration,
-    /// When it was first heard here.
+    /// When this process first read that heartbeat.
     since: Instant,
 }
 
-/// The one task that changes the standing of this process.
+/// The one task that changes how this process may use the cache.
 #[derive(Debug)]
 pub(super) struct Keeper {
     membership: Arc<dyn Membership>,
@@ -50,19 +52,19 @@ pub(super) struct Keeper {
     settings: AccessSettings,
     state: watch::Sender<State>,
     calls: Arc<Calls>,
-    /// What the other members last said, by their names.
+    /// The latest heartbeats of the others, by process.
     heard: HashMap<String, Heard>,
-    /// Since when the cache is left, by this process's own need.
+    /// Since when this process has left the cache because it could not reach it.
     left_at: Option<Instant>,
     used_since: Instant,
     away: Duration,
     /// The run of the cache's server, as far as it is known.
     run: String,
-    /// How often this process has said something.
+    /// How many heartbeats this process has sent.
     beats: u64,
-    /// Whether the last step failed, so that it is logged once.
+    /// Whether the last heartbeat failed, so that only the first failure is logged.
     failing: bool,
-    /// Why the cache did not answer when it was asked last, so that this is too.
+    /// Why the last probe of the cache failed, so that each reason is logged once.
     cause: Option<String>,
 }
 
@@ -91,7 +93,7 @@ impl Keeper {
         }
     }
 
-    /// The first step.
+    /// Sends the first heartbeat.
     pub(super) async fn begin(&mut self) -> Result<()> {
         telemetry::bypasses(false);
         if self.probe().await.is_err() {
@@ -100,7 +102,7 @@ impl Keeper {
         self.step().await
     }
 
-    /// Goes on until it is told to stop.
+    /// Sends heartbeats until it is told to stop.
     pub(super) async fn run(mut self) {
         while !self.calls.stop.load(Ordering::Acquire) {
             let pause = if self.is_closing() && !self.failing {
@@ -125,15 +127,15 @@ impl Keeper {
         }
     }
 
-    /// Whether the others have still to stop to trust the cache.
+    /// Whether other processes may still trust the cache that is being left.
     fn is_closing(&self) -> bool {
         let state = self.state.borrow();
         state.trusted.is_none() && !state.bypasses && !state.relied_upon
     }
 
-    /// Leaves a cache that does not answer. One that was started anew does not
-    /// either, to those who use it as it was before; and it would never be used again
-    /// where nobody writes.
+    /// Leaves a cache that does not answer a probe. A restarted server refuses the
+    /// processes that used it before, too. If only reads come, this is the only way
+    /// in which it is used again.
     async fn look_after(&mut self) {
         let is_suspect = self.calls.suspect.swap(false, Ordering::AcqRel);
         let is_used = self.left_at.is_none() && !self.state.borrow().relied_upon;
@@ -153,8 +155,8 @@ impl Keeper {
         }
     }
 
-    /// Finds out in which run the cache's server is. Does not take so long that
-    /// others would wait no longer for this process.
+    /// Finds out which run the cache's server is in. Its timeout is well below the
+    /// lease, so that the next heartbeat comes before others give this process up.
     async fn probe(&mut self) -> Result<()> {
         let probe = self.cache.probe();
         let probed = tokio::time::timeout(self.settings.lease / PROBE_PART, probe).await;
@@ -184,8 +186,8 @@ impl Keeper {
                 .send_if_modified(|state| !state.relied_upon && state.trusted.take().is_some());
         }
         self.beats += 1;
-        // IMPORTANT: both are noted before it is said. The database may hear it
-        // much later, and what others conclude from it must hold by then.
+        // IMPORTANT: both are read before the heartbeat is sent. The database may
+        // get it much later, and what others conclude from it must hold by then.
         let said_at = Instant::now();
         let trusts = matches!(self.state.borrow().standing(), Standing::Trusts(_));
         let statement = Statement {
@@ -205,14 +207,15 @@ impl Keeper {
         self.publish(&view, cut_off, said_at);
         let is_elsewhere = !view.bypassed && !view.relied_upon() && self.run != view.run;
         if is_elsewhere && !cut_off && (self.probe().await.is_err() || self.run != view.run) {
-            // Not the server that the others use, or it has been started anew.
+            // It is another server than the others use, or it has restarted.
             self.calls.cut_off.store(true, Ordering::Release);
             self.calls.look.notify_one();
         }
         Ok(())
     }
 
-    /// Keeps count of how long the cache is left, and how often.
+    /// Notes when the cache is left and used again, for how long it stays left the
+    /// next time.
     fn note(&mut self, cut_off: bool) {
         match (cut_off, self.left_at) {
             (true, None) => {
@@ -233,7 +236,7 @@ impl Keeper {
         }
     }
 
-    /// Remembers what the others have said.
+    /// Notes the heartbeats of the other processes.
     fn listen(&mut self, view: &View) {
         let now = Instant::now();
         let before = std::mem::take(&mut self.heard);
@@ -249,8 +252,9 @@ impl Keeper {
         }
     }
 
-    /// Those whose leases have run out, by this process's clock: what they said
-    /// last they said before it was first heard here.
+    /// Returns the processes whose leases have run out. They are measured by this
+    /// process's clock from when it first read the heartbeat, which is later than
+    /// when the heartbeat was sent.
     fn silent(&self) -> Vec<(String, u64)> {
         let others = self.heard.iter();
         let others = others.filter(|(process, _)| **process != self.settings.process);
@@ -272,7 +276,8 @@ impl Keeper {
             true => Some(Until::Then(until)),
             false => None,
         };
-        // IMPORTANT: before anybody is told that the cache may be used.
+        // IMPORTANT: before any reader or writer of this process sees that the cache
+        // may be used.
         match trusted {
             Some(Until::Then(_)) => self.cache.enter(view.epoch, Some(&view.run)),
             _ => self.cache.enter(view.epoch, None),

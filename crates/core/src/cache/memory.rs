@@ -114,9 +114,9 @@ impl MemoryCache {
         }
     }
 
-    /// Forgets marks of doubt that have ended by their lifetime: those of failed
-    /// writes of names that nobody asks for again would stay for ever. Does so
-    /// once a lifetime, so that it costs the single write next to nothing.
+    /// Removes expired marks of doubt. Marks of failed writes would stay for ever when their
+    /// names are never read again. It runs once a lifetime, so it costs a single write next
+    /// to nothing.
     fn sweep(&self, now: Instant) {
         {
             let mut next_sweep = self
@@ -203,8 +203,8 @@ impl Cache for MemoryCache {
 
     async fn fill(&self, ticket: FillTicket, record: &Record) -> Result<bool> {
         let pinned = self.lock(&record.key);
-        // A write of the key removed or replaced the ticket; so did an eviction,
-        // after which nobody can tell whether there was a write.
+        // A write of the key removed or replaced the ticket. So did an eviction, after which
+        // it is unknown whether there was a write.
         let valid = !pinned.contains_key(&record.key)
             && matches!(self.clean.get(&record.key), Some(Evictable::Filling(held, _)) if held == ticket);
         if valid {

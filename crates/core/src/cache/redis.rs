@@ -66,7 +66,7 @@ static SETTLE: LazyLock<Script> = script!("redis/settle.lua");
 #[derive(Debug)]
 pub struct RedisCache {
     redis: Arc<Redis>,
-    // For reads, which may have less patience.
+    // For reads, which may have a shorter timeout.
     reads: Arc<Redis>,
     values: Reads,
     lifetimes: Lifetimes,

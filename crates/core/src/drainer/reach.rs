@@ -46,8 +46,8 @@ impl Reach {
     }
 
     /// Probes whether the database takes writes again, if attempts have failed for longer than
-    /// `limit`. A probe ends after `patience`. After each probe that succeeded although attempts
-    /// then failed again, the next one comes later: a probe may succeed where a drain fails.
+    /// `limit`. A probe ends after `patience`. A probe may succeed where a drain fails: after each
+    /// probe of that kind, the next one comes later.
     pub(super) async fn ask_again(&self, store: &dyn Store, limit: Duration, patience: Duration) {
         let doublings = self.state().relapses.min(DOUBLINGS_MAX);
         if !self.is_lost(limit * 2_u32.pow(doublings)) {

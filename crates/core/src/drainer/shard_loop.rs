@@ -71,7 +71,7 @@ impl ShardLoop {
                 self.idle().await;
                 continue;
             }
-            // Whoever hurries from here on finds the loop at work.
+            // A hurry from here on finds the loop at work.
             hurried.mark_unchanged();
             // What is announced while the attempt is under way may be later than its failure.
             recoveries.forget();

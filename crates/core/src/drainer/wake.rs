@@ -43,7 +43,7 @@ impl Wake {
         }
     }
 
-    /// Somebody waits for the database: nobody lingers now.
+    /// Ends the lingering of all loops, since a caller waits for the database.
     pub fn hurry(&self) {
         self.hurry.send_replace(());
     }

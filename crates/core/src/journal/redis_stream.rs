@@ -130,8 +130,8 @@ impl RedisStreamJournal {
     }
 }
 
-/// The first id that comes after the entry of a version. It is none of ours:
-/// Redis gives it to an entry that somebody adds without an id.
+/// The first id after the entry of a version. This program never issues it; Redis does for an entry
+/// that another program adds without an id.
 fn first_id_after(version: Version) -> String {
     format!("{version}-1")
 }
@@ -237,8 +237,8 @@ impl Journal for RedisStreamJournal {
             keyspace.waiting(shard),
             keyspace.held_back(shard),
         ];
-        // IMPORTANT: what was read before the server came back says nothing about
-        // what its stream holds now.
+        // IMPORTANT: what was read before the server restarted says nothing about what its stream holds
+        // now.
         if self.was_read_in_another_run(shard, link.keys.run()) {
             return Err(Error::Unseeded(Part::Journal));
         }

@@ -68,8 +68,8 @@ impl RedisLeases {
     /// Returns whether one was given back.
     async fn lease(&self, wanted: impl Fn(Shard) -> bool) -> Result<bool> {
         let mut link = self.redis.link(Part::Journal).await?;
-        // Before they are asked for, so that nobody else has them yet when this
-        // process stops believing that it does.
+        // The lifetime counts from before the request. So this process stops relying on a
+        // lease before another one can take it.
         let until = Instant::now() + self.lifetime;
         let shards = || (0..self.redis.keyspace.shards()).map(Shard);
         let calls: Vec<Call> = shards()

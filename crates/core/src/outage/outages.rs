@@ -1,4 +1,4 @@
-//! How all parts of a process are, for the metrics, the dashboard and clients that are to come back.
+//! The states of all parts of a process, for the metrics, the dashboard and `Retry-After`.
 
 use std::borrow::Cow;
 use std::sync::Arc;

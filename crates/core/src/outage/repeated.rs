@@ -68,8 +68,8 @@ fn lines() -> MutexGuard<'static, Lines> {
     LINES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Says that `count` operations failed, as `what` has it. What a part that is away explains is only in
-/// the part's own lines.
+/// Logs that `count` operations failed; `what` names them. A failure that an unavailable part explains
+/// is only in the part's own lines.
 pub fn failed(what: &'static str, error: &Error, count: u64) {
     tracing::debug!(%error, count, "{what}");
     if !super::is_of_a_part(error) {

@@ -1,4 +1,4 @@
-//! Whether a part is away, by how its calls and its probes end. Pure: it is told the time.
+//! Decides from how calls and probes end whether a part is unavailable. Pure: it is told the time.
 
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
@@ -120,7 +120,7 @@ pub(super) struct Down {
 /// What has changed.
 #[derive(Clone, Debug)]
 pub(super) enum Event {
-    /// The part is away from now on.
+    /// The part has become unavailable.
     Down(Down),
     /// It is back.
     Back(Down),
@@ -211,7 +211,7 @@ impl State {
         self.down.as_ref()
     }
 
-    /// Counts calls that were refused, since the part is known to be away.
+    /// Counts calls that were refused while the part is unavailable.
     pub(super) fn refused(&mut self, count: u64) {
         if let Some(down) = &mut self.down {
             down.failed_calls += count;

@@ -15,9 +15,9 @@ use crate::version::Version;
 
 use super::{Calls, Consequences, Outage, Probe, prober};
 
-/// A cache whose calls are noted. Where it can be done without, none is refused: `crate::access` decides
-/// when the cache is left, and has to hear of each failure. Where not, readers are refused at once while
-/// it is known to leave them waiting.
+/// A cache whose calls are noted. Where the cache can be bypassed, no call is refused: `crate::access`
+/// decides when the cache is left, and needs each failure for that. Otherwise readers are refused at
+/// once while the cache is known to leave them waiting.
 #[derive(Debug)]
 pub struct WatchedCache {
     cache: Arc<dyn Cache>,

@@ -20,8 +20,8 @@ impl ReadThrough {
 
     /// Loads `key`, of which the cache holds `found`.
     ///
-    /// What is clean stays held until it is replaced: while the database is away, other
-    /// readers go on to read it.
+    /// What is clean stays held until it is replaced: while the database is unavailable,
+    /// other readers go on to read it.
     pub(super) async fn reload_found(&self, key: &Key, mut found: Lookup) -> Result<Read> {
         for _ in 0..TRIES_MAX {
             let held = match found {

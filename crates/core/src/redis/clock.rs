@@ -67,8 +67,8 @@ impl Redis {
     pub(crate) async fn raise(&self, part: Part, stored: &dyn StoredVersions) -> Result<()> {
         let mut link = self.link(part).await?;
         let keys = link.keys.clone();
-        // IMPORTANT: asked after it is known in which epoch the clocks are raised:
-        // all that was written past the cache before that is there.
+        // IMPORTANT: asked after the epoch of the clocks is known, so that the answer includes
+        // everything that was written before it while the cache was bypassed.
         let newest = stored.newest().await;
         let intact;
         let (floor, stored): (Version, &dyn StoredVersions) = match newest {

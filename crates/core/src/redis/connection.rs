@@ -183,7 +183,8 @@ impl Opener {
 
 impl Shared {
     pub(super) fn is_broken(&self) -> bool {
-        // One that only reads would never hear that its server is a replica now.
+        // A connection that only reads would never find out that its server is a
+        // replica now.
         self.state.broken.load(Ordering::Acquire) || self.place.moved() != self.moved_before
     }
 

@@ -1,5 +1,5 @@
 //! The server that a link goes to: how it is reached, by TLS where its URL says so,
-//! and what it means that it is not.
+//! and what a failed connection means.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::error::{Error, Part, Result};
 use crate::settings::{Address, Secret};
 use crate::tls::{CACHE_KEYS, Peer, Tls};
 
-/// How long a server may take to answer to what anybody may ask.
+/// How long a server may take to answer a command that needs no login.
 const PLAIN_ANSWER_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// After how long without a word the system asks whether the other end is still
@@ -97,9 +97,9 @@ impl Endpoint {
         Some(Error::distrusted(part, sentence))
     }
 
-    /// The error that it is not TLS which the server speaks, if that is so. A Redis
-    /// that is spoken to by TLS and does not speak it just waits for more, so that a
-    /// connection fails as if there were nobody.
+    /// Returns the error that the server does not speak TLS, if that is so. A Redis
+    /// without TLS that gets a TLS greeting just waits for more, so that the
+    /// connection fails as if the host did not answer.
     pub(super) async fn speaks_no_tls(&self, part: Part) -> Option<Error> {
         let peer = self.peer(part)?;
         let asked = ask_plainly(peer.host, peer.port);

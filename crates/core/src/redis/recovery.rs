@@ -1,4 +1,4 @@
-//! A server that has come back: caching again what its journal holds.
+//! Recovers a restarted server: caches again what its journal holds.
 //!
 //! Whatever the server had cached before may be older than what it lost, so
 //! nothing is cached in its new run until the clock of the shard is there, and

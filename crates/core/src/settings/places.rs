@@ -1,4 +1,4 @@
-//! Where in a settings file something is, for whoever has to correct it.
+//! Finds the line of a setting in a settings file, for error messages.
 
 use std::collections::BTreeMap;
 

@@ -48,7 +48,7 @@ pub(super) fn read(key: &str, path: &Path) -> Result<String, BadSetting> {
             content.pop();
         }
     }
-    // Who parses a URL would leave some of these out in silence.
+    // A URL parser would drop some of these silently.
     match content.chars().find(|character| character.is_control()) {
         _ if content.is_empty() => Err(bad(key, "the file is empty")),
         Some('\n' | '\r') => Err(bad(key, "the file has more than one line")),
@@ -69,7 +69,7 @@ pub(super) fn content(key: &str, path: &Path) -> Result<Vec<u8>, BadSetting> {
 fn limited(key: &str, path: &Path, bytes_max: u64) -> Result<Vec<u8>, BadSetting> {
     let unreadable =
         |reason: &dyn fmt::Display| bad(key, format!("the file cannot be read: {reason}"));
-    // Before it is opened: that alone waits for ever at a pipe to which nobody writes.
+    // Before it is opened: opening a pipe without a writer blocks for ever.
     let metadata = fs::metadata(path).map_err(|error| unreadable(&error))?;
     if !metadata.is_file() {
         return Err(unreadable(&"it is not a regular file"));

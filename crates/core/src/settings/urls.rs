@@ -43,7 +43,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Where a server is, and whom to trust there and who to be where it is reached by TLS.
+/// Where a server is, and for TLS the CAs and the client certificate.
 #[derive(Clone, Debug)]
 pub struct Address {
     /// Where.
@@ -127,7 +127,7 @@ impl CacheUrl {
         };
         match text {
             "memory:" | "memory://" => Ok(CacheUrl::Memory),
-            // The driver's way to trust whoever answers, which is not built in.
+            // `#insecure` is the driver's way to accept any certificate, which is not built in.
             _ if has_place("rediss://") && text.contains('#') => {
                 Err("rediss:// takes no #insecure: name the CA in CACHE_CA_FILE")
             }

@@ -25,7 +25,7 @@ pub enum Verdict {
     /// Its condition does not hold.
     ConditionFailed,
     /// Its condition holds for a row that is newer than its version. It cannot take
-    /// effect after that, and nobody can tell whether it might have before: it needs
+    /// effect after that row, and whether it might have before is unknown: it needs
     /// a newer version.
     Superseded,
 }

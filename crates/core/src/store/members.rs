@@ -1,4 +1,5 @@
-//! Who trusts the cache, as rows: the statements of `crate::membership`.
+//! The processes that use the cache, as rows: the statements of
+//! `crate::membership`.
 
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Integer, Nullable, Text};

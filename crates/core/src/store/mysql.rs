@@ -66,7 +66,7 @@ const LOST_MAX: u32 = 3;
 /// How long [`MysqlStore::open`] waits while another process changes the tables.
 const OPEN_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// Who asks whether the service is ready does not wait as long as a statement may.
+/// The timeout of a readiness check, shorter than a statement's.
 const HEALTH_PATIENCE: Duration = Duration::from_secs(3);
 
 type Operation<'c, T> = Pin<Box<dyn Future<Output = Tried<T>> + Send + 'c>>;
@@ -119,8 +119,8 @@ impl MysqlStore {
         let Address { url, tls } = address.into();
         let connector = Connector::new(&url, tls)?;
         let connected_by = deadline.min(Instant::now() + timeout);
-        // Nothing is lost where this is cut off. What the pool opens later is limited by
-        // the timeout of who wants it.
+        // Nothing is lost where this is cut off. What the pool opens later is limited by the
+        // timeout of its caller.
         let connection = startup::until(connected_by, Part::Database, connect(&connector)).await?;
         let migrated = migrate(connection, &connector, deadline, Adoption::AT_START).await?;
         Ok(MysqlStore {

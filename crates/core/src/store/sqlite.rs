@@ -59,7 +59,7 @@ super::tombstones::tombstones!(Connection);
 /// While the tables are looked at, nothing of the file may change that stays.
 const BEFORE_SESSION: &str = "PRAGMA busy_timeout = 10000; PRAGMA synchronous = FULL;";
 
-/// A transaction that is going to write: nobody else does until its end.
+/// Begins a transaction that writes: no other one does until it ends.
 const BEGIN: &str = "BEGIN IMMEDIATE";
 /// So nothing it reads is changed by others.
 const SHARED: &str = "";

@@ -42,9 +42,9 @@ impl From<DieselError> for Failed {
 /// What may be in the way of a row that an operation reads to decide by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lock {
-    /// Others may read it too, and nobody changes it.
+    /// Others may read it with this lock, too; none can change it.
     Shared,
-    /// Nobody else reads it so.
+    /// No other transaction can read it with a lock.
     Exclusive,
 }
 

@@ -12,8 +12,8 @@ pub(super) const DURATIONS_S: &[f64] = &[
     10.0,
 ];
 
-/// Of how long an acknowledged write waits for the database, in seconds: for minutes,
-/// when that was away.
+/// How long an acknowledged write waits for the database, in seconds: for minutes after
+/// an outage.
 pub(super) const COMMIT_LAGS_S: &[f64] = &[
     0.001, 0.0015, 0.002, 0.003, 0.005, 0.007, //
     0.01, 0.015, 0.02, 0.03, 0.05, 0.07, //

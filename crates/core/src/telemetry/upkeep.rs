@@ -1,8 +1,7 @@
-//! Keeping what was measured small.
+//! Keeps the memory of the metrics small.
 //!
-//! The recorder keeps each sample of a histogram by itself until somebody reads the
-//! metrics or it is told to put the samples into their buckets. Nobody may ever read
-//! them.
+//! The recorder keeps each sample of a histogram until the metrics are scraped or it
+//! is told to put the samples into their buckets. They may never be scraped.
 
 use std::time::Duration;
 

@@ -207,8 +207,8 @@ impl Appends {
             match self.cache.get(&left.key).await {
                 Err(error) if !matches!(error, Error::Unseeded(_)) => return Err(error),
                 Ok(Lookup::Hit(before)) if newest <= before.version => {}
-                // Somebody has guessed a version: it may be the one that is
-                // issued next. When this batch has its versions, it can be told.
+                // A client has guessed a version: it may be the one that is issued next.
+                // That is known once this batch has its versions.
                 _ => return Ok(Some(Appended::Unknown)),
             }
         }

@@ -1,4 +1,5 @@
-//! Taking each batch of writes through cache and database, or past the cache.
+//! Takes each batch of writes through cache and database, or to the database alone while the
+//! cache is bypassed.
 
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
@@ -26,9 +27,8 @@ use crate::version::Version;
 use crate::write_through::locked_names::LockedNames;
 use crate::write_through::transact::transact;
 
-/// For how long a batch is begun again of which some was certainly not written:
-/// since the cache is being left or used again, or other writes of the same names
-/// come in between.
+/// For how long a batch is retried if some of its writes certainly did not take place: the
+/// cache is being left or used again, or other writes of the same names come in between.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long a batch waits at most until there are fewer in the database. It is a small part of
@@ -52,7 +52,7 @@ pub(super) struct Transactions {
 pub(super) enum Fate {
     /// This is its answer.
     Decided(Result<Outcome>),
-    /// It certainly did not take place, and may be begun again.
+    /// It certainly did not take place, and may be retried.
     Open,
     /// The same; but another transaction has locked its row.
     Locked,
@@ -61,7 +61,7 @@ pub(super) enum Fate {
 /// How the writes of one attempt ended.
 struct Attempt {
     fates: Vec<Fate>,
-    /// Why those that are open must not be begun again.
+    /// Why the open writes must not be retried.
     problem: Option<Error>,
 }
 

@@ -1,4 +1,4 @@
-//! One process is cut off: all go past the cache, and use it again when that one
+//! One process is cut off: all bypass the cache, and use it again when that one
 //! can.
 
 use std::sync::Arc;
@@ -23,7 +23,7 @@ const LEFT_AT_MOST: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(3);
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_cut_off_goes_on_when_nobody_trusts_the_cache_any_more() {
+async fn bypass_begins_when_no_process_trusts_the_cache() {
     let (database, [a, b, c]) = three().await;
     let began = Instant::now();
     a.is_cut_off().await.unwrap();
@@ -111,7 +111,7 @@ async fn one_whose_cache_was_never_there_goes_past_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_the_database_nobody_joins() {
+async fn joining_needs_the_database() {
     let line = Line::new(Arc::default());
     line.fares(|| Travel {
         passage: Passage::Lost,
@@ -122,7 +122,7 @@ async fn without_the_database_nobody_joins() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_in_an_epoch_that_is_over_cuts_nobody_off() {
+async fn a_failure_in_a_past_epoch_cuts_no_process_off() {
     let (database, [a, b, _]) = three().await;
     let (old, old_of_b) = (a.permit(), b.permit());
     b.is_cut_off().await.unwrap();
@@ -159,7 +159,7 @@ async fn a_write_waits_for_an_epoch_other_than_the_one_that_ended() {
 #[tokio::test(start_paused = true)]
 async fn one_that_waits_for_others_in_vain_says_what_failed() {
     let (database, [a, b, _]) = three().await;
-    // It renews its lease, but hears no answer for long.
+    // It renews its lease, but gets no answer for long.
     b.line.fares(|| Travel {
         back: 2 * PATIENCE,
         ..Travel::AT_ONCE

@@ -1,4 +1,4 @@
-//! A database that hears what processes say, and a cache that answers or not.
+//! A database that takes heartbeats, and a cache that answers or not.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use cache_core::seed::StoredVersions;
 use cache_core::version::Version;
 use tokio::sync::watch;
 
-/// What the database knows. One statement is heard at a time.
+/// The state of the protocol. One heartbeat is processed at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Database(Mutex<View>);
 
@@ -51,13 +51,14 @@ impl Database {
 /// What becomes of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Passage {
-    /// It is heard, and answered.
+    /// It arrives, and is answered.
     Whole,
     /// It is lost, and its process told that it may be.
     Lost,
-    /// It is heard, and its process told that it may be lost.
+    /// It arrives, and its process gets an error of unknown outcome.
     Unanswered,
-    /// It is heard this much later than its process was told that it may be lost.
+    /// It arrives this much later than its process gets an error of unknown
+    /// outcome.
     Late(Duration),
 }
 

@@ -1,4 +1,4 @@
-//! Readers who come while others are under way to the database.
+//! Readers that come while others are under way to the database.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -46,18 +46,18 @@ impl HeldStore {
     }
 }
 
-fn nobody_asks<T>() -> Result<T> {
+fn never_asked<T>() -> Result<T> {
     Err(Error::unavailable(Part::Database, "nobody asks this"))
 }
 
 #[async_trait]
 impl Store for HeldStore {
     async fn apply(&self, _: &[Record], _: Origin) -> Result<()> {
-        nobody_asks()
+        never_asked()
     }
 
     async fn transact(&self, _: &[Proposal], _: Option<Epoch>) -> Result<Vec<Verdict>> {
-        nobody_asks()
+        never_asked()
     }
 
     async fn load(&self, _: &Key) -> Result<Option<Record>> {
@@ -65,28 +65,28 @@ impl Store for HeldStore {
         self.loads.lock().unwrap().push_back(load);
         match loaded.await {
             Ok(record) => Ok(Some(record)),
-            Err(_) => nobody_asks(),
+            Err(_) => never_asked(),
         }
     }
 
     async fn versions(&self, _: &[Key]) -> Result<HashMap<Key, Version>> {
-        nobody_asks()
+        never_asked()
     }
 
     async fn page(&self, _: Option<&Key>, _: u32) -> Result<Page> {
-        nobody_asks()
+        never_asked()
     }
 
     async fn newest_version(&self) -> Result<Version> {
-        nobody_asks()
+        never_asked()
     }
 
     async fn purged_through(&self) -> Result<Version> {
-        nobody_asks()
+        never_asked()
     }
 
     async fn purge(&self, _: Purge) -> Result<Purged> {
-        nobody_asks()
+        never_asked()
     }
 
     fn dataset(&self) -> &Dataset {
@@ -117,8 +117,9 @@ fn record(number: u64) -> Record {
     }
 }
 
-/// The cache has no room for what they load, so nobody knows whether it was
-/// current when the second came: a write may have been acknowledged meanwhile.
+/// The cache has no room for what they load. So it is unknown whether that was
+/// current when the second reader came: a write may have been acknowledged
+/// meanwhile.
 #[tokio::test(start_paused = true)]
 async fn a_reader_is_not_told_what_was_loaded_before_it_came() {
     let (cache, store) = (FakeCache::new(), Arc::new(HeldStore::default()));
@@ -155,7 +156,7 @@ async fn a_reader_is_not_told_what_was_loaded_before_it_came() {
     assert!(store.is_idle());
 }
 
-/// Others may have written past the cache since.
+/// Other processes may have written while bypassing the cache since.
 #[tokio::test(start_paused = true)]
 async fn what_was_read_while_the_trust_ended_is_read_again_from_the_database() {
     let database = Arc::new(Database::default());

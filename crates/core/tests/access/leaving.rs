@@ -1,4 +1,4 @@
-//! Processes that stop are waited for by nobody.
+//! No process waits for one that has stopped.
 
 use cache_core::access::Standing;
 use cache_core::error::Error;
@@ -42,7 +42,7 @@ async fn the_last_that_is_cut_off_and_leaves_ends_it() {
     assert!(waited <= 2 * BEAT, "{waited:?}");
 }
 
-/// The database does not hear it: it is waited for once.
+/// The message that it leaves is lost: its lease is waited for once.
 #[tokio::test(start_paused = true)]
 async fn one_that_leaves_unheard_trusts_nothing_all_the_same() {
     let (_, [a, b, c]) = three().await;

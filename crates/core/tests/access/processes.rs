@@ -60,7 +60,7 @@ impl Process {
         self.access.permit().is_some()
     }
 
-    /// The epoch in which it writes past the cache.
+    /// The epoch in which it bypasses the cache.
     pub(crate) fn bypasses(&self) -> Option<u64> {
         match self.access.standing() {
             Standing::Bypasses(epoch) => Some(epoch.get()),
@@ -72,7 +72,7 @@ impl Process {
         self.access.permit().and_then(|permit| permit.fence) == Some(Epoch::new(epoch))
     }
 
-    /// Its cache fails, and it says so; whether it may go on without.
+    /// Reports that its cache has failed; whether it may go on without.
     pub(crate) async fn is_cut_off(&self) -> Result<()> {
         let permit = self.permit();
         self.cache.answers(false);
@@ -124,9 +124,9 @@ pub(crate) fn throughout(
     }
 }
 
-/// What must hold whatever happens: nobody takes values from a cache while
-/// somebody writes past it, nor while somebody uses it in a later epoch; and the
-/// cache was told the epoch that it is used in.
+/// Asserts what must always hold. No process takes values from a cache that another
+/// one bypasses, or uses in a later epoch. The cache was told the epoch in which it
+/// is used.
 pub(crate) fn assert_safe(processes: &[Process]) {
     let standings: Vec<Standing> = processes
         .iter()
@@ -139,8 +139,9 @@ pub(crate) fn assert_safe(processes: &[Process]) {
         assert_eq!(process.cache.epoch(), Some(*epoch), "of {}", process.name);
         for (other, standing) in processes.iter().zip(&standings) {
             match standing {
-                // One that has not heard that its epoch is over: its writes are
-                // refused, and what it reads from the database is current.
+                // A process that does not know yet that its epoch is over: its
+                // writes are refused, and what it reads from the database is
+                // current.
                 Standing::Bypasses(past) if past < epoch => {}
                 Standing::Trusts(Permit { fence: Some(same) }) if same == epoch => {}
                 Standing::Neither(_) => {}

@@ -1,4 +1,4 @@
-//! Somebody relies on the cache for good: nobody goes past it.
+//! A process relies on the cache for good: none bypasses it.
 
 use cache_core::access::Access;
 use tokio::time::Instant;
@@ -7,7 +7,7 @@ use crate::fakes::{Passage, Travel, away};
 use crate::processes::{LEASE, eventually, three, throughout};
 
 #[tokio::test(start_paused = true)]
-async fn nobody_goes_past_a_cache_that_somebody_relies_on() {
+async fn a_cache_that_is_relied_on_is_not_bypassed() {
     let (database, all) = three().await;
     database.rely("journal");
     eventually(|| all.iter().all(|process| process.access.past().is_err())).await;
@@ -24,7 +24,7 @@ async fn nobody_goes_past_a_cache_that_somebody_relies_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cache_that_somebody_relies_on_is_trusted_without_the_database() {
+async fn a_cache_that_is_relied_on_is_trusted_without_the_database() {
     let (database, all) = three().await;
     database.rely("journal");
     eventually(|| all.iter().all(|process| process.access.past().is_err())).await;
@@ -40,9 +40,9 @@ async fn a_cache_that_somebody_relies_on_is_trusted_without_the_database() {
     .await;
 }
 
-/// An operator says that nobody does any more.
+/// An operator releases the last process that relied on the cache.
 #[tokio::test(start_paused = true)]
-async fn once_nobody_relies_on_it_any_more_it_can_be_left() {
+async fn a_released_cache_can_be_bypassed() {
     let (database, [a, b, c]) = three().await;
     database.rely("journal");
     eventually(|| a.access.past().is_err()).await;
@@ -56,7 +56,7 @@ async fn once_nobody_relies_on_it_any_more_it_can_be_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cache_that_nobody_writes_past_is_used_always() {
+async fn a_cache_that_is_never_bypassed_is_always_used() {
     let access = Access::always();
     let permit = access.permit().unwrap();
     assert_eq!(permit.fence, None);

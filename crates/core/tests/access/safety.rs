@@ -13,8 +13,8 @@ use crate::processes::{Process, assert_safe};
 
 const RUNS: u64 = 150;
 const STEPS: u64 = 60;
-/// All times are multiples of this, so that nobody who looks as often, and in
-/// between, misses anything.
+/// All times are multiples of this, so a check at each multiple, and in between,
+/// misses nothing.
 const TICK_MS: u64 = 10;
 /// Longer than a cache is left at most.
 const RECOVERED_WITHIN: Duration = Duration::from_secs(60);
@@ -186,7 +186,7 @@ fn run(seed: u64) -> Seen {
 
 /// One that fails names the run, which fails again.
 #[test]
-fn nobody_trusts_a_cache_that_somebody_writes_past() {
+fn no_process_trusts_a_cache_that_another_one_bypasses() {
     let mut all = Seen::default();
     for seed in 0..RUNS {
         let ran = std::panic::catch_unwind(|| run(seed));

@@ -1,4 +1,4 @@
-//! Processes that say nothing any more, and a database that hears nothing.
+//! Processes that send no heartbeats any more, and a database that gets none.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ fn lost() -> Travel {
 #[tokio::test(start_paused = true)]
 async fn a_silent_process_is_waited_for_as_long_as_its_lease_and_no_longer() {
     let (_, [a, b, c]) = three().await;
-    // It says something at least so often, and others hear it as late.
+    // Its last heartbeat is at most so old, and others read it as late.
     b.line.freeze(true);
     let frozen = Instant::now();
     a.is_cut_off().await.unwrap();
@@ -49,7 +49,7 @@ async fn each_process_is_waited_for_by_its_own_lease() {
         .await
         .unwrap();
     eventually(|| database.view().members.len() == 4).await;
-    // Until all have heard of it.
+    // Until all have read its heartbeat.
     tokio::time::sleep(2 * BEAT).await;
     long.line.freeze(true);
     let frozen = Instant::now();
@@ -78,10 +78,10 @@ async fn one_that_writes_past_the_cache_and_dies_is_not_waited_for_for_ever() {
     assert_eq!(all[0].bypasses(), Some(1));
 }
 
-/// Whoever was cut off is gone before all others have heard that they must not
-/// trust the cache: what is written in the next epoch they would not see.
+/// The process that was cut off is gone before all others know that they must not
+/// trust the cache. They would not see what is written in the next epoch.
 #[tokio::test(start_paused = true)]
-async fn no_epoch_begins_while_somebody_trusts_what_was_cached_before() {
+async fn no_epoch_begins_while_an_older_one_is_trusted() {
     let (database, [a, b, c]) = three().await;
     let long = Process::join_by(Line::new(database), FakeCache::new(), "long", 4 * LEASE);
     let long = long.await.unwrap();
@@ -139,8 +139,8 @@ async fn without_the_database_trust_ends_with_the_lease_and_comes_back_with_it()
     assert_eq!(database.view().epoch.get(), 0);
 }
 
-/// The time that an answer takes is no time in which the cache is trusted: others
-/// count from when they heard it.
+/// A lease counts from the request: others count from when the heartbeat arrived,
+/// and the answer may take long.
 #[tokio::test(start_paused = true)]
 async fn a_lease_counts_from_when_it_was_asked_for() {
     let database = Arc::new(Database::default());
@@ -177,7 +177,8 @@ async fn an_answer_that_took_longer_than_the_lease_gives_nothing() {
     throughout(10 * LEASE, || !a.trusts()).await;
 }
 
-/// Others may conclude from it that it does not, long before it hears of that.
+/// Others may conclude from the heartbeat that it does not trust the cache, long
+/// before it gets the answer.
 #[tokio::test(start_paused = true)]
 async fn one_that_is_cut_off_trusts_nothing_from_when_it_says_so() {
     let (database, [a, ..]) = three().await;
@@ -201,7 +202,7 @@ async fn one_that_is_cut_off_trusts_nothing_from_when_it_says_so() {
     cut_off.await.unwrap().unwrap_err();
 }
 
-/// What it said before is heard after what it said later.
+/// An earlier heartbeat arrives after a later one.
 #[tokio::test(start_paused = true)]
 async fn a_statement_that_comes_late_changes_nothing() {
     let (_, [a, b, c]) = three().await;

@@ -1,4 +1,4 @@
-//! Many writes at once, past the cache and on the way there.
+//! Many writes at once, bypassing the cache and during the change to that.
 
 use cache_core::engine::{Engine, Outcome, Source};
 use cache_core::error::Error;
@@ -84,7 +84,7 @@ async fn refused_writes_of_one_name_leave_it_to_the_cache() {
     }
 }
 
-/// They had begun when the cache went away: none is lost, and none fails.
+/// They had begun when the cache failed: none is lost, and none fails.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writes_that_had_begun_go_on_past_the_cache() {
     let (_database, [cut_off, other]) = two().await;

@@ -53,7 +53,7 @@ const SETTINGS: WriteThroughSettings = WriteThroughSettings {
 
 type Hook = Box<dyn FnOnce() + Send>;
 
-/// A database of which a test hears when something was committed.
+/// A database that calls a test after a commit.
 #[derive(Debug)]
 pub(crate) struct HookedStore {
     inner: MysqlStore,
@@ -80,7 +80,7 @@ impl std::fmt::Debug for HookOnce {
 }
 
 impl HookedStore {
-    /// Does this after the next commit, before anybody is told of it.
+    /// Runs `hook` after the next commit, before the writer learns of it.
     pub(crate) fn after_commit(&self, hook: impl FnOnce() + Send + 'static) {
         *self.committed.lock().unwrap() = Some(HookOnce(Box::new(hook)));
     }

@@ -15,7 +15,7 @@ use crate::processes::{eventually, put, two};
 const TASKS: u64 = 6;
 const NAMES: u64 = 3;
 
-/// The newest version of each name that somebody was answered with.
+/// The newest version of each name that a client was answered with.
 #[derive(Default)]
 struct Seen {
     newest: Mutex<HashMap<Key, Version>>,

@@ -1,4 +1,4 @@
-//! Going past the cache, and coming back.
+//! Bypassing the cache, and using it again.
 
 use cache_core::access::Standing;
 use cache_core::engine::{Bypass, Engine, Outcome, Source};
@@ -26,7 +26,7 @@ async fn what_is_written_past_the_cache_is_read_by_all_at_once_and_after_the_ret
     assert_eq!(other.engine.health().await.bypass, Bypass::Possible);
     cut_off.proxy.cut();
     let first = cut_off.write(put("by both", 2)).await;
-    // When that is answered nobody takes it from the cache any more.
+    // When that is answered no process takes it from the cache any more.
     let read = other.read("by both").await;
     assert_eq!((read.record.version, read.source), (first, Source::Bypass));
     let second = other.write(put("by both", 3)).await;
@@ -90,7 +90,7 @@ async fn without_a_cache_at_the_start_all_is_done_past_it() {
 
 /// A create by both: the database judges.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_those_who_create_at_once_past_the_cache_one_does() {
+async fn one_of_several_concurrent_creates_succeeds_in_bypass() {
     let (_database, [cut_off, other]) = two().await;
     cut_off.proxy.cut();
     cut_off.write(put("first", 1)).await;
@@ -111,7 +111,7 @@ async fn of_those_who_create_at_once_past_the_cache_one_does() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_stops_is_waited_for_by_nobody() {
+async fn no_process_waits_for_one_that_has_stopped() {
     let (database, [cut_off, other]) = two().await;
     let members = || database.query_rows("SELECT COUNT(*) FROM cache_members")[0][0].clone();
     assert_eq!(members(), "2");

@@ -1,5 +1,5 @@
-//! The cache goes away when the database has committed and the cache has not been
-//! told.
+//! The cache fails after the database has committed, and before the cache has the
+//! new value.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ fn cut_after_commit(process: &Process) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_write_that_was_committed_is_answered_once_nobody_trusts_the_cache() {
+async fn a_committed_write_is_answered_once_all_trust_has_ended() {
     for condition in [Condition::Always, Condition::Exists] {
         let (_database, [cut_off, other]) = two().await;
         cut_off.write(put("a", 1)).await;
@@ -44,9 +44,9 @@ async fn a_write_that_was_committed_is_answered_once_nobody_trusts_the_cache() {
     }
 }
 
-/// It is unknown to its writer, and known to all who read.
+/// Its writer gets an error of unknown outcome; every reader gets its value.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_somebody_relies_on_the_cache_it_fails_and_stays_in_doubt() {
+async fn a_write_stays_in_doubt_where_the_cache_is_relied_on() {
     let (database, [cut_off, other]) = two().await;
     cut_off.write(put("a", 1)).await;
     database.query_rows(

@@ -1,5 +1,5 @@
-//! What a cache in Redis promises when another epoch begins. (One that no other
-//! process can write past has only one.)
+//! What a cache in Redis promises when another epoch begins. (One that is never
+//! bypassed has only one.)
 
 use std::sync::Arc;
 

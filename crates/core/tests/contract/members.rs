@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::{Implementation, StoreWithMembers};
 
-/// Says that `process` is cut off or not, and that it trusts nothing now.
+/// A heartbeat of a process that is cut off or not, and trusts nothing now.
 pub(crate) fn says(process: &str, beats: u64, cut_off: bool) -> Statement {
     Statement {
         process: process.to_owned(),
@@ -21,7 +21,7 @@ pub(crate) fn says(process: &str, beats: u64, cut_off: bool) -> Statement {
     }
 }
 
-/// Says that `process` trusts the cache while it says so.
+/// A heartbeat of a process that trusts the cache while it sends it.
 fn renews(process: &str, beats: u64) -> Statement {
     Statement {
         trusts: true,
@@ -39,7 +39,8 @@ fn sorted(mut view: View) -> View {
     view
 }
 
-/// What it knows. (It hears one that never was, and goes.)
+/// The state of the protocol. (Asked by the heartbeat of a process that then
+/// leaves.)
 async fn known(database: &dyn StoreWithMembers) -> View {
     let mut view = hear(database, &says("looks", 1, false)).await;
     database.leave("looks").await.unwrap();
@@ -52,7 +53,7 @@ fn names(view: &View) -> Vec<&str> {
     names.map(|member| member.process.as_str()).collect()
 }
 
-async fn at_first_nobody_is_known(implementation: Implementation) {
+async fn at_first_no_member_is_known(implementation: Implementation) {
     let database = implementation.new_database();
     let database = database.open_with_members().await;
     assert_eq!(known(&*database).await, View::default());
@@ -195,7 +196,7 @@ async fn the_silent_are_removed_if_they_said_nothing_since(implementation: Imple
     assert_eq!(known(&*database).await, view);
 }
 
-async fn who_leaves_is_forgotten_and_nobody_else(implementation: Implementation) {
+async fn leaving_removes_that_member_only(implementation: Implementation) {
     let database = implementation.new_database();
     let database = database.open_with_members().await;
     for name in ["a", "A", "b"] {
@@ -209,7 +210,7 @@ async fn who_leaves_is_forgotten_and_nobody_else(implementation: Implementation)
     assert_eq!(view.members.len(), 3);
 }
 
-async fn nobody_writes_past_a_cache_that_somebody_relies_on(implementation: Implementation) {
+async fn a_cache_that_is_relied_on_is_not_bypassed(implementation: Implementation) {
     let place = implementation.new_database();
     let database = place.open_with_members().await;
     assert_eq!(
@@ -235,7 +236,7 @@ async fn nobody_writes_past_a_cache_that_somebody_relies_on(implementation: Impl
     assert_eq!((view.epoch, view.bypassed), (Epoch::new(1), true));
 }
 
-async fn nobody_may_rely_on_a_cache_that_is_written_past(implementation: Implementation) {
+async fn a_bypassed_cache_cannot_be_relied_on(implementation: Implementation) {
     let database = implementation.new_database();
     let database = database.open_with_members().await;
     hear(&*database, &says("a", 1, true)).await;
@@ -256,14 +257,14 @@ contract!(
         mysql: Implementation::Mysql,
     ],
     [
-        at_first_nobody_is_known,
+        at_first_no_member_is_known,
         what_is_heard_is_what_follows_from_it,
         a_database_that_is_opened_again_knows_all,
         many_may_speak_at_once,
         what_was_said_before_is_not_heard_after,
         the_silent_are_removed_if_they_said_nothing_since,
-        who_leaves_is_forgotten_and_nobody_else,
-        nobody_writes_past_a_cache_that_somebody_relies_on,
-        nobody_may_rely_on_a_cache_that_is_written_past,
+        leaving_removes_that_member_only,
+        a_cache_that_is_relied_on_is_not_bypassed,
+        a_bypassed_cache_cannot_be_relied_on,
     ]
 );

@@ -121,8 +121,8 @@ impl Process {
         assert!(self.cache.fill(ticket, record).await.unwrap());
     }
 
-    /// Nothing of what it had cached is served, nothing is cached anew, and
-    /// nothing is acknowledged or appended.
+    /// Asserts that nothing of what it had cached is served, nothing more is cached, and nothing is
+    /// acknowledged or appended.
     pub(crate) async fn assert_unseeded(&self, names: &[&str]) {
         for name in names {
             let key = key(name);
@@ -300,7 +300,7 @@ impl Crashed {
         keys(self.server.url(), &format!("{of_shards}{pattern}")).await
     }
 
-    /// The entries that stay for ever unless somebody removes them.
+    /// The entries without an expiry, which stay until they are removed.
     pub(crate) async fn without_expiry(&self) -> Vec<String> {
         let mut left = Vec::new();
         for name in self.keys("}[^.]*:*").await {

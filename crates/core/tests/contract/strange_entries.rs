@@ -177,7 +177,7 @@ async fn acknowledging_takes_none_that_was_not_read() {
         .await
         .unwrap();
     assert_eq!(journal.depth(), 1, "the strange one waits");
-    // Nor is it passed over by whoever reads on.
+    // Nor does a reader that reads on skip it.
     let on = journal.read(strange.shard, good[0].version, 9).await;
     assert!(matches!(on, Err(Error::Corrupt { .. })), "{on:?}");
     strange.assert_corrupt().await;

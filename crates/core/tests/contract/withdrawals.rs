@@ -108,7 +108,7 @@ async fn a_doubt_that_has_ended_is_not_told(implementation: Implementation) {
         ..LONG_LIFETIMES
     };
     let cache = implementation.cache(lifetimes).await;
-    // Nobody asks for the name meanwhile, and others are written all the time.
+    // The name is not read meanwhile, and others are written all the time.
     let others_are_written = async |duration: Duration| {
         let began = Instant::now();
         while began.elapsed() <= duration {
@@ -276,7 +276,7 @@ async fn what_has_settled_meanwhile_stays(implementation: Implementation) {
     settle(&*cache, &written).await;
     withdraw(&*cache, &a, &first).await;
     assert_eq!(get(&*cache, &a).await, Lookup::Hit(written.clone()));
-    // Its own version too, though nobody withdraws what was written.
+    // Its own version, too, although a write that took place is never withdrawn.
     withdraw(&*cache, &a, &second).await;
     assert_eq!(get(&*cache, &a).await, Lookup::Hit(written));
     // And what a journal has put, which is no doubt.

@@ -1,5 +1,5 @@
-//! Conditional writes that race, by writers who sometimes guess the version that comes next: whatever takes
-//! place does so upon what it asked for.
+//! Conditional writes that race, by writers that sometimes guess the version that comes next: whatever
+//! takes place does so upon what it asked for.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,5 @@
 //! The engines on their parts: what holds for reads while writers race, what
-//! happens while the database is away, and what a restart finds.
+//! happens while the database is unavailable, and what a restart finds.
 
 #![allow(
     clippy::unwrap_used,

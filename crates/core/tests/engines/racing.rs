@@ -14,7 +14,7 @@ const TASKS: u64 = 8;
 const STEPS: u64 = 150;
 const NAMES: u64 = 4;
 
-/// The newest version of each name that somebody was answered with.
+/// The newest version of each name that a client was answered with.
 #[derive(Default)]
 struct Seen(Mutex<HashMap<Key, Version>>);
 

@@ -1,5 +1,5 @@
-//! A store that can be switched off, as a database that goes away. (A real one
-//! cannot be taken away between two given steps of an engine.)
+//! A store that can be switched off, as a database that becomes unavailable. (A
+//! real one cannot be stopped between two given steps of an engine.)
 
 use std::collections::HashMap;
 use std::sync::Arc;

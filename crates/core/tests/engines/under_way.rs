@@ -73,7 +73,7 @@ impl Writer {
         writer
     }
 
-    /// Returns when the write is answered, or has begun again.
+    /// Returns when the write is answered, or is retried.
     async fn answer(&self) {
         self.store.answer();
         self.until(|writer| writer.write.is_finished() || writer.store.begun() > 1)

@@ -73,7 +73,7 @@ impl Drainer {
         heard.expect("something is said")
     }
 
-    /// Hears what is said from here on.
+    /// Receives notifications from here on.
     pub(crate) async fn listen(&self) {
         assert_eq!(self.called().await, Call::Everything);
     }
@@ -86,8 +86,8 @@ impl Drainer {
         }
     }
 
-    /// Whether nothing has been said that was not heard: what is said now is
-    /// what is heard next.
+    /// Whether no notification is left unread: one that is sent now is the next to
+    /// arrive.
     pub(crate) async fn has_heard_everything(&self, url: &str, identity: &str) {
         let channel = format!("wc:{{{identity}}}:wake");
         // No shard of theirs.

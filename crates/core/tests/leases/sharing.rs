@@ -1,4 +1,4 @@
-//! Who holds what while processes come and go.
+//! Which process holds which shard while processes come and go.
 
 use std::time::{Duration, Instant};
 
@@ -47,7 +47,7 @@ async fn those_that_come_get_a_share_and_those_that_go_leave_theirs() {
     for held in [one.held(), two.held()] {
         assert!((4..=12).contains(&held.len()), "{held:?}");
     }
-    // Nothing moves while nobody comes or goes.
+    // No shard moves while no process comes or goes.
     let before = (one.held(), two.held());
     for _ in 0..3 {
         two.renew().await;
@@ -134,7 +134,8 @@ async fn a_single_shard_is_handed_over() {
     assert_eq!(stays.leases.holders().await.unwrap().len(), 1);
 }
 
-/// In whatever order they ask, nobody believes to hold what another one does.
+/// In whatever order they ask, no process believes that it holds a shard of another
+/// one.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_shard_is_held_twice() {
     let identity = new_identity();

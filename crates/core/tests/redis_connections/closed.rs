@@ -62,7 +62,7 @@ async fn commands_go_on_after_the_server_closes_idle_connections() {
     assert!(cache.health().await.up);
 }
 
-/// What other processes say is heard by a connection of its own.
+/// Notifications of other processes arrive over a connection of its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn subscriptions_are_renewed_after_their_connection_is_killed() {
     let (server, process) = start().await;

@@ -88,7 +88,7 @@ async fn what_was_acknowledged_is_drained_and_read() {
     let names = a_name_in_each_shard(&*process.journal);
     let writes: Vec<_> = names.iter().map(|name| put(name, "x")).collect();
     let waiting = process.append(&writes).await;
-    // A mark of doubt beside a dirty value has to be written anew.
+    // A mark of doubt beside a dirty value has to be written again.
     process.cache.begin_write(&[key(&names[1])]).await.unwrap();
     let journal = &process.journal;
     let ends = journal.shard_of(&waiting[2].key);

@@ -103,7 +103,7 @@ async fn a_write_is_acknowledged_only_when_a_replica_has_it() {
         })
         .await;
     }
-    // Whoever does not wait finds that all of them are in the journal.
+    // A process that does not wait for replicas finds that all of them are in the journal.
     let process = Process::start(master.url(), &identity).await;
     assert!(process.all_waiting().await.len() >= 5 * writes.len());
 }

@@ -64,11 +64,11 @@ async fn nothing_is_served_or_taken_before_the_clocks_are_raised() {
     let begun = process.cache.begin_write(&[key("in doubt")]).await.unwrap();
     let names = ["waits", "drained", "deleted", "filled", "in doubt", "new"];
     crashed.crash().await;
-    // For who was there before, and for who comes.
+    // For a process that was there before, and for a new one.
     crashed.process.assert_unseeded(&names).await;
     let fresh = crashed.another().await;
     fresh.assert_unseeded(&names).await;
-    // Who writes through the database leaves nothing behind either.
+    // A process that writes through the database leaves nothing behind either.
     let late = value(&key("in doubt"), begun[0].version, "settled late");
     crashed
         .process
@@ -257,7 +257,7 @@ async fn dead_letters_are_served_again_unless_something_newer_is_known() {
         }
     }
     assert_eq!(process.all_waiting().await, []);
-    // One that could not be understood has no name that anybody reads.
+    // One that could not be understood has a name that is never read.
     let mut strange = refused(&tombstone(&key(" entry 1-1 of shard 0"), version(1)));
     strange.record.body = Some("?".into());
     let of_strange = cache_core::shard::Shard(0);
@@ -284,7 +284,7 @@ async fn dead_letters_are_served_again_unless_something_newer_is_known() {
     );
 }
 
-/// An entry without an expiry that nobody knows of would stay for ever.
+/// An unknown entry without an expiry would stay for ever.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_the_runs_before_stays_without_an_expiry() {
     let mut crashed = Crashed::new().await;
@@ -388,7 +388,7 @@ async fn each_connection_finds_the_new_run_by_itself() {
     server.crash_and_restart();
     process.reconnect().await;
     process.journal.raise(&Version::ZERO).await.unwrap();
-    // The connection that appends has not heard of it yet.
+    // The connection that appends has not noticed it yet.
     let mut written = Vec::new();
     crate::suite::eventually("an append succeeds", async || {
         let answer = process.journal.append(&[put("a", "y")]).await.remove(0);

@@ -121,8 +121,8 @@ async fn nothing_is_lost_that_another_process_has_drained() {
     assert_eq!(lost(&crashed).await, 0);
 }
 
-/// As many wait again as waited: those that had been drained came back, and the
-/// newer ones did not.
+/// As many entries wait again as waited before: drained ones are back, and the
+/// newer ones are lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_had_been_drained_makes_up_for_nothing_that_is_lost() {
     let mut crashed = Crashed::new().await;

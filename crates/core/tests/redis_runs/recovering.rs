@@ -18,7 +18,8 @@ use tokio::sync::Semaphore;
 use crate::redis_process::{Crashed, LIFETIMES, Process, Stored};
 use crate::suite::{eventually, key, put};
 
-/// A database that goes away when it is asked about keys for the n-th time.
+/// A database that becomes unavailable when it is asked about keys for the n-th
+/// time.
 pub(crate) struct FailsAt {
     nth: usize,
     asked: AtomicUsize,
@@ -139,7 +140,7 @@ async fn who_is_slow_to_recover_hides_nothing_that_was_written_since() {
     assert_eq!(crashed.process.all_waiting().await.len(), 2);
 }
 
-/// The server ends again while somebody brings it back.
+/// The server ends again while a process recovers it.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_slow_to_recover_a_run_does_nothing_to_the_next() {
     let mut crashed = Crashed::new().await;

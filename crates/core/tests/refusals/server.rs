@@ -10,8 +10,9 @@ use tokio::sync::Mutex;
 
 /// Longer than a statement waits for its locks.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// The server brings its list of transactions up to date only for those who look
-/// when nobody has for a tenth of a second. So the tests take turns.
+/// After a look at its list of transactions, the server brings the list up to date
+/// only once a tenth of a second has passed without another one. So the tests take
+/// turns.
 const LOOK_AGAIN: Duration = Duration::from_millis(150);
 static LOOKING: Mutex<()> = Mutex::const_new(());
 const EVENTUALLY: Duration = Duration::from_secs(20);

@@ -23,7 +23,7 @@ fn connect(path: &Path) -> SqliteConnection {
     SqliteConnection::establish(path.to_str().unwrap()).unwrap()
 }
 
-/// The table anew, with other columns for age and occupation.
+/// SQL that replaces the table by one with other columns for age and occupation.
 fn with_columns(columns: &str) -> String {
     format!(
         "DROP TABLE users; CREATE TABLE users (id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, \

@@ -90,7 +90,7 @@ fn evict(world: &World) {
 pub(crate) async fn calm_down(world: &World, processes: &[Arc<Process>]) {
     world.note(|| "all is well from here on".to_owned());
     world.clock_stands(false);
-    // Before: whoever replays what is left of it does so in peace.
+    // Before the calm, so that the process that replays the rest is not disturbed.
     if world.plan.shape == Shape::Server && world.draw(0..2) == 0 {
         world.restart_server();
     }

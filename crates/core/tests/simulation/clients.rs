@@ -262,7 +262,7 @@ impl Client<'_> {
             let mut facts = state.oracle.facts();
             match facts.find(|(of, found, _)| *of == key && *found == version) {
                 Some((_, _, fact)) => fact.is_toxic(),
-                // Lost: it was acknowledged, and a server came back without it.
+                // Lost: it was acknowledged, and a server restarted without it.
                 None => return,
             }
         };

@@ -111,8 +111,8 @@ impl Door {
         }
     }
 
-    /// Does something later that nobody waits for, as a server does with a
-    /// request whose client has given up.
+    /// Does something later without a caller that waits for it, as a server does
+    /// with a request whose client has given up.
     pub(crate) fn stray(&self, effect: impl FnOnce() + Send + 'static) {
         let (world, after) = (self.world.clone(), self.world.draw_ms(5..400));
         world.lock().stray += 1;

@@ -103,14 +103,15 @@ fn check_dead_letter(world: &World, key: &Key) -> Checked {
     let dead = state.log.dead.get(key).map(|letter| letter.record.clone());
     let newest = state.oracle.newest(key, |_| true);
     let expected = newest.filter(|newest| crate::oracle::is_toxic(newest.body.as_ref()));
-    // Who had read an entry before it was lost sets it aside all the same.
+    // A drainer that had read an entry before it was lost sets it aside all the
+    // same.
     let is_lost = |dead: &Record| state.oracle.fact(dead).is_some_and(|fact| fact.lost);
     let is_right = match (&dead, &expected) {
         (Some(dead), _) if is_lost(dead) => true,
-        // Of a newer write past the journal nobody hears, nor of one that a
-        // server has lost after it was drained; and of two that drain the same
-        // shard, the one that comes late sets aside what the other has
-        // superseded. No reader is given any of these.
+        // A drainer does not learn of a newer write that is not in the journal, nor
+        // of one that a server has lost after it was drained. Of two that drain the
+        // same shard, the late one sets aside what the other has superseded. No
+        // reader is given any of these.
         (Some(dead), None) if state.stored(key) > Some(dead.version) => {
             world.plan.shape == Shape::Disk && state.superseded_by_others.contains(key)
                 || world.plan.processes > 1
@@ -131,7 +132,7 @@ fn check_dead_letter(world: &World, key: &Key) -> Checked {
     ))
 }
 
-/// A read is given the newest write, whoever refuses it.
+/// A read is given the newest write, even if the database refuses it.
 async fn check_read(world: &World, one: &Running, key: &Key) -> Checked {
     let floor = world.lock().oracle.floor(key);
     let read = one.engine.read(key).await;

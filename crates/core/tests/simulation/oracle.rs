@@ -18,7 +18,7 @@ pub(crate) fn is_toxic(body: Option<&Bytes>) -> bool {
 pub(crate) struct Fact {
     pub(crate) body: Option<Bytes>,
     pub(crate) acknowledged: bool,
-    /// A server came back without it.
+    /// A server restarted without it.
     pub(crate) lost: bool,
 }
 
@@ -31,7 +31,7 @@ impl Fact {
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {
     facts: BTreeMap<Key, BTreeMap<Version, Fact>>,
-    /// The newest version of each name that somebody was answered with.
+    /// The newest version of each name that a client was answered with.
     floors: BTreeMap<Key, Version>,
     /// The newest tombstone of each name that the database has removed.
     purged: BTreeMap<Key, Version>,

@@ -154,7 +154,7 @@ fn judge(state: &State, write: &Write) -> Option<Appended> {
     }
 }
 
-/// Says something to every process; some do not hear it.
+/// Sends a notification to every process; some do not get it.
 pub(crate) fn tell_all(world: &World, call: Call) {
     let lives = world.lock().lives.clone();
     for life in lives {

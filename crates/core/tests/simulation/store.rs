@@ -161,7 +161,7 @@ impl Store for SimStore {
     }
 }
 
-/// Nobody asks.
+/// A part's health, which the simulation never asks for.
 pub(crate) fn healthy() -> PartHealth {
     PartHealth {
         kind: "simulated",

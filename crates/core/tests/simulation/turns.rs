@@ -1,9 +1,8 @@
-//! Taking turns, so that chance has no part in who is first.
+//! Gives tasks their turns in a fixed order.
 //!
-//! Tokio wakes those who wait for the same `watch` in a random order, which no
-//! seed changes. Whoever comes to a part therefore waits until everybody who
-//! will come at that moment is there, and then they go on in an order of their
-//! own.
+//! Tokio wakes the tasks that wait for the same `watch` in a random order, which no
+//! seed changes. So a task that calls a part waits until all tasks that will call
+//! at that moment are there. Then they go on in the order of their names.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,7 +11,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::world::World;
 
-/// Time moves only while everybody waits.
+/// Time moves only while all tasks wait.
 const TICK: Duration = Duration::from_millis(1);
 
 #[derive(Debug, Default)]

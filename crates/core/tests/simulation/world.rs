@@ -146,9 +146,9 @@ pub(crate) struct State {
     pub(crate) lives: Vec<Arc<Life>>,
     /// Nothing goes wrong any more.
     pub(crate) is_calm: bool,
-    /// Requests on their way that nobody waits for.
+    /// Requests on their way whose client has given up.
     pub(crate) stray: u32,
-    /// Names of whose writes through a disk nobody knows the outcome.
+    /// Names with a write through a disk whose outcome is unknown.
     pub(crate) unknown: BTreeSet<Key>,
     /// Names that another service has written, which had a dead letter.
     pub(crate) superseded_by_others: BTreeSet<Key>,
@@ -268,7 +268,7 @@ impl World {
         crashes
     }
 
-    /// Whether the part is away.
+    /// Whether the part is unavailable.
     pub(crate) fn is_away(&self, part: Part) -> bool {
         let state = self.lock();
         let until = match (part, self.plan.shape) {
@@ -286,7 +286,7 @@ impl World {
         !state.is_calm && until.is_some_and(|until| Instant::now() < *until)
     }
 
-    /// The time by the clock of whoever issues versions.
+    /// The time by the clock from which versions are issued.
     pub(crate) fn clock_us(&self) -> u64 {
         let state = self.lock();
         state.clock_us(self.began)

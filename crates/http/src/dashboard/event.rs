@@ -1,4 +1,4 @@
-//! What a page is told each second.
+//! The event that a page gets each second.
 
 use std::time::SystemTime;
 

@@ -41,8 +41,8 @@ pub struct WatchedService {
     pub write_url: Option<String>,
 }
 
-/// The answer with the page. It allows the page's own script and style alone, by what they are, and asks
-/// nobody but the server that it came from.
+/// The answer with the page. Its Content-Security-Policy allows the page's own script and style alone, by
+/// their hashes, and requests to its own server only.
 pub fn page(config: &PageConfig) -> HttpResponse {
     crate::html::html(&POLICY, html(config))
 }

@@ -52,7 +52,8 @@ impl Recent {
             events.pop_front();
         }
         events.push_back(json.clone());
-        // Under the lock, so that those who follow miss none and have none twice.
+        // Under the lock, so that a new follower misses no event and gets none
+        // twice.
         self.0.newest.send_replace(frame(Moment::Now, &json));
     }
 

@@ -1,4 +1,5 @@
-//! Who watches: so many at once, and nobody any more once the service stops.
+//! Limits how many clients watch the dashboard at once, and disconnects all of them when the service
+//! stops.
 
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 /// How many may watch at once. Each reads the metrics off once a second.
 pub const VIEWERS_MAX: usize = 16;
 
-/// The places for those who watch. Clones share them.
+/// The places for clients that watch. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Viewers {
     places: Arc<Semaphore>,
@@ -36,7 +37,7 @@ impl Viewers {
         }
     }
 
-    /// A place, if one is free and nobody has been sent away for good.
+    /// Returns a place, if one is free and the service is not stopping.
     pub fn enter(&self) -> Option<Place> {
         let permit = self.places.clone().try_acquire_owned().ok()?;
         Some(Place {
@@ -45,7 +46,8 @@ impl Viewers {
         })
     }
 
-    /// Sends everybody away, for good: a stream without an end would keep the service from its own.
+    /// Disconnects all viewers, and admits no more: a stream without an end would keep the service
+    /// from stopping.
     pub fn send_away(&self) {
         self.places.close();
         self.stopping.send_replace(true);
@@ -55,7 +57,7 @@ impl Viewers {
 impl Place {
     /// Waits until the viewer is sent away.
     pub async fn ended(&mut self) {
-        // An error means that there is nobody left who could send anybody away: the service is gone.
+        // An error means that the sender was dropped: the service is gone.
         let _ = self.stopping.wait_for(|stopping| *stopping).await;
     }
 }

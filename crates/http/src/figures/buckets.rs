@@ -23,8 +23,8 @@ impl Buckets {
         Buckets { cumulative, sum }
     }
 
-    /// What came since an earlier reading of the same histogram. If the counts went down, the process was
-    /// started anew, and this is everything since then.
+    /// Returns what came since an earlier reading of the same histogram. If the counts went down, the
+    /// process has restarted, and this is everything since then.
     #[must_use]
     pub fn since(&self, before: &Buckets) -> Buckets {
         let difference: Vec<(f64, f64)> = self

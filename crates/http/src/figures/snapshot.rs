@@ -104,7 +104,7 @@ impl Snapshot {
         Buckets::new(buckets, sum)
     }
 
-    /// Whether a counter is lower than it was, or gone, as happens only when the process was started anew.
+    /// Whether a counter is lower than it was, or gone, as happens only when the process has restarted.
     pub fn restarted_since(&self, before: &Snapshot) -> bool {
         before.series.iter().any(|(name, series)| {
             let counts = name.ends_with("_total") || name.ends_with("_bucket");

@@ -167,7 +167,7 @@ fn the_parts_are_those_that_the_metrics_have() {
 }
 
 #[test]
-fn a_service_that_was_started_anew_gives_what_it_has_counted_since() {
+fn a_restarted_service_gives_what_it_has_counted_since() {
     let before = snapshot(&writes(1_000_000, 1_000_000, 1_000_000));
     let after = snapshot(&writes(0, 30, 30));
     let figures = Figures::between(&before, &after, SECOND);

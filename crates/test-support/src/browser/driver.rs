@@ -21,7 +21,7 @@ const STARTED: &str = "was started successfully on port ";
 /// How long the browser is given to end by itself.
 const END_SECONDS_MAX: u64 = 10;
 
-/// What keeps a browser without a window from talking to anybody but the page's own server.
+/// Arguments for a browser without a window that sends requests to the page's own server only.
 const ARGUMENTS: &[&str] = &[
     "--headless",
     "--no-sandbox",

@@ -145,7 +145,7 @@ fn a_dropped_browser_is_gone_with_its_driver() {
     let [of_driver, of_browser] = browser.session.processes();
     drop(browser);
     for process in [of_driver, of_browser] {
-        // Whoever else's parent it has become may not have noticed its end yet.
+        // The process that inherits it may not have reaped it yet.
         let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
         let runs = !stat.is_empty() && !stat.contains(") Z ");
         assert!(!runs, "{stat}");

@@ -28,9 +28,9 @@ pub fn check(operations: &[Operation], budget: Budget) -> Vec<Finding> {
     check_since(0, operations, budget)
 }
 
-/// As [`check`], saying nothing of what was invoked before `forgotten_until`, as when a server has lost what it
-/// had: each of those writes may have taken place, or may still do so once, or never. Which value had which
-/// version is known all the same, since somebody may ask for that version afterwards, or have asked before.
+/// As [`check`], but what was invoked before `forgotten_until` may be lost, as when a server has lost its
+/// data. Each of those writes may have taken place, or may still do so once, or never. Which value had which
+/// version is known all the same, since a client may ask for that version afterwards, or have asked before.
 pub fn check_since(
     forgotten_until: Nanos,
     operations: &[Operation],

@@ -1,5 +1,5 @@
-//! What the values and versions in the history of one name say without any search: who wrote what, and that
-//! nobody read what nobody had written.
+//! What the values and versions in the history of one name say without any search: which operation wrote
+//! which value, and that no read returned a value that was never written.
 
 use std::collections::HashMap;
 

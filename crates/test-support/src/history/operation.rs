@@ -58,7 +58,7 @@ pub struct Seen {
 /// One operation on one name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation {
-    /// Who asked, for the reader of a report.
+    /// The client that asked, for the reader of a report.
     pub client: usize,
     /// What was asked.
     pub action: Action,

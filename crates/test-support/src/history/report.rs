@@ -1,4 +1,4 @@
-//! What is wrong with a history, for somebody to read.
+//! Describes what is wrong with a history.
 
 use std::fmt;
 

@@ -51,7 +51,7 @@ fn an_unknown_write_may_never_take_effect() {
 }
 
 #[test]
-fn an_unknown_write_that_nobody_saw_may_be_what_a_delete_found() {
+fn an_unread_unknown_write_may_be_what_a_delete_found() {
     Story::default()
         .maybe_put(0, 1)
         .delete([2, 3])
@@ -133,7 +133,7 @@ fn what_was_forgotten_may_be_there_and_so_may_what_was_done_upon_it() {
     assert_eq!(story(Outcome::Unknown).findings_since(7), []);
     assert_eq!(story(DONE).findings_since(7), []);
     assert_ne!(story(DONE).findings_since(0), []);
-    // Somebody who knows an old version asks for it afterwards.
+    // A client that knows an old version asks for it afterwards.
     let story = Story::default()
         .put_at([0, 1], 1, 10)
         .replace([8, 9], 2, 10, DONE)

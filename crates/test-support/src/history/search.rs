@@ -6,7 +6,7 @@
 //!
 //! - A step takes place only when another one, which ends, needs it. One that changes nothing takes place as
 //!   soon as it can.
-//! - A value is written once, so a state is not left while somebody who is still to come will see it.
+//! - A value is written once, so a state is not left while a later read will see it.
 //! - Of steps that do the same, the one whose deadline is nearest takes place first. Those without a deadline
 //!   are counted only, and the way that has used fewer is as good as all that have used more.
 
@@ -121,7 +121,7 @@ impl Search<'_> {
     }
 
     fn ends(&mut self, index: usize) -> Result<(), Answer> {
-        // Somebody was answered who needs it, before it was invoked.
+        // An answer needs it that came before it was invoked.
         let slot = self.slots[index].ok_or(Answer::Violated)?;
         self.now = self.steps.all[index].deadline;
         let bit = 1 << slot;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::claims::Claims;
 use super::operation::{Action, Condition, Nanos, Operation, Outcome, Value};
 
-/// A state of a name: nothing, some value that nobody ever saw, or one of those that somebody did.
+/// A state of a name: nothing, some value that was never read, or one of the values that were read.
 pub(super) type Letter = u32;
 
 /// There is no value.
@@ -213,8 +213,8 @@ fn letters(operations: &[Operation], claims: &Claims) -> HashMap<Value, Letter> 
     letters
 }
 
-/// By when each operation has taken place: when it was answered, and a put also when somebody was answered
-/// who saw its value.
+/// By when each operation has taken place: when it was answered, and a put also when a read that saw its
+/// value was answered.
 fn deadlines(operations: &[Operation], claims: &Claims) -> Vec<Nanos> {
     let mut deadlines: Vec<Nanos> = operations
         .iter()

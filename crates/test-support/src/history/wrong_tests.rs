@@ -35,7 +35,7 @@ fn a_lost_acknowledged_write_is_found() {
 }
 
 #[test]
-fn a_read_of_a_value_that_nobody_wrote_is_found() {
+fn a_read_of_a_value_that_was_never_written_is_found() {
     assert_eq!(
         Story::default().put([0, 1], 1).saw([2, 3], 9).culprits(),
         [1]

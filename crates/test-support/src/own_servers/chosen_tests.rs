@@ -7,7 +7,7 @@ use super::{AppendFsync, OwnServer};
 use crate::resp::RedisConnection;
 use crate::servers::{mysql_url, query, redis_url};
 
-/// What scripts/test was told; nothing when a test runs on servers that somebody else has started.
+/// What scripts/test was told; nothing when a test runs on servers that it did not start.
 fn chosen() -> Option<String> {
     env::var("TEST_SERVERS").ok()
 }

@@ -1,4 +1,4 @@
-//! Services of one database that start, die and meet servers that come back are never refused.
+//! Services of one database that start, die and meet restarted servers are never refused.
 
 use std::thread;
 

@@ -124,11 +124,11 @@ fn a_viewer_is_sent_the_last_minutes_first() {
 }
 
 #[test]
-fn only_so_many_watch_and_whoever_goes_makes_room() {
+fn viewers_are_limited_and_one_that_leaves_makes_room() {
     let process = ServiceProcess::start(Service::WriteBehind, &[]);
     let client = process.client();
     for _ in 0..ATTEMPTS_MAX {
-        // Takes no place, or else nobody could watch after this.
+        // It takes no place, or else all places would be taken after this.
         assert_eq!(
             client
                 .request("HEAD", "/dashboard/events", &[], None)

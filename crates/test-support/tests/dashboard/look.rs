@@ -17,7 +17,7 @@ fn use_a_little(client: &Client, service: Service) {
 }
 
 #[test]
-fn the_page_can_be_read_in_any_size_and_light_and_asks_nobody_else() {
+fn the_page_is_readable_in_any_size_and_asks_its_server_only() {
     for service in Service::all() {
         let process = ServiceProcess::start(service, &[]);
         let client = process.client();

@@ -22,7 +22,6 @@ const OF_OTHERS: &[&str] = &[
     "SQLITE_BUSY",
     "TCP_NOTSENT_LOWAT",
     "TCP_USER_TIMEOUT",
-    "WORDS_IN_COMMENTS",
     "group_replication_consistency",
     "innodb_rollback_on_timeout",
     "lc_messages",

@@ -1,12 +1,7 @@
-//! Words that the documents do not use, since the field has its own for each of them.
-//!
-//! `WORDS_IN_COMMENTS=1 cargo test -p test-support --test documents words` reports comments of the sources
-//! as well.
-
-use std::env;
+//! Refuses words in documents and comments for which the field has its own.
 
 use crate::assert_none;
-use crate::pages::{Paragraph, read_pages};
+use crate::pages::{Page, read_pages};
 use crate::repository::sources;
 
 /// What is not written, in lower case, and what is.
@@ -43,34 +38,30 @@ const SKIPPED: &[&str] = &["docs/benchmarks.md"];
 const FOR_OPERATORS: &str = "docker/";
 
 #[test]
-fn the_documents_use_the_words_of_the_field() {
-    let mut found = Vec::new();
-    for page in read_pages() {
-        if !SKIPPED.contains(&page.file.as_str()) {
-            found.extend(refused(&page.file, &page.paragraphs()));
-        }
-    }
-    for (file, text) in sources() {
-        if file.starts_with(FOR_OPERATORS) {
-            found.extend(refused(file, &blocks(text)));
-        }
-    }
-    if env::var_os("WORDS_IN_COMMENTS").is_some() {
-        for (file, text) in sources() {
-            found.extend(refused(file, &comments(file, text)));
-        }
-    }
+fn documents_and_comments_use_the_words_of_the_field() {
+    let documents = read_pages().into_iter();
+    let documents = documents.filter(|page| !SKIPPED.contains(&page.file.as_str()));
+    let sources = sources().iter();
+    let texts = sources.map(|(file, text)| match file.starts_with(FOR_OPERATORS) {
+        true => blocks(file, text),
+        false => comments(file, text),
+    });
+    let found: Vec<String> = documents
+        .chain(texts)
+        .flat_map(|page| refused(&page))
+        .collect();
     assert_none(&found);
 }
 
-fn refused(file: &str, paragraphs: &[Paragraph]) -> Vec<String> {
+/// A line for each word of a page that is refused.
+fn refused(page: &Page) -> Vec<String> {
     let mut found = Vec::new();
-    for paragraph in paragraphs {
+    for paragraph in page.paragraphs() {
         let text = paragraph.text.to_lowercase();
         for (word, instead) in WORDS {
             for at in places(&text, word) {
-                let line = paragraph.line(at);
-                found.push(format!("{file}:{line}: \"{word}\"; write: {instead}"));
+                let place = page.at(paragraph.line(at));
+                found.push(format!("{place}: \"{word}\"; write: {instead}"));
             }
         }
     }
@@ -88,48 +79,48 @@ fn places<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a 
     })
 }
 
-/// The blocks of a file, between empty lines. A text that is folded over several lines is one text.
-fn blocks(text: &str) -> Vec<Paragraph> {
-    let mut blocks = vec![Paragraph::default()];
-    for (number, line) in text.lines().enumerate() {
-        match line.trim_start_matches([' ', '#']).trim_end() {
-            "" => blocks.push(Paragraph::default()),
-            line => blocks
-                .last_mut()
-                .unwrap()
-                .push(number + 1, &format!("{line} ")),
-        }
-    }
-    blocks
+/// A file as a page, without what begins a comment. A text that is folded over several lines is one text.
+fn blocks(file: &str, text: &str) -> Page {
+    let lines: Vec<&str> = text
+        .lines()
+        .map(|line| line.trim_start_matches([' ', '#']).trim_end())
+        .collect();
+    Page::new(file, &lines.join("\n"))
 }
 
-/// The comments of a source; those on lines that follow each other are one text.
-fn comments(file: &str, text: &str) -> Vec<Paragraph> {
-    let mark = match file.rsplit('.').next() {
-        Some("rs") => "//",
-        Some("lua" | "sql") => "--",
-        _ => return Vec::new(),
+/// The comments of a source as a page, each on its own lines; what is no comment is an empty line.
+fn comments(file: &str, text: &str) -> Page {
+    let mark = comment_mark(file, text);
+    let comment = |line| {
+        mark.and_then(|mark| comment_on(line, mark))
+            .unwrap_or_default()
     };
-    let mut comments = vec![Paragraph::default()];
-    for (number, line) in text.lines().enumerate() {
-        match line.trim_start().strip_prefix(mark) {
-            Some(comment) => {
-                let comment = comment.trim_start_matches(['/', '!']);
-                comments.last_mut().unwrap().push(number + 1, comment);
-            }
-            None if comments.last().unwrap().text.is_empty() => {}
-            None => comments.push(Paragraph::default()),
-        }
+    let lines: Vec<&str> = text.lines().map(comment).collect();
+    Page::new(file, &lines.join("\n"))
+}
+
+/// What the comment on a line says, if there is nothing else on it.
+fn comment_on<'a>(line: &'a str, mark: &str) -> Option<&'a str> {
+    let comment = line.trim_start().strip_prefix(mark)?;
+    Some(comment.trim_start_matches(['/', '!']))
+}
+
+/// What begins a comment in a file; `None` where that is unknown.
+fn comment_mark(file: &str, text: &str) -> Option<&'static str> {
+    match file.rsplit(['.', '/']).next() {
+        Some("rs" | "js") => Some("//"),
+        Some("lua" | "sql") => Some("--"),
+        Some("sh" | "py" | "yaml" | "yml" | "conf" | "toml" | "Dockerfile") => Some("#"),
+        _ if text.starts_with("#!") => Some("#"),
+        _ => None,
     }
-    comments
 }
 
 #[test]
 fn refused_words_are_reported_with_their_lines() {
     let text = "# Nobody\n\nIt goes\npast the cache. `nobody` hears\nnobody_else.\n";
-    let page = crate::pages::Page::new("page.md", text);
     assert_eq!(
-        refused("page.md", &page.paragraphs()),
+        refused(&Page::new("page.md", text)),
         [
             "page.md:1: \"nobody\"; write: no process, no client",
             "page.md:4: \"past the cache\"; write: bypass the cache",
@@ -138,18 +129,23 @@ fn refused_words_are_reported_with_their_lines() {
     );
     let alert = "  # Nobody\n\n  description: >-\n    Redis is\n    away.\n";
     assert_eq!(
-        refused("a.yml", &blocks(alert)),
+        refused(&blocks("a.yml", alert)),
         [
             "a.yml:1: \"nobody\"; write: no process, no client",
             "a.yml:4: \"is away\"; write: is unavailable",
         ]
     );
-    let source = "/// It is\n/// away for whoever\nlet nobody = 1;\n";
+    let source = "/// It is\n/// away for whoever\nlet nobody = 1;\n// `patience`\n";
     assert_eq!(
-        refused("a.rs", &comments("a.rs", source)),
+        refused(&comments("a.rs", source)),
         [
             "a.rs:2: \"whoever\"; write: a process that",
             "a.rs:1: \"is away\"; write: is unavailable",
         ]
+    );
+    let script = "#!/bin/sh\nnobody # no\n# somebody\n";
+    assert_eq!(
+        refused(&comments("scripts/a", script)),
+        ["scripts/a:3: \"somebody\"; write: a process, a client"]
     );
 }

@@ -22,7 +22,7 @@ pub(crate) struct Cached {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
     Held(Cached),
-    /// A reader is filling it, or was and has died: for a while nobody else will.
+    /// A reader is filling it, or was and has died: for a while no other reader will.
     BeingFilled,
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn entries(redis_url: &str, database: &TestDatabase) -> BTreeMap<Stri
     let identity = database.query_rows("SELECT identity FROM users_identity");
     let start = format!("wc{{{}:", in_base64url(&identity[0][0]));
     let mut redis = RedisConnection::open(redis_url).expect("Redis");
-    // Nobody has written past the cache.
+    // The cache was never bypassed, so the epoch is 0.
     let of_this_run = format!("}}{}0:", in_base64url(&run(&mut redis)));
     let keys = redis
         .command(&["KEYS", &format!("{start}*")])

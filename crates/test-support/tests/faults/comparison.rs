@@ -30,7 +30,7 @@ pub(crate) fn wait_until_the_cache_is_empty(installation: &Installation) {
     });
 }
 
-/// Flushes, and compares every name. Nobody else may be writing.
+/// Flushes, and compares every name. No other client may be writing.
 #[track_caller]
 pub(crate) fn compare(ledger: &Ledger, base_url: &str, installation: &Installation) {
     flush(base_url);
@@ -79,7 +79,7 @@ fn is_stored(seen: Seen, row: Option<Stored>) -> bool {
     }
 }
 
-/// `entry` is `None` for a cache that nobody can look into.
+/// `entry` is `None` for a cache inside the service, which a test cannot inspect.
 fn is_cached(read: Read, row: Option<Stored>, entry: Option<Option<Entry>>) -> bool {
     match entry {
         None => read.is_hit,

@@ -30,7 +30,7 @@ impl Endpoints {
     }
 }
 
-/// One who asks one replica, and goes to the next when that does not answer.
+/// A client that asks one replica, and goes to the next when that does not answer.
 #[derive(Debug)]
 pub(crate) struct Caller {
     endpoints: Endpoints,

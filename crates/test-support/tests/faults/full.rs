@@ -22,7 +22,7 @@ use test_support::wait::wait_until;
 
 const LIMIT: u64 = 600;
 
-/// A service whose database goes away by a cut of the proxy.
+/// A service whose database becomes unavailable by a cut of the proxy.
 fn with_proxy(
     mut installation: Installation,
     settings: &[(&str, &str)],

@@ -1,8 +1,8 @@
 //! The record of what was written, acknowledged and read, and the judge of every answer.
 //!
 //! A name has one writer at a time, so its writes are in one order: that of their numbers. Whatever is
-//! read was written, and is not older than what had been acknowledged, or read by anybody, before the
-//! read began. A write that was not acknowledged may have taken effect or not.
+//! read was written, and is not older than what had been acknowledged, or read by any client, before
+//! the read began. A write that was not acknowledged may have taken effect or not.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -180,7 +180,7 @@ fn a_replay_takes_nothing_newer_back() {
     compare(&ledger, running.base_url(), running.installation());
 }
 
-/// One who waits for the database is told that it will never have the record.
+/// A client that waits for the database is told that it will never have the record.
 #[test]
 fn a_write_that_waits_for_the_database_is_told_that_it_is_refused() {
     let running = Parts::RedisMariaDb.start(Service::WriteBehind);

@@ -1,4 +1,4 @@
-//! Readers of write-through-svc whose Redis goes away while nobody writes.
+//! Readers of write-through-svc whose Redis restarts while nothing is written.
 
 use test_support::http::user_path;
 use test_support::own_servers::{AppendFsync, OwnServer};
@@ -14,7 +14,7 @@ const BYPASS: &str = "write-through; fwd=bypass; detail=bypass";
 
 /// It must not take a write to find out that the cache is another one.
 #[test]
-fn a_redis_that_was_started_anew_is_used_again_though_nobody_writes() {
+fn a_restarted_redis_is_used_again_without_writes() {
     let mut redis = OwnServer::redis(AppendFsync::Always, "0");
     let database = TestDatabase::create();
     let installation = Installation::on(Service::WriteThrough, redis.url(), database);

@@ -43,7 +43,7 @@ fn write(client: &Client, name: &str, number: u64, is_delete: bool) -> Option<Do
             began,
             ended,
         }),
-        // Somebody else was first.
+        // Another client was first.
         (404, true) => None,
         // A delete does not wait for ever for the others to pause.
         (503, true) => None,
@@ -51,7 +51,8 @@ fn write(client: &Client, name: &str, number: u64, is_delete: bool) -> Option<Do
     }
 }
 
-/// Who ended before another began has the smaller version, and the largest version is the last word.
+/// A write that ended before another began has the smaller version, and the largest version is the
+/// last word.
 fn last_word(done: &mut [Done]) -> &Done {
     done.sort_by_key(|done| done.version);
     let mut newest_begin: Option<Instant> = None;

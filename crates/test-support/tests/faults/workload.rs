@@ -89,7 +89,8 @@ impl Workload {
         });
     }
 
-    /// Waits until something holds, and not beyond an offence, at which everybody stops.
+    /// Waits until something holds, and not beyond an offence, at which all clients
+    /// stop.
     #[track_caller]
     pub(crate) fn works_until(&self, what: &str, mut holds: impl FnMut() -> bool) {
         wait_until(what, || holds() || self.ledger.has_offences());

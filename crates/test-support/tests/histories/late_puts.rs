@@ -30,7 +30,7 @@ const LOAD: Load = Load {
     ..Load::USUAL
 };
 
-/// Nobody but those whom the test lets ask.
+/// A load without clients of its own: the test asks.
 const NOBODY: Load = Load {
     clients: 0,
     names: 5,

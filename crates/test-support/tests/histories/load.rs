@@ -19,7 +19,7 @@ pub(crate) struct Load {
     pub(crate) names: usize,
     /// How many of the names are asked for at a time.
     pub(crate) at_a_time: usize,
-    /// After so many operations, one of those gives its place to a name that nobody has asked for yet.
+    /// After so many operations, one of those gives its place to a name that was not used yet.
     pub(crate) operations_a_name: u64,
     pub(crate) mix: Mix,
 }
@@ -130,7 +130,7 @@ impl Working {
         });
     }
 
-    /// Waits until something holds, and not beyond an offence, at which everybody stops.
+    /// Waits until something holds, and not beyond an offence, at which all clients stop.
     #[track_caller]
     pub(crate) fn goes_on_until(&self, what: &str, mut holds: impl FnMut() -> bool) {
         wait_until(what, || holds() || self.shared.has_offences());
@@ -147,13 +147,12 @@ impl Working {
         self.shared.recorder.name(place)
     }
 
-    /// A value that nobody has put.
+    /// A value that was not put yet.
     pub(crate) fn new_value(&self) -> Value {
         self.shared.next_value.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Takes what has happened until now for lost, as far as somebody may have lost it: each write may have
-    /// taken place or not.
+    /// Records that everything until now may be lost: each write may have taken place or not.
     pub(crate) fn forgets(&self) {
         self.shared.recorder.forget();
     }

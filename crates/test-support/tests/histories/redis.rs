@@ -83,7 +83,7 @@ fn write_behind_is_linearizable_through_restarts_of_redis_alone() {
     working.end();
 }
 
-/// What write-behind had only in Redis is lost then, so that its history begins anew.
+/// What write-behind had only in Redis is lost then, so that its history starts over.
 fn is_linearizable_on_old_data(layout: Layout) {
     let seed = Seed::of_this_run();
     let mut redis = OwnServer::redis(AppendFsync::BySystem, "0");

@@ -48,7 +48,7 @@ impl Backlog {
         api.must_write(&record("gone", 1, "first"));
         api.settle();
 
-        // As a deadlock that comes again and again: a trouble of the moment, and of no one record.
+        // As a deadlock that comes again and again: a transient error, which no single record causes.
         query(
             installation,
             "CREATE TRIGGER refuse BEFORE INSERT ON users FOR EACH ROW \

@@ -11,7 +11,7 @@ use test_support::service::Service;
 use crate::api::Api;
 
 /// How long the last check that runs waits for another one before it stops the shared process. The test
-/// runner starts the next check within milliseconds, and tells nobody which check is the last.
+/// runner starts the next check within milliseconds, and does not tell which check is the last.
 const LINGER: Duration = Duration::from_millis(200);
 
 /// How many lines of the shared process's output a failing check prints.

@@ -48,7 +48,7 @@ fn a_service_that_runs_is_well() {
         for more in [[].as_slice(), &["--ready"]] {
             assert_eq!(ask(service, listen, more), well());
         }
-        // Who listens everywhere does so on the loopback address.
+        // A service that listens on all addresses does so on the loopback address, too.
         let (_, port) = listen.rsplit_once(':').unwrap();
         assert_eq!(ask(service, &format!("0.0.0.0:{port}"), &[]), well());
         let nobody = format!("http://[::1]:{port}/healthz: ");
@@ -119,7 +119,7 @@ fn one_that_drips_does_not_gain_time() {
 }
 
 #[test]
-fn where_nobody_can_know_the_port_is_a_bad_setting() {
+fn a_healthcheck_without_a_known_port_is_a_bad_setting() {
     for service in Service::all() {
         let (code, said) = ask(service, "127.0.0.1:0", &[]);
         assert_eq!(code, 64);

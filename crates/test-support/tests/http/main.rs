@@ -1,5 +1,5 @@
-//! The HTTP contract: what both services promise to whoever talks to them, asked of the real binaries over
-//! real sockets, on every set of parts.
+//! The HTTP contract: what both services promise to their clients, checked on the real binaries over real
+//! sockets, on every set of parts.
 //!
 //! Each check is a function of a [`combination::Turn`], and a test of its own for each combination of
 //! service and parts. Most checks of a combination share one process and keep to names of their own; one

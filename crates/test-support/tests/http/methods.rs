@@ -14,7 +14,7 @@ checks!(methods:
     the_whole_server_says_what_it_takes,
 );
 
-/// Those of RFC 9110 and RFC 5789, and some that nobody knows. `CONNECT` is for proxies.
+/// Those of RFC 9110 and RFC 5789, and some unknown ones. `CONNECT` is for proxies.
 const METHODS: &[&str] = &[
     "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "get", "Post", "BREW",
     "QUERY",

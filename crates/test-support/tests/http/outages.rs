@@ -32,8 +32,8 @@ checks!(outages:
 /// How long a probe waits, as the manifests for Kubernetes have it; less than a statement may take.
 const PROBE_PATIENCE: Duration = Duration::from_secs(5);
 
-/// A service whose network can be cut. The parts are the check's own, so nobody minds an outage that a
-/// failing check does not end.
+/// A service whose network can be cut. The parts are the check's own, so an outage that a failing check
+/// does not end disturbs no other check.
 pub(crate) struct Site {
     // The fields are dropped in this order.
     process: ServiceProcess,
@@ -82,7 +82,7 @@ impl Site {
     }
 }
 
-/// A way for the database to be away: what begins it, and what ends it.
+/// A way for the database to be unavailable: what begins it, and what ends it.
 type Outage = (fn(&Site), fn(&Site));
 
 const NETWORK: Outage = (|site| site.database.cut(), |site| site.database.restore());
@@ -94,7 +94,7 @@ const TABLE: Outage = (
 /// What the drivers say of such outages, which is for the log.
 const DRIVERS_WORDS: &[&str] = &["Table", "exist", "test_", "connection", "rror", "127.0.0.1"];
 
-/// What is answered while a part is away; a write's outcome may be unknown.
+/// What is answered while a part is unavailable; a write's outcome may be unknown.
 const TYPES: &[&str] = &["unavailable", "outcome-unknown"];
 
 #[track_caller]
@@ -267,7 +267,7 @@ pub(crate) fn readiness_says_which_part_is_away(turn: &Turn) {
         let expected = if is_needed { "not ready" } else { "ready" };
         assert_eq!(document["status"], expected);
         for (name, state) in document["parts"].as_object().unwrap() {
-            // A journal in Redis is away when the cache is.
+            // A journal in Redis is unavailable when the cache is.
             let is_away = name == part || (part == "cache" && name == "journal");
             assert_eq!(state["up"], !is_away, "{document}");
             assert_eq!(state["problem"].is_string(), is_away, "{document}");
@@ -281,7 +281,7 @@ pub(crate) fn readiness_says_which_part_is_away(turn: &Turn) {
         proxy.restore();
         assert_eq!(site.api.client().get("/readyz").status, 200);
     }
-    // Of a database that says nothing it hears before whoever asks has given up.
+    // A probe of `/readyz` is answered before its timeout even if the database does not answer.
     site.database.hold();
     let asked_at = Instant::now();
     let answer = site.api.client().get("/readyz");

@@ -1,4 +1,5 @@
-//! `If-Match` and `If-None-Match`: what is judged, and that nobody writes between the judgement and the write.
+//! `If-Match` and `If-None-Match`: what is judged, and that no other write takes place between the judgement
+//! and the write.
 
 use std::sync::Barrier;
 use std::thread;
@@ -170,7 +171,7 @@ pub(crate) fn a_write_takes_place_where_its_preconditions_hold_and_nowhere_else(
                 let holds = if is_there { case.there } else { case.absent };
                 let asks_if_match = lines.iter().any(|(name, _)| *name == "If-Match");
                 let expected = match (write, holds) {
-                    // There is nothing to delete, and nobody has asked for a version of it.
+                    // There is nothing to delete, and no version of it was asked for.
                     (Call::Delete, _) if !is_there && !asks_if_match => 404,
                     (_, true) => *done,
                     (_, false) => 412,
@@ -209,7 +210,7 @@ pub(crate) fn a_read_is_not_modified_or_failed_as_its_preconditions_say(turn: &T
             let name = own_name("read");
             let (held, older) = before.make(&api, &name);
             let lines = filled(case.lines, held, older);
-            // Nobody is not found whatever the lines say.
+            // A user that does not exist is not found, whatever the lines say.
             let expected = match before {
                 Before::Never | Before::Deleted => 404,
                 Before::There => case.read,

@@ -1,4 +1,4 @@
-//! What is not HTTP, or ends in the middle: it is refused, writes nothing, and harms nobody else.
+//! What is not HTTP, or ends in the middle: it is refused, writes nothing, and harms no other client.
 
 use std::net::TcpStream;
 use std::thread;
@@ -17,7 +17,7 @@ checks!(protocol:
     a_head_that_is_too_large_is_refused,
     a_body_that_is_cut_off_writes_nothing,
     a_request_that_can_be_read_in_two_ways_writes_nothing,
-    connections_that_say_nothing_keep_nobody_waiting,
+    silent_connections_do_not_block_others,
     requests_on_one_connection_are_answered_in_order,
     a_client_that_waits_for_100_continue_gets_it,
     a_refusal_comes_without_100_continue,
@@ -184,7 +184,7 @@ pub(crate) fn a_request_that_can_be_read_in_two_ways_writes_nothing(turn: &Turn)
     }
 }
 
-pub(crate) fn connections_that_say_nothing_keep_nobody_waiting(turn: &Turn) {
+pub(crate) fn silent_connections_do_not_block_others(turn: &Turn) {
     let kept = Kept::write(turn.shared(), own_name("silent"));
     let address = kept.api().base_url.trim_start_matches("http://");
     let silent: Vec<TcpStream> = (0..100)

@@ -149,8 +149,8 @@ enum Outcome {
 }
 
 /// Writes from several threads, each until a write of its own is not acknowledged, and makes the cut when
-/// `enough` are. Returns the names that were acknowledged, and those of whose writes nobody can tell:
-/// where there was no answer, or one of which `refused` says so.
+/// `enough` are. Returns the names that were acknowledged, and the names with a write of unknown outcome:
+/// without an answer, or with one of which `refused` says so.
 fn write_into_a_cut(
     api: &Api,
     threads: usize,

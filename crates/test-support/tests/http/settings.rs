@@ -135,7 +135,7 @@ fn a_secret_may_be_in_a_file_which_is_not_repeated_when_it_is_wrong() {
 }
 
 #[test]
-fn a_pipe_to_which_nobody_writes_is_refused_as_a_file() {
+fn a_pipe_without_a_writer_is_refused_as_a_file() {
     let folder = TempDir::new().unwrap();
     let pipe = folder.path().join("sesame");
     assert!(

@@ -181,7 +181,7 @@ fn connections_without_a_request_do_not_hold_up_a_stop() {
 
 /// As a log collector that dies: every line that is logged from then on fails.
 #[test]
-fn a_log_that_nobody_reads_stops_nothing() {
+fn an_unread_log_stops_nothing() {
     for service in Service::all() {
         let folder = TempDir::new().unwrap();
         let mut process = spawn(service, &folder, ("LOG", "trace"));

@@ -8,8 +8,8 @@ use test_support::wait::wait_until;
 
 use crate::site::{Site, put};
 
-/// Lines at WARN and above of an outage of half a minute, of all parts that it concerns: each is away
-/// and still away, and what no part explains is a line or two.
+/// The most lines at WARN and above for an outage of half a minute of all affected parts: each
+/// logs "away" and "still away", and what no part explains is a line or two.
 const LINES_MAX: usize = 12;
 
 /// The server without which the service answers no write.

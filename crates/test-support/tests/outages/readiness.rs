@@ -113,7 +113,7 @@ fn a_read_only_database_is_what_each_service_makes_of_it() {
     }
 }
 
-/// No probe can know that the table is away.
+/// No probe can detect that the table is missing.
 #[test]
 fn a_table_that_is_away_is_an_outage_once_enough_writes_have_failed() {
     let site = Site::start(Service::WriteThrough);

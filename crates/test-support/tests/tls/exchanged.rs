@@ -17,8 +17,8 @@ fn run(installation: Installation, service: Service) -> (test_support::parts::Ru
 #[test]
 fn a_redis() {
     let mut site = Site::start(Clients::Anybody);
-    // Each has a database of its own: write-through does not go past a Redis that write-behind has used
-    // for the same one.
+    // Each has a database of its own: write-through does not bypass a Redis that write-behind has used
+    // for the same database.
     let (mut behind, behind_api) = run(site.install(Service::WriteBehind), Service::WriteBehind);
     let (mut through, through_api) =
         run(site.install(Service::WriteThrough), Service::WriteThrough);

@@ -13,7 +13,7 @@ fn names(prefix: &str) -> Vec<String> {
         .collect()
 }
 
-/// Long enough that nobody renews a lease while a test waits for something.
+/// Long enough that no lease is renewed while a test waits.
 const LEASE_MS: &str = "120000";
 
 #[test]
@@ -74,7 +74,7 @@ fn processes_share_shards_and_wake_each_other_after_a_restart() {
         apis.iter().all(|api| share(api) > 0.0)
     });
 
-    // What is written to one is drained by both, who call each other.
+    // What is written to one is drained by both, which notify each other.
     let write_and_flush = |prefix: &str| {
         for name in names(prefix) {
             wait_until(&name, || apis[0].write(&name) == 200);

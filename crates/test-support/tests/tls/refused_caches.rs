@@ -29,7 +29,7 @@ fn expect_refused(redis: &TlsRedis, ca_file: &str, reason: &str) {
     }
 }
 
-/// A Redis with a certificate of `other`, which is refused by who trusts `own`.
+/// A Redis with a certificate of `other`, which a client refuses that trusts `own`.
 #[track_caller]
 fn expect_other_refused(own: &Authority, other: &Authority) -> TlsRedis {
     let files = other.server(&HOSTS, Validity::Valid);

@@ -55,7 +55,7 @@ fn both_services_work_by_tls_with_a_private_ca() {
 }
 
 #[test]
-fn the_database_lets_nobody_in_who_does_not_speak_tls() {
+fn the_database_refuses_clients_without_tls() {
     let site = Site::start(Clients::Anybody);
     for service in Service::all() {
         let mut installation = site.install(service);

@@ -67,7 +67,7 @@ impl Server {
         }
     }
 
-    /// Ends it, and returns when nobody listens any more.
+    /// Stops the server. Returns when its port is closed.
     pub(super) async fn stop(mut self) {
         self.tasks.shutdown().await;
     }

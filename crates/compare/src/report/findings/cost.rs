@@ -93,7 +93,7 @@ pub(super) fn price(services: &[ServiceReport]) -> Vec<String> {
     sentences
 }
 
-/// Who used more of it.
+/// A sentence on which service used more processor time.
 pub(super) fn processor_time(services: &[ServiceReport]) -> Option<String> {
     let (first, second) = both(services)?;
     let processes = |service: &ServiceReport| -> Vec<&'static str> {

@@ -8,7 +8,7 @@ use crate::report::{ServiceReport, figure, totals};
 /// Above this share, failures are no accident.
 const RARE: f64 = 0.01;
 
-/// Who was faster: first of what differs.
+/// Sentences on which service was faster: the first that applies.
 pub(super) fn speed(services: &[ServiceReport]) -> Vec<String> {
     if let [service] = services {
         return alone(service).into_iter().collect();
@@ -128,7 +128,8 @@ fn latency(
     })
 }
 
-/// Who does not answer all is fast more easily, which has to be said where that is not rare.
+/// A remark on failed requests, where they are not rare: a service that does not answer all
+/// is fast more easily.
 fn remark(failed_share: f64) -> Option<String> {
     let failed = percent(failed_share);
     (failed_share > RARE)

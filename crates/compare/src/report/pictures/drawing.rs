@@ -85,7 +85,7 @@ impl Drawing {
         &self.body
     }
 
-    /// The picture in words, for those who do not see it.
+    /// The picture in words, for screen readers.
     pub(super) fn description(&self) -> &str {
         &self.description
     }

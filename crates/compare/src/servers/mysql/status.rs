@@ -20,7 +20,7 @@ const WRITES: [&str; 4] = ["Com_insert", "Com_update", "Com_delete", "Com_replac
 /// No row is ever removed: a deleted record stays as a tombstone.
 const COUNT_ROWS: &str = "SELECT COUNT(*) FROM users";
 
-/// What a server has done. Whoever else uses it is in there, too.
+/// What a server has done, for all its clients together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Statements of clients, reads among them.

@@ -288,7 +288,7 @@ impl DeadLetters {
     fn remove_file(&self, version: Version) -> Result<()> {
         let path = self.path(version);
         let removed = match fs::remove_file(&path) {
-            // Somebody has, or this did and could not sync the folder.
+            // The file was removed by hand, or by an earlier call that failed to sync the folder.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             removed => removed,
         };
@@ -421,7 +421,7 @@ mod tests {
         assert!(!dead.forget(&Key::from("c"), |_| true).unwrap());
         let mut dead = open(folder.path()).unwrap();
         assert_eq!(dead.count(), 1);
-        // Whoever removed the file wanted the letter to end.
+        // Removing the file by hand ends the letter.
         fs::remove_file(dead.path(Version::new(6).unwrap())).unwrap();
         assert!(dead.forget(&Key::from("b"), |_| true).unwrap());
         assert_eq!(dead.count(), 0);

@@ -51,7 +51,7 @@ local held = redis.call('MGET', keys[1], keys[3])
 local last = clock_of(held[1], argv[3])
 local length = redis.call('XLEN', keys[2])
 if not last or length == 0 and redis.call('EXISTS', keys[2]) == 0 then
-  -- It has come back, or what the journal held is lost.
+  -- The server has restarted, or what the journal held is lost.
   return unseeded()
 end
 local entries, writes, bytes, through = waiting_in(keys[2], length, held[2])

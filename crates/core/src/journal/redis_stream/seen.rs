@@ -1,5 +1,5 @@
-//! What this process has heard of each shard, by which it knows how much waits
-//! without asking, and notices that a journal has lost entries (`loss.rs`).
+//! What this process knows of each shard from earlier answers. By that it knows how
+//! much waits without asking, and notices that a journal has lost entries (`loss.rs`).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,8 +16,8 @@ use crate::version::Version;
 pub(super) struct Seen {
     shards: Box<[OfShard]>,
     lost: AtomicU64,
-    /// The run of the server that all this was heard in; none while it is not known
-    /// what the server still has.
+    /// The run of the server from which all this is; empty while it is unknown what
+    /// the server still has.
     run: Mutex<String>,
 }
 
@@ -109,9 +109,9 @@ impl Seen {
         }
     }
 
-    /// From now on, until [`Seen::came_back`], what waits in the streams says nothing:
-    /// the server has been emptied or started anew, maybe in the same run, and its
-    /// clocks may be there again before what is lost was counted.
+    /// Ignores what waits in the streams, until [`Seen::came_back`]. The server has
+    /// restarted or was emptied, maybe in the same run, and its clocks may be there
+    /// again before the lost entries are counted.
     pub(super) fn comes_back(&self) {
         self.run().clear();
     }
@@ -334,7 +334,8 @@ mod tests {
         waits("a", None);
         assert_eq!(misses(&seen, 8), None);
         assert_eq!(count_lost(&seen, &nothing), 0);
-        // Emptied in the same run, and somebody looks before it is counted.
+        // The server is emptied within a run, and its streams are read before the loss
+        // is counted.
         appended(&seen, 0, 14, 1);
         seen.comes_back();
         seen.waits("b", Shard(0), seen.newest_appended()[0], None, 0);
@@ -342,7 +343,7 @@ mod tests {
         assert_eq!(count_lost(&seen, &nothing), 1);
     }
 
-    /// However small the depth was when it was last heard.
+    /// However small the depth was in the last answer.
     #[test]
     fn what_this_process_has_pending_is_counted_exactly() {
         let seen = Seen::new(1);

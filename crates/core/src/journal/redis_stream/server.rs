@@ -58,8 +58,8 @@ impl WaitFor {
 pub(super) struct Unsuited {
     /// A sentence for clients.
     pub(super) problem: String,
-    /// For an operator who starts a service: which setting it does not go with, and
-    /// what to do. None where it may pass by itself.
+    /// For the start of a service: the setting that the server contradicts, and what to do.
+    /// None where it may pass by itself.
     refused: Option<(&'static str, String)>,
 }
 

@@ -52,8 +52,8 @@ impl RedisStreamJournal {
                 .map(|((shard, answer), appended)| {
                     let (depth, bytes, oldest, held, newest, ..) = answer;
                     let (.., oldest_age_us, drained, dead, held_back, _) = answer;
-                    // Without a clock the server has just come back, or was emptied:
-                    // that nothing waits says nothing then.
+                    // Without a clock the server has just restarted or was emptied: that nothing waits says
+                    // nothing then.
                     if !newest.is_empty() && !remade.contains(&shard) {
                         self.seen
                             .waits(keys.run(), shard, appended, parse_version(&oldest), depth);

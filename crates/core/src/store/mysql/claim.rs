@@ -114,7 +114,7 @@ impl MysqlClaim {
         Ok(held)
     }
 
-    /// Kills the process's earlier session, of which the server may not have heard that its
+    /// Kills the process's earlier session, since the server may not have noticed that its
     /// connection has ended. A user may kill its own sessions.
     async fn end_earlier_session(
         &mut self,

@@ -104,7 +104,7 @@ impl Connector {
         self.connect_by(self.opts.clone()).await
     }
 
-    /// Creates the database, unless somebody else just has.
+    /// Creates the database, unless another process just has.
     ///
     /// # Errors
     /// When the server cannot be reached, or does not let this user do that.
