@@ -15,7 +15,7 @@ start_mysql() {
   mkdir -p "$folder"
   folder=$(cd "$folder" && pwd)
   if [ ! -d "$folder/mysql" ]; then
-    mysqld --no-defaults --initialize-insecure --user="$user" --datadir="$folder" \
+    TMPDIR="$run_folder" mysqld --no-defaults --initialize-insecure --user="$user" --datadir="$folder" \
       --secure-file-priv=NULL >"$run_folder/mysql-install.log" 2>&1 || {
       cat "$run_folder/mysql-install.log" >&2
       fail "mysqld --initialize-insecure failed"

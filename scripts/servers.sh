@@ -143,7 +143,8 @@ start_mariadb() {
   mkdir -p "$folder"
   folder=$(cd "$folder" && pwd)
   if [ ! -d "$folder/mysql" ]; then
-    mariadb-install-db --no-defaults --user="$user" --datadir="$folder" --skip-test-db \
+    # Not in a folder that others share: a server that starts removes the temporary tables there.
+    TMPDIR="$run_folder" mariadb-install-db --no-defaults --user="$user" --datadir="$folder" --skip-test-db \
       --auth-root-authentication-method=normal >"$run_folder/mariadb-install.log" 2>&1 || {
       cat "$run_folder/mariadb-install.log" >&2
       fail "mariadb-install-db failed"

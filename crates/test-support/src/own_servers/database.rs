@@ -101,6 +101,9 @@ impl Kind {
             }
         };
         command.arg(with_path("--datadir", folder));
+        // Not in a folder that others share: a server that starts removes the temporary tables there.
+        let temporary = own_folder();
+        command.env("TMPDIR", temporary.path());
         let output = command.output().expect("a program to make a database");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{command:?}: {said}");
