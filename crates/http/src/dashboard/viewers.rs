@@ -45,6 +45,11 @@ impl Viewers {
         })
     }
 
+    /// Whether there is a viewer.
+    pub fn are_there(&self) -> bool {
+        self.places.available_permits() < VIEWERS_MAX
+    }
+
     /// Sends everybody away, for good: a stream without an end would keep the service from its own.
     pub fn send_away(&self) {
         self.places.close();
