@@ -408,7 +408,7 @@ fn finish(service: Service, raw: Raw) -> Result<Settings, BadSetting> {
         DatabaseUrl::parse(&raw.database_url).map_err(|reason| bad("DATABASE_URL", reason))?;
     let cache = CacheUrl::parse(&raw.cache_url).map_err(|reason| bad("CACHE_URL", reason))?;
     if let Some(option) = cache.unknown_option() {
-        let reason = format!("has the option {option}, which there is not: leave it out");
+        let reason = format!("has the unknown option {option}: leave it out");
         return Err(bad("CACHE_URL", reason));
     }
     let database_tls = tls::of_database(

@@ -1,4 +1,4 @@
-//! A process relies on its registration in Redis while the database does not answer.
+//! A process relies on its registration in Redis while the database does not answer, or is slow.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,11 +9,13 @@
 
 use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use cache_core::binding::{BindingStore, Bound, Guard, GuardSettings};
+use cache_core::binding::{
+    BindingStore, Bound, CacheSite, Guard, GuardSettings, LIFETIME, ServedBy,
+};
 use cache_core::error::Result;
 use cache_core::redis::Redis;
 use cache_core::settings::CacheUrl;
@@ -33,11 +35,14 @@ const NOT_YET: usize = usize::MAX;
 struct HangsAfter {
     database: Arc<SqliteStore>,
     calls: AtomicUsize,
+    /// How many milliseconds each call takes.
+    delay_ms: AtomicU64,
 }
 
 impl HangsAfter {
     /// Returns whether this is the last call that is answered.
     async fn call(&self) -> bool {
+        tokio::time::sleep(Duration::from_millis(self.delay_ms.load(Ordering::SeqCst))).await;
         let left = self.calls.load(Ordering::SeqCst);
         match left {
             NOT_YET => false,
@@ -87,14 +92,23 @@ impl BindingStore for HangsAfter {
     }
 }
 
-/// Redis can be used all the time while the database hangs after so many calls.
-async fn uses_redis_while_the_database_hangs_after(calls: usize) {
+/// A process that is bound.
+struct Site {
+    _folder: tempfile::TempDir,
+    store: Arc<SqliteStore>,
+    database: Arc<HangsAfter>,
+    redis: Arc<Redis>,
+    guard: Guard,
+}
+
+async fn bound() -> Site {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&folder.path().join("users.db")).await;
     let store = Arc::new(store.unwrap());
     let database = Arc::new(HangsAfter {
         database: store.clone(),
         calls: AtomicUsize::new(NOT_YET),
+        delay_ms: AtomicU64::new(0),
     });
     let Ok(CacheUrl::Redis(url)) = CacheUrl::parse(&redis_url()) else {
         panic!("this is no Redis URL");
@@ -104,20 +118,42 @@ async fn uses_redis_while_the_database_hangs_after(calls: usize) {
         process: "one".to_owned(),
         program: "test",
     };
-    let guard = Guard::post(&redis, database.clone(), store, settings)
+    let guard = Guard::post(&redis, database.clone(), store.clone(), settings)
         .await
         .unwrap();
     guard.bind().await.unwrap();
+    Site {
+        _folder: folder,
+        store,
+        database,
+        redis,
+        guard,
+    }
+}
+
+#[track_caller]
+fn expect_answers(began: Instant, answered: &Result<()>) {
+    assert!(
+        answered.is_ok(),
+        "after {:?}: {answered:?}",
+        began.elapsed()
+    );
+}
+
+/// Redis can be used all the time while the database hangs after so many calls.
+async fn uses_redis_while_the_database_hangs_after(calls: usize) {
+    let Site {
+        _folder,
+        database,
+        redis,
+        guard,
+        ..
+    } = bound().await;
     database.calls.store(calls, Ordering::SeqCst);
     guard.watch();
     let began = Instant::now();
     while began.elapsed() < OUTAGE {
-        let answered = redis.answers().await;
-        assert!(
-            answered.is_ok(),
-            "after {:?}: {answered:?}",
-            began.elapsed()
-        );
+        expect_answers(began, &redis.answers().await);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(database.calls.load(Ordering::SeqCst), 0, "it hangs");
@@ -131,4 +167,39 @@ async fn redis_is_used_while_the_database_hangs_from_the_start() {
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_is_used_while_noting_it_hangs() {
     uses_redis_while_the_database_hangs_after(1).await;
+}
+
+/// Another process has noted the same Redis by another name, and a start wants to use another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_database_keeps_no_process_from_objecting() {
+    let Site {
+        _folder,
+        store,
+        database,
+        redis,
+        guard,
+    } = bound().await;
+    database.delay_ms.store(900, Ordering::SeqCst);
+    let before = store.bound().await.unwrap().served_by;
+    let mut noted = ServedBy::parse(&before).unwrap();
+    let other = |number: u8| CacheSite {
+        run: format!("run {number}"),
+        address: format!("host-{number}:6379"),
+        ..noted.cache.clone()
+    };
+    let (renamed, contender) = (other(1), other(2));
+    noted.cache = renamed;
+    noted.contender = Some(contender);
+    assert!(store.note_cache(&before, &noted.encode()).await.unwrap());
+    guard.watch();
+    let began = Instant::now();
+    loop {
+        expect_answers(began, &redis.answers().await);
+        let found = store.bound().await.unwrap().noted().unwrap();
+        if found.contender.is_none() {
+            return;
+        }
+        assert!(began.elapsed() < LIFETIME, "nothing was objected");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

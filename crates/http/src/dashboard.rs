@@ -27,13 +27,16 @@ pub use recent::Recent;
 pub use stream::events;
 pub use viewers::{Place, VIEWERS_MAX, Viewers};
 
-use crate::figures::{Sampler, Snapshot};
+use crate::figures::{ParseError, Sampler, Snapshot};
 use crate::problem::{Kind, Problem};
 use crate::resource::{get, resource};
 use crate::state::State;
 
 /// How often a page gets an event with the figures.
 pub const EVENT_PERIOD: Duration = Duration::from_secs(1);
+
+/// How often that is noted while there is no viewer.
+const UNWATCHED_PERIOD: Duration = Duration::from_secs(5);
 
 /// How long a viewer may take no event until the place is another's.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
@@ -117,40 +120,62 @@ async fn send(place: &mut Place, viewer: &mpsc::Sender<Bytes>, frame: Bytes) -> 
     matches!(sent, Ok(Ok(())))
 }
 
-/// Notes each second how the service is, so that a page that is opened has the last minutes.
+/// Notes regularly how the service is, so that a page that is opened has the last minutes.
 pub(crate) async fn keep(state: Data<State>) {
     if state.dashboard == Dashboard::Off {
         return;
     }
     let mut sampler = Sampler::new();
+    let mut are_readable = true;
+    let mut sampled_at = None::<Instant>;
     let mut ticks = interval(EVENT_PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
-        if let Some(event) = sample(&state, &mut sampler).await {
-            state.recent.push(&event);
+        let began = ticks.tick().await.into_std();
+        let is_due = sampled_at.is_none_or(|at| is_due(began - at, state.viewers.are_there()));
+        if !is_due {
+            continue;
+        }
+        sampled_at = Some(began);
+        match sample(&state, &mut sampler).await {
+            Ok(event) => {
+                are_readable = true;
+                event.iter().for_each(|event| state.recent.push(event));
+            }
+            Err(error) if are_readable => {
+                are_readable = false;
+                tracing::error!(%error, "the service's own metrics cannot be read");
+            }
+            Err(_) => {}
         }
     }
 }
 
+/// Whether it is time for a sample, so long after the last one.
+fn is_due(since: Duration, is_watched: bool) -> bool {
+    // A tick may come a little early.
+    is_watched || since + EVENT_PERIOD / 2 >= UNWATCHED_PERIOD
+}
+
 /// How the service is; `None` at the first look, which there is nothing to compare with.
-async fn sample(state: &State, sampler: &mut Sampler) -> Option<Event> {
+///
+/// # Errors
+/// When the metrics cannot be read.
+async fn sample(state: &State, sampler: &mut Sampler) -> Result<Option<Event>, ParseError> {
     state.observe().await;
     let metrics = state.metrics.clone();
     // It takes milliseconds, for which nothing else is to wait.
     let read = tokio::task::spawn_blocking(move || Snapshot::parse(&metrics.render()));
-    let snapshot = match read.await.ok()? {
-        Ok(snapshot) => snapshot,
-        Err(error) => {
-            tracing::error!(%error, "the service's own metrics cannot be read");
-            return None;
-        }
+    let Ok(snapshot) = read.await else {
+        return Ok(None);
     };
-    let mut figures = sampler.read(Instant::now(), snapshot)?;
+    let Some(mut figures) = sampler.read(Instant::now(), snapshot?) else {
+        return Ok(None);
+    };
     figures.explain(&state.outages.states());
-    Some(Event::now(vec![ServiceEvent {
+    Ok(Some(Event::now(vec![ServiceEvent {
         name: state.service.name().to_owned(),
         reachable: true,
         figures: Some(figures),
-    }]))
+    }])))
 }

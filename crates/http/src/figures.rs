@@ -165,25 +165,33 @@ impl Figures {
 }
 
 /// The journal's figures, and the limits that they count against.
-const LIMITS: &[(&str, &str)] = &[
+const LIMITS: &[(&[&str], &str)] = &[
     (
-        "write_cache_journal_depth_entries",
+        &[
+            "write_cache_journal_depth_entries",
+            "write_cache_journal_held_back_entries",
+        ],
         "write_cache_journal_limit_entries",
     ),
     (
-        "write_cache_journal_depth_bytes",
+        &["write_cache_journal_depth_bytes"],
         "write_cache_journal_limit_bytes",
     ),
     (
-        "write_cache_journal_oldest_age_seconds",
+        &["write_cache_journal_oldest_age_seconds"],
         "write_cache_journal_limit_age_seconds",
     ),
 ];
 
 fn fullness(now: &Snapshot) -> Option<f64> {
-    let used = LIMITS.iter().filter_map(|(figure, limit)| {
+    let used = LIMITS.iter().filter_map(|(figures, limit)| {
         let limit = now.gauge(limit, &[]).filter(|limit| *limit > 0.0)?;
-        Some(now.gauge(figure, &[])? / limit)
+        let (figure, more) = figures.split_first()?;
+        // An older version has no figure of what is held back.
+        let more = more
+            .iter()
+            .fold(0.0, |sum, figure| sum + now.sum(figure, &[]));
+        Some((now.gauge(figure, &[])? + more) / limit)
     });
     used.reduce(f64::max)
 }

@@ -20,6 +20,7 @@ const MONITORING: &[&str] = &[
     "/metrics",
     "/dashboard",
     "/dashboard/events",
+    "/flush",
 ];
 
 /// How a request ended that took its time.
@@ -56,7 +57,7 @@ impl Observed {
         self.route
     }
 
-    /// Whether the route is one for clients, and not for probes and the dashboard.
+    /// Whether the route is one whose requests show by their age whether the service hangs.
     pub(crate) fn is_of_clients(&self) -> bool {
         !MONITORING.contains(&self.route)
     }
@@ -108,5 +109,16 @@ pub(crate) fn method_label(method: &Method) -> &'static str {
         "PUT" => "PUT",
         "DELETE" => "DELETE",
         _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flush_waits_by_design() {
+        assert!(!Observed::new("/flush").is_of_clients());
+        assert!(Observed::new("/users/{name}").is_of_clients());
     }
 }

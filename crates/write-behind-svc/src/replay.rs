@@ -35,6 +35,9 @@ pub(crate) async fn replay_all(
     // Before the answer begins, so that it can be an error.
     let first = replay.next_page().await;
     let first = first.map_err(|error| Problem::of_read(&error))?;
+    if let (Some(error), 0) = (&first.failed, replay.summary.ended()) {
+        return Err(Problem::of_write(error));
+    }
     Ok(ndjson(|lines| replay.run(first, lines)))
 }
 
@@ -82,6 +85,11 @@ struct Summary {
 }
 
 impl Summary {
+    /// How many letters have ended.
+    fn ended(&self) -> u64 {
+        self.written + self.superseded
+    }
+
     fn count(&mut self, outcome: &Replayed) {
         match outcome {
             Replayed::Written => self.written += 1,

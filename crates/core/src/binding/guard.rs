@@ -36,8 +36,8 @@ const LOOK_PAUSE: Duration = Duration::from_millis(200);
 /// How often a binding that another process changes meanwhile is judged again, at most.
 const EXCHANGES_MAX: u32 = 8;
 /// How long a process that relies on its registration may take to note its Redis. A renewal
-/// waits for it, so this and the renewal end while the registration is still relied upon.
-const NOTE_TIME_MAX: Duration = Duration::from_secs(1);
+/// waits for it, so this and `RENEWAL` together are below `TRUST`.
+const NOTE_TIME_MAX: Duration = Duration::from_millis(1500);
 /// For how long a refusal holds before Redis is asked again.
 const REFUSAL_LIFETIME: Duration = Duration::from_millis(500);
 

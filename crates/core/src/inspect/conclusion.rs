@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{CacheSaid, Findings, Said, Unread};
 use crate::cache::Cached;
+use crate::dead_letter::DeadLetter;
 use crate::store::inspect::{Stored, StoredValue};
 use crate::version::Version;
 
@@ -50,9 +51,13 @@ fn waiting(findings: &Findings) -> Option<Versioned> {
     Some((newest.version, newest.body.clone()))
 }
 
-fn dead(findings: &Findings) -> Option<Versioned> {
+fn letter(findings: &Findings) -> Option<&DeadLetter> {
     let waiting = findings.journal.as_ref()?.as_ref().ok()?;
-    let letter = waiting.dead_letter.as_ref()?;
+    waiting.dead_letter.as_ref()
+}
+
+fn dead(findings: &Findings) -> Option<Versioned> {
+    let letter = letter(findings)?;
     Some((letter.record.version, letter.record.body.clone()))
 }
 
@@ -168,11 +173,14 @@ fn what_follows(findings: &Findings) -> (bool, String) {
         );
     }
     if let Some((version, _)) = dead(findings).filter(|(version, _)| *version > in_database) {
+        let is_held_back = letter(findings).is_some_and(|letter| letter.held_back);
+        let what_next = match is_held_back {
+            true => "which is held back until there is room among the dead letters, and is retried",
+            false => "which is among the dead letters: replay or delete it",
+        };
         return (
             false,
-            format!(
-                "the database has refused version {version}, which is among the dead letters: replay or delete it"
-            ),
+            format!("the database has refused version {version}, {what_next}"),
         );
     }
     with_the_cache(findings, stored, in_database)
@@ -226,8 +234,9 @@ fn with_the_cache(
             std::cmp::Ordering::Less => (
                 false,
                 format!(
-                    "the database has a newer version ({in_database}) than the cache ({version}), which another \
-                     program has written; DELETE /cache/users/NAME forgets the cached one"
+                    "the database has a newer version ({in_database}) than the cache ({version}): look again, \
+                     and if that stays, another program has written it; DELETE /cache/users/NAME forgets the \
+                     cached one"
                 ),
             ),
             std::cmp::Ordering::Greater if stored.is_none() && body.is_none() => (

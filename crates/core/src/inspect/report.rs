@@ -66,6 +66,7 @@ struct Dead {
     #[serde(flatten)]
     held: Held,
     set_aside: String,
+    is_held_back: bool,
     reason: String,
 }
 
@@ -211,6 +212,7 @@ fn part_of_journal(at: &str, said: &Said<Waiting>, now: Version) -> Part {
         dead_letter: letter.map(|letter| Dead {
             held: Held::of(letter.record.version, letter.record.body.as_ref(), now),
             set_aside: letter.set_aside_at.to_rfc3339(),
+            is_held_back: letter.held_back,
             reason: letter.reason.to_string(),
         }),
         ..Part::default()
@@ -298,7 +300,11 @@ impl Part {
                     set_aside, reason, ..
                 },
             ) = (dead.held.in_words(), dead);
-            format!("dead      {held}; set aside {set_aside}: {reason}")
+            let what = match dead.is_held_back {
+                true => "held back",
+                false => "set aside",
+            };
+            format!("dead      {held}; {what} {set_aside}: {reason}")
         });
         [first].into_iter().chain(waiting).chain(dead).collect()
     }

@@ -75,6 +75,19 @@ fn waiting(entries: Vec<Record>) -> Option<Said<Waiting>> {
     }))
 }
 
+/// A write that the database has refused.
+fn refused(held_back: bool) -> Option<Said<Waiting>> {
+    Some(Ok(Waiting {
+        dead_letter: Some(DeadLetter {
+            record: entry(9, body(31)),
+            reason: "too long".into(),
+            set_aside_at: version(9),
+            held_back,
+        }),
+        ..Waiting::default()
+    }))
+}
+
 /// The last line, and what JSON says of the parts' agreement and of completeness.
 fn last(findings: &Findings) -> (String, bool, bool) {
     let report = Report::of(findings, version(10_000_000));
@@ -148,15 +161,7 @@ fn a_dead_letter_is_newer_than_the_database() {
     let mut findings = nothing();
     findings.row = row(5, body(30));
     findings.cache = cached(9, body(31), false);
-    findings.journal = Some(Ok(Waiting {
-        dead_letter: Some(DeadLetter {
-            record: entry(9, body(31)),
-            reason: "too long".into(),
-            set_aside_at: version(9),
-            held_back: false,
-        }),
-        ..Waiting::default()
-    }));
+    findings.journal = refused(false);
     expect(
         &findings,
         &["from the cache", "refused version 9", "replay or delete"],
@@ -170,6 +175,20 @@ fn a_dead_letter_is_newer_than_the_database() {
 }
 
 #[test]
+fn a_write_that_is_held_back_is_retried() {
+    let mut findings = nothing();
+    findings.row = row(5, body(30));
+    findings.cache = cached(9, body(31), false);
+    findings.journal = refused(true);
+    let words = ["refused version 9", "held back until", "is retried"];
+    expect(&findings, &words, false);
+    let (said, ..) = last(&findings);
+    assert!(!said.contains("replay"), "{said}");
+    let text = Report::of(&findings, version(9)).text();
+    assert!(text.contains("; held back "), "{text}");
+}
+
+#[test]
 fn what_another_program_has_changed_is_told() {
     let mut findings = nothing();
     findings.cache = cached(7, body(30), true);
@@ -178,7 +197,11 @@ fn what_another_program_has_changed_is_told() {
     findings.row = row(8, body(31));
     expect(
         &findings,
-        &["from the cache", "newer version (8) than the cache (7)"],
+        &[
+            "from the cache",
+            "newer version (8) than the cache (7)",
+            "look again",
+        ],
         false,
     );
     findings.row = Ok(None);

@@ -23,8 +23,10 @@ use crate::store::mysql::MysqlReader;
 use crate::store::sqlite::SqliteReader;
 use crate::tls;
 
-/// How long a part may take.
+/// How long one call may take.
 const TIME_MAX: Duration = Duration::from_secs(10);
+/// Why a walk over the journal was cut off.
+const TOO_MANY: &str = "too many entries to search in 10 s";
 
 /// Asks every part. The database's row comes last, so that an entry that is drained meanwhile is seen in
 /// the journal, in the database, or in both.
@@ -86,7 +88,7 @@ async fn open(settings: &Settings) -> Said<Box<dyn Reader>> {
                 url: url.clone(),
                 tls: settings.database_tls.clone(),
             };
-            match MysqlReader::open(address, Instant::now() + TIME_MAX).await {
+            match MysqlReader::open(address, TIME_MAX).await {
                 Ok(reader) => Ok(Box::new(reader)),
                 Err(error) => Err(unread(error)),
             }
@@ -165,6 +167,12 @@ async fn by_time<T>(asked: impl Future<Output = Result<T>>) -> Result<T> {
     startup::until(Instant::now() + TIME_MAX, Part::Cache, asked).await
 }
 
+/// A command of the walk that hangs fails by the timeout of Redis, for its own reason.
+async fn walked<T>(walk: impl Future<Output = Result<T>>) -> Result<T> {
+    let walked = tokio::time::timeout(TIME_MAX, walk).await;
+    walked.unwrap_or_else(|_| Err(Error::unavailable(Part::Journal, TOO_MANY)))
+}
+
 async fn cache(redis: Option<&Said<Arc<Redis>>>, key: &Key) -> CacheSaid {
     match redis {
         None => CacheSaid::InMemory,
@@ -182,7 +190,7 @@ async fn journal(
 ) -> Option<Said<Waiting>> {
     match (redis, &settings.journal, settings.service) {
         (Some(Ok(redis)), ..) => Some(
-            by_time(in_redis::waiting_of(redis, key))
+            walked(in_redis::waiting_of(redis, key))
                 .await
                 .map_err(unread),
         ),
@@ -223,5 +231,19 @@ fn at_database(settings: &Settings) -> String {
     match &settings.database {
         DatabaseUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
         DatabaseUrl::Mysql(url) => url.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_walk_that_is_cut_off_has_a_reason_of_its_own() {
+        let walked = walked(pending::<Result<()>>()).await;
+        let reason = walked.unwrap_err().to_string();
+        assert!(reason.contains(TOO_MANY), "{reason}");
     }
 }

@@ -9,9 +9,10 @@ use crate::dataset::Dataset;
 use crate::error::{Error, Part, Result};
 use crate::redis::{Link, Redis};
 
-/// How many keys of the server one step of a search looks at, and how long a search takes at most.
+/// How many keys of the server one step of a search looks at.
 const SCANNED: usize = 1_000;
-const SEARCH_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long a search takes at most. After 10 s it is cut off, and then its reason is lost.
+const SEARCH_TIME_MAX: Duration = Duration::from_secs(9);
 
 impl Redis {
     /// The data of the databases of this name that this server knows, without asking the database.

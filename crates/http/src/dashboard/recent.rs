@@ -11,14 +11,22 @@ use super::stream::{Moment, frame};
 
 /// How many events are kept: five minutes of one a second.
 const KEPT_MAX: usize = 300;
+/// For how long events are kept, in milliseconds.
+const KEPT_MS: u64 = 300_000;
 
 /// The events of the last minutes, as JSON. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Recent(Arc<Shared>);
 
 #[derive(Debug)]
+struct Kept {
+    at_ms: u64,
+    json: Bytes,
+}
+
+#[derive(Debug)]
 struct Shared {
-    events: Mutex<VecDeque<Bytes>>,
+    events: Mutex<VecDeque<Kept>>,
     /// What is sent of the newest.
     newest: watch::Sender<Bytes>,
 }
@@ -38,20 +46,24 @@ impl Recent {
         }))
     }
 
-    fn events(&self) -> MutexGuard<'_, VecDeque<Bytes>> {
+    fn events(&self) -> MutexGuard<'_, VecDeque<Kept>> {
         let events = self.0.events.lock();
         events.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds the newest, and forgets the oldest where there are enough.
+    /// Adds the newest, and forgets what is too old or too many.
     pub fn push(&self, event: &Event) {
         // Numbers and texts: this cannot fail.
         let json = Bytes::from(serde_json::to_vec(event).unwrap_or_default());
         let mut events = self.events();
-        if events.len() >= KEPT_MAX {
+        let is_over = |oldest: &Kept| oldest.at_ms.saturating_add(KEPT_MS) < event.at_ms;
+        while events.len() >= KEPT_MAX || events.front().is_some_and(is_over) {
             events.pop_front();
         }
-        events.push_back(json.clone());
+        events.push_back(Kept {
+            at_ms: event.at_ms,
+            json: json.clone(),
+        });
         // Under the lock, so that a new follower misses no event and gets none
         // twice.
         self.0.newest.send_replace(frame(Moment::Now, &json));
@@ -61,13 +73,16 @@ impl Recent {
     pub fn follow(&self) -> (Vec<Bytes>, watch::Receiver<Bytes>) {
         let events = self.events();
         let newest = events.len().saturating_sub(1);
-        let frames = events.iter().enumerate().map(|(number, json)| {
-            let moment = match number == newest {
-                true => Moment::Now,
-                false => Moment::Past,
-            };
-            frame(moment, json)
-        });
+        let frames = events
+            .iter()
+            .enumerate()
+            .map(|(number, Kept { json, .. })| {
+                let moment = match number == newest {
+                    true => Moment::Now,
+                    false => Moment::Past,
+                };
+                frame(moment, json)
+            });
         (frames.collect(), self.0.newest.subscribe())
     }
 }
@@ -101,6 +116,17 @@ mod tests {
         assert_eq!(text(&past[0]), first);
         let last = "data: {\"at_ms\":999,\"services\":[]}\n\n";
         assert_eq!(text(past.last().unwrap()), last);
+    }
+
+    #[test]
+    fn events_that_are_too_old_are_forgotten_where_there_are_few() {
+        let recent = Recent::new();
+        for number in 0..100 {
+            recent.push(&event(number * 5_000));
+        }
+        let (past, _) = recent.follow();
+        assert_eq!(past.len(), 61);
+        assert!(text(&past[0]).contains("\"at_ms\":195000,"), "{past:?}");
     }
 
     #[tokio::test]

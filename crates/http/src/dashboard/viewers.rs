@@ -46,6 +46,11 @@ impl Viewers {
         })
     }
 
+    /// Whether there is a viewer.
+    pub fn are_there(&self) -> bool {
+        self.places.available_permits() < VIEWERS_MAX
+    }
+
     /// Disconnects all viewers, and admits no more: a stream without an end would keep the service
     /// from stopping.
     pub fn send_away(&self) {

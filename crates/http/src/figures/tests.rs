@@ -139,6 +139,8 @@ fn the_nearest_limit_says_how_full_the_journal_is() {
     assert_eq!(fullness(&text(50, 100, "6")), Some(0.5));
     assert_eq!(fullness(&text(10, 900, "6")), Some(0.9));
     assert_eq!(fullness(&text(10, 100, "45")), Some(0.75));
+    let held_back = "write_cache_journal_held_back_entries{shard=\"0\"} 40\n";
+    assert_eq!(fullness(&(text(50, 100, "6") + held_back)), Some(0.9));
     // While the journal does not answer, its age is unknown.
     assert_eq!(fullness(&text(10, 200, "NaN")), Some(0.2));
 }

@@ -275,6 +275,22 @@ fn all_that_match_are_replayed_in_redis() {
     all_that_match_are_replayed(Parts::RedisMariaDb);
 }
 
+#[test]
+fn a_replay_without_the_database_is_refused() {
+    let running = full(Parts::RedisMariaDb);
+    let client = running.client();
+    let database = running.database().unwrap();
+    database.query_rows("RENAME TABLE users TO users_elsewhere");
+    let answer = client.request("POST", "/dead-letters/replay", &[], None);
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert!(answer.header("Retry-After").is_some());
+    database.query_rows("RENAME TABLE users_elsewhere TO users");
+    wait_until("it is replayed", || {
+        let path = "/dead-letters/replay?name_prefix=bad0";
+        client.request("POST", path, &[], None).status == 200
+    });
+}
+
 /// A client that disconnects in the middle of a replay leaves each letter in the database or where it was.
 #[test]
 fn a_replay_beside_one_that_was_cut_off_is_whole() {

@@ -166,7 +166,8 @@ fn write_through_needs_no_other_rights() {
 #[test]
 fn write_behind_needs_no_other_rights() {
     let mut site = Site::prepared(Service::WriteBehind);
-    let installation = site.install(Service::WriteBehind);
+    let mut installation = site.install(Service::WriteBehind);
+    installation.set("DEAD_LETTERS_MAX", "1");
     let mut process = installation.start(Service::WriteBehind);
     let client = process.client();
     must_write(&client, "kept");
@@ -178,20 +179,35 @@ fn write_behind_needs_no_other_rights() {
     assert_eq!(client.delete("/cache").status, 204);
     expect_well(&client);
     expect_purged(&site, "deleted");
-    let refuse = "ALTER TABLE users ADD CONSTRAINT refuse CHECK (name <> 'refused')";
+    let refuse = "ALTER TABLE users ADD CONSTRAINT refuse CHECK (name NOT LIKE 'refused%')";
     site.user.database.query_rows(refuse);
     must_write(&client, "refused");
-    let dead = || {
-        client.get("/dead-letters").json()["dead_letters"]
-            .as_array()
-            .map_or(0, Vec::len)
+    let refused = || {
+        let journal = client.get("/journal").json();
+        (
+            journal["dead_letters"].as_u64(),
+            journal["held_back"].as_u64(),
+        )
     };
-    wait_until("it is a dead letter", || dead() == 1);
+    wait_until("it is a dead letter", || refused() == (Some(1), Some(0)));
+    for name in ["refused 1", "refused 2"] {
+        must_write(&client, name);
+    }
+    wait_until("two are held back", || refused() == (Some(1), Some(2)));
+    for name in ["refused", "refused 1"] {
+        must_run(&installation, &["inspect", name]);
+    }
+    let listed = client.get("/dead-letters").json();
+    assert_eq!(listed["dead_letters"].as_array().map_or(0, Vec::len), 3);
+    assert_eq!(client.delete("/dead-letters/refused").status, 204);
+    wait_until("one takes its place", || refused() == (Some(1), Some(1)));
     site.user
         .database
         .query_rows("ALTER TABLE users DROP CONSTRAINT refuse");
-    let replay = client.request("POST", "/dead-letters/refused/replay", &[], None);
-    assert!((200..300).contains(&replay.status), "{}", replay.text());
+    wait_until("the other one is retried", || refused().1 == Some(0));
+    let replay = client.request("POST", "/dead-letters/replay", &[], None);
+    assert_eq!(replay.status, 200, "{}", replay.text());
+    wait_until("no dead letter is left", || refused().0 == Some(0));
     flush(&client);
     expect_nothing_denied(&process);
     process.kill_9();
@@ -200,7 +216,7 @@ fn write_behind_needs_no_other_rights() {
     site.cache.admin = test_support::resp::RedisConnection::open(site.cache.server.url()).unwrap();
     site.permit(&[]);
     let process = installation.start(Service::WriteBehind);
-    for name in ["kept", "refused"] {
+    for name in ["kept", "refused 1", "refused 2"] {
         expect_age(&process.client(), name, 30);
     }
     must_write(&process.client(), "kept");

@@ -84,8 +84,12 @@ impl Shared {
             return;
         }
         let noted = uncontended(mine);
-        if lock(&self.state).noted != noted {
-            return;
+        {
+            let state = lock(&self.state);
+            // Redis proves by the token that it is the noted one, whatever name is noted.
+            if state.noted != noted && state.held != mine.binding() {
+                return;
+            }
         }
         let noted = noted.map(|noted| noted.encode()).unwrap_or_default();
         match self.database.note_cache(&mine.served_by, &noted).await {
@@ -102,8 +106,11 @@ impl Shared {
     /// Takes over what another process has noted of the same Redis, in a later run or by another
     /// name. Failing that, the next answer of the database retries.
     pub(super) async fn keep_noted(&self, mine: &Bound) {
-        let is_noted = uncontended(mine) == lock(&self.state).noted;
-        if is_noted || self.has_left.load(Ordering::Acquire) {
+        let is_to_be_noted = {
+            let state = lock(&self.state);
+            !state.held.is_empty() && state.noted != uncontended(mine)
+        };
+        if !is_to_be_noted || self.has_left.load(Ordering::Acquire) {
             return;
         }
         let settle = async {

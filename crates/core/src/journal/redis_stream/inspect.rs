@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use deadpool_redis::redis::cmd;
 
+use super::held_back;
 use crate::error::{Part, Result};
 use crate::journal::Waiting;
 use crate::record::Key;
@@ -33,5 +34,6 @@ pub(crate) async fn waiting_of(redis: &Redis, key: &Key) -> Result<Waiting> {
     let letter: Option<Bytes> = link.command(&get).await?;
     let parse = |letter| dead_letter::parse(key.as_str().as_bytes(), &letter);
     waiting.dead_letter = letter.and_then(parse);
+    held_back::note(&mut link, redis, waiting.dead_letter.as_mut_slice()).await?;
     Ok(waiting)
 }

@@ -183,10 +183,10 @@ impl Connector {
 fn in_words(error: &UrlError) -> String {
     match error {
         UrlError::UnknownParameter { param } => format!(
-            "has the option {param}, which there is not (connections always use utf8mb4 and UTC): leave it out"
+            "has the unknown option {param} (connections always use utf8mb4 and UTC): leave it out"
         ),
         UrlError::InvalidParamValue { param, .. } => {
-            format!("has a value of the option {param} that it does not take")
+            format!("has an invalid value for the option {param}")
         }
         UrlError::FeatureRequired { .. } => "asks for something that is not built in".to_owned(),
         _ => "is not one that the driver takes".to_owned(),

@@ -1,5 +1,7 @@
 //! Reading a MySQL or MariaDB database for an operator, beside services that use it.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use diesel_async::{AsyncMysqlConnection, RunQueryDsl as _};
 use tokio::time::Instant;
@@ -16,21 +18,22 @@ use crate::store::row;
 /// One connection.
 pub struct MysqlReader {
     connection: AsyncMysqlConnection,
-    deadline: Instant,
+    patience: Duration,
 }
 
 impl MysqlReader {
     /// Connects. Creates nothing.
     ///
     /// # Errors
-    /// When the database is unavailable at `deadline`, by which everything else has to be answered, too.
-    pub async fn open(address: impl Into<Address>, deadline: Instant) -> Result<MysqlReader> {
+    /// When the database is unavailable. Each call may take as long as `patience`.
+    pub async fn open(address: impl Into<Address>, patience: Duration) -> Result<MysqlReader> {
         let Address { url, tls } = address.into();
         let connector = Connector::new(&url, tls)?;
         let connecting = async { Ok(connector.connect().await?) };
         Ok(MysqlReader {
-            connection: startup::until(deadline, Part::Database, connecting).await?,
-            deadline,
+            connection: startup::until(Instant::now() + patience, Part::Database, connecting)
+                .await?,
+            patience,
         })
     }
 }
@@ -38,18 +41,20 @@ impl MysqlReader {
 #[async_trait]
 impl Reader for MysqlReader {
     async fn names(&mut self) -> Result<Names> {
+        let deadline = Instant::now() + self.patience;
         let query = diesel::sql_query(NAMES);
         let asked = async { query.get_result(&mut self.connection).await };
         let asked = async { asked.await.map_err(unavailable) };
-        let row: NamesRow = startup::until(self.deadline, Part::Database, asked).await?;
+        let row: NamesRow = startup::until(deadline, Part::Database, asked).await?;
         row.read()
     }
 
     async fn row(&mut self, key: &Key) -> Result<Option<Stored>> {
+        let deadline = Instant::now() + self.patience;
         let ceiling = Ceiling::default();
         let asked = load(&mut self.connection, &ceiling, key.as_str());
         let asked = async { asked.await.map_err(unavailable) };
-        let found = startup::until(self.deadline, Part::Database, asked).await?;
+        let found = startup::until(deadline, Part::Database, asked).await?;
         found.map(|found| stored(row::read(found))).transpose()
     }
 }

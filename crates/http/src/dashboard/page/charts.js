@@ -7,7 +7,8 @@ const SPANS = [
   { seconds: 60, ticks: [0, 20, 40, 60], text: (ago) => `−${ago} s` },
   { seconds: SECONDS_KEPT, ticks: [0, 60, 120, 180, 240, 300], text: (ago) => `−${ago / 60} min` },
 ];
-const GAP_MS = 3500;
+// Without a viewer there is an event every 5 seconds. A longer pause is a gap.
+const GAP_MS = 8500;
 
 const total = ({ write, read, delete: deleted }) => write + read + deleted;
 

@@ -4,7 +4,7 @@
 const config = JSON.parse(document.getElementById("config").textContent);
 const connection = document.getElementById("connection");
 
-// One entry a second: {at, paused, services: {name: figures}}, the oldest first; the last minutes at once when
+// One entry a second or every five seconds: {at, paused, services: {name: figures}}, the oldest first; the last minutes at once when
 // the page opens.
 const history = [];
 let cursorAt = null;
