@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::dead_letter::max_of_shard;
 use crate::error::{Error, Result};
 use crate::journal::{Journal, ShardStats};
 use crate::record::Write;
@@ -27,7 +28,11 @@ const TYPICAL_ENTRIES: u64 = 100;
 /// When to come back while nothing is drained, and at the latest.
 const RETRY_STALLED: Duration = Duration::from_secs(30);
 const RETRY_MIN: Duration = Duration::from_secs(1);
-const HELD_BACK_FILLS_IT: &str = "it has as many entries as it may, with refused writes that wait for room among the dead letters";
+const OF_ENTRIES: &str = "its limit of entries is reached";
+const OF_ENTRIES_WITH_REFUSED: &str = "its limit of entries is reached, with refused writes that wait for room among the dead letters";
+const OF_BYTES: &str = "its limit of bytes is reached";
+const OF_BYTES_WITH_REFUSED: &str =
+    "its limit of bytes is reached, with refused writes that wait for room among the dead letters";
 /// An age about which a warning is logged, and how often.
 const WARN_AGE: Duration = Duration::from_secs(60);
 
@@ -36,11 +41,12 @@ const WARN_AGE: Duration = Duration::from_secs(60);
 pub struct BacklogLimits {
     /// Entries, and with them refused writes that are held back, in all shards.
     pub entries: u64,
-    /// Bytes that the entries take in the journal.
+    /// Bytes that those take in the journal.
     pub bytes: u64,
     /// Age of the oldest entry, not of what is held back.
     pub age: Duration,
-    /// Dead letters in all shards. At this limit no write is refused: what the database refuses is held back.
+    /// Dead letters in all shards; each has its part. At this limit no write is refused: what the database
+    /// refuses is held back.
     pub dead_letters: u64,
 }
 
@@ -75,6 +81,7 @@ struct Latest {
     bytes: u64,
     dead: u64,
     held_back: u64,
+    held_back_bytes: u64,
     oldest_age: Duration,
     /// Entries a second, by shard.
     rates: Vec<f64>,
@@ -96,6 +103,7 @@ impl Backlog {
                 bytes: 0,
                 dead: 0,
                 held_back: 0,
+                held_back_bytes: 0,
                 oldest_age: Duration::ZERO,
                 rates: vec![0.0; journal.shards().into()],
                 drained: Vec::new(),
@@ -157,15 +165,20 @@ impl Backlog {
         let (used, limit) = (waiting + entries, self.limits.entries);
         if used > limit {
             let what = match depth + entries > limit {
-                true => "it has as many entries as it may",
-                false => HELD_BACK_FILLS_IT,
+                true => OF_ENTRIES,
+                false => OF_ENTRIES_WITH_REFUSED,
             };
             return Err(full(what, used, limit));
         }
         // An empty journal takes one write, however large.
-        let (used, limit) = (self.bytes(depth, &latest) + bytes, self.limits.bytes);
+        let (of_entries, limit) = (self.bytes(depth, &latest) + bytes, self.limits.bytes);
+        let used = of_entries + latest.held_back_bytes;
         if used > limit && waiting + entries > 1 {
-            return Err(full("it has as many bytes as it may", used, limit));
+            let what = match of_entries > limit {
+                true => OF_BYTES,
+                false => OF_BYTES_WITH_REFUSED,
+            };
+            return Err(full(what, used, limit));
         }
         if depth > 0
             && latest.depth > 0
@@ -258,9 +271,10 @@ impl Backlog {
             (true, _) => {
                 latest.warned_of_dead_letters_at = Some(now);
                 tracing::warn!(
+                    limit = self.dead_letters_max_of_shard(),
                     dead_letters = latest.dead,
                     held_back = latest.held_back,
-                    "there are as many dead letters as may be; writes that the database refuses wait in the journal"
+                    "the limit of dead letters in a shard is reached; writes that the database refuses wait in the journal"
                 );
             }
             (false, Some(_)) => {
@@ -269,6 +283,10 @@ impl Backlog {
             }
             (false, None) => {}
         }
+    }
+
+    fn dead_letters_max_of_shard(&self) -> u64 {
+        max_of_shard(self.limits.dead_letters, self.journal.shards())
     }
 
     /// Most dead letters.
@@ -284,8 +302,9 @@ impl Backlog {
         };
         (held_back > 0).then(|| {
             format!(
-                "there are {dead} dead letters, as many as may be, and {held_back} more refused writes wait in the \
-                 journal; replay or delete dead letters, or raise DEAD_LETTERS_MAX"
+                "the limit of {} dead letters in a shard is reached: there are {dead} dead letters, and {held_back} \
+                 more refused writes wait in the journal; replay or delete dead letters, or raise DEAD_LETTERS_MAX",
+                self.dead_letters_max_of_shard()
             )
         })
     }
@@ -312,6 +331,7 @@ impl Latest {
         self.bytes = stats.iter().map(|shard| shard.bytes).sum();
         self.dead = stats.iter().map(|shard| shard.dead).sum();
         self.held_back = stats.iter().map(|shard| shard.held_back).sum();
+        self.held_back_bytes = stats.iter().map(|shard| shard.held_back_bytes).sum();
         let oldest_age_us = stats.iter().map(|shard| shard.oldest_age_us).max();
         self.oldest_age = Duration::from_micros(oldest_age_us.unwrap_or(0));
     }
@@ -347,6 +367,7 @@ mod tests {
             drained,
             dead: 0,
             held_back: 0,
+            held_back_bytes: 0,
         }
     }
 
@@ -357,6 +378,7 @@ mod tests {
             bytes: 0,
             dead: 0,
             held_back: 0,
+            held_back_bytes: 0,
             oldest_age: Duration::ZERO,
             rates: vec![0.0],
             drained: Vec::new(),

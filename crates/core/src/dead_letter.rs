@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::record::{Key, Record};
+use crate::shard::Shard;
 use crate::version::Version;
 
 /// A write that was set aside, so that it does not hold up the others.
@@ -56,6 +57,44 @@ impl LetterQuery {
     }
 }
 
+/// Where a scan of the letters goes on. Only the journal that gave it understands it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScanPosition {
+    /// After this key.
+    After(Key),
+    /// At this cursor of the shard's hash, in this run of the server.
+    Cursor(Shard, u64, Arc<str>),
+}
+
+/// Some letters of a scan.
+#[derive(Clone, Debug, Default)]
+pub struct LetterScan {
+    /// Those that match.
+    pub letters: Vec<DeadLetter>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<ScanPosition>,
+}
+
+/// Some of what is held back in a shard.
+#[derive(Clone, Debug, Default)]
+pub struct HeldBackPage {
+    /// The letters in the order of their keys: fewer than were asked for where some cannot be understood.
+    pub letters: Vec<DeadLetter>,
+    /// The key after which to go on; `None` at the end.
+    pub next: Option<Key>,
+}
+
+impl HeldBackPage {
+    /// The page of a journal that understands all its letters.
+    pub fn of(letters: Vec<DeadLetter>, max: usize) -> HeldBackPage {
+        let last = letters.last().filter(|_| letters.len() == max);
+        HeldBackPage {
+            next: last.map(|letter| letter.record.key.clone()),
+            letters,
+        }
+    }
+}
+
 /// Collects the letters of a query that come in any order. Holds one letter more than the query asks for.
 #[derive(Debug)]
 pub struct LetterPage<'a> {
@@ -87,6 +126,11 @@ impl<'a> LetterPage<'a> {
     pub fn letters(self) -> Vec<DeadLetter> {
         self.letters.into_values().collect()
     }
+}
+
+/// Most dead letters of each shard, of `max` in all.
+pub fn max_of_shard(max: u64, shards: u16) -> u64 {
+    max.div_ceil(shards.max(1).into())
 }
 
 /// What the key of a dead letter begins with when it is none.

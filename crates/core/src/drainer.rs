@@ -30,6 +30,7 @@ use tokio::time::Instant;
 
 use crate::back_off::Recovery;
 use crate::cache::Cache;
+use crate::dead_letter::max_of_shard;
 use crate::error::Result;
 use crate::journal::Journal;
 use crate::lease::Leases;
@@ -93,7 +94,7 @@ impl Drainer {
         let (progressed, progress) = watch::channel(());
         let (stop, stopping) = watch::channel(false);
         let reach = Arc::new(Reach::default());
-        let dead_letters_max = settings.dead_letters_max.div_ceil(shards.max(1).into());
+        let dead_letters_max = max_of_shard(settings.dead_letters_max, shards);
         let room = Arc::new(Notify::new());
         let held_back = HeldBack {
             replayer: Replayer {
@@ -132,7 +133,7 @@ impl Drainer {
             loops.spawn(shard_loop.supervise());
         }
         let mut keeper = JoinSet::new();
-        keeper.spawn(held_back.run());
+        keeper.spawn(held_back.supervise());
         if let Some(lifetime) = leases.lifetime() {
             let kept = Keeper {
                 leases: leases.clone(),

@@ -8,7 +8,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use crate::back_off::Recovery;
-use crate::dead_letter::{DeadLetter, LetterQuery};
+use crate::dead_letter::{DeadLetter, HeldBackPage, LetterQuery, LetterScan, ScanPosition};
 use crate::error::Result;
 use crate::health::PartHealth;
 use crate::record::{Key, Record, Write};
@@ -57,6 +57,8 @@ pub struct ShardStats {
     pub dead: u64,
     /// Refused writes that are held back for want of room among the dead letters.
     pub held_back: u64,
+    /// About how many bytes those take in the journal.
+    pub held_back_bytes: u64,
 }
 
 /// What the journal has of a name.
@@ -161,17 +163,18 @@ pub trait Journal: Debug + Send + Sync + 'static {
     /// One whose key has a dead letter takes that one's place. Returns whether it is held back.
     async fn set_aside_within(&self, shard: Shard, letter: &DeadLetter, max: u64) -> Result<bool>;
 
-    /// What is held back in a shard, in the order of the keys, after the key `after`, at most `max`.
+    /// What is held back in a shard, in the order of the keys, after the key `after`: a page of `max`.
     async fn held_back(
         &self,
         shard: Shard,
         after: Option<&Key>,
         max: usize,
-    ) -> Result<Vec<DeadLetter>>;
+    ) -> Result<HeldBackPage>;
 
-    /// Makes a dead letter of the write of `key` that is held back, if it has this version and its shard
-    /// has fewer than `max` dead letters. Returns whether it did.
-    async fn promote(&self, key: &Key, version: Version, max: u64) -> Result<bool>;
+    /// Makes a dead letter of the write that is held back, if it has the version of `letter` and its shard
+    /// has fewer than `max` dead letters. Its reason becomes that of `letter`. Returns whether it is a
+    /// dead letter now.
+    async fn promote(&self, letter: &DeadLetter, max: u64) -> Result<bool>;
 
     /// Makes dead letters of those entries of a shard that cannot be understood.
     /// Returns how many there were.
@@ -184,6 +187,38 @@ pub trait Journal: Debug + Send + Sync + 'static {
 
     /// The same of those that a query asks for. Needs memory for these only.
     async fn dead_letter_page(&self, query: &LetterQuery) -> Result<Vec<DeadLetter>>;
+
+    /// Dead letters that a query asks for, in no particular order, from a position on: about as many as it
+    /// asks for, and some if there are any. A scan to the end costs one pass over all letters. It has each
+    /// letter that is there all the while, perhaps more than once.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Unseeded`] where the position is of an earlier run of the journal's server:
+    /// begin again.
+    async fn scan_letters(
+        &self,
+        query: &LetterQuery,
+        from: Option<&ScanPosition>,
+    ) -> Result<LetterScan> {
+        let mut query = query.clone();
+        if let Some(ScanPosition::After(key)) = from {
+            query.after = Some(key.clone());
+        }
+        let letters = self.dead_letter_page(&query).await?;
+        let last = letters.last().filter(|_| letters.len() == query.max);
+        let next = last.map(|letter| ScanPosition::After(letter.record.key.clone()));
+        Ok(LetterScan { letters, next })
+    }
+
+    /// Of each letter: whether it is there still, at its version.
+    async fn still_there(&self, letters: &[DeadLetter]) -> Result<Vec<bool>> {
+        let mut there = Vec::with_capacity(letters.len());
+        for letter in letters {
+            let now = self.dead_letter(&letter.record.key).await?;
+            there.push(now.is_some_and(|now| now.record.version == letter.record.version));
+        }
+        Ok(there)
+    }
 
     /// The dead letter of `key`, also if it is held back.
     async fn dead_letter(&self, key: &Key) -> Result<Option<DeadLetter>>;

@@ -185,20 +185,19 @@ impl Purger {
                 through = through.min(before(oldest));
             }
         }
-        let mut page = LetterQuery::first(DEAD_LETTERS_AT_ONCE);
+        let all = LetterQuery::first(DEAD_LETTERS_AT_ONCE);
+        let mut from = None;
         loop {
-            let letters = journal.dead_letter_page(&page).await?;
-            for letter in letters.iter().filter(|letter| !letter.is_undecodable()) {
+            let scan = journal.scan_letters(&all, from.as_ref()).await?;
+            let letters = scan.letters.iter();
+            for letter in letters.filter(|letter| !letter.is_undecodable()) {
                 through = through.min(before(letter.record.version));
             }
-            match letters.last() {
-                Some(last) if letters.len() == page.max => {
-                    page.after = Some(last.record.key.clone())
-                }
-                _ => break,
+            if scan.next.is_none() {
+                return Ok(through);
             }
+            from = scan.next;
         }
-        Ok(through)
     }
 }
 

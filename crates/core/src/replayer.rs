@@ -50,9 +50,10 @@ pub struct Replayer {
 }
 
 impl Replayer {
-    /// Applies the letters, which are of distinct keys, and ends those that the database has now.
-    pub async fn replay(&self, letters: Vec<DeadLetter>, origin: Origin) -> ReplayedPage {
-        let (mut decided, mut failed) = self.decide(&letters, origin).await;
+    /// Applies the letters, which are of distinct keys, and ends those that the database has now. A letter
+    /// that has ended meanwhile is left out.
+    pub async fn replay(&self, mut letters: Vec<DeadLetter>, origin: Origin) -> ReplayedPage {
+        let (mut decided, mut failed) = self.decide(&mut letters, origin).await;
         let mut outcomes = Vec::with_capacity(letters.len());
         for letter in letters {
             let mut outcome = match letter.is_undecodable() {
@@ -75,16 +76,15 @@ impl Replayer {
     /// What becomes of the letters' keys in the database, and why some are missing.
     async fn decide(
         &self,
-        letters: &[DeadLetter],
+        letters: &mut Vec<DeadLetter>,
         origin: Origin,
     ) -> (HashMap<Key, Replayed>, Option<Error>) {
-        let letters = letters.iter().filter(|letter| !letter.is_undecodable());
-        let records: Vec<Record> = letters.map(|letter| letter.record.clone()).collect();
-        let keys: Vec<Key> = records.iter().map(|record| record.key.clone()).collect();
-        let stored = match self.store.versions(&keys).await {
+        let stored = match self.look(letters).await {
             Ok(stored) => stored,
             Err(error) => return (HashMap::new(), Some(error)),
         };
+        let letters = letters.iter().filter(|letter| !letter.is_undecodable());
+        let records: Vec<Record> = letters.map(|letter| letter.record.clone()).collect();
         let is_newer = |record: &Record| {
             let stored = stored.get(&record.key);
             stored.is_some_and(|stored| *stored > record.version)
@@ -106,6 +106,17 @@ impl Replayer {
         let refused = refused.into_iter();
         decided.extend(refused.map(|(record, why)| (record.key, Replayed::Refused(why))));
         (decided, applied.failed)
+    }
+
+    /// The versions in the database. Leaves out letters that have ended.
+    async fn look(&self, letters: &mut Vec<DeadLetter>) -> Result<HashMap<Key, Version>> {
+        let known = letters.iter().filter(|letter| !letter.is_undecodable());
+        let keys: Vec<Key> = known.map(|letter| letter.record.key.clone()).collect();
+        let stored = self.store.versions(&keys).await?;
+        // Last: an operator may have deleted some since they were read.
+        let mut there = self.journal.still_there(letters).await?.into_iter();
+        letters.retain(|_| there.next().unwrap_or(false));
+        Ok(stored)
     }
 
     /// Ends the letter of a write that the database has, or has something newer of.

@@ -158,6 +158,9 @@ pub fn journal(shards: Option<&[ShardStats]>) {
         gauge!("write_cache_journal_dead_letters", "shard" => label.clone()).set(shard.dead as f64);
         let held_back = shard.held_back as f64;
         gauge!("write_cache_journal_held_back_entries", "shard" => label.clone()).set(held_back);
+        let held_back_bytes = shard.held_back_bytes as f64;
+        gauge!("write_cache_journal_held_back_bytes", "shard" => label.clone())
+            .set(held_back_bytes);
         gauge!("write_cache_journal_depth_bytes", "shard" => label).set(shard.bytes as f64);
     }
     let oldest_age_us = shards

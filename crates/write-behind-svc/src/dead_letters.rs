@@ -63,7 +63,7 @@ struct Letter {
     written_at: String,
     set_aside_at: String,
     reason: String,
-    /// Whether it waits in the journal, since there are as many dead letters as may be.
+    /// Whether it waits in the journal, since the limit of dead letters is reached.
     held_back: bool,
     /// The record; `null` for a delete; a text where it is no JSON.
     record: Value,

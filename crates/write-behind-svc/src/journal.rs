@@ -31,6 +31,7 @@ struct Backlog {
     dead_letters: u64,
     dead_letters_max: u64,
     held_back: u64,
+    held_back_bytes: u64,
     lost: u64,
     shards: Vec<ShardBacklog>,
 }
@@ -44,6 +45,7 @@ struct ShardBacklog {
     drained_per_s: f64,
     dead_letters: u64,
     held_back: u64,
+    held_back_bytes: u64,
     lease_holder: Option<String>,
 }
 
@@ -58,6 +60,7 @@ impl From<ShardState> for ShardBacklog {
             drained_per_s: state.drain_rate.round(),
             dead_letters: stats.dead,
             held_back: stats.held_back,
+            held_back_bytes: stats.held_back_bytes,
             lease_holder: state.holder,
         }
     }
@@ -82,6 +85,7 @@ async fn journal(engine: Data<WriteBehind>) -> Result<HttpResponse, Problem> {
         dead_letters: sum(|shard| shard.dead_letters),
         dead_letters_max: state.dead_letters_max,
         held_back: sum(|shard| shard.held_back),
+        held_back_bytes: sum(|shard| shard.held_back_bytes),
         lost: state.lost,
         shards,
     };

@@ -2,7 +2,7 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use cache_core::dead_letter::{DeadLetter, LetterQuery};
+use cache_core::dead_letter::{DeadLetter, LetterQuery, ScanPosition};
 use cache_core::error::Result;
 use cache_core::replayer::{Replayed, ReplayedPage};
 use cache_core::write_behind::WriteBehind;
@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::dead_letters::filter;
 
-/// How many letters are replayed together. A client that disconnects ends the replay after these.
+/// About how many letters are replayed together. A client that disconnects ends the replay after these.
 const PAGE: usize = 100;
 
 /// Replays all that match, page by page, as fast as the client reads.
@@ -30,6 +30,7 @@ pub(crate) async fn replay_all(
     let mut replay = Replay {
         engine,
         query: matching,
+        next: None,
         summary: Summary::default(),
     };
     // Before the answer begins, so that it can be an error.
@@ -101,18 +102,18 @@ impl Summary {
 
 struct Replay {
     engine: Data<WriteBehind>,
-    /// The letters of the next page.
     query: LetterQuery,
+    /// Where the next page begins; `None` at the beginning and at the end.
+    next: Option<ScanPosition>,
     summary: Summary,
 }
 
 impl Replay {
     /// Replays the next letters.
     async fn next_page(&mut self) -> Result<ReplayedPage> {
-        let page = self.engine.replay_dead_letters(&self.query).await?;
-        if let Some((last, _)) = page.outcomes.last() {
-            self.query.after = Some(last.record.key.clone());
-        }
+        let from = self.next.as_ref();
+        let (page, next) = self.engine.replay_dead_letters(&self.query, from).await?;
+        self.next = next;
         page.outcomes
             .iter()
             .for_each(|(_, outcome)| self.summary.count(outcome));
@@ -130,7 +131,7 @@ impl Replay {
             }
             let next = match page.failed {
                 Some(error) => Err(error),
-                None if page.outcomes.len() < PAGE => {
+                None if self.next.is_none() => {
                     self.summary.complete = true;
                     break;
                 }

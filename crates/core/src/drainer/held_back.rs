@@ -1,12 +1,14 @@
 //! Attempting refused writes again that are held back for want of room among the dead letters.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::Notify;
 
 use crate::dead_letter::DeadLetter;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::journal::Journal;
 use crate::lease::Leases;
 use crate::outage;
@@ -19,11 +21,13 @@ use crate::telemetry;
 /// The pause between two looks, which doubles while nothing gets on.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(15);
-/// Most writes of a shard that are attempted at each look.
-const ATTEMPTED_MAX: usize = 256;
+/// Writes that are attempted together, just after they are read: an operator may delete them meanwhile.
+const PAGE: usize = 32;
+/// Most pages of a shard, one after the other, that get nowhere at each look.
+const PAGES_MAX: usize = 8;
 
 /// Attempts what is held back in the shards that this process drains.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct HeldBack {
     pub(super) replayer: Replayer,
     pub(super) journal: Arc<dyn Journal>,
@@ -35,8 +39,19 @@ pub(super) struct HeldBack {
 }
 
 impl HeldBack {
+    /// Starts again should it ever panic: what is held back would wait for ever, unseen.
+    pub(super) async fn supervise(self) {
+        loop {
+            // It does not end otherwise.
+            let _ = AssertUnwindSafe(self.run()).catch_unwind().await;
+            telemetry::failed("drain", &Error::Panicked);
+            tracing::error!("the task that retries held-back writes panicked; it is started again");
+            tokio::time::sleep(PAUSE_MAX).await;
+        }
+    }
+
     /// Looks regularly, for ever.
-    pub(super) async fn run(self) {
+    async fn run(&self) {
         let mut pause = PAUSE_MIN;
         // By shard: the key with which the last look ended.
         let mut places: Vec<Option<Key>> = vec![None; self.journal.shards().into()];
@@ -48,7 +63,7 @@ impl HeldBack {
                 Ok(gets_on) => gets_on,
                 Err(error) => {
                     telemetry::failed("drain", &error);
-                    outage::failed("cannot attempt what is held back; it waits", &error, 1);
+                    outage::failed("cannot retry held-back writes", &error, 1);
                     false
                 }
             };
@@ -60,19 +75,38 @@ impl HeldBack {
     }
 
     /// Attempts some of each shard. Returns whether any of it no longer waits.
-    async fn look(&self, places: &mut [Option<Key>]) -> Result<bool> {
-        let mut gets_on = false;
+    ///
+    /// # Errors
+    /// The first one. It does not keep the other shards waiting.
+    pub(super) async fn look(&self, places: &mut [Option<Key>]) -> Result<bool> {
+        let mut all = Ok(false);
         for stats in self.journal.stats().await? {
             let Some(place) = places.get_mut(usize::from(stats.shard.0)) else {
                 continue;
             };
-            while stats.held_back > 0 && self.leases.held().holds(stats.shard) {
-                let attempted = self.attempt(stats.shard, place).await?;
-                gets_on |= attempted;
-                // One page at a time where the database goes on to refuse.
-                if !attempted || place.is_none() {
-                    break;
-                }
+            if stats.held_back == 0 {
+                continue;
+            }
+            let shard = self.look_at(stats.shard, place).await;
+            all = match (all, shard) {
+                (Ok(before), Ok(gets_on)) => Ok(before | gets_on),
+                (Err(first), _) | (Ok(_), Err(first)) => Err(first),
+            };
+        }
+        all
+    }
+
+    /// Attempts pages of a shard from `place` on, to the end or to the last of [`PAGES_MAX`] that got nowhere.
+    async fn look_at(&self, shard: Shard, place: &mut Option<Key>) -> Result<bool> {
+        let mut gets_on = false;
+        let mut left = PAGES_MAX;
+        while left > 0 && self.leases.held().holds(shard) {
+            match self.attempt(shard, place).await? {
+                true => (gets_on, left) = (true, PAGES_MAX),
+                false => left -= 1,
+            }
+            if place.is_none() {
+                break;
             }
         }
         Ok(gets_on)
@@ -80,37 +114,36 @@ impl HeldBack {
 
     /// The next page of a shard, from its beginning after its end.
     async fn attempt(&self, shard: Shard, place: &mut Option<Key>) -> Result<bool> {
-        let page = self
-            .journal
-            .held_back(shard, place.as_ref(), ATTEMPTED_MAX)
-            .await?;
-        let is_full = page.len() == ATTEMPTED_MAX;
-        let last = page.last().map(|letter| letter.record.key.clone());
-        *place = last.filter(|_| is_full);
-        if page.is_empty() {
+        let page = self.journal.held_back(shard, place.as_ref(), PAGE);
+        let page = page.await?;
+        *place = page.next;
+        if page.letters.is_empty() {
             return Ok(false);
         }
-        let replayed = self.replayer.replay(page, Origin::Drained).await;
+        let replayed = self.replayer.replay(page.letters, Origin::Drained).await;
         let mut gets_on = false;
+        let mut failed = replayed.failed;
         for (letter, outcome) in replayed.outcomes {
             gets_on |= match outcome {
                 Replayed::Written | Replayed::Superseded => true,
-                Replayed::Refused(_) => self.promote(&letter).await?,
+                Replayed::Refused(reason) => {
+                    let promoted = self.promote(DeadLetter { reason, ..letter }).await;
+                    promoted.unwrap_or_else(|error| {
+                        failed.get_or_insert(error);
+                        false
+                    })
+                }
                 Replayed::Locked | Replayed::Undecodable | Replayed::Failed => false,
             };
         }
-        match replayed.failed {
+        match failed {
             Some(error) => Err(error),
             None => Ok(gets_on),
         }
     }
 
-    async fn promote(&self, letter: &DeadLetter) -> Result<bool> {
-        let (key, version) = (&letter.record.key, letter.record.version);
-        let is_dead = self
-            .journal
-            .promote(key, version, self.dead_letters_max)
-            .await?;
+    async fn promote(&self, letter: DeadLetter) -> Result<bool> {
+        let is_dead = self.journal.promote(&letter, self.dead_letters_max).await?;
         if is_dead {
             telemetry::dead_letters(1);
         }

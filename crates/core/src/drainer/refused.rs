@@ -53,7 +53,7 @@ impl Drain {
         let max = self.dead_letters_max;
         let what = match self.journal.set_aside_within(shard, &letter, max).await? {
             true => {
-                "the database refuses a record, and there are as many dead letters as may be; it waits in the journal"
+                "the database refuses a record, and the limit of dead letters is reached; it waits in the journal"
             }
             false => {
                 telemetry::dead_letters(1);

@@ -1,6 +1,7 @@
 //! Steps of draining on parts that fail when told to.
 
 mod after_outages;
+mod held_back;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,7 +15,7 @@ use super::{Drain, Drained, Wake};
 use crate::cache::memory::MemoryCache;
 use crate::cache::{Cache, Lifetimes};
 use crate::dataset::Dataset;
-use crate::dead_letter::{DeadLetter, LetterQuery};
+use crate::dead_letter::{DeadLetter, HeldBackPage, LetterQuery};
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::journal::{Appended, Journal, ShardStats};
@@ -55,6 +56,10 @@ struct FakeJournal {
     broken_from: AtomicUsize,
     acknowledges: AtomicBool,
     acknowledgements: AtomicUsize,
+    /// In the order of their keys.
+    held_back: Mutex<Vec<DeadLetter>>,
+    /// Once, when it is asked how much waits.
+    panics: AtomicBool,
 }
 
 impl FakeJournal {
@@ -150,11 +155,11 @@ impl Journal for FakeJournal {
         Err(away(Part::Journal))
     }
 
-    async fn held_back(&self, _: Shard, _: Option<&Key>, _: usize) -> Result<Vec<DeadLetter>> {
-        Ok(Vec::new())
+    async fn held_back(&self, shard: Shard, _: Option<&Key>, _: usize) -> Result<HeldBackPage> {
+        Ok(self.page_of(shard))
     }
 
-    async fn promote(&self, _: &Key, _: Version, _: u64) -> Result<bool> {
+    async fn promote(&self, _: &DeadLetter, _: u64) -> Result<bool> {
         Ok(false)
     }
 
@@ -166,12 +171,12 @@ impl Journal for FakeJournal {
         Ok(Vec::new())
     }
 
-    async fn dead_letter(&self, _: &Key) -> Result<Option<DeadLetter>> {
-        Ok(None)
+    async fn dead_letter(&self, key: &Key) -> Result<Option<DeadLetter>> {
+        Ok(self.letter(key))
     }
 
-    async fn forget_dead_letter(&self, _: &Key, _: Version) -> Result<bool> {
-        Ok(false)
+    async fn forget_dead_letter(&self, key: &Key, _: Version) -> Result<bool> {
+        Ok(self.forget(key))
     }
 
     async fn raise(&self, _: &dyn StoredVersions) -> Result<()> {
@@ -179,7 +184,7 @@ impl Journal for FakeJournal {
     }
 
     async fn stats(&self) -> Result<Vec<ShardStats>> {
-        Ok(Vec::new())
+        Ok(self.stats_of_letters())
     }
 
     async fn takes_appends(&self) -> Result<()> {

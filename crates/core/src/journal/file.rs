@@ -18,6 +18,7 @@ mod dead_letters;
 mod frame;
 mod head;
 mod header;
+mod held_back;
 pub mod inspect;
 mod layout;
 mod log;
@@ -42,7 +43,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use crate::binding::Bound;
-use crate::dead_letter::{DeadLetter, LetterQuery};
+use crate::dead_letter::{DeadLetter, HeldBackPage, LetterQuery};
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::journal::{Appended, Journal, ShardStats};
@@ -297,20 +298,14 @@ impl Journal for FileJournal {
             .await
     }
 
-    async fn held_back(
-        &self,
-        _: Shard,
-        after: Option<&Key>,
-        max: usize,
-    ) -> Result<Vec<DeadLetter>> {
+    async fn held_back(&self, _: Shard, after: Option<&Key>, max: usize) -> Result<HeldBackPage> {
         let (dead, after) = (self.dead.clone(), after.cloned());
         Self::blocking(move || Ok(lock(&dead).page_held_back(after.as_ref(), max))).await
     }
 
-    async fn promote(&self, key: &Key, version: Version, max: u64) -> Result<bool> {
-        let key = key.clone();
-        self.with_dead(move |dead| dead.promote(&key, version, max))
-            .await
+    async fn promote(&self, letter: &DeadLetter, max: u64) -> Result<bool> {
+        let letter = letter.clone();
+        self.with_dead(move |dead| dead.promote(&letter, max)).await
     }
 
     /// A frame that does not verify is damage, and refused when the journal is
@@ -322,6 +317,23 @@ impl Journal for FileJournal {
     async fn dead_letter_page(&self, query: &LetterQuery) -> Result<Vec<DeadLetter>> {
         let (dead, query) = (self.dead.clone(), query.clone());
         Self::blocking(move || Ok(lock(&dead).page(&query))).await
+    }
+
+    async fn still_there(&self, letters: &[DeadLetter]) -> Result<Vec<bool>> {
+        let dead = self.dead.clone();
+        let asked: Vec<(Key, Version)> = letters
+            .iter()
+            .map(|letter| (letter.record.key.clone(), letter.record.version))
+            .collect();
+        Self::blocking(move || {
+            let dead = lock(&dead);
+            let is_there = |(key, version): &(Key, Version)| {
+                let held = dead.find(key);
+                held.is_some_and(|held| held.record.version == *version)
+            };
+            Ok(asked.iter().map(is_there).collect())
+        })
+        .await
     }
 
     async fn dead_letter(&self, key: &Key) -> Result<Option<DeadLetter>> {
@@ -367,8 +379,9 @@ impl Journal for FileJournal {
             newest: tail.newest,
             oldest_age_us: oldest.map_or(0, |oldest| oldest.age_us(Version::now())),
             drained: tail.drained,
-            dead: letters - held_back,
-            held_back,
+            dead: letters - held_back.letters,
+            held_back: held_back.letters,
+            held_back_bytes: held_back.bytes,
         }])
     }
 

@@ -25,7 +25,7 @@ use async_trait::async_trait;
 use deadpool_redis::redis::Script;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::dead_letter::{DeadLetter, LetterQuery};
+use crate::dead_letter::{DeadLetter, HeldBackPage, LetterQuery, LetterScan, ScanPosition};
 use crate::error::{Error, Part, Result};
 use crate::health::PartHealth;
 use crate::journal::{Appended, Journal, ShardStats};
@@ -48,6 +48,7 @@ static ACKNOWLEDGE: LazyLock<Script> = LazyLock::new(|| {
         include_str!("../redis/clock.lua"),
         include_str!("../redis/drained.lua"),
         include_str!("../redis/waiting.lua"),
+        include_str!("redis_stream/held_back.lua"),
         include_str!("redis_stream/acknowledge.lua")
     ))
 });
@@ -236,6 +237,7 @@ impl Journal for RedisStreamJournal {
             keyspace.committed(shard),
             keyspace.waiting(shard),
             keyspace.held_back(shard),
+            keyspace.held_back_bytes(shard),
         ];
         // IMPORTANT: what was read before the server restarted says nothing about what its stream holds
         // now.
@@ -272,12 +274,12 @@ impl Journal for RedisStreamJournal {
         shard: Shard,
         after: Option<&Key>,
         max: usize,
-    ) -> Result<Vec<DeadLetter>> {
+    ) -> Result<HeldBackPage> {
         held_back::page(&self.redis, shard, after, max).await
     }
 
-    async fn promote(&self, key: &Key, version: Version, max: u64) -> Result<bool> {
-        held_back::promote(&self.redis, key, version, max).await
+    async fn promote(&self, letter: &DeadLetter, max: u64) -> Result<bool> {
+        held_back::promote(&self.redis, letter, max).await
     }
 
     async fn set_aside_undecodable(&self, shard: Shard) -> Result<u64> {
@@ -286,6 +288,18 @@ impl Journal for RedisStreamJournal {
 
     async fn dead_letter_page(&self, query: &LetterQuery) -> Result<Vec<DeadLetter>> {
         dead_letters::page(&self.redis, query).await
+    }
+
+    async fn scan_letters(
+        &self,
+        query: &LetterQuery,
+        from: Option<&ScanPosition>,
+    ) -> Result<LetterScan> {
+        dead_letters::scan(&self.redis, query, from).await
+    }
+
+    async fn still_there(&self, letters: &[DeadLetter]) -> Result<Vec<bool>> {
+        dead_letters::still_there(&self.redis, letters).await
     }
 
     async fn dead_letter(&self, key: &Key) -> Result<Option<DeadLetter>> {

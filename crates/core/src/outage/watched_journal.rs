@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::back_off::Recovery;
-use crate::dead_letter::{DeadLetter, LetterQuery};
+use crate::dead_letter::{DeadLetter, HeldBackPage, LetterQuery, LetterScan, ScanPosition};
 use crate::error::{Part, Result};
 use crate::health::PartHealth;
 use crate::journal::{Appended, Journal, ShardStats};
@@ -147,12 +147,12 @@ impl Journal for WatchedJournal {
         shard: Shard,
         after: Option<&Key>,
         max: usize,
-    ) -> Result<Vec<DeadLetter>> {
+    ) -> Result<HeldBackPage> {
         self.journal.held_back(shard, after, max).await
     }
 
-    async fn promote(&self, key: &Key, version: Version, max: u64) -> Result<bool> {
-        self.journal.promote(key, version, max).await
+    async fn promote(&self, letter: &DeadLetter, max: u64) -> Result<bool> {
+        self.journal.promote(letter, max).await
     }
 
     async fn set_aside_undecodable(&self, shard: Shard) -> Result<u64> {
@@ -161,6 +161,18 @@ impl Journal for WatchedJournal {
 
     async fn dead_letter_page(&self, query: &LetterQuery) -> Result<Vec<DeadLetter>> {
         self.journal.dead_letter_page(query).await
+    }
+
+    async fn scan_letters(
+        &self,
+        query: &LetterQuery,
+        from: Option<&ScanPosition>,
+    ) -> Result<LetterScan> {
+        self.journal.scan_letters(query, from).await
+    }
+
+    async fn still_there(&self, letters: &[DeadLetter]) -> Result<Vec<bool>> {
+        self.journal.still_there(letters).await
     }
 
     async fn dead_letter(&self, key: &Key) -> Result<Option<DeadLetter>> {

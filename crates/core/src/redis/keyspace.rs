@@ -13,7 +13,8 @@
 //!                                            with how many bytes; the version through which a partly
 //!                                            acknowledged entry is acknowledged: four doubles
 //! wc{<id>:<shard>}.dead              hash    dead letters by key: see `dead_letter.rs`
-//! wc{<id>:<shard>}.held-back         set     the keys of those that wait for room among the others
+//! wc{<id>:<shard>}.held-back         zset    the keys of those that wait for room among the others, each with score 0
+//! wc{<id>:<shard>}.held-back-bytes   string  about how many bytes those take
 //! wc{<id>:<shard>}.drained           string  how many writes were ever drained
 //! wc{<id>:<shard>}.lease             string  the process that drains the shard
 //! wc{<id>:<shard>}.committed         string  the newest version that the database is known to have committed
@@ -162,6 +163,11 @@ impl Keyspace {
     /// The keys whose dead letters are held back.
     pub(crate) fn held_back(&self, shard: Shard) -> String {
         self.name(shard, "held-back")
+    }
+
+    /// About how many bytes those take.
+    pub(crate) fn held_back_bytes(&self, shard: Shard) -> String {
+        self.name(shard, "held-back-bytes")
     }
 
     pub(crate) fn drained(&self, shard: Shard) -> String {

@@ -242,7 +242,12 @@ pub const SECTIONS: &[Section] = &[
             gauge(
                 "write_cache_journal_held_back_entries",
                 &["shard"],
-                "Writes that the database refused and that wait in the journal, since there are as many dead letters as may be.",
+                "Writes that the database refused and that wait in the journal, since the limit of dead letters is reached.",
+            ),
+            gauge(
+                "write_cache_journal_held_back_bytes",
+                &["shard"],
+                "Bytes that those writes take; they count towards `JOURNAL_BYTES_MAX`.",
             ),
             gauge(
                 "write_cache_journal_leases_held",

@@ -1,10 +1,11 @@
 //! What an operator does with dead letters.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::dead_letter::{DeadLetter, LetterQuery};
+use crate::dead_letter::{DeadLetter, LetterQuery, ScanPosition};
 use crate::error::{Error, Part, Result};
 use crate::record::Key;
 use crate::replayer::ReplayedPage;
@@ -31,15 +32,23 @@ impl WriteBehind {
         self.journal.dead_letter_page(query).await
     }
 
-    /// Tries once more to bring the dead letters that a query asks for into the database.
+    /// Tries once more to bring some of the dead letters that a query asks for into the database, from a
+    /// position on. Returns also where to go on; `None` at the end.
     ///
     /// # Errors
     /// When the letters cannot be read.
-    pub async fn replay_dead_letters(&self, query: &LetterQuery) -> Result<ReplayedPage> {
-        let letters = self.journal.dead_letter_page(query).await?;
-        let replayed = self.replayer.replay(letters, Origin::Replayed).await;
+    pub async fn replay_dead_letters(
+        &self,
+        query: &LetterQuery,
+        from: Option<&ScanPosition>,
+    ) -> Result<(ReplayedPage, Option<ScanPosition>)> {
+        let mut scan = self.journal.scan_letters(query, from).await?;
+        let mut names = HashSet::new();
+        scan.letters
+            .retain(|letter| names.insert(letter.record.key.clone()));
+        let replayed = self.replayer.replay(scan.letters, Origin::Replayed).await;
         self.drainer.has_room();
-        Ok(replayed)
+        Ok((replayed, scan.next))
     }
 
     /// Tries once more to bring the dead letter of `key` into the database.

@@ -6,9 +6,11 @@ use cache_core::journal::Journal;
 use cache_core::settings::JournalSync;
 use cache_core::shard::Shard;
 use cache_core::version::Version;
+use test_support::servers::redis_url;
 
 use crate::dead_letters::{all, find, flushed, forget, letter, reopen};
-use crate::suite::{SEVERAL, key, put, version};
+use crate::redis_process::{Process, command, name_of};
+use crate::suite::{SEVERAL, key, new_identity, put, version};
 use crate::{Implementation, append, names_in_one_shard, stats_of};
 
 const MAX: u64 = 2;
@@ -20,9 +22,8 @@ async fn set_aside(journal: &dyn Journal, letter: &DeadLetter) -> bool {
 }
 
 async fn promote(journal: &dyn Journal, name: &str, number: u64) -> bool {
-    let name = key(name);
-    let promoted = journal.promote(&name, version(number), MAX);
-    promoted.await.unwrap()
+    let letter = letter(name, number);
+    journal.promote(&letter, MAX).await.unwrap()
 }
 
 /// Dead letters, and what is held back.
@@ -39,7 +40,9 @@ fn held_back(letter: DeadLetter) -> DeadLetter {
 }
 
 async fn page(journal: &dyn Journal, shard: Shard) -> Vec<DeadLetter> {
-    journal.held_back(shard, None, 100).await.unwrap()
+    let page = journal.held_back(shard, None, 100).await.unwrap();
+    assert_eq!(page.next, None);
+    page.letters
 }
 
 /// Two dead letters and so many that are held back, of names in one shard, at the versions 1, 2, 3, ...
@@ -70,9 +73,10 @@ async fn what_is_beyond_the_limit_is_held_back(implementation: Implementation) {
         assert_eq!(all(&*journal).await, expected);
         assert_eq!(page(&*journal, shard).await, expected[2..]);
         let after = journal.held_back(shard, Some(&key(&names[2])), 9).await;
-        assert_eq!(after.unwrap(), expected[3..]);
+        assert_eq!(after.unwrap().letters, expected[3..]);
         let one = journal.held_back(shard, None, 1).await.unwrap();
-        assert_eq!(one, expected[2..3]);
+        assert_eq!(one.letters, expected[2..3]);
+        assert_eq!(one.next, Some(key(&names[2])));
         assert_eq!(
             find(&*journal, &names[2]).await.as_ref(),
             Some(&expected[2])
@@ -176,6 +180,118 @@ async fn it_holds_no_entry_up(implementation: Implementation) {
     assert_eq!((stats.oldest, stats.oldest_age_us), (None, 0));
 }
 
+async fn its_bytes_are_counted(implementation: Implementation) {
+    let place = implementation.new_place();
+    let mut journal = place.open().await;
+    let (shard, names) = full(&*journal, 4).await;
+    let bytes = async |journal: &dyn Journal| stats_of(journal, shard).await.held_back_bytes;
+    let of_four = bytes(&*journal).await;
+    assert!((4 * 200..4 * 2_000).contains(&of_four), "{of_four}");
+    let mut long = letter(&names[2], 10);
+    long.record.body = Some(vec![b'x'; 10_000].into());
+    assert!(set_aside(&*journal, &long).await);
+    let with_long = bytes(&*journal).await;
+    assert!((of_four + 9_000..of_four + 25_000).contains(&with_long));
+    for _ in 0..2 {
+        assert_eq!(bytes(&*journal).await, with_long);
+        journal = reopen(journal, &place).await;
+    }
+    // One is forgotten, one is drained, one becomes a dead letter.
+    assert!(forget(&*journal, &names[2], 10).await);
+    let of_three = bytes(&*journal).await;
+    assert!(of_three < of_four);
+    flushed(&*journal, &[(&names[3], 4), (&names[0], 1)]).await;
+    let of_two = bytes(&*journal).await;
+    assert!(of_two < of_three);
+    assert!(promote(&*journal, &names[4], 5).await);
+    let of_one = bytes(&*journal).await;
+    assert!((1..of_two).contains(&of_one));
+    assert!(forget(&*journal, &names[5], 6).await);
+    assert_eq!(bytes(&*journal).await, 0);
+    assert_eq!(counts(&*journal, shard).await, (2, 0));
+}
+
+async fn the_newest_reason_is_kept(implementation: Implementation) {
+    let place = implementation.new_place();
+    let mut journal = place.open().await;
+    let (shard, names) = full(&*journal, 1).await;
+    let newer = |reason: &str| DeadLetter {
+        reason: reason.into(),
+        set_aside_at: version(9_000_000),
+        ..letter(&names[2], 3)
+    };
+    assert!(!journal.promote(&newer("no room"), MAX).await.unwrap());
+    let waits = page(&*journal, shard).await;
+    assert_eq!(&*waits[0].reason, "no room");
+    assert!(forget(&*journal, &names[0], 1).await);
+    assert!(journal.promote(&newer("a dead letter"), MAX).await.unwrap());
+    for _ in 0..2 {
+        let found = find(&*journal, &names[2]).await.unwrap();
+        assert_eq!((&*found.reason, found.held_back), ("a dead letter", false));
+        journal = reopen(journal, &place).await;
+    }
+    assert_eq!(stats_of(&*journal, shard).await.held_back_bytes, 0);
+}
+
+async fn what_is_still_there_is_known(implementation: Implementation) {
+    let place = implementation.new_place();
+    let journal = place.open().await;
+    let (_, names) = full(&*journal, 2).await;
+    assert!(forget(&*journal, &names[1], 2).await);
+    assert!(forget(&*journal, &names[3], 4).await);
+    let asked = [
+        letter(&names[0], 1),
+        letter(&names[1], 2),
+        letter(&names[2], 2),
+        letter(&names[2], 3),
+        letter(&names[3], 4),
+    ];
+    let there = journal.still_there(&asked).await.unwrap();
+    assert_eq!(there, [true, false, false, true, false]);
+}
+
+/// As an older version leaves it, which does not know that a letter is held back, and as another program does.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_understood_holds_no_other_up() {
+    const PAGE: usize = 3;
+    let (url, identity) = (redis_url(), new_identity());
+    let process = Process::start(&url, &identity).await;
+    let journal = &*process.journal;
+    journal.raise(&Version::ZERO).await.unwrap();
+    let (shard, names) = full(journal, 10).await;
+    let name = |name: &str| name_of(&identity, shard, name);
+    let (dead, held) = (name("dead"), name("held-back"));
+    for place in [2, 3, 4] {
+        let damage = ["HSET", &dead, &names[place], "x"];
+        let _: u64 = command(&url, &damage).await;
+    }
+    let stale = ["HDEL", &dead, &names[6], &names[11]];
+    assert_eq!(command::<u64, _>(&url, &stale).await, 2);
+    for number in 0..4 {
+        let foreign: [&[u8]; 4] = [b"ZADD", held.as_bytes(), b"0", &[0xff, number]];
+        let _: u64 = command(&url, &foreign).await;
+    }
+    let (mut seen, mut after) = (Vec::new(), None);
+    for _ in 0..10 {
+        let page = journal.held_back(shard, after.as_ref(), PAGE).await;
+        let page = page.unwrap();
+        seen.extend(page.letters);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let seen: Vec<&str> = seen.iter().map(|it| it.record.key.as_str()).collect();
+    let expected = [5, 7, 8, 9, 10].map(|place: usize| names[place].as_str());
+    assert_eq!(seen, expected);
+    // What ended in the older version is noticed.
+    assert_eq!(stats_of(journal, shard).await.held_back, 12);
+    for name in [&names[6], &names[11]] {
+        let score: Option<f64> = command(&url, &["ZSCORE", &held, name]).await;
+        assert_eq!(score, None);
+    }
+}
+
 contract!(
     [
         file: Implementation::File(JournalSync::Fsync),
@@ -189,5 +305,8 @@ contract!(
         one_is_promoted_when_there_is_room,
         it_ends_as_a_dead_letter_does,
         it_holds_no_entry_up,
+        its_bytes_are_counted,
+        the_newest_reason_is_kept,
+        what_is_still_there_is_known,
     ]
 );

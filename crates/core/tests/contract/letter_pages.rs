@@ -1,5 +1,7 @@
 //! What every journal promises of dead letters that are read page by page.
 
+use std::collections::BTreeSet;
+
 use cache_core::dead_letter::{DeadLetter, LetterQuery};
 use cache_core::journal::Journal;
 use cache_core::settings::JournalSync;
@@ -110,6 +112,36 @@ async fn a_query_bounds_names_and_reasons(implementation: Implementation) {
     assert_eq!(page(&*journal, &of_both).await, [name(151), name(152)]);
 }
 
+/// Beside letters that end meanwhile.
+async fn a_scan_has_every_letter_that_stays(implementation: Implementation) {
+    let place = implementation.new_place();
+    let journal = place.open().await;
+    fill(&*journal).await;
+    for max in [1, 60, 1_000] {
+        let query = LetterQuery {
+            reason: "reason".to_owned(),
+            ..LetterQuery::first(max)
+        };
+        let (mut seen, mut from) = (BTreeSet::new(), None);
+        loop {
+            let scan = journal.scan_letters(&query, from.as_ref()).await.unwrap();
+            seen.extend(names(&scan.letters));
+            assert!(!scan.letters.is_empty() || scan.next.is_none());
+            let Some(next) = scan.next else { break };
+            from = Some(next);
+            let _ = forget(&*journal, &name(3), 22).await;
+        }
+        seen.insert(name(3));
+        assert_eq!(seen, (0..LETTERS).map(name).collect(), "{max}");
+    }
+    let nothing = LetterQuery {
+        reason: "none".to_owned(),
+        ..LetterQuery::first(9)
+    };
+    let scan = journal.scan_letters(&nothing, None).await.unwrap();
+    assert_eq!((scan.letters.len(), scan.next), (0, None));
+}
+
 contract!(
     [
         file: Implementation::File(JournalSync::Os),
@@ -120,5 +152,6 @@ contract!(
         pages_follow_each_other,
         pages_do_not_shift,
         a_query_bounds_names_and_reasons,
+        a_scan_has_every_letter_that_stays,
     ]
 );

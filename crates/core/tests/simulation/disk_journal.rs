@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use cache_core::dead_letter::{DeadLetter, LetterQuery};
+use cache_core::dead_letter::{DeadLetter, HeldBackPage, LetterQuery};
 use cache_core::error::{Error, Part, Result};
 use cache_core::health::PartHealth;
 use cache_core::journal::{Appended, Journal, ShardStats};
@@ -210,19 +210,14 @@ impl Journal for DiskJournal {
             .await
     }
 
-    async fn held_back(
-        &self,
-        _: Shard,
-        after: Option<&Key>,
-        max: usize,
-    ) -> Result<Vec<DeadLetter>> {
+    async fn held_back(&self, _: Shard, after: Option<&Key>, max: usize) -> Result<HeldBackPage> {
         let state = self.door.world.lock();
         Ok(state.log.held_back(after, max, |_| true))
     }
 
-    async fn promote(&self, key: &Key, version: Version, max: u64) -> Result<bool> {
+    async fn promote(&self, letter: &DeadLetter, max: u64) -> Result<bool> {
         let world = &self.door.world;
-        let promote = || Ok(world.lock().log.promote(key, version, max, |_| true));
+        let promote = || Ok(world.lock().log.promote(letter, max, |_| true));
         self.door
             .pass("promote", world.plan.journal_fails, promote)
             .await
@@ -273,6 +268,7 @@ impl Journal for DiskJournal {
                 drained: state.disk.drained,
                 dead: (state.log.dead.len() - state.log.held_back.len()) as u64,
                 held_back: state.log.held_back.len() as u64,
+                held_back_bytes: 100 * state.log.held_back.len() as u64,
             }])
         };
         self.door

@@ -1,9 +1,8 @@
 //! Dead letters and their room in a journal of several shards.
 
-use cache_core::dead_letter::DeadLetter;
+use cache_core::dead_letter::{DeadLetter, HeldBackPage};
 use cache_core::record::Key;
 use cache_core::shard::Shard;
-use cache_core::version::Version;
 
 use crate::world::State;
 
@@ -13,18 +12,13 @@ impl State {
         log.set_aside(letter, max, |key| server.shard_of(key) == shard)
     }
 
-    pub(crate) fn promote(&mut self, key: &Key, version: Version, max: u64) -> bool {
+    pub(crate) fn promote(&mut self, letter: &DeadLetter, max: u64) -> bool {
         let State { log, server, .. } = self;
-        let shard = server.shard_of(key);
-        log.promote(key, version, max, |key| server.shard_of(key) == shard)
+        let shard = server.shard_of(&letter.record.key);
+        log.promote(letter, max, |key| server.shard_of(key) == shard)
     }
 
-    pub(crate) fn held_back(
-        &self,
-        shard: Shard,
-        after: Option<&Key>,
-        max: usize,
-    ) -> Vec<DeadLetter> {
+    pub(crate) fn held_back(&self, shard: Shard, after: Option<&Key>, max: usize) -> HeldBackPage {
         let is_here = |key: &Key| self.server.shard_of(key) == shard;
         self.log.held_back(after, max, is_here)
     }

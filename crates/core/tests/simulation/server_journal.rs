@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cache_core::dead_letter::{DeadLetter, LetterQuery};
+use cache_core::dead_letter::{DeadLetter, HeldBackPage, LetterQuery};
 use cache_core::error::{Error, Part, Result};
 use cache_core::health::PartHealth;
 use cache_core::journal::{Appended, Journal, ShardStats};
@@ -390,7 +390,7 @@ impl Journal for ServerJournal {
         shard: Shard,
         after: Option<&Key>,
         max: usize,
-    ) -> Result<Vec<DeadLetter>> {
+    ) -> Result<HeldBackPage> {
         let world = &self.door.world;
         let list = || Ok(world.lock().held_back(shard, after, max));
         self.door
@@ -398,10 +398,10 @@ impl Journal for ServerJournal {
             .await
     }
 
-    async fn promote(&self, key: &Key, version: Version, max: u64) -> Result<bool> {
+    async fn promote(&self, letter: &DeadLetter, max: u64) -> Result<bool> {
         let world = &self.door.world;
         let promote = || {
-            let promoted = world.lock().promote(key, version, max);
+            let promoted = world.lock().promote(letter, max);
             world.save();
             Ok(promoted)
         };
@@ -465,6 +465,7 @@ impl Journal for ServerJournal {
                     drained: state.server.drained[usize::from(shard.0)],
                     dead: (letters - held_back) as u64,
                     held_back: held_back as u64,
+                    held_back_bytes: 100 * held_back as u64,
                 }
             };
             Ok(self.all_shards().map(of_shard).collect())

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use cache_core::dead_letter::{DeadLetter, LetterPage, LetterQuery};
+use cache_core::dead_letter::{DeadLetter, HeldBackPage, LetterPage, LetterQuery};
 use cache_core::error::Part;
 use cache_core::record::{Key, Record};
 use cache_core::shard::Shard;
@@ -89,13 +89,13 @@ impl Log {
 
     pub(crate) fn promote(
         &mut self,
-        key: &Key,
-        version: Version,
+        letter: &DeadLetter,
         max: u64,
         is_here: impl Fn(&Key) -> bool,
     ) -> bool {
+        let key = &letter.record.key;
         let held = self.dead.get(key);
-        let is_it = held.is_some_and(|held| held.record.version == version);
+        let is_it = held.is_some_and(|held| held.record.version == letter.record.version);
         is_it && self.has_room(max, is_here) && self.held_back.remove(key)
     }
 
@@ -104,11 +104,11 @@ impl Log {
         after: Option<&Key>,
         max: usize,
         is_here: impl Fn(&Key) -> bool,
-    ) -> Vec<DeadLetter> {
+    ) -> HeldBackPage {
         let keys = self.held_back.iter().filter(|key| is_here(key));
         let keys = keys.filter(|key| after.is_none_or(|after| *key > after));
         let letters = keys.take(max).filter_map(|key| self.dead.get(key));
-        letters.cloned().collect()
+        HeldBackPage::of(letters.cloned().collect(), max)
     }
 
     /// The dead letters that a query asks for.

@@ -151,9 +151,8 @@ fn other_names_are_drained(parts: Parts) {
     assert_eq!(ready.status, 200);
     let warning = ready.json()["parts"]["journal"]["warning"].clone();
     assert!(
-        warning.as_str().is_some_and(
-            |warning| warning.contains("3 dead letters, as many as may be, and 4 more")
-        ),
+        warning.as_str().is_some_and(|warning| warning
+            .contains("in a shard is reached: there are 3 dead letters, and 4 more")),
         "{warning}"
     );
     let metrics = client.get("/metrics").text().to_owned();
@@ -163,7 +162,11 @@ fn other_names_are_drained(parts: Parts) {
             .any(|it| it.starts_with(line) && it.ends_with(" 4"))
     };
     assert!(has("write_cache_journal_held_back_entries{"), "{metrics}");
-    assert!(running.logs().contains("as many dead letters as may be"));
+    assert!(
+        running
+            .logs()
+            .contains("the limit of dead letters in a shard is reached")
+    );
     let flushed = client.request("POST", "/flush?timeout_s=0", &[], None);
     assert_eq!(flushed.status, 504, "{}", flushed.text());
     // All of it is there after a crash.
@@ -289,6 +292,55 @@ fn a_replay_without_the_database_is_refused() {
         let path = "/dead-letters/replay?name_prefix=bad0";
         client.request("POST", path, &[], None).status == 200
     });
+}
+
+/// Refused writes alone reach a limit of the journal.
+fn held_back_writes_reach_a_limit(limit: (&str, &str), says: &str) {
+    let settings = [("DEAD_LETTERS_MAX", "3"), limit];
+    let running = Parts::Embedded.start_with(Service::WriteBehind, &settings);
+    let client = running.client();
+    refuse(&running);
+    let mut number = 0;
+    let refusal = loop {
+        let name = bad(number);
+        let answer = client.put_json(&user_path(&name), &record(&name, 1));
+        if answer.status != 200 {
+            break answer;
+        }
+        number += 1;
+        assert!(number < 100, "it is never full");
+        let refused = number.min(MAX);
+        wait_until("it is refused", || {
+            figures(&client) == (0, refused, number - refused)
+        });
+    };
+    assert_eq!(refusal.status, 503, "{}", refusal.text());
+    assert!(refusal.text().contains(says), "{}", refusal.text());
+    assert!(number > MAX);
+    take_again(&running);
+    wait_until("what was held back is in the database", || {
+        figures(&client) == (0, MAX, 0)
+    });
+    wait_until("writes are taken again", || {
+        let answer = client.put_json(&user_path("good"), &record("good", 1));
+        answer.status == 200
+    });
+}
+
+#[test]
+fn the_entries_of_held_back_writes_are_bounded() {
+    held_back_writes_reach_a_limit(
+        ("JOURNAL_ENTRIES_MAX", "6"),
+        "limit of entries is reached, with refused writes",
+    );
+}
+
+#[test]
+fn the_bytes_of_held_back_writes_are_bounded() {
+    held_back_writes_reach_a_limit(
+        ("JOURNAL_BYTES_MAX", "4000"),
+        "limit of bytes is reached, with refused writes",
+    );
 }
 
 /// A client that disconnects in the middle of a replay leaves each letter in the database or where it was.

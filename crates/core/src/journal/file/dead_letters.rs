@@ -15,9 +15,10 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-use crate::dead_letter::{DeadLetter, LetterQuery};
+use crate::dead_letter::{DeadLetter, HeldBackPage, LetterQuery};
 use crate::error::Result;
 use crate::fault;
+use crate::journal::file::held_back::HeldBack;
 use crate::journal::file::manifest::Manifest;
 use crate::journal::file::{failed, frame, lock, segment};
 use crate::record::{Key, Record};
@@ -58,7 +59,7 @@ pub(super) struct DeadLetters {
     folder: PathBuf,
     manifest: Arc<Mutex<Manifest>>,
     letters: BTreeMap<Key, DeadLetter>,
-    held_back: u64,
+    held_back: HeldBack,
 }
 
 impl DeadLetters {
@@ -76,7 +77,7 @@ impl DeadLetters {
             folder,
             manifest,
             letters: BTreeMap::new(),
-            held_back: 0,
+            held_back: HeldBack::default(),
         };
         for letter in letters {
             dead.remember(letter)?;
@@ -112,8 +113,8 @@ impl DeadLetters {
         self.letters.len() as u64
     }
 
-    /// How many of them are held back.
-    pub(super) fn held_back(&self) -> u64 {
+    /// What of them is held back.
+    pub(super) fn held_back(&self) -> HeldBack {
         self.held_back
     }
 
@@ -125,9 +126,9 @@ impl DeadLetters {
     }
 
     /// What is held back after the key `after`, at most `max`.
-    pub(super) fn page_held_back(&self, after: Option<&Key>, max: usize) -> Vec<DeadLetter> {
+    pub(super) fn page_held_back(&self, after: Option<&Key>, max: usize) -> HeldBackPage {
         let letters = self.after(after).filter(|letter| letter.held_back);
-        letters.take(max).cloned().collect()
+        HeldBackPage::of(letters.take(max).cloned().collect(), max)
     }
 
     fn after(&self, after: Option<&Key>) -> impl Iterator<Item = &DeadLetter> {
@@ -148,7 +149,7 @@ impl DeadLetters {
         match held {
             Some((held, held_back)) if held > version => return Ok(held_back),
             Some((held, held_back)) if held == version => {
-                return Ok(held_back && !self.promote(key, version, max)?);
+                return Ok(held_back && !self.promote(letter, max)?);
             }
             _ => {}
         }
@@ -163,28 +164,39 @@ impl DeadLetters {
     }
 
     fn has_room(&self, max: u64) -> bool {
-        self.count() - self.held_back < max
+        self.count() - self.held_back.letters < max
     }
 
     /// Makes a dead letter of what is held back, as [`crate::journal::Journal::promote`] says.
-    pub(super) fn promote(&mut self, key: &Key, version: Version, max: u64) -> Result<bool> {
+    pub(super) fn promote(&mut self, letter: &DeadLetter, max: u64) -> Result<bool> {
         let has_room = self.has_room(max);
-        let Some(letter) = self.letters.get(key) else {
+        let held = self.letters.get(&letter.record.key);
+        let is_it = |held: &&DeadLetter| held.record.version == letter.record.version;
+        let Some(held) = held.filter(is_it).filter(|held| held.held_back) else {
             return Ok(false);
         };
-        if !letter.held_back || letter.record.version != version || !has_room {
-            return Ok(false);
-        }
         let promoted = DeadLetter {
-            held_back: false,
-            ..letter.clone()
+            held_back: !has_room,
+            reason: letter.reason.clone(),
+            ..held.clone()
         };
-        self.mend()?;
-        // It takes the place of the file.
-        self.write(&promoted)?;
-        self.letters.insert(key.clone(), promoted);
-        self.held_back -= 1;
-        Ok(true)
+        // The reason alone is only in memory: the next attempt finds out again.
+        if has_room {
+            self.mend()?;
+            // It takes the place of the file.
+            self.write(&promoted)?;
+        }
+        self.insert(promoted);
+        Ok(has_room)
+    }
+
+    fn insert(&mut self, letter: DeadLetter) -> Option<DeadLetter> {
+        self.held_back.add(&letter);
+        let older = self.letters.insert(letter.record.key.clone(), letter);
+        if let Some(older) = &older {
+            self.held_back.subtract(older);
+        }
+        older
     }
 
     /// Keeps a letter durably as it is, unless there is a newer one of its key.
@@ -264,23 +276,19 @@ impl DeadLetters {
         };
         self.list_in_manifest(self.count() - 1)?;
         self.remove_file(version)?;
-        let ended = self.letters.remove(key);
-        self.held_back -= ended.map_or(0, |ended| u64::from(ended.held_back));
+        if let Some(ended) = self.letters.remove(key) {
+            self.held_back.subtract(&ended);
+        }
         Ok(true)
     }
 
     fn remember(&mut self, letter: DeadLetter) -> Result<()> {
-        let key = letter.record.key.clone();
         let newer = |held: &DeadLetter| held.record.version > letter.record.version;
-        if self.letters.get(&key).is_some_and(newer) {
+        if self.letters.get(&letter.record.key).is_some_and(newer) {
             return self.remove_file(letter.record.version);
         }
-        self.held_back += u64::from(letter.held_back);
-        match self.letters.insert(key, letter) {
-            Some(older) => {
-                self.held_back -= u64::from(older.held_back);
-                self.remove_file(older.record.version)
-            }
+        match self.insert(letter) {
+            Some(older) => self.remove_file(older.record.version),
             None => Ok(()),
         }
     }

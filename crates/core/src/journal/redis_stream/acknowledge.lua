@@ -1,7 +1,8 @@
 -- Forgets writes that the database has, gives what they left in the cache
 -- an expiry, where it is still there, and ends older dead letters of their keys.
 -- KEYS: clock, journal, dead letters, drained, what was recovered, the newest version that is
--- known to be committed, waiting, keys that are held back, then the entry of each flushed key.
+-- known to be committed, waiting, keys that are held back, their bytes, then the entry of each
+-- flushed key.
 -- ARGV: the version through which the database has all; the lifetime in ms of a clean entry; the newest version
 -- that is known to be issued; the length of the prefix before the key in an entry's name; the newest
 -- flushed version; the versions of all flushed keys in one text, 16 digits each.
@@ -53,7 +54,7 @@ local has_dead = redis.call('TYPE', KEYS[3]).ok == 'hash'
 local recovered = held[2] or ''
 local place = 1
 -- In parts that fit Lua's stack.
-for part = 9, #KEYS, 4000 do
+for part = 10, #KEYS, 4000 do
   local last = math.min(part + 3999, #KEYS)
   local cached = redis.call('MGET', unpack(KEYS, part, last))
   for i = part, last do
@@ -68,7 +69,7 @@ for part = 9, #KEYS, 4000 do
       local of = letter and string.sub(letter, 1, 16)
       if of and (not is_version(of) or of <= version) then
         redis.call('HDEL', KEYS[3], key)
-        redis.pcall('SREM', KEYS[8], key)
+        end_held_back(KEYS[8], KEYS[9], key, letter)
       end
     end
   end

@@ -5,12 +5,15 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use deadpool_redis::redis::{Script, cmd};
 
-use crate::dead_letter::{DeadLetter, LetterPage, LetterQuery, NOT_A_KEY};
-use crate::error::{Part, Result};
+use crate::dead_letter::{
+    DeadLetter, LetterPage, LetterQuery, LetterScan, NOT_A_KEY, ScanPosition,
+};
+use crate::error::{Error, Part, Result};
 use crate::journal::redis_stream::held_back;
 use crate::record::{Key, Record};
 use crate::redis::{
-    Call, Direction, Redis, StreamEntry, Walk, dead_letter, encode_version, is_known, parse_id,
+    Call, Direction, Link, Redis, StreamEntry, Walk, dead_letter, encode_version, is_known,
+    parse_id,
 };
 use crate::shard::Shard;
 use crate::telemetry;
@@ -20,10 +23,16 @@ static SET_ASIDE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
         include_str!("../../redis/forms.lua"),
         include_str!("../../redis/waiting.lua"),
+        include_str!("held_back.lua"),
         include_str!("set_aside.lua")
     ))
 });
-static FORGET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("forget.lua")));
+static FORGET: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("held_back.lua"),
+        include_str!("forget.lua")
+    ))
+});
 
 /// Why an entry that cannot be understood is a dead letter.
 const UNDECODABLE: &str = "the entry of the journal has no known form";
@@ -48,6 +57,7 @@ fn set_aside(redis: &Redis, shard: Shard, letter: &DeadLetter, max: u64) -> Call
         redis.keyspace.journal(shard),
         redis.keyspace.waiting(shard),
         redis.keyspace.held_back(shard),
+        redis.keyspace.held_back_bytes(shard),
     ];
     let mut call = Call::new(&SET_ASIDE, names);
     call.arg(letter.record.key.as_str())
@@ -127,27 +137,94 @@ fn undecodable(shard: Shard, id: &[u8], fields: &[Bytes]) -> DeadLetter {
 pub(super) async fn page(redis: &Redis, query: &LetterQuery) -> Result<Vec<DeadLetter>> {
     let mut link = redis.link(Part::Journal).await?;
     let mut page = LetterPage::new(query);
-    for shard in (0..redis.keyspace.shards()).map(Shard) {
-        let dead = redis.keyspace.dead(shard);
-        // Redis gives each field that is there all the while, in no order and in small steps.
-        let mut cursor = 0u64;
-        loop {
-            let mut scan = cmd("HSCAN");
-            scan.arg(&dead).arg(cursor).arg("COUNT").arg(SCAN_COUNT);
-            let (next, fields): (u64, Vec<(Bytes, Bytes)>) = link.command(&scan).await?;
-            let letters = fields
-                .iter()
-                .filter_map(|(key, value)| dead_letter::parse(key, value));
-            letters.for_each(|letter| page.offer(letter));
-            cursor = next;
-            if cursor == 0 {
-                break;
-            }
-        }
+    let mut at = Some((Shard(0), 0));
+    while let Some((shard, cursor)) = at {
+        let (letters, next) = step(&mut link, redis, shard, cursor).await?;
+        letters.into_iter().for_each(|letter| page.offer(letter));
+        at = next;
     }
     let mut letters = page.letters();
     held_back::note(&mut link, redis, &mut letters).await?;
     Ok(letters)
+}
+
+/// Some letters of a shard, and where to go on. Redis gives each that is there all the while, in no order and
+/// in small steps.
+async fn step(
+    link: &mut Link,
+    redis: &Redis,
+    shard: Shard,
+    cursor: u64,
+) -> Result<(Vec<DeadLetter>, Option<(Shard, u64)>)> {
+    let mut scan = cmd("HSCAN");
+    scan.arg(redis.keyspace.dead(shard)).arg(cursor);
+    scan.arg("COUNT").arg(SCAN_COUNT);
+    let (cursor, fields): (u64, Vec<(Bytes, Bytes)>) = link.command(&scan).await?;
+    let letters = fields
+        .iter()
+        .filter_map(|(key, value)| dead_letter::parse(key, value));
+    let next = match cursor {
+        0 => Some((Shard(shard.0 + 1), 0)).filter(|(next, _)| next.0 < redis.keyspace.shards()),
+        _ => Some((shard, cursor)),
+    };
+    Ok((letters.collect(), next))
+}
+
+/// As [`crate::journal::Journal::scan_letters`] says.
+pub(super) async fn scan(
+    redis: &Redis,
+    query: &LetterQuery,
+    from: Option<&ScanPosition>,
+) -> Result<LetterScan> {
+    let mut link = redis.link(Part::Journal).await?;
+    let mut at = match from {
+        // IMPORTANT: another run has the letters in another order, so some would be passed over.
+        Some(ScanPosition::Cursor(.., run)) if **run != *link.server_run() => {
+            return Err(Error::Unseeded(Part::Journal));
+        }
+        Some(ScanPosition::Cursor(shard, cursor, _)) => Some((*shard, *cursor)),
+        _ => Some((Shard(0), 0)),
+    };
+    let mut letters = Vec::new();
+    while letters.len() < query.max
+        && let Some((shard, cursor)) = at
+    {
+        let (found, next) = step(&mut link, redis, shard, cursor).await?;
+        letters.extend(found.into_iter().filter(|letter| query.matches(letter)));
+        at = next;
+    }
+    held_back::note(&mut link, redis, &mut letters).await?;
+    let run = link.server_run();
+    let next = at.map(|(shard, cursor)| ScanPosition::Cursor(shard, cursor, run.into()));
+    Ok(LetterScan { letters, next })
+}
+
+/// As [`crate::journal::Journal::still_there`] says.
+pub(super) async fn still_there(redis: &Redis, letters: &[DeadLetter]) -> Result<Vec<bool>> {
+    let mut link = redis.link(Part::Journal).await?;
+    let mut there = vec![false; letters.len()];
+    for shard in (0..redis.keyspace.shards()).map(Shard) {
+        let is_here = |letter: &DeadLetter| shards_of(redis, &letter.record.key).contains(&shard);
+        let here: Vec<(&DeadLetter, &mut bool)> = letters
+            .iter()
+            .zip(&mut there)
+            .filter(|(letter, _)| is_here(letter))
+            .collect();
+        if here.is_empty() {
+            continue;
+        }
+        let mut get = cmd("HMGET");
+        get.arg(redis.keyspace.dead(shard));
+        for (letter, _) in &here {
+            get.arg(letter.record.key.as_str());
+        }
+        let values: Vec<Option<Bytes>> = link.command(&get).await?;
+        for ((letter, there), value) in here.into_iter().zip(values) {
+            let version = encode_version(letter.record.version);
+            *there |= value.is_some_and(|value| value.starts_with(version.as_bytes()));
+        }
+    }
+    Ok(there)
 }
 
 /// The shards in which a dead letter of `key` may be: one that is no key says
@@ -180,7 +257,11 @@ pub(super) async fn forget(redis: &Redis, key: &Key, version: Version) -> Result
     for shard in shards_of(redis, key) {
         let mut call = Call::new(
             &FORGET,
-            vec![redis.keyspace.dead(shard), redis.keyspace.held_back(shard)],
+            vec![
+                redis.keyspace.dead(shard),
+                redis.keyspace.held_back(shard),
+                redis.keyspace.held_back_bytes(shard),
+            ],
         );
         call.arg(key.as_str()).arg(encode_version(version));
         if link.script(call).await? {

@@ -1,25 +1,25 @@
-//! Dead letters that wait for room among the others: a set of their keys for each shard.
+//! Dead letters that wait for room among the others: a sorted set of their keys for each shard.
 //!
-//! An older version of this program knows nothing of the set, and takes them for dead letters. What it
+//! An older version of this program knows nothing of it, and takes them for dead letters. What it
 //! removes from the hash leaves its key here, until [`promote`] or [`page`] meets it.
 
-use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
 use deadpool_redis::redis::{Script, cmd};
 
-use crate::dead_letter::DeadLetter;
+use crate::dead_letter::{DeadLetter, HeldBackPage};
 use crate::error::{Part, Result};
 use crate::record::Key;
-use crate::redis::{Call, Link, Redis, dead_letter, encode_version};
+use crate::redis::{Call, Link, Redis, dead_letter};
 use crate::shard::Shard;
-use crate::version::Version;
 
-static PROMOTE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("promote.lua")));
-
-/// How many keys one command fetches, about.
-const SCAN_COUNT: usize = 1_000;
+static PROMOTE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("held_back.lua"),
+        include_str!("promote.lua")
+    ))
+});
 
 /// Notes which of the letters are held back.
 pub(super) async fn note(link: &mut Link, redis: &Redis, letters: &mut [DeadLetter]) -> Result<()> {
@@ -32,30 +32,30 @@ pub(super) async fn note(link: &mut Link, redis: &Redis, letters: &mut [DeadLett
         if here.is_empty() {
             continue;
         }
-        let mut ask = cmd("SMISMEMBER");
+        let mut ask = cmd("ZMSCORE");
         ask.arg(redis.keyspace.held_back(shard));
         for letter in &here {
             ask.arg(letter.record.key.as_str());
         }
-        let are_held_back: Vec<bool> = link.command(&ask).await?;
-        for (letter, held_back) in here.into_iter().zip(are_held_back) {
-            letter.held_back = held_back;
+        let scores: Vec<Option<f64>> = link.command(&ask).await?;
+        for (letter, score) in here.into_iter().zip(scores) {
+            letter.held_back = score.is_some();
         }
     }
     Ok(())
 }
 
-/// What is held back in a shard after the key `after`, at most `max`.
+/// As [`crate::journal::Journal::held_back`] says.
 pub(super) async fn page(
     redis: &Redis,
     shard: Shard,
     after: Option<&Key>,
     max: usize,
-) -> Result<Vec<DeadLetter>> {
+) -> Result<HeldBackPage> {
     let mut link = redis.link(Part::Journal).await?;
-    let names = first_names(&mut link, redis, shard, after, max).await?;
+    let (names, next) = names(&mut link, redis, shard, after, max).await?;
     if names.is_empty() {
-        return Ok(Vec::new());
+        return Ok(HeldBackPage::default());
     }
     let mut get = cmd("HMGET");
     get.arg(redis.keyspace.dead(shard));
@@ -65,64 +65,74 @@ pub(super) async fn page(
     let values: Vec<Option<Bytes>> = link.command(&get).await?;
     let mut letters = Vec::with_capacity(values.len());
     for (name, value) in names.iter().zip(values) {
-        let letter = value.and_then(|value| dead_letter::parse(name.as_str().as_bytes(), &value));
-        match letter {
-            Some(letter) => letters.push(DeadLetter {
-                held_back: true,
-                ..letter
-            }),
-            None => {
-                let call = promotion(redis, name, Version::ZERO, 0);
-                link.script::<bool>(call).await?;
-            }
-        }
+        let Some(value) = value else {
+            let call = promotion(redis, name, Vec::new(), 0);
+            link.script::<bool>(call).await?;
+            continue;
+        };
+        let letter = dead_letter::parse(name.as_str().as_bytes(), &value);
+        letters.extend(letter.map(|letter| DeadLetter {
+            held_back: true,
+            ..letter
+        }));
     }
-    Ok(letters)
+    Ok(HeldBackPage { letters, next })
 }
 
-async fn first_names(
+/// Where a range of names begins that come after this one.
+fn start_after(name: &[u8]) -> Vec<u8> {
+    [b"(".as_slice(), name].concat()
+}
+
+/// The next names, at most `max`, and the one after which to go on if there may be more.
+async fn names(
     link: &mut Link,
     redis: &Redis,
     shard: Shard,
     after: Option<&Key>,
     max: usize,
-) -> Result<BTreeSet<Key>> {
-    let held_back = redis.keyspace.held_back(shard);
-    let mut names = BTreeSet::new();
-    let mut cursor = 0u64;
+) -> Result<(Vec<Key>, Option<Key>)> {
+    let mut from = after.map_or(b"-".to_vec(), |after| {
+        start_after(after.as_str().as_bytes())
+    });
     loop {
-        let mut scan = cmd("SSCAN");
-        scan.arg(&held_back).arg(cursor);
-        scan.arg("COUNT").arg(SCAN_COUNT);
-        let (next, found): (u64, Vec<Bytes>) = link.command(&scan).await?;
-        let found = found
+        let mut range = cmd("ZRANGE");
+        range.arg(redis.keyspace.held_back(shard));
+        range.arg(&from).arg("+").arg("BYLEX");
+        range.arg("LIMIT").arg(0).arg(max);
+        let found: Vec<Bytes> = link.command(&range).await?;
+        let names = found
             .iter()
             .filter_map(|name| std::str::from_utf8(name).ok());
-        for name in found.map(Key::from) {
-            if after.is_none_or(|after| name > *after) {
-                names.insert(name);
+        let names: Vec<Key> = names.map(Key::from).collect();
+        let last = found.last().filter(|_| found.len() == max);
+        match last {
+            // None of them is one of ours.
+            Some(last) if names.is_empty() => from = start_after(last),
+            last => {
+                let next = last.and(names.last()).cloned();
+                return Ok((names, next));
             }
-            if names.len() > max {
-                names.pop_last();
-            }
-        }
-        cursor = next;
-        if cursor == 0 {
-            return Ok(names);
         }
     }
 }
 
-/// Makes a dead letter of what is held back, as [`crate::journal::Journal::promote`] says.
-pub(super) async fn promote(redis: &Redis, key: &Key, version: Version, max: u64) -> Result<bool> {
+/// As [`crate::journal::Journal::promote`] says.
+pub(super) async fn promote(redis: &Redis, letter: &DeadLetter, max: u64) -> Result<bool> {
     let mut link = redis.link(Part::Journal).await?;
-    link.script(promotion(redis, key, version, max)).await
+    let value = dead_letter::encode(letter);
+    link.script(promotion(redis, &letter.record.key, value, max))
+        .await
 }
 
-fn promotion(redis: &Redis, key: &Key, version: Version, max: u64) -> Call<'static> {
+fn promotion(redis: &Redis, key: &Key, letter: Vec<u8>, max: u64) -> Call<'static> {
     let shard = redis.keyspace.shard_of(key);
-    let names = vec![redis.keyspace.dead(shard), redis.keyspace.held_back(shard)];
+    let names = vec![
+        redis.keyspace.dead(shard),
+        redis.keyspace.held_back(shard),
+        redis.keyspace.held_back_bytes(shard),
+    ];
     let mut call = Call::new(&PROMOTE, names);
-    call.arg(key.as_str()).arg(encode_version(version)).arg(max);
+    call.arg(key.as_str()).arg(letter).arg(max);
     call
 }

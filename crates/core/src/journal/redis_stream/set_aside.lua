@@ -1,9 +1,9 @@
 -- Keeps a dead letter, unless there is a newer one of its key.
--- KEYS: dead letters, journal, waiting, keys that are held back. ARGV: key, letter, most dead letters, and the id of
--- an entry to remove from the journal with it, if there is one.
--- Returns whether the letter of the key is held back, since there are as many dead letters as may be.
+-- KEYS: dead letters, journal, waiting, keys that are held back, their bytes. ARGV: key, letter, most dead letters, and
+-- the id of an entry to remove from the journal with it, if there is one.
+-- Returns whether the letter of the key is held back, since the limit of dead letters is reached.
 -- An error if a key is of another type, before anything is changed.
-local letters, held_back = redis.call('HLEN', KEYS[1]), redis.call('SCARD', KEYS[4])
+local letters, held_back = redis.call('HLEN', KEYS[1]), redis.call('ZCARD', KEYS[4])
 if ARGV[4] then
   local held = redis.call('MGET', KEYS[3])[1]
   local entries, writes, bytes, through = waiting_in(KEYS[2], redis.call('XLEN', KEYS[2]), held)
@@ -17,7 +17,7 @@ if ARGV[4] then
   end
 end
 local held = redis.call('HGET', KEYS[1], ARGV[1])
-local was_held_back = redis.call('SISMEMBER', KEYS[4], ARGV[1]) == 1
+local was_held_back = redis.call('ZSCORE', KEYS[4], ARGV[1])
 local of = held and string.sub(held, 1, 16)
 if of and is_version(of) and of > string.sub(ARGV[2], 1, 16) then
   return was_held_back and 1 or 0
@@ -27,9 +27,10 @@ local is_dead = held and not was_held_back
 local has_room = letters - held_back < tonumber(ARGV[3])
 redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+end_held_back(KEYS[4], KEYS[5], ARGV[1], held)
 if is_dead or has_room then
-  redis.call('SREM', KEYS[4], ARGV[1])
   return 0
 end
-redis.call('SADD', KEYS[4], ARGV[1])
+redis.call('ZADD', KEYS[4], 0, ARGV[1])
+add_held_back_bytes(KEYS[4], KEYS[5], held_back_bytes(ARGV[1], ARGV[2]))
 return 1

@@ -21,8 +21,20 @@ static STATS: LazyLock<Script> = LazyLock::new(|| {
 });
 
 /// The answer of the script: depth, bytes, oldest, oldest that is held, newest, age of the oldest in microseconds,
-/// drained, dead, held back, and what tells the stream from one that is made in its place.
-type Answer = (u64, u64, Bytes, Bytes, Bytes, u64, u64, u64, u64, Bytes);
+/// drained, dead, held back, its bytes, and what tells the stream from one that is made in its place.
+type Answer = (
+    u64,
+    u64,
+    Bytes,
+    Bytes,
+    Bytes,
+    u64,
+    u64,
+    u64,
+    u64,
+    u64,
+    Bytes,
+);
 
 impl RedisStreamJournal {
     /// How each shard is now. Notices that entries are lost, too.
@@ -36,7 +48,7 @@ impl RedisStreamJournal {
         let (keys, answers): (_, Vec<Answer>) =
             self.redis.ask(Over::Shared, Part::Journal, ask).await?;
         let remade = self.all_shards().zip(&answers);
-        let remade = remade.filter(|(shard, answer)| self.seen.was_remade(*shard, &answer.9));
+        let remade = remade.filter(|(shard, answer)| self.seen.was_remade(*shard, &answer.10));
         // What had been appended to another stream than this one is not drained.
         let remade: Vec<Shard> = remade.map(|(shard, _)| shard).collect();
         if !remade.is_empty() {
@@ -51,7 +63,7 @@ impl RedisStreamJournal {
                 .zip(appended)
                 .map(|((shard, answer), appended)| {
                     let (depth, bytes, oldest, held, newest, ..) = answer;
-                    let (.., oldest_age_us, drained, dead, held_back, _) = answer;
+                    let (.., oldest_age_us, drained, dead, held_back, held_back_bytes, _) = answer;
                     // Without a clock the server has just restarted or was emptied: that nothing waits says
                     // nothing then.
                     if !newest.is_empty() && !remade.contains(&shard) {
@@ -69,6 +81,7 @@ impl RedisStreamJournal {
                         drained,
                         dead,
                         held_back,
+                        held_back_bytes,
                     }
                 });
         Ok(stats.collect())
@@ -84,6 +97,7 @@ impl RedisStreamJournal {
                 keyspace.dead(shard),
                 keyspace.waiting(shard),
                 keyspace.held_back(shard),
+                keyspace.held_back_bytes(shard),
             ];
             let mut call = Call::new(&STATS, names);
             call.arg(encode_version(self.redis.issued().newest(shard)));
