@@ -102,12 +102,12 @@ pub const SECTIONS: &[Section] = &[
             gauge(
                 "write_cache_http_requests_in_flight",
                 &[],
-                "Requests of clients that are not answered yet. Probes, `/metrics` and the dashboard do not count.",
+                "Requests of clients that are not answered yet. Probes, `/metrics`, the dashboard and `/flush` do not count.",
             ),
             gauge(
                 "write_cache_http_oldest_request_age_seconds",
                 &[],
-                "Age of the oldest of those requests; 0 without one.",
+                "Age of the oldest of those requests; 0 without one. A write that waits for `durability=persisted` counts.",
             ),
             counter(
                 "write_cache_errors_total",
