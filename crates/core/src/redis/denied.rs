@@ -8,6 +8,8 @@ const NO_PERMISSION: &str = "NOPERM";
 /// Wrong credentials, and none where some are needed.
 const CREDENTIALS: [&str; 2] = ["WRONGPASS", "NOAUTH"];
 
+/// What Redis from 7.2 on says where a script is denied something; some versions with the code ERR.
+const ACL_FAILURE: &str = "ACL failure in script";
 /// What Redis before 7.2 says where a script is denied something. It names no command.
 const IN_SCRIPT: &str = "The user executing the script can't";
 
@@ -27,7 +29,10 @@ pub(super) fn in_words(error: &RedisError) -> Option<String> {
                 .to_owned(),
         );
     }
-    (code == NO_PERMISSION || detail.contains(IN_SCRIPT)).then(|| {
+    let is_denied = [IN_SCRIPT, ACL_FAILURE]
+        .iter()
+        .any(|said| detail.contains(said));
+    (code == NO_PERMISSION || is_denied).then(|| {
         // IMPORTANT: no more than the command: the text may have a key, with the name of a user in it.
         match command(detail) {
             Some(command) => format!(
@@ -75,6 +80,10 @@ mod tests {
             (
                 "NOPERM this user has no permissions to run the 'config|get' command",
                 "+CONFIG|GET ",
+            ),
+            (
+                "ERR ACL failure in script: User svc has no permissions to run the 'xadd' command script: f, on @user_script:1.",
+                "the command XADD ",
             ),
             (
                 "NOPERM ACL failure in script: User svc has no permissions to run the 'hset' command",
