@@ -43,6 +43,12 @@ impl Recoveries {
     }
 }
 
+/// A pause of between half of `most` and all of it, so that processes that were started together do not
+/// act together.
+pub fn jittered(most: Duration) -> Duration {
+    most.mul_f64(0.5 + fastrand::f64() / 2.0)
+}
+
 /// Pauses that double from one failure to the next, with jitter.
 #[derive(Debug)]
 pub struct BackOff {
@@ -71,7 +77,7 @@ impl BackOff {
 
     /// Pauses, until a recovery is announced at most.
     pub async fn pause(&mut self, recoveries: &mut Recoveries) {
-        let pause = self.next.mul_f64(0.5 + fastrand::f64() / 2.0);
+        let pause = jittered(self.next);
         self.next = (self.next * 2).min(self.max);
         let at_least = match self.ended_early {
             true => AFTER_EARLY_END_MIN.min(pause),

@@ -96,18 +96,18 @@ impl Drainer {
         let reach = Arc::new(Reach::default());
         let dead_letters_max = max_of_shard(settings.dead_letters_max, shards);
         let room = Arc::new(Notify::new());
+        let recovery = Recovery::default();
         let held_back = HeldBack {
             replayer: Replayer {
                 cache: cache.clone(),
                 journal: journal.clone(),
                 store: store.clone(),
             },
-            journal: journal.clone(),
             leases: leases.clone(),
             dead_letters_max,
             room: room.clone(),
+            recovery: recovery.clone(),
         };
-        let recovery = Recovery::default();
         store.on_recovery(&recovery);
         journal.on_recovery(&recovery);
         let taker = store.clone();
@@ -133,7 +133,7 @@ impl Drainer {
             loops.spawn(shard_loop.supervise());
         }
         let mut keeper = JoinSet::new();
-        keeper.spawn(held_back.supervise());
+        keeper.spawn(held_back.run());
         if let Some(lifetime) = leases.lifetime() {
             let kept = Keeper {
                 leases: leases.clone(),

@@ -2,8 +2,11 @@
 //! failed batch answers many writers.
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
+
+use futures_util::FutureExt;
 
 /// The part that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -144,6 +147,15 @@ fn unavailable_in_words(part: Part, reason: &str, lasting: bool) -> String {
         true => reason.to_owned(),
         false => format!("the {part} is unavailable: {reason}"),
     }
+}
+
+/// What `call` returns.
+///
+/// # Errors
+/// Its own; [`Error::Panicked`] if it panics.
+pub(crate) async fn caught<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
+    let call = AssertUnwindSafe(call).catch_unwind();
+    call.await.unwrap_or(Err(Error::Panicked))
 }
 
 impl Error {

@@ -2,16 +2,14 @@
 //!
 //! Why no write that still comes late brings a user back: `docs/design/tombstones.md`.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::back_off::{Recoveries, Recovery};
+use crate::back_off::{Recoveries, Recovery, jittered};
 use crate::dead_letter::LetterQuery;
-use crate::error::{Error, Part, Result};
+use crate::error::{Error, Part, Result, caught};
 use crate::journal::Journal;
 use crate::outage;
 use crate::seeder::Seeder;
@@ -75,10 +73,8 @@ impl Purger {
         let mut pause = look_pause;
         let mut recoveries = self.recoveries();
         loop {
-            // Processes that were started together do not look together.
-            let jittered = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
             tokio::select! {
-                () = tokio::time::sleep(jittered) => {}
+                () = tokio::time::sleep(jittered(pause)) => {}
                 () = recoveries.next(), if pause > look_pause => {
                     // The parts are left to the writes that have waited.
                     pause = look_pause;
@@ -86,8 +82,7 @@ impl Purger {
                 }
             }
             recoveries.forget();
-            let done = AssertUnwindSafe(self.all()).catch_unwind().await;
-            match done.unwrap_or(Err(Error::Panicked)) {
+            match caught(self.all()).await {
                 Ok(()) => pause = look_pause,
                 Err(error) => {
                     telemetry::failed("purge", &error);
@@ -182,7 +177,7 @@ impl Purger {
                 return Err(Error::Unseeded(Part::Journal));
             }
             if let Some(oldest) = shard.oldest_held {
-                through = through.min(before(oldest));
+                through = through.min(oldest.just_before());
             }
         }
         let all = LetterQuery::first(DEAD_LETTERS_AT_ONCE);
@@ -191,7 +186,7 @@ impl Purger {
             let scan = journal.scan_letters(&all, from.as_ref()).await?;
             let letters = scan.letters.iter();
             for letter in letters.filter(|letter| !letter.is_undecodable()) {
-                through = through.min(before(letter.record.version));
+                through = through.min(letter.record.version.just_before());
             }
             if scan.next.is_none() {
                 return Ok(through);
@@ -199,8 +194,4 @@ impl Purger {
             from = scan.next;
         }
     }
-}
-
-fn before(version: Version) -> Version {
-    Version::new(version.get().saturating_sub(1)).unwrap_or_default()
 }

@@ -1,15 +1,13 @@
 //! Attempting refused writes again that are held back for want of room among the dead letters.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use tokio::sync::Notify;
 
+use crate::back_off::{Recovery, jittered};
 use crate::dead_letter::DeadLetter;
-use crate::error::{Error, Result};
-use crate::journal::Journal;
+use crate::error::{Result, caught};
 use crate::lease::Leases;
 use crate::outage;
 use crate::record::Key;
@@ -19,7 +17,7 @@ use crate::store::Origin;
 use crate::telemetry;
 
 /// The pause between two looks, which doubles while nothing gets on.
-const PAUSE_MIN: Duration = Duration::from_secs(1);
+pub(super) const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(15);
 /// Writes that are attempted together, just after they are read: an operator may delete them meanwhile.
 const PAGE: usize = 32;
@@ -30,36 +28,33 @@ const PAGES_MAX: usize = 8;
 #[derive(Clone, Debug)]
 pub(super) struct HeldBack {
     pub(super) replayer: Replayer,
-    pub(super) journal: Arc<dyn Journal>,
     pub(super) leases: Arc<dyn Leases>,
     /// Of each shard.
     pub(super) dead_letters_max: u64,
     /// There may be room among the dead letters.
     pub(super) room: Arc<Notify>,
+    /// Ends a long pause.
+    pub(super) recovery: Recovery,
 }
 
 impl HeldBack {
-    /// Starts again should it ever panic: what is held back would wait for ever, unseen.
-    pub(super) async fn supervise(self) {
-        loop {
-            // It does not end otherwise.
-            let _ = AssertUnwindSafe(self.run()).catch_unwind().await;
-            telemetry::failed("drain", &Error::Panicked);
-            tracing::error!("the task that retries held-back writes panicked; it is started again");
-            tokio::time::sleep(PAUSE_MAX).await;
-        }
-    }
-
     /// Looks regularly, for ever.
-    async fn run(&self) {
+    pub(super) async fn run(self) {
         let mut pause = PAUSE_MIN;
+        let mut recoveries = self.recovery.watch();
         // By shard: the key with which the last look ended.
-        let mut places: Vec<Option<Key>> = vec![None; self.journal.shards().into()];
+        let mut places: Vec<Option<Key>> = vec![None; self.replayer.journal.shards().into()];
         loop {
-            // Processes that were started together do not look together.
-            let pause_now = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
-            let woken = tokio::time::timeout(pause_now, self.room.notified()).await;
-            let gets_on = match self.look(&mut places).await {
+            let woken = tokio::select! {
+                () = tokio::time::sleep(jittered(pause)) => false,
+                () = self.room.notified() => true,
+                () = recoveries.next(), if pause > PAUSE_MIN => {
+                    pause = PAUSE_MIN;
+                    continue;
+                }
+            };
+            recoveries.forget();
+            let gets_on = match caught(self.look(&mut places)).await {
                 Ok(gets_on) => gets_on,
                 Err(error) => {
                     telemetry::failed("drain", &error);
@@ -67,7 +62,7 @@ impl HeldBack {
                     false
                 }
             };
-            pause = match gets_on || woken.is_ok() {
+            pause = match gets_on || woken {
                 true => PAUSE_MIN,
                 false => (pause * 2).min(PAUSE_MAX),
             };
@@ -80,14 +75,14 @@ impl HeldBack {
     /// The first one. It does not keep the other shards waiting.
     pub(super) async fn look(&self, places: &mut [Option<Key>]) -> Result<bool> {
         let mut all = Ok(false);
-        for stats in self.journal.stats().await? {
+        for stats in self.replayer.journal.stats().await? {
             let Some(place) = places.get_mut(usize::from(stats.shard.0)) else {
                 continue;
             };
             if stats.held_back == 0 {
                 continue;
             }
-            let shard = self.look_at(stats.shard, place).await;
+            let shard = caught(self.look_at(stats.shard, place)).await;
             all = match (all, shard) {
                 (Ok(before), Ok(gets_on)) => Ok(before | gets_on),
                 (Err(first), _) | (Ok(_), Err(first)) => Err(first),
@@ -114,7 +109,7 @@ impl HeldBack {
 
     /// The next page of a shard, from its beginning after its end.
     async fn attempt(&self, shard: Shard, place: &mut Option<Key>) -> Result<bool> {
-        let page = self.journal.held_back(shard, place.as_ref(), PAGE);
+        let page = self.replayer.journal.held_back(shard, place.as_ref(), PAGE);
         let page = page.await?;
         *place = page.next;
         if page.letters.is_empty() {
@@ -143,7 +138,11 @@ impl HeldBack {
     }
 
     async fn promote(&self, letter: DeadLetter) -> Result<bool> {
-        let is_dead = self.journal.promote(&letter, self.dead_letters_max).await?;
+        let is_dead = self
+            .replayer
+            .journal
+            .promote(&letter, self.dead_letters_max)
+            .await?;
         if is_dead {
             telemetry::dead_letters(1);
         }

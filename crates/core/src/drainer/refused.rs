@@ -26,8 +26,7 @@ impl Drain {
 
     /// Whether the journal holds the record's entry.
     async fn still_waits(&self, shard: Shard, record: &Record) -> Result<bool> {
-        let before = record.version.get().saturating_sub(1);
-        let before = Version::new(before).unwrap_or_default();
+        let before = record.version.just_before();
         let next = self.journal.read(shard, before, 1).await?;
         Ok(next.iter().any(|next| next.version == record.version))
     }

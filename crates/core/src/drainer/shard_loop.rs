@@ -12,7 +12,7 @@ use crate::back_off::{BackOff, Recovery};
 use crate::drainer::batch::ENTRIES_PER_ROW;
 use crate::drainer::reach::Reach;
 use crate::drainer::{Drain, Drained, Wake};
-use crate::error::{Error, Part, Result};
+use crate::error::{Error, Part, Result, caught};
 use crate::lease::Leases;
 use crate::outage;
 use crate::seeder::Seeder;
@@ -158,10 +158,7 @@ impl ShardLoop {
     /// Drains, and seeds the clocks first where that is needed.
     async fn step(&self, batch_max: usize) -> Result<Drained> {
         let seed = self.seeder.generation();
-        let drained = AssertUnwindSafe(self.drain.once(self.shard, batch_max))
-            .catch_unwind()
-            .await
-            .unwrap_or(Err(Error::Panicked));
+        let drained = caught(self.drain.once(self.shard, batch_max)).await;
         if let Err(Error::Unseeded(_)) = drained {
             self.seeder.seed(seed).await?;
             return self.drain.once(self.shard, batch_max).await;

@@ -7,8 +7,9 @@ use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{FakeJournal, FakeStore, MINUTE, cache, name, version};
+use crate::back_off::Recovery;
 use crate::dead_letter::{DeadLetter, HeldBackPage};
-use crate::drainer::held_back::HeldBack;
+use crate::drainer::held_back::{HeldBack, PAUSE_MIN};
 use crate::journal::{Journal, ShardStats};
 use crate::lease::Sole;
 use crate::record::{Key, Record};
@@ -103,10 +104,10 @@ impl Place {
                 journal: journal.clone(),
                 store: store.clone(),
             },
-            journal: journal.clone(),
             leases: Arc::new(Sole::new(SHARDS)),
             dead_letters_max: 1,
             room: Arc::new(Notify::new()),
+            recovery: Recovery::default(),
         };
         Place {
             journal,
@@ -149,9 +150,23 @@ async fn a_letter_that_has_ended_since_it_was_read_is_not_applied() {
 async fn a_panic_does_not_end_it() {
     let place = Place::new(&[1]);
     place.journal.panics.store(true, Ordering::SeqCst);
-    let retrying = place.held_back.clone().supervise();
+    let retrying = place.held_back.clone().run();
     let _retrying = AbortOnDropHandle::new(tokio::spawn(retrying));
     tokio::time::sleep(MINUTE).await;
     assert!(!place.journal.panics.load(Ordering::SeqCst));
+    assert_eq!(place.left(), [0; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recovery_ends_a_long_pause() {
+    let place = Place::new(&[1]);
+    place.store.fails.lock().unwrap().insert(name(1));
+    let retrying = place.held_back.clone().run();
+    let _retrying = AbortOnDropHandle::new(tokio::spawn(retrying));
+    tokio::time::sleep(MINUTE).await;
+    assert_eq!(place.left(), [1]);
+    place.store.fails.lock().unwrap().clear();
+    place.held_back.recovery.announce();
+    tokio::time::sleep(2 * PAUSE_MIN).await;
     assert_eq!(place.left(), [0; 0]);
 }
