@@ -17,7 +17,6 @@ use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, http::Method};
 use bytes::Bytes;
 use cache_core::settings::Dashboard;
-use futures_util::stream::unfold;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -31,6 +30,7 @@ use crate::figures::{ParseError, Sampler, Snapshot};
 use crate::problem::{Kind, Problem};
 use crate::resource::{get, resource};
 use crate::state::State;
+use crate::streamed::received;
 
 /// How often a page gets an event with the figures.
 pub const EVENT_PERIOD: Duration = Duration::from_secs(1);
@@ -81,10 +81,7 @@ async fn watch(state: Data<State>, request: HttpRequest) -> Result<HttpResponse,
     // What is not taken of it is of no use later.
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(tell(state.recent.clone(), place, sender));
-    Ok(stream::frames(unfold(receiver, |mut receiver| async {
-        let frame = receiver.recv().await?;
-        Some((frame, receiver))
-    })))
+    Ok(stream::frames(received(receiver)))
 }
 
 /// Tells one viewer how the service has been lately, and then how it is, until the viewer is gone, takes

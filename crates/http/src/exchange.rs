@@ -68,13 +68,16 @@ where
         let answered = answer.await.map(|response| match state {
             Some(state) => {
                 let told = retry_after::told(response, &state.outages);
+                // IMPORTANT: before it is bounded, which may cut a long document into pieces.
+                let told = identified(told, &request_id);
                 keep_from_caches(state.answers.bounded(told, clock), method)
             }
             None => response,
         });
         let elapsed = began.elapsed();
         observed.record(method, elapsed, &answered);
-        let answered = identified(answered?, request_id);
+        // What bounded it may have answered in its place.
+        let answered = identified(answered?, &request_id);
         if let Some(access) = access {
             access.end(&span, elapsed, &answered);
         }
@@ -85,13 +88,19 @@ where
     }
 }
 
-/// The same answer, with the id of its request: in a header, and in the document of an error.
-fn identified(mut response: ServiceResponse, request_id: HeaderValue) -> ServiceResponse {
+/// The same answer, with the id of its request, unless it has one: in a header, and in the document of an
+/// error.
+fn identified(mut response: ServiceResponse, request_id: &HeaderValue) -> ServiceResponse {
+    if response.headers().contains_key(X_REQUEST_ID) {
+        return response;
+    }
     let content_type = response.headers().get(CONTENT_TYPE);
     if content_type.is_some_and(|of| *of == PROBLEM) {
-        response = response.map_body(|_, body| problem::identified(body, &request_id));
+        response = response.map_body(|_, body| problem::identified(body, request_id));
     }
-    response.headers_mut().insert(X_REQUEST_ID, request_id);
+    response
+        .headers_mut()
+        .insert(X_REQUEST_ID, request_id.clone());
     response
 }
 

@@ -150,9 +150,7 @@ impl Figures {
                 .map(str::to_owned),
         }
     }
-}
 
-impl Figures {
     /// Adds what is wrong with the parts, which no metric says.
     pub(crate) fn explain(&mut self, states: &[PartState]) {
         for part in &mut self.parts {
@@ -164,36 +162,35 @@ impl Figures {
     }
 }
 
-/// The journal's figures, and the limits that they count against.
-const LIMITS: &[(&[&str], &str)] = &[
-    (
-        &[
-            "write_cache_journal_depth_entries",
-            "write_cache_journal_held_back_entries",
-        ],
-        "write_cache_journal_limit_entries",
-    ),
-    (
-        &["write_cache_journal_depth_bytes"],
-        "write_cache_journal_limit_bytes",
-    ),
-    (
-        &["write_cache_journal_oldest_age_seconds"],
-        "write_cache_journal_limit_age_seconds",
-    ),
-];
-
+/// How full the journal is, by the limit that is nearest.
 fn fullness(now: &Snapshot) -> Option<f64> {
-    let used = LIMITS.iter().filter_map(|(figures, limit)| {
-        let limit = now.gauge(limit, &[]).filter(|limit| *limit > 0.0)?;
-        let (figure, more) = figures.split_first()?;
-        // An older version has no figure of what is held back.
-        let more = more
-            .iter()
-            .fold(0.0, |sum, figure| sum + now.sum(figure, &[]));
-        Some((now.gauge(figure, &[])? + more) / limit)
-    });
-    used.reduce(f64::max)
+    let gauge = |name| now.gauge(name, &[]);
+    // An older version has no figures of what is held back.
+    let with_held_back = |waiting, held_back| Some(gauge(waiting)? + now.sum(held_back, &[]));
+    let used = [
+        (
+            with_held_back(
+                "write_cache_journal_depth_entries",
+                "write_cache_journal_held_back_entries",
+            ),
+            "write_cache_journal_limit_entries",
+        ),
+        (
+            with_held_back(
+                "write_cache_journal_depth_bytes",
+                "write_cache_journal_held_back_bytes",
+            ),
+            "write_cache_journal_limit_bytes",
+        ),
+        (
+            gauge("write_cache_journal_oldest_age_seconds"),
+            "write_cache_journal_limit_age_seconds",
+        ),
+    ];
+    let shares = used
+        .into_iter()
+        .filter_map(|(used, limit)| Some(used? / gauge(limit).filter(|limit| *limit > 0.0)?));
+    shares.reduce(f64::max)
 }
 
 /// Two readings, and the seconds between them.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use metrics::gauge;
+use slab::Slab;
 
 static THREADS: Mutex<Vec<Weak<Thread>>> = Mutex::new(Vec::new());
 
@@ -12,16 +13,9 @@ thread_local! {
     static HERE: Arc<Thread> = register();
 }
 
-/// The requests of one thread.
+/// When the requests of one thread began.
 #[derive(Debug, Default)]
-struct Thread(Mutex<Places>);
-
-/// As many places as there ever were requests at once; each has the time at which its request began.
-#[derive(Debug, Default)]
-struct Places {
-    began: Vec<Option<Instant>>,
-    free: Vec<usize>,
-}
+struct Thread(Mutex<Slab<Instant>>);
 
 /// A request that is not answered, until it is dropped.
 #[derive(Debug)]
@@ -46,28 +40,13 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Counts a request of this thread.
 pub(crate) fn begin(now: Instant) -> InFlight {
     let thread = HERE.with(Arc::clone);
-    let mut places = locked(&thread.0);
-    let place = match places.free.pop() {
-        Some(place) => place,
-        None => {
-            places.began.push(None);
-            places.began.len() - 1
-        }
-    };
-    if let Some(began) = places.began.get_mut(place) {
-        *began = Some(now);
-    }
-    drop(places);
+    let place = locked(&thread.0).insert(now);
     InFlight { thread, place }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let mut places = locked(&self.thread.0);
-        if let Some(began) = places.began.get_mut(self.place) {
-            *began = None;
-        }
-        places.free.push(self.place);
+        locked(&self.thread.0).try_remove(self.place);
     }
 }
 
@@ -76,7 +55,7 @@ fn count() -> (usize, Option<Duration>) {
     let threads: Vec<Arc<Thread>> = locked(&THREADS).iter().filter_map(Weak::upgrade).collect();
     let (mut count, mut oldest) = (0, None::<Instant>);
     for thread in threads {
-        for began in locked(&thread.0).began.iter().flatten() {
+        for (_, began) in locked(&thread.0).iter() {
             count += 1;
             oldest = Some(oldest.map_or(*began, |oldest| oldest.min(*began)));
         }
@@ -125,6 +104,6 @@ mod tests {
         assert_eq!(count(), (0, None));
         // The places are used again.
         let _again = [begin(Instant::now()), begin(Instant::now())];
-        assert_eq!(HERE.with(|thread| locked(&thread.0).began.len()), 2);
+        assert_eq!(HERE.with(|thread| locked(&thread.0).vacant_key()), 2);
     }
 }

@@ -38,6 +38,7 @@ pub mod scrape;
 pub mod server;
 mod start;
 pub mod state;
+pub mod streamed;
 mod trace_context;
 pub mod unknown;
 mod unread;

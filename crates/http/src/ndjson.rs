@@ -4,16 +4,15 @@ use std::convert::Infallible;
 use std::future::Future;
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::StreamExt as _;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
+use crate::streamed::{UNBUFFERED, received};
+
 const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
-/// Asks nginx, which would hold lines back until there are many, not to.
-const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
-const UNBUFFERED: HeaderValue = HeaderValue::from_static("no");
 
 /// Takes the lines of one answer.
 #[derive(Debug)]
@@ -41,12 +40,8 @@ where
 {
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(write(Lines(sender)));
-    let lines = stream::unfold(receiver, |mut receiver| async {
-        let lines = receiver.recv().await?;
-        Some((Ok::<_, Infallible>(lines), receiver))
-    });
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, NDJSON))
-        .insert_header((X_ACCEL_BUFFERING, UNBUFFERED))
-        .streaming(lines)
+        .insert_header(UNBUFFERED)
+        .streaming(received(receiver).map(Ok::<_, Infallible>))
 }

@@ -90,15 +90,8 @@ where
     if let Some(claimed) = &started.claimed {
         started.engine = claimed.admits(started.engine);
     }
-    let served_parts = (started.engine.clone(), started.outages.clone());
     let served = listen(
-        settings,
-        version,
-        address,
-        served_parts,
-        signals,
-        metrics,
-        own_routes,
+        settings, version, address, &started, signals, metrics, own_routes,
     )
     .await;
     let deadline = match &served {
@@ -132,7 +125,7 @@ async fn listen(
     settings: &Settings,
     version: &str,
     address: TcpSocket,
-    (engine, outages): (Arc<dyn Engine>, Outages),
+    started: &Started,
     mut signals: Signals,
     metrics: MetricsHandle,
     own_routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
@@ -141,7 +134,7 @@ async fn listen(
         io::Error::new(error.kind(), format!("LISTEN {}: {error}", settings.listen))
     })?;
     let listener = listener.into_std()?;
-    let (address, health) = (listener.local_addr()?, engine.health().await);
+    let (address, health) = (listener.local_addr()?, started.engine.health().await);
     announce(settings.service, version, address, &health);
     start::log(settings.service, version, address, &health);
     let shutdown_deadline = settings.shutdown_deadline;
@@ -153,11 +146,11 @@ async fn listen(
     };
     let state = State {
         service: settings.service,
-        engine,
+        engine: started.engine.clone(),
         metrics,
-        outages,
+        outages: started.outages.clone(),
         dashboard: settings.dashboard,
-        recent: Recent::new(),
+        recent: Recent::default(),
         viewers: Viewers::new(),
         origins: Origins::listed(settings.allowed_origins.clone()),
         answers: Answers::default(),

@@ -2,15 +2,13 @@
 
 use actix_web::http::header::{HeaderMap, HeaderName};
 
+use crate::origins::only;
+
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The trace id of the request, as 32 hexadecimal digits, where its `traceparent` is valid.
 pub(crate) fn trace_id(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all(TRACEPARENT);
-    let (value, None) = (values.next()?, values.next()) else {
-        return None;
-    };
-    parse(value.to_str().ok()?)
+    parse(only(headers, TRACEPARENT)?)
 }
 
 /// `<version>-<trace id>-<parent id>-<flags>`, in small letters. Later versions may have more behind it.

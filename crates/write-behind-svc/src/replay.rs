@@ -122,30 +122,23 @@ impl Replay {
 
     /// Sends what became of the letters of each page, until there are no more, a part fails, or the
     /// client is gone.
-    async fn run(mut self, first: ReplayedPage, lines: Lines) {
-        let mut page = first;
-        loop {
+    async fn run(mut self, mut page: ReplayedPage, lines: Lines) {
+        let failed = loop {
             let outcomes: Vec<Line> = page.outcomes.iter().map(Line::new).collect();
             if !lines.send(&outcomes).await {
                 return;
             }
-            let next = match page.failed {
-                Some(error) => Err(error),
-                None if self.next.is_none() => {
-                    self.summary.complete = true;
-                    break;
-                }
-                None => self.next_page().await,
-            };
-            page = match next {
+            if page.failed.is_some() || self.next.is_none() {
+                break page.failed;
+            }
+            page = match self.next_page().await {
                 Ok(page) => page,
-                Err(error) => {
-                    let problem = Problem::of_read(&error);
-                    self.summary.reason = Some(problem.detail().to_owned());
-                    break;
-                }
+                Err(error) => break Some(error),
             };
-        }
+        };
+        self.summary.complete = failed.is_none();
+        let reason = |error| Problem::of_read(&error).detail().to_owned();
+        self.summary.reason = failed.map(reason);
         lines.send(&[self.summary]).await;
     }
 }

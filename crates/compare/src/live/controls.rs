@@ -8,7 +8,7 @@ use actix_web::web::{self, Bytes, Data, Json, Path, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
 use cache_http::dashboard::{Event, PageConfig, Place, VIEWERS_MAX, Viewers, WatchedService};
 use cache_http::dashboard::{events, page};
-use futures_util::stream;
+use cache_http::streamed::received;
 use serde::Deserialize;
 use std::time::Duration;
 use tokio::sync::{Mutex, mpsc, watch};
@@ -131,10 +131,7 @@ async fn watch_services(controls: Data<Controls>) -> HttpResponse {
     let (sender, receiver) = mpsc::channel(1);
     let (told, stop) = (controls.told.clone(), controls.stop.clone());
     tokio::spawn(tell(told, stop, place, sender));
-    events(stream::unfold(receiver, |mut receiver| async {
-        let event = receiver.recv().await?;
-        Some((event, receiver))
-    }))
+    events(received(receiver))
 }
 
 /// Tells one viewer what there is to tell until the viewer is gone, takes nothing for too long,

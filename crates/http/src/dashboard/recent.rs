@@ -15,7 +15,7 @@ const KEPT_MAX: usize = 300;
 const KEPT_MS: u64 = 300_000;
 
 /// The events of the last minutes, as JSON. Clones share them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Recent(Arc<Shared>);
 
 #[derive(Debug)]
@@ -24,28 +24,14 @@ struct Kept {
     json: Bytes,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Shared {
     events: Mutex<VecDeque<Kept>>,
     /// What is sent of the newest.
     newest: watch::Sender<Bytes>,
 }
 
-impl Default for Recent {
-    fn default() -> Recent {
-        Recent::new()
-    }
-}
-
 impl Recent {
-    /// None yet.
-    pub fn new() -> Recent {
-        Recent(Arc::new(Shared {
-            events: Mutex::default(),
-            newest: watch::Sender::default(),
-        }))
-    }
-
     fn events(&self) -> MutexGuard<'_, VecDeque<Kept>> {
         let events = self.0.events.lock();
         events.unwrap_or_else(PoisonError::into_inner)
@@ -105,7 +91,7 @@ mod tests {
 
     #[test]
     fn the_last_minutes_are_kept_and_no_more() {
-        let recent = Recent::new();
+        let recent = Recent::default();
         assert!(recent.follow().0.is_empty());
         for at_ms in 0..1000 {
             recent.push(&event(at_ms));
@@ -120,7 +106,7 @@ mod tests {
 
     #[test]
     fn events_that_are_too_old_are_forgotten_where_there_are_few() {
-        let recent = Recent::new();
+        let recent = Recent::default();
         for number in 0..100 {
             recent.push(&event(number * 5_000));
         }
@@ -131,7 +117,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_comes_afterwards_follows_once() {
-        let recent = Recent::new();
+        let recent = Recent::default();
         recent.push(&event(1));
         let (past, mut newest) = recent.follow();
         assert_eq!(past.len(), 1);

@@ -3,13 +3,12 @@
 use std::convert::Infallible;
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, HeaderName, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use serde::Serialize;
 
-/// Asks nginx, which would hold events back until there are many, not to.
-const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+use crate::streamed::UNBUFFERED;
 
 /// First of all: how soon the browser asks again when the stream has ended.
 const PREAMBLE: Bytes = Bytes::from_static(b"retry: 1000\n\n");
@@ -53,6 +52,6 @@ pub(super) fn frames(frames: impl Stream<Item = Bytes> + 'static) -> HttpRespons
         .content_type("text/event-stream")
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .insert_header((X_ACCEL_BUFFERING, "no"))
+        .insert_header(UNBUFFERED)
         .streaming(body.map(Ok::<_, Infallible>))
 }

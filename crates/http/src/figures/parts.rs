@@ -1,5 +1,6 @@
 //! How the parts of a service are.
 
+use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cache_core::error::Part;
@@ -23,10 +24,10 @@ pub struct PartFigures {
     pub calls_in_flight: f64,
     /// What is wrong; `None` also where only the metrics are known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem: Option<String>,
+    pub problem: Option<Cow<'static, str>>,
     /// What follows for clients.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub consequence: Option<String>,
+    pub consequence: Option<&'static str>,
 }
 
 impl PartFigures {
@@ -34,8 +35,8 @@ impl PartFigures {
     pub(super) fn explain(&mut self, state: &PartState) {
         self.up = state.up;
         self.since_ms = Some(since_1970_ms(state.since));
-        self.problem = state.problem.as_deref().map(str::to_owned);
-        self.consequence = state.consequence.map(str::to_owned);
+        self.problem.clone_from(&state.problem);
+        self.consequence = state.consequence;
     }
 }
 
@@ -46,21 +47,19 @@ fn since_1970_ms(at: SystemTime) -> f64 {
 
 /// Those that the metrics have, in the order in which a write meets them.
 pub(super) fn of(now: &Snapshot) -> Vec<PartFigures> {
-    let known = now.label_values(UP, "part");
     let parts = [Part::Cache, Part::Journal, Part::Database].map(Part::as_str);
-    let known = parts.into_iter().filter(|part| known.contains(part));
-    known
-        .map(|part| {
-            let labels = [("part", part)];
-            let since_s = now.gauge("write_cache_up_changed_timestamp_seconds", &labels);
-            PartFigures {
-                part,
-                up: now.sum(UP, &labels) > 0.0,
-                since_ms: since_s.map(|since_s| (since_s * 1e3).round()),
-                calls_in_flight: now.sum("write_cache_calls_in_flight", &labels),
-                problem: None,
-                consequence: None,
-            }
+    let known = parts.into_iter().filter_map(|part| {
+        let labels = [("part", part)];
+        let up = now.gauge(UP, &labels)?;
+        let since_s = now.gauge("write_cache_up_changed_timestamp_seconds", &labels);
+        Some(PartFigures {
+            part,
+            up: up > 0.0,
+            since_ms: since_s.map(|since_s| (since_s * 1e3).round()),
+            calls_in_flight: now.sum("write_cache_calls_in_flight", &labels),
+            problem: None,
+            consequence: None,
         })
-        .collect()
+    });
+    known.collect()
 }

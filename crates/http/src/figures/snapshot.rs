@@ -87,12 +87,6 @@ impl Snapshot {
         self.series.get(name)?.first()?.label(label)
     }
 
-    /// The values that a label has in the series of this name.
-    pub(super) fn label_values(&self, name: &str, label: &str) -> Vec<&str> {
-        let series = self.series.get(name).into_iter().flatten();
-        series.filter_map(|series| series.label(label)).collect()
-    }
-
     /// The histogram of this name over all series that have these labels.
     pub fn histogram(&self, name: &str, labels: &[(&str, &str)]) -> Buckets {
         let sum = self.sum(&format!("{name}_sum"), labels);

@@ -14,6 +14,7 @@ checks!(request_ids:
     an_unusual_id_is_replaced,
     every_answer_has_an_id_of_its_own,
     an_error_has_the_id_in_its_document,
+    a_long_error_has_the_id_in_its_document,
     the_log_has_a_line_for_each_request,
     the_log_has_no_such_line_at_info,
 );
@@ -81,6 +82,18 @@ pub(crate) fn an_error_has_the_id_in_its_document(turn: &Turn) {
             assert_eq!(answer.json()["request_id"], id(&answer), "{path}");
         }
     }
+}
+
+/// A document of more than 16 KiB is sent in pieces.
+pub(crate) fn a_long_error_has_the_id_in_its_document(turn: &Turn) {
+    let api = turn.shared();
+    let unknown: Vec<String> = (0..1000).map(|field| format!("\"u{field}\":1")).collect();
+    let body = format!("{{{}}}", unknown.join(","));
+    let headers = [("Content-Type", "application/json"), ("X-Request-Id", ID)];
+    let answer = api.wire("PUT", "/users/long-error", &headers, Some(body.as_bytes()));
+    assert!(answer.body.len() > 16 * 1024, "{}", answer.body.len());
+    assert_eq!(expect_problem(&answer, 422).len(), 1000 + 2);
+    assert_eq!(answer.json()["request_id"], id(&answer));
 }
 
 /// What the access log says in a log of JSON.
