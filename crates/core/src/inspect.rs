@@ -57,6 +57,15 @@ pub(crate) struct Findings {
     pub(crate) row: Said<Option<Stored>>,
 }
 
+impl Findings {
+    /// Whether every part was read. A cache in a service's memory is none that could be.
+    fn is_complete(&self) -> bool {
+        !matches!(self.cache, CacheSaid::Shared(Err(_)))
+            && !matches!(self.journal, Some(Err(_)))
+            && self.row.is_ok()
+    }
+}
+
 /// What the subcommand prints, and whether every part was read.
 #[derive(Debug)]
 pub struct Inspection {
@@ -74,7 +83,7 @@ pub async fn run(settings: &Settings, options: &InspectOptions) -> Result<Inspec
     let findings = parts::inspect(settings, &Key::from(options.name.as_str())).await?;
     let report = Report::of(&findings, Version::now());
     Ok(Inspection {
-        is_complete: report.is_complete(),
+        is_complete: findings.is_complete(),
         text: match options.json {
             true => report.json(),
             false => report.text(),

@@ -1,6 +1,7 @@
 //! A file that keeps other processes out.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
+use std::path::Path;
 
 /// An open file whose lock ends when this is dropped.
 ///
@@ -21,6 +22,12 @@ impl Drop for LockedFile {
         // It ends with the last handle otherwise.
         let _ = self.0.unlock();
     }
+}
+
+/// Whether another process has locked the file. Its own lock ends at once, so that it is in no start's way.
+pub(crate) fn is_locked(path: &Path) -> bool {
+    let file = File::open(path);
+    file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 #[cfg(test)]

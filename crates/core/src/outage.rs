@@ -360,15 +360,13 @@ impl Outage {
     }
 
     fn told_of(&self, mut health: PartHealth) -> PartHealth {
-        let state = self.state();
-        let Some(down) = state.down() else {
-            return health;
-        };
-        let calls = state.calls_away();
-        health.up = false;
-        health.problem = health.problem.or_else(|| state.problem(calls));
-        health.since = Some(in_words(down.at));
-        health.consequence = Some(Cow::Borrowed(self.consequence(calls)));
+        let now = self.now();
+        if !now.up {
+            health.up = false;
+            health.problem = health.problem.or(now.problem);
+            health.since = Some(in_words(now.since));
+            health.consequence = now.consequence.map(Cow::Borrowed);
+        }
         health
     }
 }

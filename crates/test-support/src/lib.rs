@@ -11,6 +11,7 @@
 
 pub mod browser;
 pub mod certificates;
+pub mod generated_page;
 pub mod history;
 pub mod http;
 pub mod own_servers;

@@ -6,6 +6,7 @@ use std::process::{Command, ExitStatus};
 use tempfile::TempDir;
 
 use crate::http::Client;
+use crate::proxy::ChaosProxy;
 use crate::servers::{TestDatabase, redis_url};
 use crate::service::{Service, ServiceProcess};
 
@@ -121,6 +122,18 @@ impl Installation {
     /// Changes a setting for the next start.
     pub fn set(&mut self, name: &str, value: &str) {
         self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Puts a proxy before the server that a setting names, for the next start.
+    ///
+    /// # Panics
+    ///
+    /// When the setting was not made.
+    pub fn proxy_before(&mut self, name: &str) -> ChaosProxy {
+        let url = self.setting(name).expect("a server").to_owned();
+        let proxy = ChaosProxy::before(&url);
+        self.set(name, &proxy.url(&url));
+        proxy
     }
 
     /// Spreads the data over so many shards in Redis, before the first start.

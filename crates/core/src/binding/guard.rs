@@ -38,6 +38,7 @@ const EXCHANGES_MAX: u32 = 8;
 /// How long a process that relies on its registration may take to note its Redis. A renewal
 /// waits for it, so this and `RENEWAL` together are below `TRUST`.
 const NOTE_TIME_MAX: Duration = Duration::from_millis(1500);
+const _: () = assert!(NOTE_TIME_MAX.as_millis() + RENEWAL.as_millis() < TRUST.as_millis());
 /// For how long a refusal holds before Redis is asked again.
 const REFUSAL_LIFETIME: Duration = Duration::from_millis(500);
 

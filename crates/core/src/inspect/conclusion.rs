@@ -172,9 +172,10 @@ fn what_follows(findings: &Findings) -> (bool, String) {
             format!("the journal is {why}, so it may have a newer write than the database"),
         );
     }
-    if let Some((version, _)) = dead(findings).filter(|(version, _)| *version > in_database) {
-        let is_held_back = letter(findings).is_some_and(|letter| letter.held_back);
-        let what_next = match is_held_back {
+    let newer = letter(findings).filter(|letter| letter.record.version > in_database);
+    if let Some(letter) = newer {
+        let version = letter.record.version;
+        let what_next = match letter.held_back {
             true => "which is held back until there is room among the dead letters, and is retried",
             false => "which is among the dead letters: replay or delete it",
         };

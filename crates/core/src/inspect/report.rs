@@ -94,16 +94,6 @@ impl Report {
         }
     }
 
-    /// Whether every part was read. A cache in a service's memory is none that could be.
-    pub(super) fn is_complete(&self) -> bool {
-        let parts = [Some(&self.database), self.journal.as_ref()];
-        let is_shared = self.cache.at != MEMORY;
-        let parts = parts.into_iter().flatten();
-        parts
-            .chain(is_shared.then_some(&self.cache))
-            .all(|part| part.is_read)
-    }
-
     pub(super) fn json(&self) -> String {
         let text = serde_json::to_string_pretty(self).unwrap_or_default();
         // Line ends are not within a text of JSON.
@@ -123,8 +113,6 @@ impl Report {
         lines.fold(String::new(), |all, line| all + &line + "\n")
     }
 }
-
-const MEMORY: &str = "memory:";
 
 fn cache(findings: &Findings, now: Version) -> Part {
     let at = findings.cache_at.clone();

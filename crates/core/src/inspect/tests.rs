@@ -94,7 +94,11 @@ fn last(findings: &Findings) -> (String, bool, bool) {
     let text = report.text();
     let last = text.lines().last().unwrap().to_owned();
     let json: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
-    (last, json["agree"].as_bool().unwrap(), report.is_complete())
+    (
+        last,
+        json["agree"].as_bool().unwrap(),
+        findings.is_complete(),
+    )
 }
 
 #[track_caller]

@@ -9,7 +9,7 @@ use crate::binding::BindingStore;
 use crate::claim::{Claim, Taken, Usage};
 use crate::error::{Part, Result};
 use crate::membership::Membership;
-use crate::settings::{Address, Adopt, CacheUrl, DatabaseUrl, MigrateOptions, Settings};
+use crate::settings::{Address, Adopt, CacheUrl, DatabaseUrl, MigrateOptions, Secret, Settings};
 use crate::startup;
 use crate::store::mysql::{MysqlClaim, MysqlStore};
 use crate::store::sqlite::SqliteStore;
@@ -58,10 +58,7 @@ pub(crate) async fn open_database(settings: &Settings, deadline: Instant) -> Res
         }
         DatabaseUrl::Mysql(url) => {
             let open = async |by| {
-                let address = Address {
-                    url: url.clone(),
-                    tls: settings.database_tls.clone(),
-                };
+                let address = address(settings, url);
                 MysqlStore::open_by(
                     by,
                     address,
@@ -90,14 +87,19 @@ pub async fn migrate(settings: &Settings, options: MigrateOptions) -> Result<Vec
         DatabaseUrl::Sqlite(path) => SqliteStore::migrate(path, adoption).await,
         DatabaseUrl::Mysql(url) => {
             let migrate = async |by| {
-                let address = Address {
-                    url: url.clone(),
-                    tls: settings.database_tls.clone(),
-                };
+                let address = address(settings, url);
                 MysqlStore::migrate_by(by, address, settings.database_timeout, adoption).await
             };
             startup::within(settings.startup_by(), migrate).await
         }
+    }
+}
+
+/// The server of the database, with what its connections need of TLS.
+pub(super) fn address(settings: &Settings, url: &Secret) -> Address {
+    Address {
+        url: url.clone(),
+        tls: settings.database_tls.clone(),
     }
 }
 
@@ -120,10 +122,7 @@ pub(crate) async fn claim(
     };
     let token = fastrand::u64(..);
     let take = async |by| {
-        let address = Address {
-            url: url.clone(),
-            tls: settings.database_tls.clone(),
-        };
+        let address = address(settings, url);
         let claim = MysqlClaim::new(address, usage, settings.database_timeout, token)?;
         let take = Taken::take(Box::new(claim), usage, by);
         startup::until(by + CLAIM_GRACE, Part::Database, take).await

@@ -14,9 +14,10 @@ use crate::journal::Waiting;
 use crate::journal::file::inspect as in_files;
 use crate::journal::redis_stream::inspect as in_redis;
 use crate::membership::Epoch;
+use crate::parts::database::address;
 use crate::record::Key;
 use crate::redis::Redis;
-use crate::settings::{Address, CacheUrl, DatabaseUrl, JournalUrl, Service, Settings};
+use crate::settings::{CacheUrl, DatabaseUrl, JournalUrl, Service, Settings};
 use crate::startup;
 use crate::store::inspect::{Names, Reader};
 use crate::store::mysql::MysqlReader;
@@ -27,29 +28,29 @@ use crate::tls;
 const TIME_MAX: Duration = Duration::from_secs(10);
 /// Why a walk over the journal was cut off.
 const TOO_MANY: &str = "too many entries to search in 10 s";
+/// Why a search for the names of the database's data was cut off.
+const TOO_MANY_KEYS: &str =
+    "it has too many keys to find those of this database without asking the database";
 
 /// Asks every part. The database's row comes last, so that an entry that is drained meanwhile is seen in
 /// the journal, in the database, or in both.
 pub(crate) async fn inspect(settings: &Settings, key: &Key) -> Result<Findings> {
     tls::install_provider();
     let mut database = open(settings).await;
-    let names = match &mut database {
-        Ok(reader) => reader.names().await.map_err(unread),
-        Err(unread) => Err(unread.clone()),
-    };
-    let redis = redis(settings, &names).await?;
+    let names = database.as_ref().ok().map(|(_, names)| names);
+    let redis = redis(settings, names).await?;
     let journal = journal(settings, redis.as_ref(), key).await;
     let cache = cache(redis.as_ref(), key).await;
-    let row = match (&mut database, &names) {
-        (Ok(reader), Ok(_)) => reader.row(key).await.map_err(unread),
-        (Err(unread), _) => Err(unread.clone()),
-        (_, Err(unread)) => Err(unread.clone()),
+    let row = match &mut database {
+        Ok((reader, _)) => reader.row(key).await.map_err(unread),
+        Err(unread) => Err(unread.clone()),
     };
+    let names = database.as_ref().ok().map(|(_, names)| names);
     Ok(Findings {
         name: key.as_str().to_owned(),
         may_bypass: super::may_bypass(settings),
-        is_bypassed: names.as_ref().is_ok_and(|names| names.is_bypassed),
-        purged_through: names.map_or_else(|_| Default::default(), |names| names.purged_through),
+        is_bypassed: names.is_some_and(|names| names.is_bypassed),
+        purged_through: names.map_or_else(Default::default, |names| names.purged_through),
         cache_at: at_cache(settings),
         cache,
         journal_at: at_journal(settings),
@@ -73,27 +74,23 @@ fn in_use(reason: String) -> Unread {
     }
 }
 
-async fn open(settings: &Settings) -> Said<Box<dyn Reader>> {
-    match &settings.database {
-        DatabaseUrl::Sqlite(path) if SqliteReader::is_in_use(path) => Err(in_use(format!(
-            "a service has the file open; GET {}/users/NAME shows what it has",
-            home(settings)
-        ))),
-        DatabaseUrl::Sqlite(path) => match SqliteReader::open(path).await {
-            Ok(reader) => Ok(Box::new(reader)),
-            Err(error) => Err(unread(error)),
-        },
-        DatabaseUrl::Mysql(url) => {
-            let address = Address {
-                url: url.clone(),
-                tls: settings.database_tls.clone(),
-            };
-            match MysqlReader::open(address, TIME_MAX).await {
-                Ok(reader) => Ok(Box::new(reader)),
-                Err(error) => Err(unread(error)),
-            }
+/// The database, and the names of its data.
+async fn open(settings: &Settings) -> Said<(Box<dyn Reader>, Names)> {
+    let mut reader: Box<dyn Reader> = match &settings.database {
+        DatabaseUrl::Sqlite(path) if SqliteReader::is_in_use(path) => {
+            return Err(in_use(format!(
+                "a service has the file open; GET {}/users/NAME shows what it has",
+                home(settings)
+            )));
         }
-    }
+        DatabaseUrl::Sqlite(path) => Box::new(SqliteReader::open(path).await.map_err(unread)?),
+        DatabaseUrl::Mysql(url) => {
+            let opened = MysqlReader::open(address(settings, url), TIME_MAX).await;
+            Box::new(opened.map_err(unread)?)
+        }
+    };
+    let names = reader.names().await.map_err(unread)?;
+    Ok((reader, names))
 }
 
 /// Where the service of these settings is asked.
@@ -103,13 +100,13 @@ fn home(settings: &Settings) -> String {
 
 /// The Redis of the settings with the names of the database's data. A database that is unavailable does
 /// not tell them; then they are looked for in Redis.
-async fn redis(settings: &Settings, names: &Said<Names>) -> Result<Option<Said<Arc<Redis>>>> {
+async fn redis(settings: &Settings, names: Option<&Names>) -> Result<Option<Said<Arc<Redis>>>> {
     if matches!(settings.cache, CacheUrl::Memory) {
         return Ok(None);
     }
     let dataset = match names {
-        Ok(names) => names.dataset.clone(),
-        Err(_) => match search(settings).await {
+        Some(names) => names.dataset.clone(),
+        None => match search(settings).await {
             Ok(dataset) => dataset,
             Err(unread) => return Ok(Some(Err(unread))),
         },
@@ -118,8 +115,8 @@ async fn redis(settings: &Settings, names: &Said<Names>) -> Result<Option<Said<A
         return Ok(None);
     };
     let epoch = match names {
-        Ok(names) => Ok(names.epoch),
-        Err(_) => by_time(redis.newest_epoch()).await.map(Epoch::new),
+        Some(names) => Ok(names.epoch),
+        None => by_time(redis.newest_epoch()).await.map(Epoch::new),
     };
     Ok(Some(match epoch {
         Ok(epoch) => {
@@ -150,27 +147,29 @@ async fn search(settings: &Settings) -> Said<Dataset> {
             None => Ok(Vec::new()),
         }
     };
-    let mut found = by_time(found).await.map_err(unread)?;
-    match (found.pop(), found.len()) {
-        (Some(dataset), 0) => Ok(dataset),
-        (found, more) => Err(unread(Error::unavailable(
-            Part::Cache,
-            format!(
-                "it has data of {} databases of this name, and only the database knows its own",
-                more + usize::from(found.is_some())
-            ),
-        ))),
-    }
+    let found = walked(Part::Cache, TOO_MANY_KEYS, found)
+        .await
+        .map_err(unread)?;
+    <[Dataset; 1]>::try_from(found)
+        .map(|[dataset]| dataset)
+        .map_err(|found| {
+            let count = found.len();
+            let reason = format!(
+                "it has data of {count} databases of this name, and only the database knows its own"
+            );
+            unread(Error::unavailable(Part::Cache, reason))
+        })
 }
 
 async fn by_time<T>(asked: impl Future<Output = Result<T>>) -> Result<T> {
     startup::until(Instant::now() + TIME_MAX, Part::Cache, asked).await
 }
 
-/// A command of the walk that hangs fails by the timeout of Redis, for its own reason.
-async fn walked<T>(walk: impl Future<Output = Result<T>>) -> Result<T> {
+/// Gives a walk over what Redis holds that is cut off the reason `too_many`. A command of the walk that
+/// hangs fails by the timeout of Redis, for its own reason.
+async fn walked<T>(part: Part, too_many: &str, walk: impl Future<Output = Result<T>>) -> Result<T> {
     let walked = tokio::time::timeout(TIME_MAX, walk).await;
-    walked.unwrap_or_else(|_| Err(Error::unavailable(Part::Journal, TOO_MANY)))
+    walked.unwrap_or_else(|_| Err(Error::unavailable(part, too_many)))
 }
 
 async fn cache(redis: Option<&Said<Arc<Redis>>>, key: &Key) -> CacheSaid {
@@ -190,7 +189,7 @@ async fn journal(
 ) -> Option<Said<Waiting>> {
     match (redis, &settings.journal, settings.service) {
         (Some(Ok(redis)), ..) => Some(
-            walked(in_redis::waiting_of(redis, key))
+            walked(Part::Journal, TOO_MANY, in_redis::waiting_of(redis, key))
                 .await
                 .map_err(unread),
         ),
@@ -242,7 +241,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_walk_that_is_cut_off_has_a_reason_of_its_own() {
-        let walked = walked(pending::<Result<()>>()).await;
+        let walked = walked(Part::Journal, TOO_MANY, pending::<Result<()>>()).await;
         let reason = walked.unwrap_err().to_string();
         assert!(reason.contains(TOO_MANY), "{reason}");
     }

@@ -170,8 +170,7 @@ impl Opener {
             match &error {
                 PoolError::Backend(cause) => {
                     let distrusted = self.endpoint.not_opened(part, cause);
-                    let denied = || denied::in_words(cause);
-                    distrusted.or_else(|| denied().map(|words| Error::distrusted(part, words)))
+                    distrusted.or_else(|| denied::error(part, cause))
                 }
                 _ => None,
             }
@@ -244,8 +243,8 @@ impl Shared {
 /// kind and the code are taken from it.
 pub(super) fn unavailable(part: Part, error: &RedisError) -> Error {
     use deadpool_redis::redis::ErrorKind;
-    if let Some(sentence) = denied::in_words(error) {
-        return Error::distrusted(part, sentence);
+    if let Some(denied) = denied::error(part, error) {
+        return denied;
     }
     let code = error.code().unwrap_or_default();
     let detail = match error.kind() {

@@ -3,6 +3,8 @@
 
 use deadpool_redis::redis::RedisError;
 
+use crate::error::{Error, Part};
+
 /// A command, keys or a channel that the user's ACL does not have.
 const NO_PERMISSION: &str = "NOPERM";
 /// Wrong credentials, and none where some are needed.
@@ -13,8 +15,13 @@ const ACL_FAILURE: &str = "ACL failure in script";
 /// What Redis before 7.2 says where a script is denied something. It names no command.
 const IN_SCRIPT: &str = "The user executing the script can't";
 
+/// What `error` means if it is about the rights of the user.
+pub(super) fn error(part: Part, error: &RedisError) -> Option<Error> {
+    in_words(error).map(|sentence| Error::distrusted(part, sentence))
+}
+
 /// The sentence for an operator, if `error` is about the rights of the user.
-pub(super) fn in_words(error: &RedisError) -> Option<String> {
+fn in_words(error: &RedisError) -> Option<String> {
     let code = error.code()?;
     if CREDENTIALS.contains(&code) {
         return Some(format!(

@@ -1,18 +1,17 @@
 //! Finding the data of a database that is unavailable, for an operator. Reads only.
 
-use std::time::{Duration, Instant};
+use std::collections::BTreeSet;
 
 use deadpool_redis::redis::cmd;
 
 use crate::binding::{Binding, Place};
 use crate::dataset::Dataset;
-use crate::error::{Error, Part, Result};
+use crate::error::{Part, Result};
+use crate::redis::keyspace::{binding_pattern, identity_of_binding};
 use crate::redis::{Link, Redis};
 
 /// How many keys of the server one step of a search looks at.
 const SCANNED: usize = 1_000;
-/// How long a search takes at most. After 10 s it is cut off, and then its reason is lost.
-const SEARCH_TIME_MAX: Duration = Duration::from_secs(9);
 
 impl Redis {
     /// The data of the databases of this name that this server knows, without asking the database.
@@ -25,9 +24,6 @@ impl Redis {
         for name in bindings(&mut link).await? {
             let stored: Option<String> = link.command(cmd("GET").arg(&name)).await?;
             let binding = stored.as_deref().and_then(Binding::parse);
-            let identity = name
-                .strip_prefix(START)
-                .and_then(|name| name.strip_suffix(END));
             if let (
                 Some(Binding {
                     shards: Some(shards),
@@ -35,7 +31,7 @@ impl Redis {
                     ..
                 }),
                 Some(identity),
-            ) = (binding, identity)
+            ) = (binding, identity_of_binding(&name))
                 && matches!(&place, Place::Mysql { database: name, .. } if name == database)
             {
                 found.push(Dataset::new(identity.to_owned(), shards.into())?);
@@ -45,28 +41,18 @@ impl Redis {
     }
 }
 
-/// The names of bindings: see `keyspace.rs`.
-const START: &str = "wc:{";
-const END: &str = "}:binding";
-
-async fn bindings(link: &mut Link) -> Result<Vec<String>> {
-    let (began, mut cursor, mut names) = (Instant::now(), 0_u64, Vec::new());
+/// The names of the keys of all bindings.
+async fn bindings(link: &mut Link) -> Result<BTreeSet<String>> {
+    let (mut cursor, mut names) = (0_u64, BTreeSet::new());
     loop {
         let mut scan = cmd("SCAN");
-        scan.arg(cursor).arg("MATCH").arg(format!("{START}*{END}"));
+        scan.arg(cursor).arg("MATCH").arg(binding_pattern());
         let (next, found): (u64, Vec<String>) =
             link.command(scan.arg("COUNT").arg(SCANNED)).await?;
         names.extend(found);
         cursor = next;
         if cursor == 0 {
-            names.sort();
-            names.dedup();
             return Ok(names);
-        }
-        if began.elapsed() > SEARCH_TIME_MAX {
-            let reason =
-                "it has too many keys to find those of this database without asking the database";
-            return Err(Error::unavailable(Part::Cache, reason));
         }
     }
 }

@@ -66,6 +66,20 @@ pub(super) struct OlderNames {
     pub(super) dead: String,
 }
 
+/// The name of a binding has the identity of the data between these.
+const BINDING_START: &str = "wc:{";
+const BINDING_END: &str = "}:binding";
+
+/// The names of the bindings of all data, for `MATCH`.
+pub(super) fn binding_pattern() -> String {
+    format!("{BINDING_START}*{BINDING_END}")
+}
+
+/// The identity of the data whose binding has this name.
+pub(super) fn identity_of_binding(name: &str) -> Option<&str> {
+    name.strip_prefix(BINDING_START)?.strip_suffix(BINDING_END)
+}
+
 /// How many shards those versions had.
 const OLDER_SHARDS: u16 = 16;
 
@@ -185,7 +199,7 @@ impl Keyspace {
 
     /// Which database all of this belongs to.
     pub(crate) fn binding(&self) -> String {
-        format!("{}binding", self.prefix)
+        format!("{BINDING_START}{}{BINDING_END}", self.identity)
     }
 
     /// The processes that serve a database of this identity.

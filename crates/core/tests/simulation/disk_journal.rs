@@ -257,6 +257,7 @@ impl Journal for DiskJournal {
             let oldest = state.log.of(SHARD).next().map(|record| record.version);
             let newest = *self.newest.lock().unwrap();
             let depth = state.log.entries.len() as u64;
+            let held_back = state.log.all_held_back(|_| true).count() as u64;
             Ok(vec![ShardStats {
                 shard: SHARD,
                 depth,
@@ -266,9 +267,9 @@ impl Journal for DiskJournal {
                 newest: (newest > Version::ZERO).then_some(newest),
                 oldest_age_us: oldest.map_or(0, |oldest| now.saturating_sub(oldest.get())),
                 drained: state.disk.drained,
-                dead: (state.log.dead.len() - state.log.held_back.len()) as u64,
-                held_back: state.log.held_back.len() as u64,
-                held_back_bytes: 100 * state.log.held_back.len() as u64,
+                dead: state.log.dead.len() as u64 - held_back,
+                held_back,
+                held_back_bytes: 100 * held_back,
             }])
         };
         self.door

@@ -450,9 +450,9 @@ impl Journal for ServerJournal {
             let of_shard = |shard: Shard| {
                 let depth = state.log.of(shard).count() as u64;
                 let oldest = state.log.of(shard).next().map(|record| record.version);
-                let is_here = |key: &&Key| state.server.shard_of(key) == shard;
-                let letters = state.log.dead.keys().filter(is_here).count();
-                let held_back = state.log.held_back.iter().filter(is_here).count();
+                let is_here = |key: &Key| state.server.shard_of(key) == shard;
+                let letters = state.log.dead.keys().filter(|key| is_here(key)).count();
+                let held_back = state.log.all_held_back(is_here).count();
                 self.depths.lock().unwrap()[usize::from(shard.0)] = depth;
                 ShardStats {
                     shard,

@@ -46,8 +46,6 @@ impl std::fmt::Debug for World {
 pub(crate) struct Log {
     pub(crate) entries: BTreeMap<(Shard, Version), Record>,
     pub(crate) dead: BTreeMap<Key, DeadLetter>,
-    /// The keys of dead letters that wait for room.
-    pub(crate) held_back: BTreeSet<Key>,
     /// An operator has made room for all.
     pub(crate) has_room: bool,
 }
@@ -66,25 +64,24 @@ impl Log {
         is_here: impl Fn(&Key) -> bool,
     ) -> bool {
         let key = &letter.record.key;
-        let held = self.dead.get(key).map(|held| held.record.version);
-        if held.is_some_and(|held| held > letter.record.version) {
-            return self.held_back.contains(key);
+        let held = self.dead.get(key);
+        if let Some(newer) = held.filter(|held| held.record.version > letter.record.version) {
+            return newer.held_back;
         }
-        let is_dead = held.is_some() && !self.held_back.contains(key);
-        match is_dead || self.has_room(max, is_here) {
-            true => self.held_back.remove(key),
-            false => self.held_back.insert(key.clone()),
+        let is_dead = held.is_some_and(|held| !held.held_back);
+        let held_back = !is_dead && !self.has_room(max, is_here);
+        let letter = DeadLetter {
+            held_back,
+            ..letter.clone()
         };
-        self.dead.insert(key.clone(), letter.clone());
-        self.held_back.contains(key)
+        self.dead.insert(key.clone(), letter);
+        held_back
     }
 
     fn has_room(&self, max: u64, is_here: impl Fn(&Key) -> bool) -> bool {
-        let dead = self
-            .dead
-            .keys()
-            .filter(|key| !self.held_back.contains(*key));
-        self.has_room || (dead.filter(|key| is_here(key)).count() as u64) < max
+        let dead = self.dead.values().filter(|letter| !letter.held_back);
+        let here = dead.filter(|letter| is_here(&letter.record.key));
+        self.has_room || (here.count() as u64) < max
     }
 
     pub(crate) fn promote(
@@ -94,9 +91,10 @@ impl Log {
         is_here: impl Fn(&Key) -> bool,
     ) -> bool {
         let key = &letter.record.key;
-        let held = self.dead.get(key);
-        let is_it = held.is_some_and(|held| held.record.version == letter.record.version);
-        is_it && self.has_room(max, is_here) && self.held_back.remove(key)
+        let has_room = self.has_room(max, is_here);
+        let held = self.dead.get_mut(key);
+        let held = held.filter(|held| held.record.version == letter.record.version);
+        held.is_some_and(|held| has_room && std::mem::take(&mut held.held_back))
     }
 
     pub(crate) fn held_back(
@@ -105,10 +103,18 @@ impl Log {
         max: usize,
         is_here: impl Fn(&Key) -> bool,
     ) -> HeldBackPage {
-        let keys = self.held_back.iter().filter(|key| is_here(key));
-        let keys = keys.filter(|key| after.is_none_or(|after| *key > after));
-        let letters = keys.take(max).filter_map(|key| self.dead.get(key));
-        HeldBackPage::of(letters.cloned().collect(), max)
+        let letters = self.all_held_back(is_here);
+        let letters = letters.filter(|letter| after.is_none_or(|after| letter.record.key > *after));
+        HeldBackPage::of(letters.take(max).cloned().collect(), max)
+    }
+
+    /// Those that wait for room, where `is_here` holds for their keys.
+    pub(crate) fn all_held_back(
+        &self,
+        is_here: impl Fn(&Key) -> bool,
+    ) -> impl Iterator<Item = &DeadLetter> {
+        let letters = self.dead.values().filter(|letter| letter.held_back);
+        letters.filter(move |letter| is_here(&letter.record.key))
     }
 
     /// The dead letters that a query asks for.
@@ -122,12 +128,7 @@ impl Log {
     /// Ends the dead letter of `key` if `ended` holds for its version.
     pub(crate) fn forget(&mut self, key: &Key, ended: impl Fn(Version) -> bool) -> bool {
         let held = self.dead.get(key).map(|held| held.record.version);
-        let ends = held.is_some_and(ended);
-        if ends {
-            self.dead.remove(key);
-            self.held_back.remove(key);
-        }
-        ends
+        held.is_some_and(ended) && self.dead.remove(key).is_some()
     }
 }
 

@@ -30,14 +30,8 @@ impl Site {
         for (name, value) in settings {
             installation.set(name, value);
         }
-        let mut proxy_before = |key: &str| {
-            let url = installation.setting(key).expect("a server").to_owned();
-            let proxy = ChaosProxy::before(&url);
-            installation.set(key, &proxy.url(&url));
-            proxy
-        };
-        let database = proxy_before("DATABASE_URL");
-        let cache = proxy_before("CACHE_URL");
+        let database = installation.proxy_before("DATABASE_URL");
+        let cache = installation.proxy_before("CACHE_URL");
         let process = installation.start(service);
         let browser = Browser::start();
         open(&browser, &process);

@@ -2,11 +2,12 @@
 
 use std::thread;
 
+use test_support::http::user_path;
 use test_support::service::Service;
 use test_support::wait::wait_until;
 
 use crate::site::Site;
-use crate::watching::figure;
+use crate::watching::{figure, open};
 
 fn parts(service: Service) -> &'static [&'static str] {
     match service {
@@ -73,19 +74,14 @@ fn the_strip_follows_the_outage_of_each_part() {
         site.look("database unavailable");
 
         site.cache.cut();
-        let without_redis: &[&str] = match service {
-            Service::WriteBehind => &["cache", "journal", "database"],
-            Service::WriteThrough => &["cache", "database"],
-        };
-        wait_for(&site, service, without_redis);
+        wait_for(&site, service, parts(service));
         site.look("both unavailable");
         site.database.restore();
-        let without_redis: Vec<&str> = without_redis
-            .iter()
-            .copied()
-            .filter(|part| *part != "database")
-            .collect();
-        wait_for(&site, service, &without_redis);
+        let in_redis: &[&str] = match service {
+            Service::WriteBehind => &["cache", "journal"],
+            Service::WriteThrough => &["cache"],
+        };
+        wait_for(&site, service, in_redis);
         site.look("Redis unavailable");
         site.cache.restore();
         wait_for(&site, service, &[]);
@@ -99,7 +95,7 @@ fn requests_that_hang_and_fail_are_told_apart_from_fast_ones() {
         let site = Site::start(service, &[]);
         let client = site.client();
         wait_until("reads are shown with their latency", || {
-            client.get("/users/nobody");
+            client.get("/users/absent");
             figure(&site.browser, "read-latency").ends_with('s')
         });
         site.look("load");
@@ -107,9 +103,7 @@ fn requests_that_hang_and_fail_are_told_apart_from_fast_ones() {
         let hanging: Vec<_> = (0..3)
             .map(|number| {
                 let client = site.client();
-                thread::spawn(move || {
-                    client.get(&format!("/users/hangs {number}").replace(' ', "%20"))
-                })
+                thread::spawn(move || client.get(&user_path(&format!("hangs {number}"))))
             })
             .collect();
         wait_until("the requests that hang are shown", || {
@@ -118,7 +112,7 @@ fn requests_that_hang_and_fail_are_told_apart_from_fast_ones() {
         });
         site.look("hanging");
         wait_until("what fails now has figures of its own", || {
-            client.get("/users/somebody");
+            client.get("/users/uncached");
             figure(&site.browser, "failed-latency").ends_with('s')
         });
         assert_eq!(figure(&site.browser, "read-latency"), "–");
@@ -162,10 +156,7 @@ fn the_last_minutes_are_there_when_the_page_opens() {
         "(document.querySelector('.plot .line')?.getAttribute('d') ?? '').split('L').length";
     site.browser.wait_until(&format!("{points} >= 5"));
     // Every point of what it had before, with the first event.
-    site.browser
-        .open(&format!("{}/dashboard", site.process.base_url()));
-    site.browser
-        .wait_until("document.getElementById('connection').innerText === 'Live'");
+    open(&site.browser, &site.process);
     let shown = site.browser.evaluate(points);
     assert!(shown.as_u64().is_some_and(|points| points >= 5), "{shown}");
 }

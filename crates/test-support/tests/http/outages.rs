@@ -53,16 +53,8 @@ impl Site {
         for (name, value) in settings {
             installation.set(name, value);
         }
-        let mut proxy_before = |key: &str| {
-            let settings = installation.settings();
-            let url = settings.filter(|(name, _)| *name == key).last();
-            let url = url.expect("a server").1.to_owned();
-            let proxy = ChaosProxy::before(&url);
-            installation.set(key, &proxy.url(&url));
-            proxy
-        };
-        let database = proxy_before("DATABASE_URL");
-        let cache = proxy_before("CACHE_URL");
+        let database = installation.proxy_before("DATABASE_URL");
+        let cache = installation.proxy_before("CACHE_URL");
         let process = installation.start(turn.service());
         Site {
             api: Api::at(turn.service(), process.base_url()),

@@ -63,9 +63,7 @@ struct CutOff {
 fn cut_off(redis_url: &str) -> CutOff {
     let mut installation =
         Installation::on(Service::WriteBehind, redis_url, TestDatabase::create());
-    let url = installation.setting("DATABASE_URL").unwrap().to_owned();
-    let proxy = ChaosProxy::before(&url);
-    installation.set("DATABASE_URL", &proxy.url(&url));
+    let proxy = installation.proxy_before("DATABASE_URL");
     let process = installation.start(Service::WriteBehind);
     CutOff {
         process,

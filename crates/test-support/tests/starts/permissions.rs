@@ -156,10 +156,11 @@ fn write_through_needs_no_other_rights() {
     assert_eq!(client.get("/users?limit=10").status, 200);
     expect_well(&client);
     expect_purged(&site, "deleted");
-    expect_nothing_denied(&process);
     assert!(process.terminate().success());
-    let process = installation.start(Service::WriteThrough);
+    expect_nothing_denied(&process);
+    let mut process = installation.start(Service::WriteThrough);
     expect_age(&process.client(), "kept", 30);
+    assert!(process.terminate().success());
     expect_nothing_denied(&process);
 }
 
@@ -209,19 +210,20 @@ fn write_behind_needs_no_other_rights() {
     assert_eq!(replay.status, 200, "{}", replay.text());
     wait_until("no dead letter is left", || refused().0 == Some(0));
     flush(&client);
-    expect_nothing_denied(&process);
     process.kill_9();
+    expect_nothing_denied(&process);
     drop(process);
     site.cache.server.crash_and_restart();
     site.cache.admin = test_support::resp::RedisConnection::open(site.cache.server.url()).unwrap();
     site.permit(&[]);
-    let process = installation.start(Service::WriteBehind);
+    let mut process = installation.start(Service::WriteBehind);
     for name in ["kept", "refused 1", "refused 2"] {
         expect_age(&process.client(), name, 30);
     }
     must_write(&process.client(), "kept");
     flush(&process.client());
     expect_well(&process.client());
+    assert!(process.terminate().success());
     expect_nothing_denied(&process);
 }
 
@@ -231,10 +233,10 @@ const IN_SCRIPT: &str = "a command within a script";
 #[test]
 fn a_command_that_is_denied_is_named_at_once() {
     for (service, rule, named) in [
-        (Service::WriteBehind, "-evalsha", "EVALSHA"),
-        (Service::WriteBehind, "-info", "INFO"),
-        (Service::WriteThrough, "-mget", "MGET"),
-        (Service::WriteThrough, "-set", "SET"),
+        (Service::WriteBehind, "-evalsha", "the command EVALSHA "),
+        (Service::WriteBehind, "-info", "the command INFO "),
+        (Service::WriteThrough, "-mget", "the command MGET "),
+        (Service::WriteThrough, "-set", "the command SET "),
         (Service::WriteBehind, "resetkeys", "~wc*"),
     ] {
         let mut site = Site::prepared(service);

@@ -23,8 +23,7 @@ fn expect_refused(installation: &Installation, words: &str) {
 /// A process that cannot reach the database any more, so its entries wait.
 fn with_waiting(installation: &mut Installation) -> (ServiceProcess, ChaosProxy) {
     let url = installation.setting("DATABASE_URL").unwrap().to_owned();
-    let proxy = ChaosProxy::before(&url);
-    installation.set("DATABASE_URL", &proxy.url(&url));
+    let proxy = installation.proxy_before("DATABASE_URL");
     let process = installation.start(Service::WriteBehind);
     installation.set("DATABASE_URL", &url);
     proxy.cut();

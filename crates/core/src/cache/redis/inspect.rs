@@ -8,7 +8,7 @@ use deadpool_redis::redis::cmd;
 use crate::cache::Cached;
 use crate::error::{Part, Result};
 use crate::record::Key;
-use crate::redis::{Entry, Redis};
+use crate::redis::{Entry, Redis, dirty_value};
 
 /// What is cached of `key`.
 ///
@@ -31,15 +31,13 @@ pub(crate) async fn cached(redis: &Redis, key: &Key) -> Result<Cached> {
 }
 
 fn of_entry(entry: &Bytes, left_ms: Option<u64>) -> Cached {
-    /// Behind the version.
-    const STATE: usize = 16;
     let expires_in = left_ms.map(Duration::from_millis);
     match Entry::parse(entry) {
         Some(Entry::Held(version, body)) => Cached::Held {
             version,
             body,
             // A dirty entry gets its expiry when it is drained.
-            is_clean: entry.get(STATE) == Some(&b'C') || expires_in.is_some(),
+            is_clean: dirty_value(entry).is_none() || expires_in.is_some(),
             expires_in,
         },
         Some(Entry::InDoubt(since, before)) => Cached::InDoubt { since, before },

@@ -1,19 +1,18 @@
 //! What the files of a journal have of one name, for an operator. Reads only.
 
-use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use crate::error::Result;
 use crate::journal::Waiting;
 use crate::journal::file::pieces::{Piece, SegmentFile};
+use crate::journal::file::surroundings::LOCK;
 use crate::journal::file::{dead_letters, head, segment};
+use crate::locked_file::is_locked;
 use crate::record::Key;
 
 /// Whether a process has the journal open.
 pub fn is_in_use(folder: &Path) -> bool {
-    // The lock is let go at once, so that it is in no start's way.
-    let lock = File::open(folder.join("LOCK"));
-    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    is_locked(&folder.join(LOCK))
 }
 
 /// What the journal in `folder` has of `key`; nothing where there is no journal.

@@ -12,6 +12,7 @@ use crate::journal::file::frame::Header;
 use crate::journal::file::manifest::{Forms, Manifest};
 use crate::journal::file::pieces::{Piece, SegmentFile};
 use crate::journal::file::segment::{self, Position, frame_at};
+use crate::journal::file::surroundings::LOCK;
 use crate::journal::file::synced::{self, End, SyncedNote};
 use crate::journal::file::writer::Writer;
 use crate::journal::file::{failed, head, layout, lock, owner};
@@ -61,7 +62,7 @@ pub fn salvage(folder: &Path, to: &Path, segment_bytes: u64) -> Result<String> {
 
 /// Takes the journal's lock, if there is one, to keep services out. Makes none.
 fn lock_if_there(folder: &Path) -> Result<Option<LockedFile>> {
-    let path = folder.join("LOCK");
+    let path = folder.join(LOCK);
     let file = match File::open(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(|error| failed(&path, error))?,

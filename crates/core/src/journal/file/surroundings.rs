@@ -14,6 +14,8 @@ use crate::held_path::HeldPath;
 use crate::journal::file::{failed, manifest, synced};
 use crate::locked_file::LockedFile;
 
+/// The file that keeps other processes out.
+pub(super) const LOCK: &str = "LOCK";
 /// The watcher's name in the admission.
 const SOURCE: &str = "journal";
 /// The reason that clients get meanwhile.
@@ -43,7 +45,7 @@ impl Locked {
     /// # Errors
     /// When another process has the journal open.
     pub(super) fn take(folder: &Path) -> Result<Locked> {
-        let lock_path = folder.join("LOCK");
+        let lock_path = folder.join(LOCK);
         let (folder_itself, held_folder) = held(folder, File::open(folder))?;
         // IMPORTANT: the folder as well, since LOCK can be removed and made again.
         match folder_itself.try_lock() {

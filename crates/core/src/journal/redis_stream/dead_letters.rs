@@ -66,6 +66,13 @@ fn set_aside(redis: &Redis, shard: Shard, letter: &DeadLetter, max: u64) -> Call
     call
 }
 
+/// Makes a dead letter of an entry that cannot be understood, in place of the entry.
+fn set_entry_aside(redis: &Redis, shard: Shard, id: &[u8], fields: &[Bytes]) -> Call<'static> {
+    let mut call = set_aside(redis, shard, &undecodable(shard, id, fields), u64::MAX);
+    call.arg(id);
+    call
+}
+
 pub(super) async fn keep_undecodable(redis: &Redis, shard: Shard) -> Result<u64> {
     let mut link = redis.link(Part::Journal).await?;
     let mut walk = Walk::new(shard, "-".to_owned(), Direction::Up);
@@ -76,9 +83,8 @@ pub(super) async fn keep_undecodable(redis: &Redis, shard: Shard) -> Result<u64>
             return Ok(kept);
         }
         for (id, fields) in entries.iter().filter(|entry| !is_known(entry)) {
-            let mut call = set_aside(redis, shard, &undecodable(shard, id, fields), u64::MAX);
-            call.arg(&id[..]);
-            link.script::<bool>(call).await?;
+            link.script::<bool>(set_entry_aside(redis, shard, id, fields))
+                .await?;
             kept += 1;
         }
     }
@@ -101,14 +107,8 @@ pub(super) async fn keep_beyond_versions(
             let Some(entry) = entries.first().filter(|entry| is_beyond(&entry.0)) else {
                 break;
             };
-            let mut call = set_aside(
-                redis,
-                shard,
-                &undecodable(shard, &entry.0, &entry.1),
-                u64::MAX,
-            );
-            call.arg(&entry.0[..]);
-            link.script::<bool>(call).await?;
+            link.script::<bool>(set_entry_aside(redis, shard, &entry.0, &entry.1))
+                .await?;
             telemetry::dead_letters(1);
             tracing::error!(
                 shard = shard.0,

@@ -1,13 +1,10 @@
 //! What the journal in Redis has of one name, for an operator. Reads only.
 
-use bytes::Bytes;
-use deadpool_redis::redis::cmd;
-
-use super::held_back;
+use super::dead_letters;
 use crate::error::{Part, Result};
 use crate::journal::Waiting;
 use crate::record::Key;
-use crate::redis::{Direction, Redis, Walk, dead_letter, unpack};
+use crate::redis::{Direction, Redis, Walk, unpack};
 
 /// What the journal has of `key`.
 ///
@@ -29,11 +26,6 @@ pub(crate) async fn waiting_of(redis: &Redis, key: &Key) -> Result<Waiting> {
         }
         waiting.entries.retain(|record| record.key == *key);
     }
-    let mut get = cmd("HGET");
-    get.arg(redis.keyspace.dead(shard)).arg(key.as_str());
-    let letter: Option<Bytes> = link.command(&get).await?;
-    let parse = |letter| dead_letter::parse(key.as_str().as_bytes(), &letter);
-    waiting.dead_letter = letter.and_then(parse);
-    held_back::note(&mut link, redis, waiting.dead_letter.as_mut_slice()).await?;
+    waiting.dead_letter = dead_letters::find(redis, key).await?;
     Ok(waiting)
 }

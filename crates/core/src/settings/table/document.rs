@@ -2,10 +2,8 @@
 //!
 //! `UPDATE_DOCUMENTS=1 cargo test -p cache-core --lib settings::table::document` writes it.
 
-use std::path::{Path, PathBuf};
-use std::{env, fs};
-
 use clap::{Arg, CommandFactory as _};
+use test_support::generated_page::expect_current;
 
 use super::{Setting, TABLE, secret_file};
 use crate::settings::Service;
@@ -133,20 +131,9 @@ fn argument(argument: &Arg) -> String {
     }
 }
 
-fn file() -> PathBuf {
-    // Read when it runs, since a target folder may be shared by several checkouts.
-    let package = env::var_os("CARGO_MANIFEST_DIR").unwrap();
-    Path::new(&package).join("../../docs/configuration.md")
-}
-
 #[test]
 fn the_page_has_the_settings_and_subcommands_as_they_are() {
-    let page = page();
-    if env::var_os("UPDATE_DOCUMENTS").is_some() {
-        fs::write(file(), &page).unwrap();
-    }
-    let found = fs::read_to_string(file()).unwrap_or_default();
-    assert!(found == page, "docs/configuration.md is stale: {UPDATE}");
+    expect_current("configuration.md", &page(), UPDATE);
 }
 
 #[test]

@@ -101,7 +101,19 @@ impl Connector {
     /// # Errors
     /// Why there is none.
     pub(super) async fn connect(&self) -> Connected {
-        self.connect_by(self.opts.clone()).await
+        let connection = Conn::new(self.opts.clone())
+            .await
+            .map_err(|error| self.meaning(&error))?;
+        let failed = |error: &dyn fmt::Display| {
+            NotConnected::Failed(Error::unavailable(Part::Database, error))
+        };
+        let mut connection = AsyncMysqlConnection::try_from(connection)
+            .await
+            .map_err(|error| failed(&error))?;
+        session::begin(&mut connection)
+            .await
+            .map_err(NotConnected::Failed)?;
+        Ok(connection)
     }
 
     /// Creates the database, unless another process just has.
@@ -115,22 +127,6 @@ impl Connector {
         let name = self.database();
         let create = format!("CREATE DATABASE IF NOT EXISTS `{name}` CHARACTER SET utf8mb4");
         server.query_drop(create).await.map_err(failed)
-    }
-
-    async fn connect_by(&self, opts: Opts) -> Connected {
-        let connection = Conn::new(opts)
-            .await
-            .map_err(|error| self.meaning(&error))?;
-        let failed = |error: &dyn fmt::Display| {
-            NotConnected::Failed(Error::unavailable(Part::Database, error))
-        };
-        let mut connection = AsyncMysqlConnection::try_from(connection)
-            .await
-            .map_err(|error| failed(&error))?;
-        session::begin(&mut connection)
-            .await
-            .map_err(NotConnected::Failed)?;
-        Ok(connection)
     }
 
     fn meaning(&self, error: &mysql_async::Error) -> NotConnected {

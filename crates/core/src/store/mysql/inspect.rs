@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use diesel::QueryResult;
 use diesel_async::{AsyncMysqlConnection, RunQueryDsl as _};
 use tokio::time::Instant;
 
@@ -38,23 +39,24 @@ impl MysqlReader {
     }
 }
 
+/// What a query answers within `patience`.
+async fn in_time<T>(patience: Duration, asked: impl Future<Output = QueryResult<T>>) -> Result<T> {
+    let asked = async { asked.await.map_err(unavailable) };
+    startup::until(Instant::now() + patience, Part::Database, asked).await
+}
+
 #[async_trait]
 impl Reader for MysqlReader {
     async fn names(&mut self) -> Result<Names> {
-        let deadline = Instant::now() + self.patience;
         let query = diesel::sql_query(NAMES);
-        let asked = async { query.get_result(&mut self.connection).await };
-        let asked = async { asked.await.map_err(unavailable) };
-        let row: NamesRow = startup::until(deadline, Part::Database, asked).await?;
-        row.read()
+        let asked = query.get_result::<NamesRow>(&mut self.connection);
+        in_time(self.patience, asked).await?.read()
     }
 
     async fn row(&mut self, key: &Key) -> Result<Option<Stored>> {
-        let deadline = Instant::now() + self.patience;
         let ceiling = Ceiling::default();
         let asked = load(&mut self.connection, &ceiling, key.as_str());
-        let asked = async { asked.await.map_err(unavailable) };
-        let found = startup::until(deadline, Part::Database, asked).await?;
+        let found = in_time(self.patience, asked).await?;
         found.map(|found| stored(row::read(found))).transpose()
     }
 }

@@ -1,6 +1,6 @@
 //! Reading a SQLite file for an operator. Nothing beside the file is made or changed.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::files::{LOCK_END, beside};
 use super::{Ceiling, Connection, in_file, load, unavailable};
 use crate::error::Result;
+use crate::locked_file::is_locked;
 use crate::record::Key;
 use crate::store::inspect::{NAMES, Names, NamesRow, Reader, Stored, stored};
 use crate::store::row;
@@ -26,9 +27,7 @@ pub struct SqliteReader {
 impl SqliteReader {
     /// Whether a process has the database open.
     pub fn is_in_use(path: &Path) -> bool {
-        // Its lock is let go at once, so that it is in no start's way.
-        let lock = File::open(beside(path, LOCK_END));
-        lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+        is_locked(&beside(path, LOCK_END))
     }
 
     /// Opens the file. A service that was killed leaves its last writes in a log beside it; then both are

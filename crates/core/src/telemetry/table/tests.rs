@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::Path;
+
+use test_support::generated_page::expect_current;
 
 use super::*;
 
@@ -41,19 +42,10 @@ fn text() -> String {
     text
 }
 
-/// With `UPDATE_DOCUMENTS=1` in the environment the page is written instead.
 #[test]
 fn docs_metrics_lists_every_metric_with_its_meaning() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/metrics.md");
-    if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
-        std::fs::write(&path, text()).unwrap();
-    }
-    let page = std::fs::read_to_string(&path).unwrap();
-    assert_eq!(
-        page,
-        text(),
-        "UPDATE_DOCUMENTS=1 makes docs/metrics.md again"
-    );
+    let update = "UPDATE_DOCUMENTS=1 cargo test -p cache-core --lib telemetry::table";
+    expect_current("metrics.md", &text(), update);
 }
 
 #[test]
