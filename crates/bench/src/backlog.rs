@@ -10,7 +10,7 @@ use test_support::service::Service;
 use crate::Result;
 use crate::figures::{FAILED, Figures, LOST, Measure, Row};
 use crate::journal_depth;
-use crate::load::Load;
+use crate::load_result::Load;
 use crate::memory::PEAK;
 use crate::open_loop::{self, Order};
 use crate::own_client::OwnClient;

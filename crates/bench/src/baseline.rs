@@ -4,7 +4,8 @@
 use test_support::service::ServiceProcess;
 
 use crate::Result;
-use crate::load::{Load, Order, Script, THREADS};
+use crate::load::{Order, Script, THREADS};
+use crate::load_result::Load;
 use crate::plan::Plan;
 use crate::processor::Processes;
 use crate::services::start_baseline;

@@ -8,8 +8,8 @@ use std::net::TcpListener;
 use std::process::ExitCode;
 use std::thread;
 
+use cache_core::process::shutdown::Signals;
 use cache_core::settings::{Service, Settings};
-use cache_core::shutdown::Signals;
 use cache_http::process;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 

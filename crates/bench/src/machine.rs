@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use test_support::servers::{TestDatabase, redis_url};
 
 use crate::Result;
-use crate::services::output_of;
+use crate::output::output_of;
 
 /// On what was measured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,7 +19,7 @@ use rustix::time::{
 };
 
 use crate::Result;
-use crate::load::Load;
+use crate::load_result::Load;
 use crate::statistics::percentile;
 
 use connection::{Answer, Connection};

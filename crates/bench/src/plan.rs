@@ -8,7 +8,7 @@ use clap::{Parser, ValueEnum};
 use rustix::process::Pid;
 
 use crate::Result;
-use crate::run::Settings;
+use crate::settings::Settings;
 
 /// A part of the benchmark that can be run by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -7,7 +7,7 @@ use rustix::param::clock_ticks_per_second;
 
 use crate::Result;
 use crate::figures::{Measure, Row};
-use crate::load::Load;
+use crate::load_result::Load;
 use crate::machine::redis_info;
 use crate::plan::Plan;
 

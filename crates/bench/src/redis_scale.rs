@@ -6,8 +6,8 @@ use test_support::servers::redis_url;
 
 use crate::Result;
 use crate::figures::{Figures, Measure};
+use crate::output::output_of;
 use crate::plan::Plan;
-use crate::services::output_of;
 
 const SETS: Measure = Measure::plain("SET/s", 0);
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::Result;
 use crate::figures::Figures;
 use crate::machine::Machine;
+use crate::settings::Settings;
 
 /// Raised when figures of an older form would be misread.
 const FORM: u64 = 2;
@@ -28,14 +29,6 @@ pub(crate) struct Run {
     /// How it was measured.
     pub(crate) settings: Settings,
     pub(crate) figures: Figures,
-}
-
-/// What two runs need to have in common.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Settings {
-    pub(crate) load_s: u64,
-    pub(crate) repetitions: usize,
-    pub(crate) backlog: u64,
 }
 
 impl Run {

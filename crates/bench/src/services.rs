@@ -2,7 +2,7 @@
 
 use std::env;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use test_support::http::{Client, Response};
 use test_support::parts::{Installation, Parts};
@@ -11,6 +11,7 @@ use test_support::service::{Service, ServiceProcess};
 
 use crate::Result;
 use crate::memory::{self, Memory};
+use crate::output::output_of;
 use crate::plan::Plan;
 use crate::processor::Processes;
 
@@ -144,23 +145,6 @@ fn beside_this(binary: &str) -> Result<PathBuf> {
 fn empty_redis() -> Result<()> {
     output_of(Command::new("redis-cli").args(["-u", &redis_url(), "FLUSHALL"]))?;
     Ok(())
-}
-
-/// Runs a command that ends by itself.
-///
-/// # Errors
-///
-/// With what it says, when it fails.
-pub(crate) fn output_of(command: &mut Command) -> Result<Output> {
-    let output = command
-        .output()
-        .map_err(|error| format!("{command:?}: {error}"))?;
-    if output.status.success() {
-        Ok(output)
-    } else {
-        let errors = String::from_utf8_lossy(&output.stderr);
-        Err(format!("{command:?} ended with {}: {errors}", output.status).into())
-    }
 }
 
 /// What the tables call the parts.

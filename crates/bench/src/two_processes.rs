@@ -7,7 +7,8 @@ use test_support::service::Service;
 
 use crate::Result;
 use crate::figures::{FAILED, Figures, LOST, Measure, Row};
-use crate::load::{Load, Order, RunningLoad, Script, THREADS, WARM_UP};
+use crate::load::{Order, RunningLoad, Script, THREADS, WARM_UP};
+use crate::load_result::Load;
 use crate::plan::Plan;
 use crate::processor::Processes;
 use crate::services::RunningService;

@@ -8,8 +8,11 @@ use test_support::parts::Installation;
 use test_support::service::Service;
 
 use crate::Result;
-use crate::services::{RunningService, output_of};
-use crate::writes::HOT_NAMES;
+use crate::output::output_of;
+use crate::services::RunningService;
+
+/// How many names `lua/hot.lua` writes.
+const HOT_NAMES: u32 = 1000;
 
 /// How many rows fewer the database has than names were written, after stopping the service.
 pub(crate) fn missing(service: RunningService, written: u64) -> Result<u64> {

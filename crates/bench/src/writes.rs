@@ -9,14 +9,12 @@ use crate::Result;
 use crate::baseline::Baseline;
 use crate::figures::{FAILED, Figures, LOST, Measure, Row};
 use crate::journal_depth::Depths;
-use crate::load::{Load, Order, Script, THREADS};
+use crate::load::{Order, Script, THREADS};
+use crate::load_result::Load;
 use crate::plan::{Plan, Section, progress};
 use crate::processor::Used;
 use crate::services::{RunningService, name_of};
 use crate::verify;
-
-/// How many names `lua/hot.lua` writes.
-pub(crate) const HOT_NAMES: u32 = 1000;
 
 pub(crate) const ACKED: Measure = Measure::more("acked/s", 0);
 const OF_E: Measure = Measure::more("of E", 2);

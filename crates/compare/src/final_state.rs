@@ -6,32 +6,13 @@ mod by_service;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use cache_core::user::User;
-
 use crate::error::{Error, Result};
+use crate::kept::{Kept, Row};
 use crate::pattern::Pattern;
 use crate::servers::mysql;
 use crate::service_client::ServiceClient;
 use crate::site::{Database, RunningService};
 use crate::sqlite;
-
-/// What is there under a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
-    /// The version; `None` where a service says that there is no record, and not since when.
-    pub version: Option<u64>,
-    /// The record; `None` if it was deleted, or never was.
-    pub user: Option<User>,
-}
-
-/// A name and what is there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// The name.
-    pub name: String,
-    /// What is there.
-    pub kept: Kept,
-}
 
 /// All that is there of a workload.
 #[derive(Clone, Debug)]
@@ -47,29 +28,6 @@ impl FinalState {
         FinalState {
             asked,
             kept: rows.into_iter().map(|row| (row.name, row.kept)).collect(),
-        }
-    }
-}
-
-impl Kept {
-    /// What a row of the table says. One that is neither deleted nor whole is of no service's
-    /// making, and has no record.
-    pub(crate) fn of_columns(
-        version: u64,
-        deleted: bool,
-        (name, age, occupation): (&str, Option<u8>, Option<String>),
-    ) -> Kept {
-        let user = match (deleted, age, occupation) {
-            (false, Some(age), Some(occupation)) => Some(User {
-                name: name.to_owned(),
-                age,
-                occupation,
-            }),
-            _ => None,
-        };
-        Kept {
-            version: Some(version),
-            user,
         }
     }
 }

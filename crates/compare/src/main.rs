@@ -7,8 +7,8 @@ use clap::Parser as _;
 use compare::arguments::Arguments;
 use compare::error::Error;
 use compare::output::Output;
-use compare::progress::say;
 use compare::run::Comparison;
+use compare::say::say;
 use compare::stop::{self, EXIT_INTERRUPTED};
 use compare::{live, no_op, open_files, run};
 

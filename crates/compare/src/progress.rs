@@ -11,11 +11,6 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::drive::{Meter, Reading};
 use crate::pattern::Pattern;
 
-/// Writes a line to standard error. A closed standard error is no reason to stop.
-pub fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "compare: {text}");
-}
-
 /// How often a bar moves.
 const BAR_INTERVAL: Duration = Duration::from_millis(250);
 /// How often a line is written where there is no terminal for a bar.

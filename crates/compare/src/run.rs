@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
+use cache_core::model::version::Version;
 use cache_core::revision;
-use cache_core::version::Version;
 
 use crate::arguments::{Arguments, PartsArguments};
 use crate::error::{Error, Result};
 use crate::measure::measure;
 use crate::no_op::NoOpProcess;
 use crate::pattern::Pattern;
-use crate::progress::say;
 use crate::report::{Ceiling, Report, ServiceReport, findings};
+use crate::say::say;
 use crate::site::binaries::Binaries;
 use crate::site::{Parts, Site};
 use crate::stop::{self, Stop};

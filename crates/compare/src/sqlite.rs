@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::final_state::{Kept, Row};
+use crate::kept::{Kept, Row};
 
 /// How long a reader waits, which is only while the file is taken back after a crash.
 const READ_PATIENCE: Duration = Duration::from_secs(10);

@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::error::{Error, Result};
-use crate::progress::say;
+use crate::say::say;
 use crate::started;
 
 /// Becomes true when what is being done is to be ended before its time.

@@ -11,8 +11,9 @@
 
 use std::collections::HashMap;
 
-use cache_core::user::User;
-use compare::final_state::{self, Kept};
+use cache_core::model::user::User;
+use compare::final_state;
+use compare::kept::Kept;
 use compare::pattern::Pattern;
 use compare::site::binaries::Binaries;
 use compare::site::{Parts, RunningService, Site};

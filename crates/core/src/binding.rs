@@ -5,12 +5,10 @@
 //! token and the place. A copy has the token and another place; a database that was left
 //! behind by a move has the place and another token.
 
-mod guard;
 mod place;
 mod served_by;
 mod words;
 
-pub use guard::{Guard, GuardSettings};
 pub use place::{Likeness, Place};
 pub use served_by::{CacheSite, Kinship, ServedBy};
 pub use words::{in_memory_in_words, in_words};
@@ -21,8 +19,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::error::Result;
-use crate::store::Store;
-use crate::version::Version;
+use crate::model::version::Version;
 
 /// How long a process that stopped renewing its registration counts as alive.
 pub const LIFETIME: Duration = Duration::from_secs(6);
@@ -259,27 +256,6 @@ pub trait BindingStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// When it is unavailable.
     async fn begin_epoch_after(&self, epoch: u64) -> Result<()>;
-}
-
-/// The newest version that the database has had, as far as [`judge`] needs it: it is exact
-/// where it is older than `committed`. `noted` is what the database has noted.
-///
-/// # Errors
-/// When it is unavailable.
-pub(crate) async fn newest_of(
-    store: &dyn Store,
-    noted: Version,
-    committed: Version,
-) -> Result<Version> {
-    if noted >= committed {
-        return Ok(noted);
-    }
-    let bound = store.newest_version().await?;
-    // Only after a crash, or in an older state: what is committed is noted once a second.
-    match bound >= committed && store.has_between(committed, bound).await? {
-        true => Ok(committed),
-        false => Ok(noted),
-    }
 }
 
 /// A token that no other database has.

@@ -10,11 +10,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::error::Result;
-use crate::health::PartHealth;
-use crate::membership::Epoch;
-use crate::record::{Key, Record};
-use crate::seed::StoredVersions;
-use crate::version::Version;
+use crate::model::epoch::Epoch;
+use crate::model::record::{Key, Record};
+use crate::model::stored_versions::StoredVersions;
+use crate::model::version::Version;
+use crate::outage::health::PartHealth;
 
 /// What a cache holds of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,14 @@
 //! What the routes know of an engine, whichever pattern it follows.
 
 pub mod admitted;
+mod apply;
+mod circuit_breaker;
+mod lock_search;
+pub mod purge;
+pub mod read_through;
+pub mod seeder;
+pub mod write_behind;
+pub mod write_through;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -9,11 +17,12 @@ use async_trait::async_trait;
 use serde::Serialize;
 
 use crate::error::{Part, Result};
-use crate::health::PartHealth;
-use crate::record::{Key, Record, Write};
+use crate::model::record::{Key, Record, Write};
+use crate::model::source::Source;
+use crate::model::version::Version;
+use crate::outage::health::PartHealth;
 use crate::store::{Page, Store};
 use crate::telemetry;
-use crate::version::Version;
 
 /// How safe an answered write is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,29 +55,6 @@ pub enum Outcome {
     },
     /// Its condition does not hold, and nothing changed.
     ConditionFailed,
-}
-
-/// Where a read was answered from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The cache.
-    Hit,
-    /// The database, and the cache may hold the record now.
-    Miss {
-        /// Whether it does.
-        stored: bool,
-    },
-    /// The database, once for several who asked at the same time.
-    Collapsed,
-    /// The database, since the reader asked for that although the cache may hold the record.
-    Requested {
-        /// Whether the cache holds it now.
-        stored: bool,
-    },
-    /// The database, since a write of the key was in flight.
-    InDoubt,
-    /// The database, since the cache is unavailable.
-    Bypass,
 }
 
 /// The answer to a read.

@@ -109,7 +109,7 @@ pub enum Error {
         retry_after: Duration,
     },
     /// Writes are refused for as long as something about a server is wrong; nothing
-    /// was written. See [`crate::admission`].
+    /// was written. See [`crate::outage::admission`].
     #[error("writes are refused: {0}")]
     NotAdmitted(Arc<str>),
     /// The write is in the journal, and did not reach the database in the time
@@ -159,6 +159,22 @@ pub(crate) async fn caught<T>(call: impl Future<Output = Result<T>>) -> Result<T
 }
 
 impl Error {
+    /// Whether a backend did not do this kind of call.
+    pub(crate) fn is_of_a_part(&self) -> bool {
+        matches!(
+            self,
+            Error::Unavailable { .. }
+                | Error::NotWritten { .. }
+                | Error::NotAdmitted(_)
+                | Error::Full { .. }
+        )
+    }
+
+    /// Whether this says nothing of a backend: another transaction may be the cause.
+    pub(crate) fn is_neutral(&self) -> bool {
+        matches!(self, Error::Locked | Error::Panicked | Error::Stopping)
+    }
+
     /// [`Error::Unavailable`] with what the driver said.
     pub fn unavailable(part: Part, reason: impl fmt::Display) -> Error {
         Error::Unavailable {

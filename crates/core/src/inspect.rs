@@ -1,6 +1,5 @@
-//! The subcommand `inspect`: what every part holds of one name, and which value a reader gets.
-//!
-//! `parts/inspect.rs` asks the parts, `conclusion.rs` says what follows, and `report.rs` prints both.
+//! What every part holds of one name, and which value a reader gets: `conclusion.rs` says what follows,
+//! and `report.rs` prints both.
 
 mod conclusion;
 mod report;
@@ -9,15 +8,11 @@ mod report;
 mod tests;
 
 use crate::cache::Cached;
-use crate::error::Result;
 use crate::journal::Waiting;
-use crate::parts;
-use crate::record::Key;
-use crate::settings::{InspectOptions, Settings};
+use crate::model::version::Version;
 use crate::store::inspect::Stored;
-use crate::version::Version;
 
-use report::Report;
+pub(crate) use report::Report;
 
 /// Why a part was not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,34 +54,9 @@ pub(crate) struct Findings {
 
 impl Findings {
     /// Whether every part was read. A cache in a service's memory is none that could be.
-    fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         !matches!(self.cache, CacheSaid::Shared(Err(_)))
             && !matches!(self.journal, Some(Err(_)))
             && self.row.is_ok()
     }
-}
-
-/// What the subcommand prints, and whether every part was read.
-#[derive(Debug)]
-pub struct Inspection {
-    /// The text.
-    pub text: String,
-    /// Whether every part was read.
-    pub is_complete: bool,
-}
-
-/// Runs the subcommand. Only reads, and waits for no part that is unavailable.
-///
-/// # Errors
-/// When a setting is wrong.
-pub async fn run(settings: &Settings, options: &InspectOptions) -> Result<Inspection> {
-    let findings = parts::inspect(settings, &Key::from(options.name.as_str())).await?;
-    let report = Report::of(&findings, Version::now());
-    Ok(Inspection {
-        is_complete: findings.is_complete(),
-        text: match options.json {
-            true => report.json(),
-            false => report.text(),
-        },
-    })
 }

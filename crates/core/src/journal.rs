@@ -7,14 +7,14 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
-use crate::back_off::Recovery;
-use crate::dead_letter::{DeadLetter, HeldBackPage, LetterQuery, LetterScan, ScanPosition};
 use crate::error::Result;
-use crate::health::PartHealth;
-use crate::record::{Key, Record, Write};
-use crate::seed::StoredVersions;
-use crate::shard::Shard;
-use crate::version::Version;
+use crate::model::dead_letter::{DeadLetter, HeldBackPage, LetterQuery, LetterScan, ScanPosition};
+use crate::model::record::{Key, Record, Write};
+use crate::model::shard::{Shard, ShardStats};
+use crate::model::stored_versions::StoredVersions;
+use crate::model::version::Version;
+use crate::outage::back_off::Recovery;
+use crate::outage::health::PartHealth;
 
 /// About how many bytes an entry takes in a stream of Redis besides its key and body.
 const ENTRY_OVERHEAD_BYTES: u64 = 50;
@@ -29,36 +29,6 @@ pub enum Appended {
     /// Whether the condition holds cannot be told, since the cache does not
     /// hold the key; nothing was written. Fill the cache and try again.
     Unknown,
-}
-
-/// How much waits in one shard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ShardStats {
-    /// Which shard.
-    pub shard: Shard,
-    /// Entries that wait.
-    pub depth: u64,
-    /// Bytes that they take in the journal, as far as it can tell.
-    pub bytes: u64,
-    /// The version of the oldest entry that waits.
-    pub oldest: Option<Version>,
-    /// The version of the oldest entry that the journal holds: older where it cannot forget an entry
-    /// that is acknowledged yet, and might give it again.
-    pub oldest_held: Option<Version>,
-    /// The newest version ever appended to the shard, as far as is known.
-    pub newest: Option<Version>,
-    /// Microseconds since the oldest waiting entry was appended, by the clock
-    /// that issued its version; 0 when none waits.
-    pub oldest_age_us: u64,
-    /// Entries acknowledged by all processes that share the journal, since an arbitrary moment: only the
-    /// difference of two readings has a meaning.
-    pub drained: u64,
-    /// Dead letters.
-    pub dead: u64,
-    /// Refused writes that are held back for want of room among the dead letters.
-    pub held_back: u64,
-    /// About how many bytes those take in the journal.
-    pub held_back_bytes: u64,
 }
 
 /// What the journal has of a name.

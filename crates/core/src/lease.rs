@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::error::Result;
-use crate::shard::Shard;
+use crate::model::shard::Shard;
 
 /// A notification from another process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

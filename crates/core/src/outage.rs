@@ -6,38 +6,38 @@
 //! something fails. From both follow `/readyz`, three kinds of lines in the log (away, still away, back),
 //! and which calls are refused at once. See `docs/design/outages.md`.
 
+pub mod admission;
+pub mod back_off;
+mod calls;
+pub mod health;
 mod outages;
-mod prober;
-mod repeated;
+pub(crate) mod prober;
 mod state;
-mod watched_cache;
-mod watched_journal;
-mod watched_store;
 mod words;
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use crate::back_off::Recovery;
 use crate::error::{Error, Part, Result};
-use crate::health::PartHealth;
-use crate::journal::Journal;
+use crate::model::shard::ShardStats;
+use crate::outage::back_off::Recovery;
+use crate::outage::health::PartHealth;
+use crate::telemetry::repeated;
 
-use state::{By, Each, Event, State};
+use calls::Each;
+use state::{By, Event, State};
 
+pub use calls::Calls;
 pub use outages::{Outages, PartState};
 pub use prober::Probe;
-pub use repeated::{counted, failed, flush, repeated, repeated_error};
-pub use state::Calls;
-pub use watched_cache::WatchedCache;
-pub use watched_journal::WatchedJournal;
-pub use watched_store::WatchedStore;
 
 /// A probe that takes longer to fail than this is one of a part that leaves its callers waiting.
 const SLOW: Duration = Duration::from_millis(250);
@@ -62,6 +62,19 @@ struct Probed {
     health: Option<PartHealth>,
 }
 
+/// What waits until a part is available again.
+#[async_trait]
+pub trait Queue: fmt::Debug + Send + Sync + 'static {
+    /// By shard.
+    ///
+    /// # Errors
+    /// When that is not known now.
+    async fn stats(&self) -> Result<Vec<ShardStats>>;
+
+    /// How many entries wait, as far as the process has heard.
+    fn depth(&self) -> u64;
+}
+
 /// The state of one part.
 #[derive(Debug)]
 pub struct Outage {
@@ -79,26 +92,10 @@ pub struct Outage {
     state: Mutex<State>,
     wake: Notify,
     probed: watch::Sender<Probed>,
-    /// Where what waits for the part is counted.
-    journal: OnceLock<Arc<dyn Journal>>,
+    /// What waits for the part.
+    queue: OnceLock<Arc<dyn Queue>>,
     /// What ends the back-offs of callers.
     recoveries: Mutex<Vec<Recovery>>,
-}
-
-/// Whether an error says that the part does not do this kind of call.
-fn is_of_a_part(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Unavailable { .. }
-            | Error::NotWritten { .. }
-            | Error::NotAdmitted(_)
-            | Error::Full { .. }
-    )
-}
-
-/// Whether an error says nothing of the part: another transaction may be the cause.
-fn is_neutral(error: &Error) -> bool {
-    matches!(error, Error::Locked | Error::Panicked | Error::Stopping)
 }
 
 impl Outage {
@@ -115,14 +112,19 @@ impl Outage {
             state: Mutex::default(),
             wake: Notify::new(),
             probed: watch::Sender::default(),
-            journal: OnceLock::new(),
+            queue: OnceLock::new(),
             recoveries: Mutex::default(),
         })
     }
 
-    /// What waits for the part is counted in `journal`.
-    pub fn is_waited_for_in(&self, journal: Arc<dyn Journal>) {
-        let _ = self.journal.set(journal);
+    /// Has the lines of an outage tell how much waits in `queue`.
+    pub fn is_waited_for_in(&self, queue: Arc<dyn Queue>) {
+        let _ = self.queue.set(queue);
+    }
+
+    /// Has the part probed now.
+    pub(crate) fn probe_now(&self) {
+        self.wake.notify_one();
     }
 
     /// Has `recovery` announced whenever failed calls are over.
@@ -158,13 +160,13 @@ impl Outage {
     }
 
     /// Counts a call as one in flight until the returned value is dropped.
-    fn begin(&self) -> InFlight<'_> {
+    pub(crate) fn begin(&self) -> InFlight<'_> {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         InFlight(&self.in_flight)
     }
 
     /// Runs a call, and notes how it ended.
-    async fn note<T>(
+    pub(crate) async fn note<T>(
         &self,
         calls: Calls,
         count: usize,
@@ -174,14 +176,14 @@ impl Outage {
         let _in_flight = self.begin();
         let outcome = call.await;
         match &outcome {
-            Err(error) if is_of_a_part(error) => self.call_failed(calls, began, error, count),
-            Err(error) if is_neutral(error) => {}
+            Err(error) if error.is_of_a_part() => self.call_failed(calls, began, error, count),
+            Err(error) if error.is_neutral() => {}
             _ => self.call_succeeded(calls),
         }
         outcome
     }
 
-    fn call_failed(&self, calls: Calls, began: Instant, error: &Error, count: usize) {
+    pub(crate) fn call_failed(&self, calls: Calls, began: Instant, error: &Error, count: usize) {
         let is_first = !self.is_failing.load(Ordering::Acquire);
         self.failed((calls, By::Call), began, error, count as u64);
         if is_first {
@@ -189,7 +191,7 @@ impl Outage {
         }
     }
 
-    fn call_succeeded(&self, calls: Calls) {
+    pub(crate) fn call_succeeded(&self, calls: Calls) {
         let now = Instant::now();
         let after_us = (now - self.began).as_micros() as u64;
         self.answered_us
@@ -249,7 +251,7 @@ impl Outage {
                     Part::Journal => "calls of the journal failed, and later ones succeeded",
                     Part::Database => "calls of the database failed, and later ones succeeded",
                 };
-                repeated(what, &reason, calls);
+                repeated::warning(what, &reason, calls);
             }
         }
     }
@@ -282,23 +284,23 @@ impl Outage {
 
     /// How many entries wait, and the age of the oldest, where that is known.
     async fn waiting(&self) -> (Option<u64>, Option<u64>) {
-        let Some(journal) = self.journal.get() else {
+        let Some(queue) = self.queue.get() else {
             return (None, None);
         };
-        match tokio::time::timeout(SLOW, journal.stats()).await {
+        match tokio::time::timeout(SLOW, queue.stats()).await {
             Ok(Ok(shards)) => {
                 let depth = shards.iter().map(|shard| shard.depth).sum();
                 let oldest_us = shards.iter().map(|shard| shard.oldest_age_us).max();
                 (Some(depth), oldest_us.map(|age| age / 1_000_000))
             }
-            _ => (Some(journal.depth()), None),
+            _ => (Some(queue.depth()), None),
         }
     }
 
     /// Returns the part's last answer to a probe, once a probe that begins now has ended. Returns at once
     /// where the part is known to leave its callers waiting. A part that has just begun to fail is probed
     /// until it is unavailable or back.
-    async fn looked_at(&self) -> Option<PartHealth> {
+    pub(crate) async fn looked_at(&self) -> Option<PartHealth> {
         let look = async {
             loop {
                 let was_down = self.is_down();
@@ -359,7 +361,7 @@ impl Outage {
         self.state().down().is_some()
     }
 
-    fn told_of(&self, mut health: PartHealth) -> PartHealth {
+    pub(crate) fn told_of(&self, mut health: PartHealth) -> PartHealth {
         let now = self.now();
         if !now.up {
             health.up = false;
@@ -372,7 +374,7 @@ impl Outage {
 }
 
 /// A call that has not ended.
-struct InFlight<'a>(&'a AtomicU64);
+pub(crate) struct InFlight<'a>(&'a AtomicU64);
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {

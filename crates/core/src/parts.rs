@@ -12,26 +12,28 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::access::{self, Access, AccessSettings};
-use crate::binding::{BindingStore, Guard, GuardSettings, in_memory_in_words};
+use crate::binding::{BindingStore, in_memory_in_words};
+use crate::bypass::protocol::Membership;
+use crate::bypass::{self, Access, AccessSettings};
 use crate::cache::memory::MemoryCache;
 use crate::cache::redis::RedisCache;
 use crate::cache::{Cache, Lifetimes};
-use crate::claim::{Claimed, Taken, Usage};
+use crate::engine::purge::Purger;
+use crate::engine::seeder::Seeder;
 use crate::error::{Error, Part, Result};
 use crate::journal::Journal;
 use crate::journal::file::{self, FileJournal};
 use crate::journal::redis_stream::{RedisStreamJournal, WaitFor};
 use crate::lease::redis::RedisLeases;
 use crate::lease::{Leases, Sole};
-use crate::membership::Membership;
 use crate::outage::{Outage, Outages};
-use crate::purge::Purger;
+use crate::ownership::claim::{Claimed, Taken};
+use crate::ownership::guard::{Guard, GuardSettings};
+use crate::process::startup;
 use crate::redis::Redis;
-use crate::seeder::Seeder;
 use crate::settings::{CacheAway, JournalAction, JournalUrl, Service, Settings};
-use crate::startup;
 use crate::store::Store;
+use crate::store::claim::Usage;
 
 use reach::Reached;
 
@@ -52,7 +54,7 @@ const FILL_LIFETIME: Duration = Duration::from_secs(3);
 const READ_PATIENCE: Duration = Duration::from_millis(250);
 
 /// Services that rely on the cache for good, or have a journal with writes that the database
-/// lacks, as rows in the database. `crate::release` removes a row.
+/// lacks, as rows in the database. `crate::commands::release` removes a row.
 const WRITE_BEHIND: &str = "every write-behind-svc";
 const REFUSING: &str = "every write-through-svc with CACHE_AWAY=refuse";
 
@@ -171,7 +173,7 @@ impl Parts {
             return Ok(Access::always());
         }
         if !may_bypass(settings) {
-            let rely = async |_| access::rely(&*self.membership, REFUSING).await;
+            let rely = async |_| bypass::rely(&*self.membership, REFUSING).await;
             startup::within(self.start_by, rely).await?;
         }
         let access = AccessSettings {
@@ -214,7 +216,7 @@ impl Parts {
         // IMPORTANT: after all that may refuse the start, since the note stays for good, and
         // before anything is acknowledged that only the journal has. Each question has a
         // timeout; it may wait for others to have heard for longer.
-        let rely = async |_| access::rely(&*self.membership, WRITE_BEHIND).await;
+        let rely = async |_| bypass::rely(&*self.membership, WRITE_BEHIND).await;
         let epoch = startup::within(self.start_by, rely).await?;
         if let Some(redis) = &self.redis {
             redis.enter(epoch, None);
@@ -222,7 +224,7 @@ impl Parts {
         let (journal, leases) = opened;
         let journal = watched::journal(journal);
         self.outages = self.outages.clone().with_journal(journal.outage());
-        let journal: Arc<dyn Journal> = Arc::new(journal);
+        let journal = Arc::new(journal);
         self.database.is_waited_for_in(journal.clone());
         Ok((journal, leases))
     }

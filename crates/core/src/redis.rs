@@ -2,8 +2,6 @@
 //! that carries all their commands, the layout of the keys, and the form of an entry.
 
 mod binding;
-mod clock;
-mod clock_watch;
 mod configuration;
 mod connection;
 pub(crate) mod dead_letter;
@@ -12,29 +10,25 @@ mod endpoint;
 mod entry;
 mod evictions;
 mod inspect;
-mod intact;
-mod issued;
 mod keyspace;
 mod kind;
 mod link;
 mod local;
 mod names;
 mod policy;
-mod recovery;
 mod rescue;
-mod returned;
+mod restart;
 mod server;
 mod stream;
-mod witness;
 
 pub(crate) use binding::{Ownership, newest};
 pub(crate) use configuration::Configuration;
 pub(crate) use entry::{Entry, dirty_value, encode_version, parse_version};
 pub(crate) use evictions::Evictions;
-pub(crate) use issued::Issued;
 pub(crate) use keyspace::{Keyspace, RunKeys};
 pub(crate) use link::{Call, Link};
 pub use names::patterns;
+pub(crate) use restart::Issued;
 pub(crate) use server::info;
 pub(crate) use stream::{
     Direction, StreamEntry, Walk, is_known, pack, page, parse_id, unpack, versions,
@@ -49,15 +43,15 @@ use std::time::Duration;
 use deadpool_redis::redis::{Client, RedisResult};
 use tokio::runtime::Handle;
 
-use crate::admission::Admission;
-use crate::dataset::Dataset;
 use crate::error::{Error, Part, Result};
-use crate::membership::Epoch;
+use crate::model::dataset::Dataset;
+use crate::model::epoch::Epoch;
+use crate::outage::admission::Admission;
 use crate::settings::Address;
 
 use connection::{Opener, Shared};
 use endpoint::Endpoint;
-use witness::Witness;
+use restart::Witness;
 
 /// What a script answers when its clock has not been raised yet.
 const UNSEEDED: &str = "UNSEEDED";

@@ -1,5 +1,6 @@
 //! The database: where every record ends up.
 
+pub mod claim;
 pub mod inspect;
 pub mod mysql;
 pub mod sqlite;
@@ -33,14 +34,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::back_off::Recovery;
-use crate::dataset::Dataset;
 use crate::error::Result;
-use crate::health::PartHealth;
-use crate::membership::Epoch;
-use crate::record::{Key, Record};
-use crate::seed::StoredVersions;
-use crate::version::Version;
+use crate::model::dataset::Dataset;
+use crate::model::epoch::Epoch;
+use crate::model::record::{Key, Record};
+use crate::model::stored_versions::StoredVersions;
+use crate::model::version::Version;
+use crate::outage::back_off::Recovery;
+use crate::outage::health::PartHealth;
 
 /// Where records stand among the other writes of their keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@ mod log;
 mod log_counted;
 mod log_queue;
 mod process;
+pub mod repeated;
 pub(crate) mod statements;
 pub mod table;
 mod upkeep;
@@ -17,12 +18,12 @@ use std::time::{Duration, SystemTime};
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
 
-use crate::engine::Source;
 use crate::error::{Error, Part};
-use crate::journal::ShardStats;
+use crate::model::shard::Shard;
+use crate::model::shard::ShardStats;
+use crate::model::source::Source;
+use crate::model::version::Version;
 use crate::revision;
-use crate::shard::Shard;
-use crate::version::Version;
 
 use buckets::{COMMIT_LAGS_S, DURATIONS_S, SIZES};
 pub use handle::MetricsHandle;

@@ -13,15 +13,14 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use cache_core::binding::{
-    BindingStore, Bound, CacheSite, Guard, GuardSettings, LIFETIME, ServedBy,
-};
+use cache_core::binding::{BindingStore, Bound, CacheSite, LIFETIME, ServedBy};
 use cache_core::error::Result;
+use cache_core::model::version::Version;
+use cache_core::ownership::guard::{Guard, GuardSettings};
 use cache_core::redis::Redis;
 use cache_core::settings::CacheUrl;
 use cache_core::store::Store;
 use cache_core::store::sqlite::SqliteStore;
-use cache_core::version::Version;
 use test_support::servers::redis_url;
 
 const TIMEOUT: Duration = Duration::from_secs(1);

@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use cache_core::record::Key;
+use cache_core::model::record::Key;
 use cache_core::settings::DatabaseUrl;
 use cache_core::store::inspect::Reader as _;
 use cache_core::store::mysql::{MysqlReader, MysqlStore};

@@ -49,12 +49,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use cache_core::error::{Error, Part};
+use cache_core::journal::Journal;
 use cache_core::journal::file::FileJournal;
-use cache_core::journal::{Journal, ShardStats};
-use cache_core::record::{Key, Record, Write};
+use cache_core::model::record::{Key, Record, Write};
+use cache_core::model::shard::Shard;
+use cache_core::model::shard::ShardStats;
+use cache_core::model::version::Version;
 use cache_core::settings::JournalSync;
-use cache_core::shard::Shard;
-use cache_core::version::Version;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tempfile::TempDir;

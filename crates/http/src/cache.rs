@@ -4,7 +4,7 @@
 use actix_web::http::Method;
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use cache_core::record::Key;
+use cache_core::model::record::Key;
 
 use crate::path;
 use crate::problem::Problem;

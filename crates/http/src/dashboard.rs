@@ -3,13 +3,9 @@
 //! The page knows nothing of the service but a list of names and addresses, so that one page can show two
 //! services side by side. A server that does so, as the comparison tool, merges the events of both.
 
-mod event;
 mod page;
-mod recent;
-mod stream;
 #[cfg(test)]
 mod tests;
-mod viewers;
 
 use std::time::{Duration, Instant};
 
@@ -20,13 +16,10 @@ use cache_core::settings::Dashboard;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-pub use event::{Event, ServiceEvent};
 pub use page::{PageConfig, WatchedService, page};
-pub use recent::Recent;
-pub use stream::events;
-pub use viewers::{Place, VIEWERS_MAX, Viewers};
 
 use crate::figures::{ParseError, Sampler, Snapshot};
+use crate::live::{Event, Place, Recent, ServiceEvent, VIEWERS_MAX, frames};
 use crate::problem::{Kind, Problem};
 use crate::resource::{get, resource};
 use crate::state::State;
@@ -72,7 +65,7 @@ async fn show(state: Data<State>) -> HttpResponse {
 /// `503` while as many watch as may.
 async fn watch(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     if request.method() == Method::HEAD {
-        return Ok(stream::frames(futures_util::stream::empty()));
+        return Ok(frames(futures_util::stream::empty()));
     }
     let Some(place) = state.viewers.enter() else {
         let detail = format!("{VIEWERS_MAX} others watch already");
@@ -81,7 +74,7 @@ async fn watch(state: Data<State>, request: HttpRequest) -> Result<HttpResponse,
     // What is not taken of it is of no use later.
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(tell(state.recent.clone(), place, sender));
-    Ok(stream::frames(received(receiver)))
+    Ok(frames(received(receiver)))
 }
 
 /// Tells one viewer how the service has been lately, and then how it is, until the viewer is gone, takes

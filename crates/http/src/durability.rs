@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 use cache_core::engine::{Durability, Engine, Outcome};
-use cache_core::record::{Key, Write};
+use cache_core::model::record::{Key, Write};
 
 use crate::problem::Problem;
 use crate::query::Query;

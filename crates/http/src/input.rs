@@ -4,18 +4,16 @@
 //! refuses is read again field by field, and that second reading decides.
 
 mod fields;
-mod position;
 
 use std::borrow::Cow;
 
-use cache_core::user::{BorrowedUser, check_age, check_name, check_occupation, name_faults};
+use cache_core::model::user::{BorrowedUser, check_age, check_name, check_occupation, name_faults};
 use serde::Deserialize;
 use serde::de::Deserializer;
 
 use crate::problem::{FieldErrors, Problem};
 
 use fields::Fields;
-pub use position::Position;
 
 /// The user in `body`; `path_name` is the one that the path names, which the
 /// body may then leave out.

@@ -8,8 +8,8 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 use cache_core::engine::{Durability, Engine, Outcome};
 use cache_core::error::Error;
-use cache_core::record::{Condition, Record, Write};
-use cache_core::version::Version;
+use cache_core::model::record::{Condition, Record, Write};
+use cache_core::model::version::Version;
 
 use crate::durability::Wanted;
 use crate::problem::Problem;

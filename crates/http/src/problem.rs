@@ -17,9 +17,8 @@ use cache_core::error::{Error, Part};
 use cache_core::outage::Calls;
 use serde::Serialize;
 
-use crate::input::Position;
 use crate::json::written;
-use crate::retry_after::RETRY_S_MIN;
+use crate::position::Position;
 
 pub use kinds::Kind;
 
@@ -33,6 +32,8 @@ struct FieldError {
     detail: Cow<'static, str>,
 }
 
+/// After how many seconds a client comes back at the soonest.
+pub(crate) const RETRY_S_MIN: u64 = 1;
 /// Characters of a field's name that an answer repeats: clients choose it.
 const FIELD_ECHO_MAX_CHARS: usize = 64;
 

@@ -5,18 +5,18 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use cache_core::commands::identity;
+use cache_core::commands::inspect;
+use cache_core::commands::release;
 use cache_core::error::Error;
-use cache_core::identity;
-use cache_core::inspect;
+use cache_core::model::user::check_name;
 use cache_core::parts;
-use cache_core::release;
+use cache_core::process::shutdown::Signals;
 use cache_core::settings::{
     self, Command, EXIT_BAD_SETTINGS, InspectOptions, JournalAction, MigrateOptions, Service,
     Settings,
 };
-use cache_core::shutdown::Signals;
 use cache_core::telemetry::{self, escape};
-use cache_core::user::check_name;
 
 use crate::{descriptors, healthcheck, huge_pages};
 

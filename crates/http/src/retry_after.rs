@@ -7,12 +7,11 @@ use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use cache_core::outage::Outages;
 
-use crate::problem::Problem;
+use crate::problem::{Problem, RETRY_S_MIN};
 
 /// A client comes back after a tenth of the time that the part has been unavailable.
 const PART_OF_OUTAGE: u32 = 10;
-/// And no sooner or later than this.
-pub(crate) const RETRY_S_MIN: u64 = 1;
+/// And no later than this, nor sooner than after [`RETRY_S_MIN`].
 const RETRY_S_MAX: u64 = 30;
 
 /// The seconds after which a client of a part comes back that has been unavailable for so long.

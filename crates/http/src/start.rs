@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use cache_core::engine::Health;
-use cache_core::health::PartHealth;
+use cache_core::outage::health::PartHealth;
 use cache_core::settings::Service;
 
 /// Says in the log what was started on which parts, and what an answered write survives.

@@ -8,8 +8,8 @@ use cache_core::settings::{Dashboard, Service};
 use cache_core::telemetry::MetricsHandle;
 
 use crate::answers::Answers;
-use crate::dashboard::{Recent, Viewers};
 use crate::in_flight;
+use crate::live::{Recent, Viewers};
 use crate::origins::Origins;
 
 /// The engine behind the routes.

@@ -7,11 +7,12 @@ use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue};
 use actix_web::web::{Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use bytes::Bytes;
-use cache_core::engine::{Read, Source};
-use cache_core::record::{Key, Write};
+use cache_core::engine::Read;
+use cache_core::model::record::{Key, Write};
+use cache_core::model::source::Source;
+use cache_core::model::version::Version;
 use cache_core::settings::Service;
 use cache_core::store::Page;
-use cache_core::version::Version;
 
 use crate::body;
 use crate::cache_control::wants_reload;

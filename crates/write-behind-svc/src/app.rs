@@ -3,15 +3,15 @@
 use std::error::Error;
 
 use actix_web::web::{Data, ServiceConfig};
-use cache_core::backlog::BacklogLimits;
-use cache_core::drainer::DrainerSettings;
-use cache_core::group_commit::GroupCommitBounds;
+use cache_core::concurrency::group_commit::GroupCommitBounds;
+use cache_core::engine::purge::Purger;
+use cache_core::engine::write_behind::backlog::BacklogLimits;
+use cache_core::engine::write_behind::drainer::DrainerSettings;
+use cache_core::engine::write_behind::{WriteBehind, WriteBehindSettings};
 use cache_core::parts::Parts;
-use cache_core::purge::Purger;
+use cache_core::process::shutdown::Signals;
+use cache_core::process::startup;
 use cache_core::settings::Settings;
-use cache_core::shutdown::Signals;
-use cache_core::startup;
-use cache_core::write_behind::{WriteBehind, WriteBehindSettings};
 use cache_http::server::{self, Started};
 
 use crate::routes;

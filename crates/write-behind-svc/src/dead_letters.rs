@@ -4,10 +4,10 @@
 use actix_web::http::Method;
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use cache_core::dead_letter::{DeadLetter, LetterQuery};
+use cache_core::engine::write_behind::WriteBehind;
 use cache_core::error::Error;
-use cache_core::record::Key;
-use cache_core::write_behind::WriteBehind;
+use cache_core::model::dead_letter::{DeadLetter, LetterQuery};
+use cache_core::model::record::Key;
 use cache_http::json::json;
 use cache_http::path;
 use cache_http::problem::{Kind, Problem};
@@ -17,6 +17,7 @@ use cache_http::state::State;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::letter_filter::filter;
 use crate::replay;
 
 const LIMIT_MAX: u32 = 1000;
@@ -116,15 +117,6 @@ async fn list(
     let mut response = json(HttpResponse::Ok(), &letters);
     response.extensions_mut().insert(room);
     Ok(response)
-}
-
-/// What the query says about letters: `name_prefix` and `reason`.
-pub(crate) fn filter(query: &mut Query) -> LetterQuery {
-    LetterQuery {
-        name_prefix: query.text("name_prefix"),
-        reason: query.text("reason"),
-        ..LetterQuery::default()
-    }
 }
 
 #[derive(Serialize)]

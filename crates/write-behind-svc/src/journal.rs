@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use actix_web::http::Method;
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use cache_core::write_behind::{ShardState, WriteBehind};
+use cache_core::engine::write_behind::{ShardState, WriteBehind};
 use cache_http::json::json;
 use cache_http::problem::{Kind, Problem};
 use cache_http::query::Query;

@@ -4,6 +4,7 @@
 mod app;
 mod dead_letters;
 mod journal;
+mod letter_filter;
 mod replay;
 mod routes;
 

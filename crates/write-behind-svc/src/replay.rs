@@ -2,16 +2,16 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use cache_core::dead_letter::{DeadLetter, LetterQuery, ScanPosition};
+use cache_core::engine::write_behind::WriteBehind;
+use cache_core::engine::write_behind::replayer::{Replayed, ReplayedPage};
 use cache_core::error::Result;
-use cache_core::replayer::{Replayed, ReplayedPage};
-use cache_core::write_behind::WriteBehind;
+use cache_core::model::dead_letter::{DeadLetter, LetterQuery, ScanPosition};
 use cache_http::ndjson::{Lines, ndjson};
 use cache_http::problem::Problem;
 use cache_http::query::Query;
 use serde::Serialize;
 
-use crate::dead_letters::filter;
+use crate::letter_filter::filter;
 
 /// About how many letters are replayed together. A client that disconnects ends the replay after these.
 const PAGE: usize = 100;

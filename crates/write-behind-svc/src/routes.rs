@@ -2,7 +2,7 @@
 
 use actix_web::http::Method;
 use actix_web::web::{Data, ServiceConfig};
-use cache_core::write_behind::WriteBehind;
+use cache_core::engine::write_behind::WriteBehind;
 use cache_http::resource::{on, resource};
 use cache_http::users;
 

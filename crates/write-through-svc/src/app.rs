@@ -3,13 +3,13 @@
 use std::error::Error;
 
 use actix_web::web::ServiceConfig;
-use cache_core::group_commit::GroupCommitBounds;
+use cache_core::concurrency::group_commit::GroupCommitBounds;
+use cache_core::engine::purge::Purger;
+use cache_core::engine::write_through::{WriteThrough, WriteThroughSettings};
 use cache_core::parts::Parts;
-use cache_core::purge::Purger;
+use cache_core::process::shutdown::Signals;
+use cache_core::process::startup;
 use cache_core::settings::{DatabaseUrl, Settings};
-use cache_core::shutdown::Signals;
-use cache_core::startup;
-use cache_core::write_through::{WriteThrough, WriteThroughSettings};
 use cache_http::server::{self, Started};
 
 use crate::routes;

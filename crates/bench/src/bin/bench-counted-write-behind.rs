@@ -8,6 +8,8 @@ mod counting;
 mod dead_letters;
 #[path = "../../../write-behind-svc/src/journal.rs"]
 mod journal;
+#[path = "../../../write-behind-svc/src/letter_filter.rs"]
+mod letter_filter;
 #[path = "../../../write-behind-svc/src/replay.rs"]
 mod replay;
 #[path = "../../../write-behind-svc/src/routes.rs"]

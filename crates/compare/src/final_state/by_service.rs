@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use cache_core::user::User;
+use cache_core::model::user::User;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use hyper::StatusCode;

@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use cache_http::dashboard::{EVENT_PERIOD, Event, ServiceEvent};
+use cache_http::dashboard::EVENT_PERIOD;
 use cache_http::figures::{Sampler, Snapshot};
+use cache_http::live::{Event, ServiceEvent};
 use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};

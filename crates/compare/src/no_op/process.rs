@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::thread;
 
 use crate::error::{Error, Result};
-use crate::progress::say;
+use crate::say::say;
 use crate::started::StartedChild;
 
 /// The argument that makes of this tool such a process.

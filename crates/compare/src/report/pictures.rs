@@ -7,6 +7,7 @@ mod database;
 mod distribution;
 mod drawing;
 mod journal;
+mod kind;
 mod legend;
 mod over_time;
 mod processes;

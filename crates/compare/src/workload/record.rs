@@ -58,7 +58,7 @@ pub fn writer_in(occupation: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use cache_core::user::{User, check_age, check_name, check_occupation};
+    use cache_core::model::user::{User, check_age, check_name, check_occupation};
 
     use super::*;
     use crate::request::Operation;

@@ -16,10 +16,10 @@ use moka::Expiry;
 
 use crate::cache::{Begun, Cache, FillStart, FillTicket, Lifetimes, Lookup, Refill, Withdrawn};
 use crate::error::{Error, Part, Result};
-use crate::health::PartHealth;
-use crate::record::{Key, Record};
-use crate::seed::StoredVersions;
-use crate::version::{Clock, Version};
+use crate::model::record::{Key, Record};
+use crate::model::stored_versions::StoredVersions;
+use crate::model::version::{Clock, Version};
+use crate::outage::health::PartHealth;
 
 /// Locks over which the keys are spread.
 const STRIPES: usize = 64;

@@ -18,13 +18,13 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::cache::{Begun, Cache, FillStart, FillTicket, Lifetimes, Lookup, Refill, Withdrawn};
 use crate::error::{Part, Result};
-use crate::health::PartHealth;
-use crate::membership::Epoch;
-use crate::record::{Key, Record};
+use crate::model::epoch::Epoch;
+use crate::model::record::{Key, Record};
+use crate::model::shard::Shard;
+use crate::model::stored_versions::StoredVersions;
+use crate::model::version::Version;
+use crate::outage::health::PartHealth;
 use crate::redis::{Call, Entry, Link, Over, Redis, RunKeys, encode_version, milliseconds, newest};
-use crate::seed::StoredVersions;
-use crate::shard::Shard;
-use crate::version::Version;
 
 use begun::Beginning;
 use reads::Reads;

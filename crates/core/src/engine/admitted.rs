@@ -6,12 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::{BoxFuture, ready};
 
-use crate::admission::Admission;
 use crate::engine::{Engine, Health, Outcome, Read};
 use crate::error::Result;
-use crate::record::{Key, Write};
+use crate::model::record::{Key, Write};
+use crate::model::version::Version;
+use crate::outage::admission::Admission;
 use crate::store::Page;
-use crate::version::Version;
 
 /// Refuses reads and writes while there is a reason. Acknowledged writes are still drained.
 #[derive(Debug)]

@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use super::{CacheSaid, Findings, Said, Unread};
 use crate::cache::Cached;
-use crate::dead_letter::DeadLetter;
+use crate::model::dead_letter::DeadLetter;
+use crate::model::version::Version;
 use crate::store::inspect::{Stored, StoredValue};
-use crate::version::Version;
 
 /// A version of the name and its body; `None` is a tombstone.
 type Versioned = (Version, Option<Bytes>);

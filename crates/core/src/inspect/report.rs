@@ -10,13 +10,13 @@ use super::conclusion::{Conclusion, Reader};
 use super::{CacheSaid, Findings, Said, Unread};
 use crate::cache::Cached;
 use crate::journal::Waiting;
+use crate::model::version::Version;
 use crate::store::inspect::{Stored, StoredValue};
 use crate::telemetry::escape;
-use crate::version::Version;
 
 /// Everything that is printed.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(crate) struct Report {
     name: String,
     cache: Part,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,7 +80,7 @@ struct ReaderGets {
 }
 
 impl Report {
-    pub(super) fn of(findings: &Findings, now: Version) -> Report {
+    pub(crate) fn of(findings: &Findings, now: Version) -> Report {
         let conclusion = Conclusion::of(findings);
         let journal = findings.journal.as_ref();
         Report {
@@ -94,14 +94,14 @@ impl Report {
         }
     }
 
-    pub(super) fn json(&self) -> String {
+    pub(crate) fn json(&self) -> String {
         let text = serde_json::to_string_pretty(self).unwrap_or_default();
         // Line ends are not within a text of JSON.
         let lines = text.lines().map(escape::controls);
         lines.fold(String::new(), |all, line| all + &line + "\n")
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut lines = vec![format!("name      {}", Value::from(self.name.as_str()))];
         lines.extend(self.cache.lines("cache"));
         if let Some(journal) = &self.journal {

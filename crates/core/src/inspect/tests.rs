@@ -7,11 +7,11 @@ use bytes::Bytes;
 use super::report::Report;
 use super::{CacheSaid, Findings, Said, Unread};
 use crate::cache::Cached;
-use crate::dead_letter::DeadLetter;
 use crate::journal::Waiting;
-use crate::record::{Key, Record};
+use crate::model::dead_letter::DeadLetter;
+use crate::model::record::{Key, Record};
+use crate::model::version::Version;
 use crate::store::inspect::{Stored, StoredValue};
-use crate::version::Version;
 
 fn version(number: u64) -> Version {
     Version::new(number).unwrap()

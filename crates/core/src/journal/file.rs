@@ -15,6 +15,7 @@
 //!   more, and the journal goes on in a new one. Nothing needs a restart.
 
 mod dead_letters;
+mod forms;
 mod frame;
 mod head;
 mod header;
@@ -22,7 +23,6 @@ mod held_back;
 pub mod inspect;
 mod layout;
 mod log;
-mod loss;
 mod manifest;
 mod opening;
 mod owner;
@@ -43,15 +43,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use crate::binding::Bound;
-use crate::dead_letter::{DeadLetter, HeldBackPage, LetterQuery};
 use crate::error::{Error, Part, Result};
-use crate::health::PartHealth;
-use crate::journal::{Appended, Journal, ShardStats};
-use crate::record::{Key, Record, Write};
-use crate::seed::StoredVersions;
+use crate::journal::{Appended, Journal};
+use crate::model::dead_letter::{DeadLetter, HeldBackPage, LetterQuery};
+use crate::model::record::{Key, Record, Write};
+use crate::model::shard::Shard;
+use crate::model::shard::ShardStats;
+use crate::model::stored_versions::StoredVersions;
+use crate::model::version::{Clock, Version};
+use crate::outage::health::PartHealth;
 use crate::settings::JournalSync;
-use crate::shard::Shard;
-use crate::version::{Clock, Version};
 
 use dead_letters::DeadLetters;
 use head::Head;

@@ -25,18 +25,19 @@ use async_trait::async_trait;
 use deadpool_redis::redis::Script;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::dead_letter::{DeadLetter, HeldBackPage, LetterQuery, LetterScan, ScanPosition};
 use crate::error::{Error, Part, Result};
-use crate::health::PartHealth;
-use crate::journal::{Appended, Journal, ShardStats};
+use crate::journal::{Appended, Journal};
 use crate::lease::Held;
-use crate::record::{Key, Record, Write};
+use crate::model::dead_letter::{DeadLetter, HeldBackPage, LetterQuery, LetterScan, ScanPosition};
+use crate::model::record::{Key, Record, Write};
+use crate::model::shard::Shard;
+use crate::model::shard::ShardStats;
+use crate::model::stored_versions::{AtLeast, StoredVersions};
+use crate::model::version::Version;
+use crate::outage::health::PartHealth;
 use crate::redis::{
     Call, Direction, Link, Redis, RunKeys, encode_version, milliseconds, newest, page, unpack,
 };
-use crate::seed::{AtLeast, StoredVersions};
-use crate::shard::Shard;
-use crate::version::Version;
 
 use seen::Seen;
 use server::Durable as _;

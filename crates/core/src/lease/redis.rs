@@ -17,9 +17,9 @@ use tokio::time::Instant;
 
 use crate::error::{Error, Part, Result};
 use crate::lease::{Call as Said, Held, Leases};
+use crate::model::shard::Shard;
+use crate::process::startup;
 use crate::redis::{Call, Redis, milliseconds};
-use crate::shard::Shard;
-use crate::startup;
 
 static JOIN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/join.lua")));
 static LEASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/lease.lua")));
@@ -214,7 +214,7 @@ fn falls_to(shard: Shard, processes: &[String]) -> Option<&String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::Dataset;
+    use crate::model::dataset::Dataset;
     use crate::settings::CacheUrl;
 
     fn processes(count: usize) -> Vec<String> {

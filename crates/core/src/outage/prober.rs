@@ -9,11 +9,12 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, Result};
-use crate::health::PartHealth;
+use crate::outage::health::PartHealth;
 
-use super::repeated::{self, INTERVAL};
-use super::state::{By, Calls};
+use super::calls::Calls;
+use super::state::By;
 use super::{Outage, SLOW};
+use crate::telemetry::repeated::{self, INTERVAL};
 
 /// How long a part is left alone that answers.
 const IDLE: Duration = Duration::from_secs(5);
@@ -36,7 +37,7 @@ pub trait Probe: Send + Sync + 'static {
 }
 
 /// Probes until the returned value is dropped.
-pub(super) fn start(outage: Arc<Outage>, probe: impl Probe) -> AbortOnDropHandle<()> {
+pub(crate) fn start(outage: Arc<Outage>, probe: impl Probe) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(async move {
         let mut said_at = None;
         loop {
@@ -105,12 +106,12 @@ impl Outage {
 
     fn probed_for(&self, calls: Calls, began: Instant, answer: Result<()>) {
         match answer {
-            Err(error) if super::is_of_a_part(&error) => {
+            Err(error) if error.is_of_a_part() => {
                 self.failed((calls, By::Probe), began, &error, 1);
                 let refuses = began.elapsed() >= SLOW && self.state().is_away(calls);
                 self.refuses.of(calls).store(refuses, Ordering::Release);
             }
-            Err(error) if super::is_neutral(&error) => {}
+            Err(error) if error.is_neutral() => {}
             _ => self.succeeded(calls, By::Probe, Instant::now()),
         }
     }

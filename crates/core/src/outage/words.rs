@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::error::Error;
 
-use super::state::Calls;
+use super::calls::Calls;
 
 /// What the parts' own words contain, and what it means.
 const KNOWN: &[(&str, &str)] = &[

@@ -6,11 +6,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::binding::BindingStore;
-use crate::claim::{Claim, Taken, Usage};
+use crate::bypass::protocol::Membership;
 use crate::error::{Part, Result};
-use crate::membership::Membership;
+use crate::ownership::claim::Taken;
+use crate::process::startup;
 use crate::settings::{Address, Adopt, CacheUrl, DatabaseUrl, MigrateOptions, Secret, Settings};
-use crate::startup;
+use crate::store::claim::{Claim, Usage};
 use crate::store::mysql::{MysqlClaim, MysqlStore};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Adoption, Store};

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use tokio::time::{Duration, Instant};
 
-use crate::dataset::Dataset;
 use crate::error::{Error, Part, Result};
 use crate::journal::redis_stream::RedisStreamJournal;
+use crate::model::dataset::Dataset;
+use crate::process::startup;
 use crate::redis::Redis;
 use crate::settings::{Address, CacheUrl, Service, Settings};
-use crate::startup;
 
 use super::{has_journal_in_redis, may_bypass, wait_for};
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use crate::cache::Cache;
 use crate::journal::Journal;
-use crate::outage::{Consequences, WatchedCache, WatchedJournal, WatchedStore};
+use crate::outage::Consequences;
 use crate::settings::{Service, Settings};
 use crate::store::Store;
+use crate::watched::{WatchedCache, WatchedJournal, WatchedStore};
 
 use super::may_bypass;
 

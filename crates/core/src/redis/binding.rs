@@ -9,10 +9,10 @@ use deadpool_redis::redis::{Script, cmd};
 
 use crate::binding::{self, Binding, Bound, CacheSite, Found, LIFETIME};
 use crate::error::{Part, Result};
+use crate::model::shard::Shard;
+use crate::model::version::Version;
 use crate::redis::keyspace::OlderNames;
 use crate::redis::{Call, Place, Redis, milliseconds, parse_version};
-use crate::shard::Shard;
-use crate::version::Version;
 
 static LOOK: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(

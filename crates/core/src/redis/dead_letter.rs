@@ -10,9 +10,9 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use deadpool_redis::redis::cmd;
 
-use crate::dead_letter::DeadLetter;
 use crate::error::Result;
-use crate::record::{Key, Record};
+use crate::model::dead_letter::DeadLetter;
+use crate::model::record::{Key, Record};
 use crate::redis::{Link, encode_version, parse_version};
 
 const DIGITS: usize = 16;
@@ -57,7 +57,7 @@ pub(crate) fn parse(key: &[u8], value: &Bytes) -> Option<DeadLetter> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::version::Version;
+    use crate::model::version::Version;
 
     #[test]
     fn a_letter_comes_back_as_it_went_and_nothing_else_parses() {

@@ -21,7 +21,7 @@
 
 use bytes::Bytes;
 
-use crate::version::Version;
+use crate::model::version::Version;
 
 const DIGITS: usize = 16;
 

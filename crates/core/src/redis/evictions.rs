@@ -7,8 +7,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::Error;
-use crate::shard::Shard;
-use crate::version::Version;
+use crate::model::shard::Shard;
+use crate::model::version::Version;
 
 /// By shard, up to which version what waits must be drained; 0 where all is well.
 #[derive(Debug)]

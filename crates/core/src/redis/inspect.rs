@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use deadpool_redis::redis::cmd;
 
 use crate::binding::{Binding, Place};
-use crate::dataset::Dataset;
 use crate::error::{Part, Result};
+use crate::model::dataset::Dataset;
 use crate::redis::keyspace::{binding_pattern, identity_of_binding};
 use crate::redis::{Link, Redis};
 

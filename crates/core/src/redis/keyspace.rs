@@ -30,7 +30,7 @@
 //! There is an entry for each cached name, so what comes before the name is short. `<id>` and `<run>` are
 //! the identity and the run in another notation (`names.rs`).
 //!
-//! A *run* of the server and an epoch of the cache (`crate::membership`) are one word here. A
+//! A *run* of the server and an epoch of the cache (`crate::bypass::protocol`) are one word here. A
 //! run is the time from one start of the server to the next. A server that
 //! comes back has perhaps lost its newest writes, so nothing that it had cached
 //! can be trusted: under the name of the new run nothing is cached at all, and
@@ -42,11 +42,11 @@
 //! What safety rests on has no expiry, since a server that evicts by `volatile-*` chooses among keys
 //! with one. Only clean entries, tickets, leases and `sweep` have an expiry.
 
-use crate::dataset::Dataset;
-use crate::membership::Epoch;
-use crate::record::Key;
+use crate::model::dataset::Dataset;
+use crate::model::epoch::Epoch;
+use crate::model::record::Key;
+use crate::model::shard::Shard;
 use crate::redis::names;
-use crate::shard::Shard;
 
 /// The names of the keys that belong to one database's data.
 #[derive(Clone, Debug)]

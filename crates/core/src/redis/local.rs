@@ -6,10 +6,10 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::attempts::Attempts;
-use crate::own_thread;
+use crate::concurrency::own_thread;
+use crate::concurrency::shared_attempt::Attempts;
+use crate::concurrency::worker;
 use crate::redis::connection::Shared;
-use crate::worker;
 
 thread_local! {
     /// By the number of the [`crate::redis::Redis`] that they belong to.

@@ -7,11 +7,11 @@ use bytes::Bytes;
 use deadpool_redis::redis::{Script, cmd};
 
 use crate::error::Result;
+use crate::model::shard::Shard;
+use crate::model::version::Version;
 use crate::redis::entry::dirty_value;
 use crate::redis::stream::pack;
 use crate::redis::{Call, Link, Redis, encode_version};
-use crate::shard::Shard;
-use crate::version::Version;
 
 /// Names that are looked at in one round trip.
 const BATCH_MAX: usize = 1_000;

@@ -20,10 +20,10 @@ use bytes::Bytes;
 use deadpool_redis::redis::Script;
 
 use crate::error::Result;
-use crate::record::{Key, Record};
+use crate::model::record::{Key, Record};
+use crate::model::shard::Shard;
+use crate::model::version::Version;
 use crate::redis::{Call, Link, Redis, parse_version};
-use crate::shard::Shard;
-use crate::version::Version;
 
 static PAGE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(

@@ -16,8 +16,8 @@ use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::concurrency::own_thread;
 use crate::error::{Error, Result};
-use crate::own_thread;
 
 /// Runs calls, as many at the same time as there may be connections.
 pub(super) struct Calls {

@@ -7,7 +7,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use crate::version::Version;
+use crate::model::version::Version;
 
 /// How far ahead of the newest version the ceiling is raised, in microseconds. Clocks are as far
 /// ahead of the time after a start, so it is not more than makes raising rare.

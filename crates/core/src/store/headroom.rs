@@ -5,7 +5,7 @@
 //! above the ceiling.)
 
 use crate::error::{Error, Result};
-use crate::version::Version;
+use crate::model::version::Version;
 
 /// The largest version that the ceiling may have at the start.
 pub(super) const NEWEST_MAX: i64 = Version::NEWEST_MAX.get() as i64;

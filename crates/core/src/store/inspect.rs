@@ -5,11 +5,11 @@ use bytes::Bytes;
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Integer, Text};
 
-use crate::dataset::Dataset;
 use crate::error::{Error, Result};
-use crate::membership::Epoch;
-use crate::record::{Key, Record};
-use crate::version::Version;
+use crate::model::dataset::Dataset;
+use crate::model::epoch::Epoch;
+use crate::model::record::{Key, Record};
+use crate::model::version::Version;
 
 /// What finds the data of a database in Redis.
 #[derive(Clone, Debug)]

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::record::{Key, Record, Write};
-use crate::version::Version;
+use crate::model::record::{Key, Record, Write};
+use crate::model::version::Version;
 
 /// A write whose place among the others of its key is found in the database.
 #[derive(Clone, Debug)]
@@ -82,7 +82,7 @@ pub fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Condition;
+    use crate::model::record::Condition;
     use bytes::Bytes;
 
     fn version(number: u64) -> Version {

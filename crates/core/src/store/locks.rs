@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::record::Key;
+use crate::model::record::Key;
 
 /// Which of some keys another transaction has locked, at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! The processes that use the cache, as rows: the statements of
-//! `crate::membership`.
+//! `crate::bypass::protocol`.
 
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Integer, Nullable, Text};
 
-use crate::membership::Epoch;
+use crate::model::epoch::Epoch;
 
 diesel::table! {
     cache_epoch (id) {
@@ -57,7 +57,8 @@ pub(super) type MemberRow = (String, i32, i32, i32, i64, i64);
 /// Defines the module-private queries for one connection type.
 macro_rules! members {
     ($connection:ty) => {
-        use crate::membership::{Epoch, Member, Statement, View};
+        use crate::bypass::protocol::{Member, Statement, View};
+        use crate::model::epoch::Epoch;
         use crate::store::members::{EpochRow, MemberRow, cache_epoch, cache_members};
         use crate::store::transaction::Lock;
 

@@ -25,17 +25,17 @@ use diesel_async::{AsyncMysqlConnection, SimpleAsyncConnection};
 use tokio::time::{Instant, timeout_at};
 
 use crate::binding::BindingStore;
-use crate::dataset::Dataset;
+use crate::bypass::protocol::Membership;
 use crate::error::{Error, Part, Result};
-use crate::health::PartHealth;
-use crate::membership::Membership;
-use crate::record::{Key, Record};
+use crate::model::dataset::Dataset;
+use crate::model::record::{Key, Record};
+use crate::model::version::Version;
+use crate::outage::health::PartHealth;
+use crate::process::startup;
 use crate::settings::{Address, Secret};
-use crate::startup;
 use crate::store::calls::Calls;
 use crate::store::durability::{Durability, Survives};
 use crate::store::{Adoption, Connections, Locks, Origin, Store, row};
-use crate::version::Version;
 
 pub use claim::MysqlClaim;
 use connector::{Connector, NotConnected};

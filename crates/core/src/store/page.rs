@@ -1,6 +1,6 @@
 //! A page of live records, put together from as many rows as it takes, up to a bound.
 
-use crate::record::{Key, Record};
+use crate::model::record::{Key, Record};
 use crate::store::row::{self, Selected};
 
 /// Most rows, beside the page's limit, that one page looks at: tombstones are rows too,

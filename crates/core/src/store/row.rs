@@ -11,10 +11,10 @@ use chrono::{DateTime, NaiveDateTime};
 use diesel::Queryable;
 
 use crate::error::{Error, Part, Result};
-use crate::record::{Key, Record};
+use crate::model::record::{Key, Record};
+use crate::model::user::{BorrowedUser, User, check_age, check_name, check_occupation};
+use crate::model::version::Version;
 use crate::store::broken::{self, BrokenRow};
-use crate::user::{BorrowedUser, User, check_age, check_name, check_occupation};
-use crate::version::Version;
 
 diesel::table! {
     users (id) {

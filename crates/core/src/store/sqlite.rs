@@ -30,17 +30,17 @@ use diesel_async::{AsyncConnection as _, SimpleAsyncConnection};
 use tokio::runtime::Handle;
 
 use crate::binding::BindingStore;
-use crate::claim::Claim;
-use crate::dataset::Dataset;
+use crate::bypass::protocol::Membership;
 use crate::error::{Error, Part, Result};
-use crate::health::PartHealth;
-use crate::membership::Membership;
-use crate::record::{Key, Record};
+use crate::model::dataset::Dataset;
+use crate::model::record::{Key, Record};
+use crate::model::version::Version;
+use crate::outage::health::PartHealth;
 use crate::store::calls::Calls;
+use crate::store::claim::Claim;
 use crate::store::durability::Durability;
 use crate::store::schema::prepare;
 use crate::store::{Adoption, Connections, Origin, Store, headroom, row};
-use crate::version::Version;
 
 use files::{FileLock, Files};
 use flushing::Flushing;

@@ -5,7 +5,7 @@
 //! that row exclusively. Every write holds it shared and has read it.
 
 use crate::error::{Error, Part, Result};
-use crate::version::Version;
+use crate::model::version::Version;
 
 /// Which tombstones to remove.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +68,7 @@ pub(super) fn to_floor(number: i64) -> Result<Version> {
 /// Defines the module-private transactions for one connection type.
 macro_rules! tombstones {
     ($connection:ty) => {
-        use crate::fault;
+        use crate::process::fault_point;
         use crate::store::tombstones::{NOT_KNOWN, Purge, Purged, Removed, to_floor};
 
         async fn purged_through(connection: &mut $connection) -> QueryResult<i64> {
@@ -140,7 +140,7 @@ macro_rules! tombstones {
             let old = tombstones.iter().filter(|(_, version)| *version <= through);
             let names: Vec<&str> = old.map(|(name, _)| name.as_str()).collect();
             let count = remove(connection, &names, through).await?;
-            fault::point("purge.removed").await;
+            fault_point::point("purge.removed").await;
             if through > floor {
                 diesel::update(cache_epoch::table.find(1))
                     .set(cache_epoch::purged_through.eq(through))

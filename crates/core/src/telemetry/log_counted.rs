@@ -9,7 +9,7 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-use crate::outage;
+use crate::telemetry::repeated;
 
 /// Where such errors come from, and what a line says of them.
 const SOURCES: &[(&str, &str)] = &[
@@ -33,7 +33,7 @@ impl<S: Subscriber> Layer<S> for Counted {
         };
         let mut message = Message::default();
         event.record(&mut message);
-        outage::counted(what, &message.0, 1);
+        repeated::counted(what, &message.0, 1);
         false
     }
 }

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::access::Standing;
+use cache_core::bypass::Standing;
 use cache_core::error::{Error, Part};
-use cache_core::membership::Epoch;
+use cache_core::model::epoch::Epoch;
 use tokio::time::Instant;
 
 use crate::fakes::{Database, FakeCache, Line, Passage, Travel, away};

@@ -5,18 +5,18 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cache_core::access::Access;
+use cache_core::bypass::Access;
 use cache_core::cache::Cache;
-use cache_core::dataset::Dataset;
-use cache_core::engine::Source;
+use cache_core::engine::read_through::ReadThrough;
+use cache_core::engine::seeder::Seeder;
 use cache_core::error::{Error, Part, Result};
-use cache_core::health::PartHealth;
-use cache_core::membership::Epoch;
-use cache_core::read_through::ReadThrough;
-use cache_core::record::{Key, Record};
-use cache_core::seeder::Seeder;
+use cache_core::model::dataset::Dataset;
+use cache_core::model::epoch::Epoch;
+use cache_core::model::record::{Key, Record};
+use cache_core::model::source::Source;
+use cache_core::model::version::Version;
+use cache_core::outage::health::PartHealth;
 use cache_core::store::{Origin, Page, Proposal, Purge, Purged, Store, Verdict};
-use cache_core::version::Version;
 use tokio::sync::oneshot;
 
 use crate::fakes::{Database, FakeCache};

@@ -1,6 +1,6 @@
 //! No process waits for one that has stopped.
 
-use cache_core::access::Standing;
+use cache_core::bypass::Standing;
 use cache_core::error::Error;
 use tokio::time::Instant;
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::access::{Access, AccessSettings, Permit, Standing};
+use cache_core::bypass::{Access, AccessSettings, Permit, Standing};
 use cache_core::error::Result;
-use cache_core::membership::Epoch;
+use cache_core::model::epoch::Epoch;
 use tokio::time::Instant;
 
 use crate::fakes::{Database, FakeCache, Line, away};

@@ -1,6 +1,6 @@
 //! A process relies on the cache for good: none bypasses it.
 
-use cache_core::access::Access;
+use cache_core::bypass::Access;
 use tokio::time::Instant;
 
 use crate::fakes::{Passage, Travel, away};

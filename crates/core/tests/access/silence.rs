@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::access::Standing;
+use cache_core::bypass::Standing;
+use cache_core::bypass::protocol::View;
 use cache_core::error::Part;
-use cache_core::membership::View;
 use tokio::time::Instant;
 
 use crate::fakes::{Database, FakeCache, Line, Passage, Travel};

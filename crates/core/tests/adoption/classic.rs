@@ -34,9 +34,9 @@ async fn rows_keep_their_ids_and_are_usable(database: impl Database) {
     }
     let store = database.start().await.unwrap();
     expect_usable(&*store, "Ann").await;
-    let new = cache_core::record::Record {
+    let new = cache_core::model::record::Record {
         key: "new".into(),
-        version: cache_core::version::Version::new(9).unwrap(),
+        version: cache_core::model::version::Version::new(9).unwrap(),
         body: Some(user("new", 1, "n").to_body()),
     };
     let origin = cache_core::store::Origin::Drained;
@@ -148,9 +148,9 @@ async fn ids_go_on_above_what_an_int_holds() {
     mysql.execute("INSERT INTO users VALUES (2147483647, 'last', 20, 'A')");
     let store = mysql.start().await.unwrap();
     expect_usable(&*store, "last").await;
-    let new = cache_core::record::Record {
+    let new = cache_core::model::record::Record {
         key: "new".into(),
-        version: cache_core::version::Version::new(9).unwrap(),
+        version: cache_core::model::version::Version::new(9).unwrap(),
         body: Some(user("new", 1, "n").to_body()),
     };
     let origin = cache_core::store::Origin::Drained;

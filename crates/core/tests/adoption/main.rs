@@ -23,10 +23,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cache_core::error::{Error, Result};
-use cache_core::record::{Key, Record};
+use cache_core::model::record::{Key, Record};
+use cache_core::model::user::User;
+use cache_core::model::version::Version;
 use cache_core::store::{Adoption, Origin, Store};
-use cache_core::user::User;
-use cache_core::version::Version;
 
 /// `migrate`, as it is, and with its options.
 const MIGRATE: Kind = Kind(false, false);

@@ -1,8 +1,9 @@
 //! Many writes at once, bypassing the cache and during the change to that.
 
-use cache_core::engine::{Engine, Outcome, Source};
+use cache_core::engine::{Engine, Outcome};
 use cache_core::error::Error;
-use cache_core::record::{Key, Write};
+use cache_core::model::record::{Key, Write};
+use cache_core::model::source::Source;
 use cache_core::store::Store;
 
 use crate::processes::{body, eventually, put, two};

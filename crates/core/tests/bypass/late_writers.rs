@@ -1,8 +1,9 @@
 //! Writes that come to the database when the epoch that they began in is over.
 
-use cache_core::engine::{Engine, Outcome, Source};
-use cache_core::record::{Condition, Write};
-use cache_core::version::Version;
+use cache_core::engine::{Engine, Outcome};
+use cache_core::model::record::{Condition, Write};
+use cache_core::model::source::Source;
+use cache_core::model::version::Version;
 
 use crate::processes::{Process, body, eventually, put, two};
 

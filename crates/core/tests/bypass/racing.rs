@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use cache_core::engine::{Engine, Outcome, Source};
-use cache_core::record::{Key, Write};
-use cache_core::version::Version;
+use cache_core::engine::{Engine, Outcome};
+use cache_core::model::record::{Key, Write};
+use cache_core::model::source::Source;
+use cache_core::model::version::Version;
 
 use crate::processes::{eventually, put, two};
 

@@ -1,8 +1,9 @@
 //! Bypassing the cache, and using it again.
 
-use cache_core::access::Standing;
-use cache_core::engine::{Bypass, Engine, Outcome, Source};
-use cache_core::record::{Condition, Key, Write};
+use cache_core::bypass::Standing;
+use cache_core::engine::{Bypass, Engine, Outcome};
+use cache_core::model::record::{Condition, Key, Write};
+use cache_core::model::source::Source;
 use std::time::Duration;
 use test_support::proxy::ChaosProxy;
 use test_support::servers::{TestDatabase, redis_url};

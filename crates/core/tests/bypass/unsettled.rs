@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use cache_core::engine::{Engine, Source};
+use cache_core::engine::Engine;
 use cache_core::error::{Error, Part};
-use cache_core::record::{Condition, Write};
+use cache_core::model::record::{Condition, Write};
+use cache_core::model::source::Source;
 
 use crate::processes::{Process, body, eventually, put, two};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_core::claim::{Claim, Held, Usage};
+use cache_core::store::claim::{Claim, Held, Usage};
 use cache_core::store::mysql::MysqlClaim;
 use test_support::proxy::ChaosProxy;
 use test_support::wait::wait_until;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cache_core::record::Condition;
+use cache_core::model::record::Condition;
 use cache_core::store::{Origin, Store, Verdict};
 use test_support::own_servers::OwnServer;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::membership::Membership;
+use cache_core::bypass::protocol::Membership;
 use cache_core::store::Store;
 use cache_core::store::mysql::MysqlStore;
 use test_support::proxy::ChaosProxy;

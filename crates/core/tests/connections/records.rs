@@ -3,13 +3,13 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use cache_core::bypass::protocol::{Membership, Statement};
 use cache_core::error::Result;
-use cache_core::membership::{Membership, Statement};
-use cache_core::record::{Condition, Key, Record, Write};
+use cache_core::model::record::{Condition, Key, Record, Write};
+use cache_core::model::user::User;
+use cache_core::model::version::Version;
 use cache_core::store::mysql::MysqlStore;
 use cache_core::store::{Origin, Proposal, Store};
-use cache_core::user::User;
-use cache_core::version::Version;
 
 pub(crate) fn user(name: &str, version: u64) -> Record {
     let user = User {

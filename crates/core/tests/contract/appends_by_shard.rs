@@ -2,9 +2,9 @@
 
 use cache_core::error::{Error, Part, Result};
 use cache_core::journal::{Appended, Journal};
-use cache_core::record::{Record, Write};
-use cache_core::shard::Shard;
-use cache_core::version::Version;
+use cache_core::model::record::{Record, Write};
+use cache_core::model::shard::Shard;
+use cache_core::model::version::Version;
 use test_support::own_servers::{AppendFsync, OwnServer};
 use test_support::servers::redis_url;
 

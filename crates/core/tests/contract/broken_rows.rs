@@ -2,9 +2,9 @@
 //! rules: each is found by its own name only, and none hides another.
 
 use cache_core::error::Error;
-use cache_core::record::{Condition, Write};
+use cache_core::model::record::{Condition, Write};
+use cache_core::model::version::Version;
 use cache_core::store::{Origin, Page, Proposal, ROWS_PASSED_MAX, Store, Verdict};
-use cache_core::version::Version;
 use diesel::{RunQueryDsl, sql_query};
 
 use crate::suite::{key, tombstone, version};

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use cache_core::cache::{Cache, FillStart, FillTicket, Lookup};
-use cache_core::record::{Key, Record};
-use cache_core::version::Version;
+use cache_core::model::record::{Key, Record};
+use cache_core::model::version::Version;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;

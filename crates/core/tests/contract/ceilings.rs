@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use cache_core::error::Error;
-use cache_core::record::{Condition, Write};
+use cache_core::model::record::{Condition, Write};
+use cache_core::model::version::Version;
 use cache_core::store::{Origin, Proposal, Store, Verdict};
-use cache_core::version::Version;
 use tokio::task::JoinSet;
 
 use crate::suite::{key, version};

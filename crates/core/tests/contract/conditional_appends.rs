@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use cache_core::journal::{Appended, Journal};
-use cache_core::record::{Condition, Key, Record, Write};
-use cache_core::version::Version;
+use cache_core::model::record::{Condition, Key, Record, Write};
+use cache_core::model::version::Version;
 use proptest::collection::vec;
 use proptest::prelude::*;
 

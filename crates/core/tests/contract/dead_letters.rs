@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cache_core::dead_letter::DeadLetter;
 use cache_core::journal::Journal;
-use cache_core::record::{Key, Record};
+use cache_core::model::dead_letter::DeadLetter;
+use cache_core::model::record::{Key, Record};
+use cache_core::model::shard::Shard;
+use cache_core::model::version::Version;
 use cache_core::settings::JournalSync;
-use cache_core::shard::Shard;
-use cache_core::version::Version;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use test_support::records::{valid_name, valid_names};

@@ -2,7 +2,7 @@
 //! is forgotten.
 
 use cache_core::cache::Lookup;
-use cache_core::version::Version;
+use cache_core::model::version::Version;
 
 use crate::suite::{SEVERAL, key, tombstone, value, version};
 use crate::{Implementation, LONG_LIFETIMES, begin_write, granted, put_clean, put_dirty, settle};

@@ -1,6 +1,6 @@
 //! Calls that are dropped midway, as when clients reset their connections.
 
-use cache_core::record::{Condition, Write};
+use cache_core::model::record::{Condition, Write};
 use cache_core::store::{Proposal, Purge};
 use test_support::wait::PATIENCE;
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use cache_core::cache::redis::RedisCache;
 use cache_core::cache::{Cache, Lookup, Withdrawn};
 use cache_core::error::{Error, Part};
-use cache_core::membership::Epoch;
+use cache_core::model::epoch::Epoch;
+use cache_core::model::version::Version;
 use cache_core::redis::Redis;
-use cache_core::version::Version;
 
 use crate::suite::{ahead_of_the_clock, connect_to_redis, key, new_identity, value, version};
 use crate::{LONG_LIFETIMES, begin_write, granted, put_clean, put_dirty, settle};

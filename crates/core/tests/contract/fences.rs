@@ -2,8 +2,8 @@
 //! cache.
 
 use cache_core::error::Error;
-use cache_core::membership::Epoch;
-use cache_core::record::{Condition, Record, Write};
+use cache_core::model::epoch::Epoch;
+use cache_core::model::record::{Condition, Record, Write};
 use cache_core::store::{Origin, Proposal, Store, Verdict};
 
 use crate::ceilings::expect_newest;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use cache_core::cache::{Cache, Lookup, Refill};
 use cache_core::error::{Error, Part};
-use cache_core::record::{Key, Record};
-use cache_core::version::Version;
+use cache_core::model::record::{Key, Record};
+use cache_core::model::version::Version;
 
 use crate::suite::{
     SEVERAL, ahead_of_the_clock, connect_to_redis, key, new_identity, tombstone, value, version,

@@ -1,11 +1,11 @@
 //! What every journal promises of refused writes that are held back for want of room among the dead
 //! letters.
 
-use cache_core::dead_letter::DeadLetter;
 use cache_core::journal::Journal;
+use cache_core::model::dead_letter::DeadLetter;
+use cache_core::model::shard::Shard;
+use cache_core::model::version::Version;
 use cache_core::settings::JournalSync;
-use cache_core::shard::Shard;
-use cache_core::version::Version;
 use test_support::servers::redis_url;
 
 use crate::dead_letters::{all, find, flushed, forget, letter, reopen};

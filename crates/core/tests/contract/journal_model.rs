@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use cache_core::journal::Journal;
-use cache_core::record::{Record, Write};
-use cache_core::shard::Shard;
-use cache_core::version::Version;
+use cache_core::model::record::{Record, Write};
+use cache_core::model::shard::Shard;
+use cache_core::model::version::Version;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;

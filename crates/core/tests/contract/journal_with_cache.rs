@@ -9,9 +9,9 @@ use cache_core::cache::redis::RedisCache;
 use cache_core::cache::{Cache, FillStart, Lifetimes, Lookup};
 use cache_core::error::Error;
 use cache_core::journal::{Appended, Journal};
-use cache_core::record::{Key, Record, Write};
+use cache_core::model::record::{Key, Record, Write};
+use cache_core::model::version::Version;
 use cache_core::redis::Redis;
-use cache_core::version::Version;
 use test_support::servers::redis_url;
 
 use crate::conditional_appends::{self, NAMES};

@@ -2,7 +2,7 @@
 //! condition.
 
 use cache_core::error::Error;
-use cache_core::record::{Condition, Write};
+use cache_core::model::record::{Condition, Write};
 use cache_core::store::{Origin, Proposal, Verdict};
 
 use crate::suite::{key, version};

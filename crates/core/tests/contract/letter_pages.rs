@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use cache_core::dead_letter::{DeadLetter, LetterQuery};
 use cache_core::journal::Journal;
+use cache_core::model::dead_letter::{DeadLetter, LetterQuery};
 use cache_core::settings::JournalSync;
 
 use crate::Implementation;

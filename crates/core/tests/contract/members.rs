@@ -3,7 +3,8 @@
 
 use std::collections::HashSet;
 
-use cache_core::membership::{Epoch, Member, Statement, View};
+use cache_core::bypass::protocol::{Member, Statement, View};
+use cache_core::model::epoch::Epoch;
 use tokio::task::JoinSet;
 
 use crate::{Implementation, StoreWithMembers};

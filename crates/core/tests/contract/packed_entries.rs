@@ -4,10 +4,11 @@
 use bytes::Bytes;
 use cache_core::cache::Lookup;
 use cache_core::error::{Error, Part};
-use cache_core::journal::{Appended, Journal, ShardStats};
-use cache_core::record::{Condition, Key, Record, Write};
-use cache_core::shard::Shard;
-use cache_core::version::Version;
+use cache_core::journal::{Appended, Journal};
+use cache_core::model::record::{Condition, Key, Record, Write};
+use cache_core::model::shard::Shard;
+use cache_core::model::shard::ShardStats;
+use cache_core::model::version::Version;
 use test_support::servers::redis_url;
 
 use crate::acknowledge;

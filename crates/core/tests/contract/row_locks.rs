@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use cache_core::bypass::protocol::{Statement, View};
 use cache_core::error::{Error, Result};
-use cache_core::membership::{Epoch, Statement, View};
-use cache_core::record::{Condition, Write};
+use cache_core::model::epoch::Epoch;
+use cache_core::model::record::{Condition, Write};
 use cache_core::store::{Origin, Proposal, Purge, Purged, Store, Verdict};
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
 use test_support::servers::TestDatabase;

@@ -1,11 +1,11 @@
 //! Entries of a Redis stream that none of us has written: they become dead
 //! letters, and nothing else does.
 
-use cache_core::dead_letter::DeadLetter;
 use cache_core::error::{Error, Part};
 use cache_core::journal::Journal;
-use cache_core::shard::Shard;
-use cache_core::version::Version;
+use cache_core::model::dead_letter::DeadLetter;
+use cache_core::model::shard::Shard;
+use cache_core::model::version::Version;
 use test_support::servers::redis_url;
 
 use crate::redis_process::{Process, command, just_before, name_of, names_in_one_shard};

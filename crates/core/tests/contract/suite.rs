@@ -11,15 +11,15 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use cache_core::cache::Begun;
-use cache_core::dataset::Dataset;
 use cache_core::error::Result;
 use cache_core::journal::redis_stream::{RedisStreamJournal, WaitFor};
 use cache_core::journal::{Appended, Journal};
 use cache_core::lease::Held;
-use cache_core::record::{Key, Record, Write};
+use cache_core::model::dataset::Dataset;
+use cache_core::model::record::{Key, Record, Write};
+use cache_core::model::version::Version;
 use cache_core::redis::Redis;
 use cache_core::settings::CacheUrl;
-use cache_core::version::Version;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, TestError, TestRunner};
 use test_support::servers::redis_url;

@@ -1,9 +1,9 @@
 //! What every store promises of purged tombstones, and of writes that come after that.
 
 use cache_core::error::Error;
-use cache_core::record::{Condition, Record, Write};
+use cache_core::model::record::{Condition, Record, Write};
+use cache_core::model::version::Version;
 use cache_core::store::{Origin, Proposal, Purge, Purged, Store, Verdict, versions_of};
-use cache_core::version::Version;
 
 use crate::ceilings::expect_newest;
 use crate::suite::{key, tombstone, version};

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use cache_core::error::Error;
-use cache_core::record::{Condition, Record, Write};
+use cache_core::model::record::{Condition, Record, Write};
+use cache_core::model::user::User;
+use cache_core::model::version::Version;
 use cache_core::store::{Origin, Proposal, Store, Verdict};
-use cache_core::user::User;
-use cache_core::version::Version;
 use tokio::task::JoinSet;
 
 use crate::suite::{ahead_of_the_clock, key, tombstone, version};

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use cache_core::cache::redis::RedisCache;
 use cache_core::cache::{Begun, Cache, FillStart, Lifetimes, Lookup, Withdrawn};
 use cache_core::error::Error;
-use cache_core::record::{Key, Record};
+use cache_core::model::record::{Key, Record};
+use cache_core::model::version::Version;
 use cache_core::redis::patterns;
-use cache_core::version::Version;
 use deadpool_redis::redis::{Client, cmd};
 use test_support::servers::redis_url;
 

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::cache::memory::MemoryCache;
-use cache_core::engine::{Engine, Outcome, Source};
+use cache_core::engine::{Engine, Outcome};
 use cache_core::error::Error;
-use cache_core::record::{Key, Write};
+use cache_core::model::record::{Key, Write};
+use cache_core::model::source::Source;
+use cache_core::model::version::Version;
 use cache_core::store::{Origin, Store};
-use cache_core::version::Version;
 
 use crate::parts::{LIFETIMES, Parts, Place, body, in_each_place, put};
 

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use cache_core::engine::{Engine, Outcome};
 use cache_core::error::Error;
-use cache_core::record::{Condition, Record, Write};
+use cache_core::model::record::{Condition, Record, Write};
+use cache_core::model::version::Version;
 use cache_core::store::{Origin, Store};
-use cache_core::version::Version;
 
 use crate::parts::{Place, in_each_place, put};
 

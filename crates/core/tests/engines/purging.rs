@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use cache_core::dead_letter::DeadLetter;
+use cache_core::engine::purge::Purger;
+use cache_core::engine::seeder::Seeder;
 use cache_core::engine::{Engine, Outcome};
 use cache_core::error::Error;
 use cache_core::journal::Appended;
-use cache_core::purge::Purger;
-use cache_core::record::{Key, Record, Write};
-use cache_core::seeder::Seeder;
+use cache_core::model::dead_letter::DeadLetter;
+use cache_core::model::record::{Key, Record, Write};
+use cache_core::model::version::Version;
 use cache_core::store::{Origin, Purge, Purged, Store};
-use cache_core::version::Version;
 
 use crate::parts::{Parts, Place, body, in_each_place, put};
 

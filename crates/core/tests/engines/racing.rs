@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use cache_core::engine::{Engine, Outcome};
-use cache_core::record::{Key, Write};
-use cache_core::version::Version;
+use cache_core::model::record::{Key, Write};
+use cache_core::model::version::Version;
 
 use crate::parts::{Place, in_each_place, put};
 

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use cache_core::engine::Engine;
-use cache_core::record::{Key, Record, Write};
-use cache_core::shard::Shard;
+use cache_core::model::record::{Key, Record, Write};
+use cache_core::model::shard::Shard;
+use cache_core::model::version::Version;
 use cache_core::store::{Origin, Store};
-use cache_core::version::Version;
 
 use crate::parts::{Place, WRITE_BEHIND, body, in_each_place, put};
 

@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cache_core::dataset::Dataset;
 use cache_core::error::{Error, Part, Result};
-use cache_core::health::PartHealth;
-use cache_core::membership::Epoch;
-use cache_core::record::{Key, Record};
+use cache_core::model::dataset::Dataset;
+use cache_core::model::epoch::Epoch;
+use cache_core::model::record::{Key, Record};
+use cache_core::model::version::Version;
+use cache_core::outage::health::PartHealth;
 use cache_core::store::{Origin, Page, Proposal, Purge, Purged, Store, Verdict};
-use cache_core::version::Version;
 use tokio::sync::Semaphore;
 
 use crate::switched_store::SwitchedStore;

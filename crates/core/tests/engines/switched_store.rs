@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use cache_core::dataset::Dataset;
 use cache_core::error::{Error, Part, Result};
-use cache_core::health::PartHealth;
-use cache_core::membership::Epoch;
-use cache_core::record::{Key, Record};
+use cache_core::model::dataset::Dataset;
+use cache_core::model::epoch::Epoch;
+use cache_core::model::record::{Key, Record};
+use cache_core::model::version::Version;
+use cache_core::outage::health::PartHealth;
 use cache_core::store::{Origin, Page, Proposal, Purge, Purged, Store, Verdict};
-use cache_core::version::Version;
 
 #[derive(Debug)]
 pub(crate) struct SwitchedStore {

@@ -5,13 +5,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::access::Access;
-use cache_core::engine::{Engine, Outcome, Source};
+use cache_core::bypass::Access;
+use cache_core::engine::write_through::WriteThrough;
+use cache_core::engine::{Engine, Outcome};
 use cache_core::error::Result;
-use cache_core::record::{Condition, Key, Write};
+use cache_core::model::record::{Condition, Key, Write};
+use cache_core::model::source::Source;
+use cache_core::model::version::Version;
 use cache_core::store::Store;
-use cache_core::version::Version;
-use cache_core::write_through::WriteThrough;
 use tokio::task::JoinHandle;
 
 use crate::parts::{Parts, Place, WRITE_THROUGH, body, in_each_place, put};

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use cache_core::engine::{Engine, Outcome, Source};
+use cache_core::engine::{Engine, Outcome};
 use cache_core::error::{Error, Part};
-use cache_core::record::Key;
+use cache_core::model::record::Key;
+use cache_core::model::source::Source;
 use cache_core::store::Store;
 
 use crate::parts::{Place, body, in_each_place, put};

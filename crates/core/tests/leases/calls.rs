@@ -2,7 +2,7 @@
 
 use cache_core::journal::Journal;
 use cache_core::lease::{Call, Leases};
-use cache_core::version::Version;
+use cache_core::model::version::Version;
 use test_support::own_servers::{AppendFsync, OwnServer};
 use test_support::servers::redis_url;
 
@@ -42,7 +42,7 @@ async fn the_holder_is_called_when_another_appends_to_its_empty_shard() {
     assert_eq!(holder.called().await, Call::Entries(shard));
     // A batch of which nothing is appended says nothing.
     assert!(empty().await.is_none());
-    let unknown = cache_core::record::Write::delete(crate::suite::key("nobody"));
+    let unknown = cache_core::model::record::Write::delete(crate::suite::key("nobody"));
     appended(writer.journal.append(&[unknown]).await).unwrap();
     holder.has_heard_everything(&redis_url(), &identity).await;
 }
@@ -137,7 +137,7 @@ async fn nothing_is_missed_by_who_stops_waiting_for_a_while() {
         command::<(), _>(&redis_url(), &words).await;
         assert_eq!(
             one.called().await,
-            Call::Entries(cache_core::shard::Shard(shard))
+            Call::Entries(cache_core::model::shard::Shard(shard))
         );
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use cache_core::journal::redis_stream::{RedisStreamJournal, WaitFor};
 use cache_core::lease::redis::RedisLeases;
 use cache_core::lease::{Call, Leases};
-use cache_core::shard::Shard;
+use cache_core::model::shard::Shard;
 use test_support::servers::redis_url;
 
 use crate::redis_process::LONG;

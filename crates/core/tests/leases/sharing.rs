@@ -8,7 +8,7 @@ use test_support::own_servers::{AppendFsync, OwnServer};
 use crate::drainer::{Drainer, LASTING, SHARDS, assert_they_share, every_shard, new_identity};
 use crate::redis_process::{command, name_of};
 use crate::suite::{eventually, new_identity_with};
-use cache_core::shard::Shard;
+use cache_core::model::shard::Shard;
 
 const SHORT: Duration = Duration::from_millis(600);
 

@@ -4,29 +4,29 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cache_core::access::Access;
-use cache_core::backlog::BacklogLimits;
+use cache_core::bypass::Access;
 use cache_core::cache::memory::MemoryCache;
 use cache_core::cache::redis::RedisCache;
 use cache_core::cache::{Cache, Lifetimes};
-use cache_core::drainer::DrainerSettings;
+use cache_core::concurrency::group_commit::GroupCommitBounds;
+use cache_core::engine::write_behind::backlog::BacklogLimits;
+use cache_core::engine::write_behind::drainer::DrainerSettings;
+use cache_core::engine::write_behind::{WriteBehind, WriteBehindSettings};
+use cache_core::engine::write_through::{WriteThrough, WriteThroughSettings};
 use cache_core::engine::{Engine, Outcome};
 use cache_core::error::Result;
-use cache_core::group_commit::GroupCommitBounds;
 use cache_core::journal::Journal;
 use cache_core::journal::file::FileJournal;
 use cache_core::journal::redis_stream::{RedisStreamJournal, WaitFor};
 use cache_core::lease::redis::RedisLeases;
 use cache_core::lease::{Leases, Sole};
-use cache_core::record::{Key, Record, Write};
+use cache_core::model::record::{Key, Record, Write};
+use cache_core::model::user::User;
+use cache_core::model::version::Version;
 use cache_core::redis::Redis;
 use cache_core::settings::{CacheUrl, DatabaseUrl, JournalSync};
 use cache_core::store::Store;
 use cache_core::store::mysql::MysqlStore;
-use cache_core::user::User;
-use cache_core::version::Version;
-use cache_core::write_behind::{WriteBehind, WriteBehindSettings};
-use cache_core::write_through::{WriteThrough, WriteThroughSettings};
 use test_support::servers::{TestDatabase, redis_url};
 
 const BOUNDS: GroupCommitBounds = GroupCommitBounds {

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use cache_core::error::Error;
-use cache_core::record::Key;
+use cache_core::model::record::Key;
+use cache_core::model::version::Version;
 use cache_core::store::{Locks, Origin, Store};
-use cache_core::version::Version;
 
 use crate::holder::{Holder, Lock};
 use crate::place::{Place, put};

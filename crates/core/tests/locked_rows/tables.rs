@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use cache_core::engine::Engine;
 use cache_core::error::{Error, Part};
+use cache_core::model::version::Version;
 use cache_core::store::{Origin, Store};
-use cache_core::version::Version;
 
 use tokio::sync::mpsc;
 

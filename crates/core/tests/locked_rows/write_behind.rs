@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use cache_core::engine::Engine;
+use cache_core::engine::write_behind::WriteBehind;
 use cache_core::error::Error;
-use cache_core::record::Key;
-use cache_core::version::Version;
-use cache_core::write_behind::WriteBehind;
+use cache_core::model::record::Key;
+use cache_core::model::version::Version;
 
 use crate::holder::{Holder, Lock};
 use crate::place::{EVENTUALLY, Kind, Place, eventually, write};

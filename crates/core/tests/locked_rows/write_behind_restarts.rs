@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cache_core::engine::Engine;
-use cache_core::record::Key;
+use cache_core::model::record::Key;
 
 use crate::holder::{Holder, Lock};
 use crate::place::{EVENTUALLY, Kind, Place, eventually, put, write};

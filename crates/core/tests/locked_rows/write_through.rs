@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::engine::{Engine, Outcome, Source};
+use cache_core::engine::write_through::WriteThrough;
+use cache_core::engine::{Engine, Outcome};
 use cache_core::error::Error;
-use cache_core::record::{Condition, Key, Write};
-use cache_core::version::Version;
-use cache_core::write_through::WriteThrough;
+use cache_core::model::record::{Condition, Key, Write};
+use cache_core::model::source::Source;
+use cache_core::model::version::Version;
 use tokio::task::JoinHandle;
 
 use crate::holder::{Holder, Lock};

@@ -5,8 +5,8 @@ use cache_core::cache::{Cache, Lookup};
 use cache_core::journal::Journal;
 use cache_core::lease::redis::RedisLeases;
 use cache_core::lease::{Call, Leases};
+use cache_core::model::version::Version;
 use cache_core::redis::Redis;
-use cache_core::version::Version;
 use std::time::Duration;
 use test_support::own_servers::{AppendFsync, OwnServer};
 

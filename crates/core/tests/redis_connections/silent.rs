@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cache_core::cache::Lookup;
 use cache_core::journal::Journal;
-use cache_core::version::Version;
+use cache_core::model::version::Version;
 use test_support::own_servers::{AppendFsync, OwnServer};
 use test_support::proxy::ChaosProxy;
 

@@ -9,8 +9,8 @@ use cache_core::error::Error;
 use cache_core::journal::Journal;
 use cache_core::journal::redis_stream::{RedisStreamJournal, WaitFor};
 use cache_core::lease::Held;
+use cache_core::model::version::Version;
 use cache_core::redis::Redis;
-use cache_core::version::Version;
 use test_support::own_servers::{AppendFsync, OwnServer};
 
 use crate::redis_process::{Crashed, LIFETIMES, LONG, command};

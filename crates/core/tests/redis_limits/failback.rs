@@ -5,7 +5,7 @@ use cache_core::cache::redis::RedisCache;
 use cache_core::cache::{Cache, Lookup};
 use cache_core::error::Error;
 use cache_core::journal::Journal;
-use cache_core::version::Version;
+use cache_core::model::version::Version;
 use test_support::own_servers::{AppendFsync, OwnServer};
 
 use crate::redis_process::{LIFETIMES, Process, command};

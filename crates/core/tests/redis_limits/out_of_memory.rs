@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::cache::{Cache, Lookup};
-use cache_core::dead_letter::DeadLetter;
 use cache_core::error::{Error, Result};
 use cache_core::journal::Journal;
 use cache_core::lease::Leases;
 use cache_core::lease::redis::RedisLeases;
-use cache_core::record::Record;
-use cache_core::shard::Shard;
-use cache_core::version::Version;
+use cache_core::model::dead_letter::DeadLetter;
+use cache_core::model::record::Record;
+use cache_core::model::shard::Shard;
+use cache_core::model::version::Version;
 use test_support::own_servers::{AppendFsync, OwnServer};
 
 use crate::redis_process::{Crashed, Process, a_name_in_each_shard, command, name_of};

@@ -4,9 +4,9 @@
 use cache_core::cache::{Cache, Lookup};
 use cache_core::error::Error;
 use cache_core::journal::{Appended, Journal};
-use cache_core::record::{Key, Record};
-use cache_core::shard::Shard;
-use cache_core::version::Version;
+use cache_core::model::record::{Key, Record};
+use cache_core::model::shard::Shard;
+use cache_core::model::version::Version;
 use test_support::own_servers::{AppendFsync, OwnServer};
 
 use crate::redis_process::{Crashed, Process, Stored, command, keys};

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use cache_core::error::{Error, Part};
 use cache_core::journal::redis_stream::{RedisStreamJournal, WaitFor};
 use cache_core::journal::{Appended, Journal};
+use cache_core::model::version::Version;
 use cache_core::settings::{self, Command, Service};
-use cache_core::version::Version;
 use deadpool_redis::redis::Value;
 use test_support::own_servers::{AppendFsync, OwnServer};
 
@@ -117,7 +117,7 @@ async fn what_was_not_appended_is_not_said_to_be_waiting_for_replicas() {
     let refused = journal.append(&[put("a", "x")]).await.remove(0);
     assert!(matches!(refused, Err(Error::Unseeded(_))), "{refused:?}");
     journal.raise(&Version::ZERO).await.unwrap();
-    let delete = cache_core::record::Write::delete(crate::suite::key("a"));
+    let delete = cache_core::model::record::Write::delete(crate::suite::key("a"));
     let unknown = journal.append(&[delete]).await.remove(0);
     assert!(matches!(unknown, Ok(Appended::Unknown)), "{unknown:?}");
     let alone = journal.append(&[put("a", "x")]).await.remove(0);

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use cache_core::cache::{Cache, Lookup};
-use cache_core::dead_letter::DeadLetter;
 use cache_core::error::Error;
 use cache_core::journal::Journal;
-use cache_core::record::Record;
+use cache_core::model::dead_letter::DeadLetter;
+use cache_core::model::record::Record;
+use cache_core::model::version::Version;
 use cache_core::redis::{Redis, patterns};
-use cache_core::version::Version;
 use test_support::own_servers::{AppendFsync, OwnServer};
 
 use crate::redis_process::{Crashed, Process, Stored, keys};
@@ -247,7 +247,7 @@ async fn dead_letters_are_served_again_unless_something_newer_is_known() {
             .await
             .unwrap();
     }
-    for shard in (0..process.journal.shards()).map(cache_core::shard::Shard) {
+    for shard in (0..process.journal.shards()).map(cache_core::model::shard::Shard) {
         if let Some(last) = process.waiting(shard).await.last() {
             process
                 .journal
@@ -260,7 +260,7 @@ async fn dead_letters_are_served_again_unless_something_newer_is_known() {
     // One that could not be understood has a name that is never read.
     let mut strange = refused(&tombstone(&key(" entry 1-1 of shard 0"), version(1)));
     strange.record.body = Some("?".into());
-    let of_strange = cache_core::shard::Shard(0);
+    let of_strange = cache_core::model::shard::Shard(0);
     process
         .journal
         .set_aside(of_strange, &strange)

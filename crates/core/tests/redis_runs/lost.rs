@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use cache_core::cache::Lookup;
 use cache_core::journal::Journal;
-use cache_core::record::Write;
-use cache_core::version::Version;
+use cache_core::model::record::Write;
+use cache_core::model::version::Version;
 
 use crate::redis_process::Crashed;
 use crate::suite::put;

@@ -4,8 +4,8 @@ use cache_core::cache::redis::RedisCache;
 use cache_core::cache::{Cache, Lookup};
 use cache_core::error::Error;
 use cache_core::journal::Journal;
-use cache_core::record::Record;
-use cache_core::version::Version;
+use cache_core::model::record::Record;
+use cache_core::model::version::Version;
 
 use crate::redis_process::{Crashed, LIFETIMES, LONG, Stored, command};
 use crate::suite::{connect_to, eventually, key, put, value, version};
@@ -81,7 +81,7 @@ async fn older_data_of_the_same_run_are_not_served() {
     swap(&crashed).await;
     // Whichever call comes first.
     assert_unseeded(&crashed, "a").await;
-    let conditional = cache_core::record::Write::delete(key("a"));
+    let conditional = cache_core::model::record::Write::delete(key("a"));
     let answer = process.journal.append(&[conditional]).await.remove(0);
     assert!(matches!(answer, Err(Error::Unseeded(_))), "{answer:?}");
     let begun = process.cache.begin_write(&[key("a")]).await;

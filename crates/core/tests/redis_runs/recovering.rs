@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cache_core::cache::{Cache, Lookup};
-use cache_core::dead_letter::DeadLetter;
 use cache_core::error::{Error, Part, Result};
 use cache_core::journal::Journal;
-use cache_core::record::{Key, Record};
-use cache_core::seed::StoredVersions;
-use cache_core::version::Version;
+use cache_core::model::dead_letter::DeadLetter;
+use cache_core::model::record::{Key, Record};
+use cache_core::model::stored_versions::StoredVersions;
+use cache_core::model::version::Version;
 use tokio::sync::Semaphore;
 
 use crate::redis_process::{Crashed, LIFETIMES, Process, Stored};

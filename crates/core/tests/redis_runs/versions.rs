@@ -2,7 +2,7 @@
 
 use cache_core::cache::Cache;
 use cache_core::journal::Journal;
-use cache_core::version::Version;
+use cache_core::model::version::Version;
 
 use crate::redis_process::{Crashed, Process, Stored, a_name_in_each_shard, command};
 use crate::suite::{ahead_of_the_clock, key, put, version};

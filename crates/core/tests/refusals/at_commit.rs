@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use cache_core::error::Error;
-use cache_core::record::{Condition, Record, Write};
+use cache_core::model::record::{Condition, Record, Write};
 use cache_core::store::mysql::MysqlStore;
 use cache_core::store::{Origin, Proposal, Store, Verdict};
 use test_support::own_servers::OwnServer;

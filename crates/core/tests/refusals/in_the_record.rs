@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use cache_core::record::Record;
+use cache_core::model::record::Record;
 use cache_core::store::{Origin, Store};
 use test_support::servers::TestDatabase;
 
@@ -184,7 +184,7 @@ async fn a_value_that_another_row_has_in_an_index_of_its_own() {
         .unwrap();
     let mut second = user("second", 2, "taken");
     for version in [7, 8] {
-        second.version = cache_core::version::Version::new(version).unwrap();
+        second.version = cache_core::model::version::Version::new(version).unwrap();
         expect_refused_once(&store, &second).await;
         assert_eq!(store.load(&first.key).await.unwrap().as_ref(), Some(&first));
     }

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cache_core::error::Result;
-use cache_core::record::Record;
+use cache_core::model::record::Record;
+use cache_core::model::version::Version;
 use cache_core::store::mysql::MysqlStore;
 use cache_core::store::{Origin, Store};
-use cache_core::version::Version;
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
 use test_support::proxy::ChaosProxy;
 use test_support::servers::TestDatabase;

@@ -18,10 +18,10 @@ mod server;
 mod sqlite;
 
 use cache_core::error::{Error, Part, Result};
-use cache_core::record::{Key, Record};
+use cache_core::model::record::{Key, Record};
+use cache_core::model::user::User;
+use cache_core::model::version::Version;
 use cache_core::store::{Origin, Store};
-use cache_core::user::User;
-use cache_core::version::Version;
 
 fn user(name: &str, age: u8, occupation: &str) -> Record {
     let user = User {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cache_core::record::Write;
+use cache_core::model::record::Write;
 use cache_core::store::sqlite::SqliteStore;
 use cache_core::store::{Origin, Proposal, Store};
 use diesel::connection::SimpleConnection;

@@ -1,8 +1,8 @@
 //! The disk under a journal of one process.
 
-use cache_core::record::Record;
-use cache_core::shard::Shard;
-use cache_core::version::Version;
+use cache_core::model::record::Record;
+use cache_core::model::shard::Shard;
+use cache_core::model::version::Version;
 
 use crate::world::{State, World};
 

@@ -3,14 +3,15 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use cache_core::dead_letter::{DeadLetter, HeldBackPage, LetterQuery};
 use cache_core::error::{Error, Part, Result};
-use cache_core::health::PartHealth;
-use cache_core::journal::{Appended, Journal, ShardStats};
-use cache_core::record::{Key, Record, Write};
-use cache_core::seed::StoredVersions;
-use cache_core::shard::Shard;
-use cache_core::version::{Clock, Version};
+use cache_core::journal::{Appended, Journal};
+use cache_core::model::dead_letter::{DeadLetter, HeldBackPage, LetterQuery};
+use cache_core::model::record::{Key, Record, Write};
+use cache_core::model::shard::Shard;
+use cache_core::model::shard::ShardStats;
+use cache_core::model::stored_versions::StoredVersions;
+use cache_core::model::version::{Clock, Version};
+use cache_core::outage::health::PartHealth;
 
 use crate::disk::Frame;
 use crate::door::{Door, Fate};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cache_core::cache::Lookup;
 use cache_core::engine::Engine;
 use cache_core::error::Error;
-use cache_core::record::{Key, Record};
+use cache_core::model::record::{Key, Record};
 
 use crate::clients::names;
 use crate::oracle::{Fact, shown};

@@ -1,8 +1,8 @@
 //! Dead letters and their room in a journal of several shards.
 
-use cache_core::dead_letter::{DeadLetter, HeldBackPage};
-use cache_core::record::Key;
-use cache_core::shard::Shard;
+use cache_core::model::dead_letter::{DeadLetter, HeldBackPage};
+use cache_core::model::record::Key;
+use cache_core::model::shard::Shard;
 
 use crate::world::State;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use cache_core::error::Result;
 use cache_core::lease::{Call, Held, Leases};
-use cache_core::shard::Shard;
+use cache_core::model::shard::Shard;
 use tokio::time::Instant;
 
 use crate::door::Door;

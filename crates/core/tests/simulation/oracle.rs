@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use cache_core::record::{Key, Record};
-use cache_core::version::Version;
+use cache_core::model::record::{Key, Record};
+use cache_core::model::version::Version;
 
 /// What a value contains that the database refuses.
 pub(crate) const TOXIC: &str = "toxic";

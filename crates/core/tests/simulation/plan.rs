@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use cache_core::backlog::BacklogLimits;
-use cache_core::drainer::DrainerSettings;
-use cache_core::group_commit::GroupCommitBounds;
-use cache_core::write_behind::WriteBehindSettings;
+use cache_core::concurrency::group_commit::GroupCommitBounds;
+use cache_core::engine::write_behind::WriteBehindSettings;
+use cache_core::engine::write_behind::backlog::BacklogLimits;
+use cache_core::engine::write_behind::drainer::DrainerSettings;
 use fastrand::Rng;
 
 /// Which kind of journal.

@@ -8,13 +8,13 @@ use bytes::Bytes;
 use cache_core::cache::memory::MemoryCache;
 use cache_core::cache::{Cache, Lifetimes};
 use cache_core::engine::Engine;
+use cache_core::engine::purge::Purger;
+use cache_core::engine::seeder::Seeder;
+use cache_core::engine::write_behind::WriteBehind;
 use cache_core::error::{Part, Result};
 use cache_core::journal::Journal;
 use cache_core::lease::{Leases, Sole};
-use cache_core::purge::Purger;
-use cache_core::record::{Key, Write};
-use cache_core::seeder::Seeder;
-use cache_core::write_behind::WriteBehind;
+use cache_core::model::record::{Key, Write};
 use tokio::sync::Notify;
 
 use crate::disk_journal::DiskJournal;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use cache_core::engine::purge::Purger;
 use cache_core::error::Result;
-use cache_core::purge::Purger;
-use cache_core::version::Version;
+use cache_core::model::version::Version;
 
 use crate::clients::on_behalf_of;
 use crate::process::{Process, Running};

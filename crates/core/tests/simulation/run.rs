@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::record::Record;
-use cache_core::version::Version;
+use cache_core::model::record::Record;
+use cache_core::model::version::Version;
 use tokio::runtime::Builder;
 
 use crate::chaos::{calm_down, chaos};

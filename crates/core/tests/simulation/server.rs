@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use cache_core::record::{Key, Record};
-use cache_core::shard::Shard;
-use cache_core::version::Version;
+use cache_core::model::record::{Key, Record};
+use cache_core::model::shard::Shard;
+use cache_core::model::version::Version;
 use tokio::time::Instant;
 
 use crate::oracle::Fact;

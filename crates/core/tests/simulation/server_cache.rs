@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use cache_core::cache::{Begun, Cache, FillStart, FillTicket, Lookup, Refill, Withdrawn};
 use cache_core::error::{Error, Part, Result};
-use cache_core::health::PartHealth;
-use cache_core::record::{Key, Record};
-use cache_core::seed::StoredVersions;
-use cache_core::version::Version;
+use cache_core::model::record::{Key, Record};
+use cache_core::model::stored_versions::StoredVersions;
+use cache_core::model::version::Version;
+use cache_core::outage::health::PartHealth;
 
 use crate::door::Door;
 use crate::server::Entry;

@@ -5,15 +5,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cache_core::dead_letter::{DeadLetter, HeldBackPage, LetterQuery};
 use cache_core::error::{Error, Part, Result};
-use cache_core::health::PartHealth;
-use cache_core::journal::{Appended, Journal, ShardStats};
+use cache_core::journal::{Appended, Journal};
 use cache_core::lease::{Call, Leases};
-use cache_core::record::{Condition, Key, Record, Write, newest_per_key};
-use cache_core::seed::StoredVersions;
-use cache_core::shard::Shard;
-use cache_core::version::Version;
+use cache_core::model::dead_letter::{DeadLetter, HeldBackPage, LetterQuery};
+use cache_core::model::record::{Condition, Key, Record, Write, newest_per_key};
+use cache_core::model::shard::Shard;
+use cache_core::model::shard::ShardStats;
+use cache_core::model::stored_versions::StoredVersions;
+use cache_core::model::version::Version;
+use cache_core::outage::health::PartHealth;
 
 use crate::door::{Door, Fate};
 use crate::leases::SimLeases;

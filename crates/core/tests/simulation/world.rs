@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use cache_core::dead_letter::{DeadLetter, HeldBackPage, LetterPage, LetterQuery};
 use cache_core::error::Part;
-use cache_core::record::{Key, Record};
-use cache_core::shard::Shard;
+use cache_core::model::dead_letter::{DeadLetter, HeldBackPage, LetterPage, LetterQuery};
+use cache_core::model::record::{Key, Record};
+use cache_core::model::shard::Shard;
+use cache_core::model::version::Version;
 use cache_core::store::{Purge, Purged};
-use cache_core::version::Version;
 use fastrand::Rng;
 use tokio::sync::Notify;
 use tokio::time::Instant;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use cache_core::user::{check_age, name_faults, occupation_faults};
+use cache_core::model::user::{check_age, name_faults, occupation_faults};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use super::position::Position;
+use crate::position::Position;
 use crate::problem::{FieldErrors, Kind, Problem};
 
 const TEXT: &str = "must be a text of 1 to 255 characters";

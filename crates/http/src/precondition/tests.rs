@@ -1,6 +1,6 @@
 use actix_web::test::TestRequest;
 use bytes::Bytes;
-use cache_core::record::Key;
+use cache_core::model::record::Key;
 
 use super::*;
 

@@ -42,7 +42,7 @@ fn a_path_is_found_however_it_is_written() {
         "use crate::{error::Result, cache::{self, redis::{self, RedisCache}}};",
         "use {std::sync::Arc, crate::cache::redis as r};",
         "pub use crate::cache::redis::RedisCache as Cache;",
-        "pub(crate) use super::cache::redis::RedisCache;",
+        "pub(crate) use super::super::cache::redis::RedisCache;",
         "use crate::cache::r#redis::RedisCache;",
         "fn f() { use crate::cache::redis::RedisCache; }",
         "fn f() { let c = crate::cache::redis::RedisCache::new(); }",
@@ -59,7 +59,7 @@ fn a_path_is_found_however_it_is_written() {
         "static S: [u8; crate::cache::redis::SHARDS] = [];",
         "type T = crate::cache::redis::RedisCache;",
         "mod inner { type T = crate::cache::redis::RedisCache; }",
-        "mod inner { type T = super::super::cache::redis::RedisCache; }",
+        "mod inner { type T = super::super::super::cache::redis::RedisCache; }",
         // Through an import of a module above it.
         "use crate::cache; type T = cache::redis::RedisCache;",
         "use crate::cache; use cache::redis::RedisCache;",
@@ -70,7 +70,7 @@ fn a_path_is_found_however_it_is_written() {
         "use crate::cache; mod inner { use super::*; type T = cache::redis::RedisCache; }",
         "use crate::cache; mod inner { use super::cache; type T = cache::redis::RedisCache; }",
         "use crate::cache; mod inner { type T = super::cache::redis::RedisCache; }",
-        "type T = self::super::cache::redis::RedisCache;",
+        "type T = self::super::super::cache::redis::RedisCache;",
         // In tokens that are not parsed.
         "fn f() { println!(\"{}\", crate::cache::redis::SHARDS); }",
         "fn f() { select! { x = crate::cache::redis::get() => { y } } }",
@@ -87,9 +87,9 @@ fn a_path_is_found_however_it_is_written() {
         "#[cfg(any(test, feature = \"x\"))] use crate::cache::redis;",
         "#[cfg(test)] mod tests { } use crate::cache::redis;",
     ] {
-        assert_reported("core/src/write_behind.rs", text, "cache::redis");
+        assert_reported("core/src/engine/write_behind.rs", text, "cache::redis");
         assert_reported(
-            "core/src/drainer.rs",
+            "core/src/engine/seeder.rs",
             text,
             "only parts.rs names concrete parts",
         );
@@ -99,7 +99,7 @@ fn a_path_is_found_however_it_is_written() {
 #[test]
 fn what_names_nothing_is_not_reported() {
     for text in [
-        "use crate::cache::Cache; use crate::record::{Key, Record};",
+        "use crate::cache::Cache; use crate::model::record::{Key, Record};",
         "/// See [`crate::cache::redis`].\nfn f() { let s = \"crate::cache::redis\"; }",
         "// use crate::cache::redis;",
         "pub(in crate::cache::redis) fn f() {}",
@@ -114,17 +114,17 @@ fn what_names_nothing_is_not_reported() {
         "#[tokio::test] async fn f() { crate::cache::redis::f() }",
         "use foo::foo; fn f() { foo::bar(); }",
     ] {
-        assert_clean("core/src/write_behind.rs", text);
+        assert_clean("core/src/engine/write_behind.rs", text);
     }
 }
 
 #[test]
 fn user_and_version_import_nothing_of_ours_but_errors() {
-    for file in ["core/src/user.rs", "core/src/version.rs"] {
-        assert_reported(file, "use crate::record::Key;", "record");
+    for file in ["core/src/model/user.rs", "core/src/model/version.rs"] {
+        assert_reported(file, "use crate::model::record::Key;", "record");
         assert_reported(
             file,
-            "fn f() -> crate::Result { super::settings::f() }",
+            "fn f() -> crate::Result { super::super::settings::f() }",
             "settings",
         );
         assert_clean(file, "use crate::error::{Error, Result};");
@@ -133,15 +133,19 @@ fn user_and_version_import_nothing_of_ours_but_errors() {
             "enum E { A } fn f() { self::g(); E::A; Self::h(); pub(crate) struct S; }",
         );
     }
-    assert_reported("core/src/version.rs", "use crate::user::User;", "user");
     assert_reported(
-        "core/src/user.rs",
-        "use crate::version::Version;",
+        "core/src/model/version.rs",
+        "use crate::model::user::User;",
+        "user",
+    );
+    assert_reported(
+        "core/src/model/user.rs",
+        "use crate::model::version::Version;",
         "version",
     );
     assert_clean(
-        "core/src/user/name.rs",
-        "use super::User; use crate::user::name;",
+        "core/src/model/user/name.rs",
+        "use super::User; use crate::model::user::name;",
     );
 }
 
@@ -155,10 +159,13 @@ fn cache_journal_and_store_never_import_each_other() {
         ("core/src/journal/file.rs", "crate::store::Store"),
         ("core/src/store.rs", "crate::journal::Journal"),
         ("core/src/store/sqlite.rs", "crate::cache::Cache"),
-        ("core/src/store/mysql.rs", "crate::drainer::Drainer"),
+        (
+            "core/src/store/mysql.rs",
+            "crate::engine::write_behind::drainer::Drainer",
+        ),
         (
             "core/src/journal/file.rs",
-            "crate::write_behind::WriteBehind",
+            "crate::engine::write_behind::WriteBehind",
         ),
         ("core/src/cache.rs", "crate::engine::Engine"),
     ] {
@@ -171,7 +178,7 @@ fn cache_journal_and_store_never_import_each_other() {
     ] {
         assert_clean(
             file,
-            "use crate::{record::Key, version, error::Result, settings, redis::Pool};",
+            "use crate::{model::{record::Key, version}, error::Result, settings, redis::Pool};",
         );
     }
     assert_clean(
@@ -185,23 +192,23 @@ fn in_the_core_only_the_stores_know_users() {
     for file in [
         "cache.rs",
         "journal/file.rs",
-        "write_through.rs",
-        "record.rs",
+        "engine/write_through.rs",
+        "model/record.rs",
         "lib.rs",
     ] {
         let file = format!("core/src/{file}");
         assert_reported(
             &file,
-            "mod user; use crate::user::User;",
-            "cache_core::user",
+            "mod model; use crate::model::user::User;",
+            "cache_core::model::user",
         );
     }
-    assert_clean("core/src/store/row.rs", "use crate::user::User;");
-    assert_clean("core/src/lib.rs", "pub mod user;");
-    assert_clean("http/src/users.rs", "use cache_core::user::User;");
+    assert_clean("core/src/store/row.rs", "use crate::model::user::User;");
+    assert_clean("core/src/lib.rs", "pub mod model;");
+    assert_clean("http/src/users.rs", "use cache_core::model::user::User;");
     assert_clean(
         "write-behind-svc/src/routes.rs",
-        "use cache_core::user::User;",
+        "use cache_core::model::user::User;",
     );
 }
 
@@ -224,7 +231,7 @@ fn only_parts_rs_names_concrete_parts() {
         for file in [
             "core/src/lib.rs",
             "core/src/settings.rs",
-            "core/src/group_commit.rs",
+            "core/src/concurrency/group_commit.rs",
         ] {
             assert_reported(file, &format!("use crate::{part}::Part;"), part);
         }
@@ -256,9 +263,8 @@ fn only_parts_rs_names_concrete_parts() {
 fn engines_name_no_server() {
     for file in [
         "engine.rs",
-        "read_through.rs",
-        "write_behind/limits.rs",
-        "group_commit.rs",
+        "engine/read_through.rs",
+        "engine/write_behind/limits.rs",
     ] {
         assert_reported(
             &format!("core/src/{file}"),
@@ -277,7 +283,7 @@ fn each_library_has_its_files() {
             "impl From<diesel::result::Error> for Error {}",
         ),
         (
-            "core/src/user.rs",
+            "core/src/model/user.rs",
             "#[derive(diesel::Queryable)] struct User;",
         ),
         ("http/src/health.rs", "use diesel_async::RunQueryDsl as _;"),
@@ -363,7 +369,7 @@ fn each_library_has_its_files() {
 }
 
 #[test]
-#[should_panic(expected = "core/src/user.rs")]
+#[should_panic(expected = "core/src/model/user.rs")]
 fn a_file_that_cannot_be_parsed_is_reported() {
-    reports("core/src/user.rs", "fn f( {");
+    reports("core/src/model/user.rs", "fn f( {");
 }

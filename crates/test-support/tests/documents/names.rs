@@ -109,8 +109,8 @@ fn unknown_identifiers(text: &str) -> impl Iterator<Item = String> {
 
 #[test]
 fn names_that_do_not_exist_are_reported_with_their_lines() {
-    let text = "`crates/core/src/lib.rs` `redis/link.rs` `CACHE_TTL_S=1` `membership.rs::after`\n\
-                `crates/core/src/none.rs` `redis/none.rs` `NO_SUCH_S=1` `membership.rs::none`\n\n    \
+    let text = "`crates/core/src/lib.rs` `redis/link.rs` `CACHE_TTL_S=1` `protocol.rs::after`\n\
+                `crates/core/src/none.rs` `redis/none.rs` `NO_SUCH_S=1` `protocol.rs::none`\n\n    \
                 scripts/none --x\n    scripts/test\n";
     let page = Page::new("page.md", text);
     assert_eq!(
@@ -119,7 +119,7 @@ fn names_that_do_not_exist_are_reported_with_their_lines() {
             "page.md:2: there is no crates/core/src/none.rs",
             "page.md:2: there is no redis/none.rs",
             "page.md:2: no source has the name NO_SUCH_S",
-            "page.md:2: there is no function none in a membership.rs",
+            "page.md:2: there is no function none in a protocol.rs",
             "page.md:4: there is no scripts/none",
         ]
     );

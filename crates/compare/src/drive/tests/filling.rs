@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cache_core::user::User;
+use cache_core::model::user::User;
 use tokio::sync::watch;
 
 use super::server::{Reaction, Server, success};

@@ -1,7 +1,7 @@
 //! Bars side by side, each with its figure.
 
-use super::chart::Kind;
 use super::drawing::{Drawing, Layout, class};
+use super::kind::Kind;
 use super::legend::{self, Entry};
 use crate::pattern::Pattern;
 use crate::report::Report;

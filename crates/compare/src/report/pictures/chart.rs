@@ -2,33 +2,11 @@
 
 use super::axis::Axis;
 use super::drawing::{Drawing, Layout, class};
+use super::kind::Kind;
 use super::legend::{self, Entry};
 use super::svg;
 use crate::pattern::Pattern;
 use crate::report::FaultSpan;
-
-/// How a line is drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Solid, with filled markers.
-    Main,
-    /// Dashed, with hollow markers.
-    Lesser,
-    /// Dotted, with an area below.
-    Failed,
-    /// No line at all.
-    Bar,
-}
-
-impl Kind {
-    pub(super) fn class(self) -> &'static str {
-        match self {
-            Kind::Main | Kind::Bar => "main",
-            Kind::Lesser => "lesser",
-            Kind::Failed => "failed",
-        }
-    }
-}
 
 /// What one service did.
 #[derive(Clone, Debug)]

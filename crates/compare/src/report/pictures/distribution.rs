@@ -1,8 +1,9 @@
 //! The whole distribution of the latency.
 
 use super::axis::Axis;
-use super::chart::{Chart, Kind, Line};
+use super::chart::{Chart, Line};
 use super::drawing::{Drawing, Layout};
+use super::kind::Kind;
 use crate::report::quantile::Sampled;
 use crate::report::{Percentile, Report, ServiceReport, figure};
 

@@ -1,7 +1,7 @@
 //! What waited in the journal: how much, and for how long.
 
-use super::chart::Kind;
 use super::drawing::{Drawing, Layout};
+use super::kind::Kind;
 use super::over_time::{OverTime, Shown, linear};
 use crate::report::{Report, figure};
 

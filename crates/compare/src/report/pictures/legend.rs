@@ -1,7 +1,7 @@
 //! Which line or bar is whose.
 
-use super::chart::Kind;
 use super::drawing::{Drawing, Layout, class};
+use super::kind::Kind;
 use crate::pattern::Pattern;
 
 /// How a line looks, and what it is.

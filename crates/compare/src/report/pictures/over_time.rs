@@ -1,8 +1,9 @@
 //! What happened when.
 
 use super::axis::Axis;
-use super::chart::{Chart, Kind, Line, Tip};
+use super::chart::{Chart, Line, Tip};
 use super::drawing::{Drawing, Layout};
+use super::kind::Kind;
 use crate::report::{FaultSpan, Report, ServiceReport, Slice, figure};
 
 const TIME: &str = "time since the first request";

@@ -5,7 +5,7 @@ use mysql_async::prelude::Queryable as _;
 
 use super::{connect, disconnect, within};
 use crate::error::{Error, Result};
-use crate::final_state::{Kept, Row};
+use crate::kept::{Kept, Row};
 use crate::server_url::ServerUrl;
 
 /// Most rows that are read at once.

@@ -9,10 +9,10 @@ use deadpool_redis::redis::Value;
 use crate::cache::redis::{BEGIN_WRITE, ENTRIES_MAX, RedisCache};
 use crate::cache::{Begun, Withdrawn};
 use crate::error::{Error, Part, Result};
-use crate::record::{Key, Record};
+use crate::model::record::{Key, Record};
+use crate::model::shard::Shard;
+use crate::model::version::Version;
 use crate::redis::{Call, Entry, Link, RunKeys, milliseconds, parse_version};
-use crate::shard::Shard;
-use crate::version::Version;
 
 pub(super) fn no_version() -> Error {
     Error::unavailable(Part::Cache, "the server issued no version")

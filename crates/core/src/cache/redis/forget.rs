@@ -7,7 +7,7 @@ use deadpool_redis::redis::{Script, cmd};
 
 use crate::cache::redis::RedisCache;
 use crate::error::{Part, Result};
-use crate::record::Key;
+use crate::model::record::Key;
 use crate::redis::{Call, Link, Over};
 
 /// Names that are looked at in one round trip.

@@ -7,7 +7,7 @@ use deadpool_redis::redis::cmd;
 
 use crate::cache::Cached;
 use crate::error::{Part, Result};
-use crate::record::Key;
+use crate::model::record::Key;
 use crate::redis::{Entry, Redis, dirty_value};
 
 /// What is cached of `key`.

@@ -7,13 +7,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use deadpool_redis::redis::Cmd;
 
+use crate::concurrency::group_commit::{Commit, GroupCommit, GroupCommitBounds, Runs};
+use crate::concurrency::worker;
 use crate::error::{Error, Part, Result};
-use crate::group_commit::{Commit, GroupCommit, GroupCommitBounds, Runs};
-use crate::record::Key;
+use crate::model::record::Key;
+use crate::model::shard::Shard;
+use crate::model::version::Version;
 use crate::redis::{Link, Over, Redis, dirty_value};
-use crate::shard::Shard;
-use crate::version::Version;
-use crate::worker;
 
 /// Most reads of one question, and most that wait for one. Others are asked by themselves.
 const BOUNDS: GroupCommitBounds = GroupCommitBounds {

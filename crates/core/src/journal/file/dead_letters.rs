@@ -15,14 +15,14 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-use crate::dead_letter::{DeadLetter, HeldBackPage, LetterQuery};
 use crate::error::Result;
-use crate::fault;
 use crate::journal::file::held_back::HeldBack;
 use crate::journal::file::manifest::Manifest;
 use crate::journal::file::{failed, frame, lock, segment};
-use crate::record::{Key, Record};
-use crate::version::Version;
+use crate::model::dead_letter::{DeadLetter, HeldBackPage, LetterQuery};
+use crate::model::record::{Key, Record};
+use crate::model::version::Version;
+use crate::process::fault_point;
 
 const FOLDER: &str = "dead-letters";
 const SUFFIX: &str = ".letter";
@@ -251,7 +251,7 @@ impl DeadLetters {
         let unfinished = path.with_extension(UNFINISHED);
         let mut bytes = Vec::new();
         frame::encode(&[letter.record.clone(), reason(letter)], None, &mut bytes);
-        let written = fault::disk("journal.letter", &self.journal)
+        let written = fault_point::disk("journal.letter", &self.journal)
             .and_then(|()| File::create(&unfinished))
             .and_then(|mut file| {
                 file.write_all(&bytes)?;
@@ -443,7 +443,7 @@ mod tests {
             dead.keep(&letter(name, version)).unwrap();
         }
         fs::remove_dir_all(&dead.folder).unwrap();
-        let full = fault::arm(folder.path(), "journal.letter=fail:28@2");
+        let full = fault_point::arm(folder.path(), "journal.letter=fail:28@2");
         dead.mend().unwrap_err();
         drop(full);
         dead.mend().unwrap();

@@ -14,8 +14,8 @@
 
 use bytes::Bytes;
 
-use crate::record::{Key, Record};
-use crate::version::Version;
+use crate::model::record::{Key, Record};
+use crate::model::version::Version;
 
 /// Bytes of a chained frame's header. No frame has fewer in all.
 pub(super) const HEADER_BYTES: usize = 36;

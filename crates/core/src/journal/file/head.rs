@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use crate::error::{Error, Result};
-use crate::fault;
-use crate::held_path::HeldPath;
+use crate::journal::file::forms::Forms;
 use crate::journal::file::header::SegmentHeader;
-use crate::journal::file::manifest::{Forms, Manifest};
+use crate::journal::file::manifest::Manifest;
 use crate::journal::file::segment::{self, Position};
 use crate::journal::file::{failed, lock, tail};
-use crate::outage;
-use crate::record::Record;
-use crate::version::Version;
+use crate::model::record::Record;
+use crate::model::version::Version;
+use crate::process::fault_point;
+use crate::process::held_path::HeldPath;
+use crate::telemetry::repeated;
 
 const ACKNOWLEDGED: &str = "acknowledged";
 
@@ -191,12 +192,12 @@ impl Head {
     fn settle(&mut self) {
         if let Err(error) = self.delete_acknowledged_segments() {
             let what = "cannot delete what was drained from the journal";
-            outage::repeated(what, &error.to_string(), 1);
+            repeated::warning(what, &error.to_string(), 1);
         }
         if let Err(error) = self.write_acknowledged() {
             self.note = None;
             let what = "cannot note what was drained from the journal";
-            outage::repeated(what, &error.to_string(), 1);
+            repeated::warning(what, &error.to_string(), 1);
         }
     }
 
@@ -254,7 +255,7 @@ impl Head {
             // IMPORTANT: before they are deleted, so that none that it lists is
             // ever missing.
             manifest.change(|listed| listed.first = first)?;
-            fault::disk("journal.delete", &self.folder)
+            fault_point::disk("journal.delete", &self.folder)
                 .map_err(|error| failed(&self.folder, error))?;
         }
         drop(manifest);

@@ -14,13 +14,12 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use crate::fault;
+use crate::journal::file::forms::{HEADER_BYTES, OLDER_HEADER_BYTES};
 use crate::journal::file::frame::Link;
 use crate::journal::file::segment;
-use crate::version::Version;
+use crate::model::version::Version;
+use crate::process::fault_point;
 
-pub(super) const BYTES: u64 = 48;
-pub(super) const OLDER_BYTES: u64 = 32;
 const MAGIC: [u8; 4] = *b"WBs2";
 const OLDER_MAGIC: [u8; 4] = *b"WBs1";
 
@@ -39,14 +38,14 @@ pub(super) struct SegmentHeader {
 impl SegmentHeader {
     /// The header of an open segment; `None` when it has none that verifies.
     pub(super) fn read(file: &File) -> io::Result<Option<SegmentHeader>> {
-        let mut older = [0; OLDER_BYTES as usize];
+        let mut older = [0; OLDER_HEADER_BYTES as usize];
         if !read_whole(file, &mut older)? {
             return Ok(None);
         }
         if older.starts_with(&OLDER_MAGIC) {
             return Ok(SegmentHeader::parse(&older));
         }
-        let mut bytes = [0; BYTES as usize];
+        let mut bytes = [0; HEADER_BYTES as usize];
         let is_whole = read_whole(file, &mut bytes)?;
         Ok(SegmentHeader::parse(&bytes).filter(|_| is_whole && bytes.starts_with(&MAGIC)))
     }
@@ -76,8 +75,8 @@ impl SegmentHeader {
     /// The offset of the first frame.
     pub(super) fn bytes_in_file(&self) -> u64 {
         match self.link {
-            Some(_) => BYTES,
-            None => OLDER_BYTES,
+            Some(_) => HEADER_BYTES,
+            None => OLDER_HEADER_BYTES,
         }
     }
 
@@ -103,7 +102,7 @@ impl SegmentHeader {
     ///
     /// IMPORTANT: not where the segment may hold a batch: it would be replaced.
     pub(super) fn create(&self, folder: &Path) -> io::Result<File> {
-        fault::disk("journal.segment", folder)?;
+        fault_point::disk("journal.segment", folder)?;
         let path = segment::path(folder, self.number);
         let unnamed = path.with_added_extension("new");
         let mut file = OpenOptions::new()

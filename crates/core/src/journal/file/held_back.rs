@@ -1,7 +1,7 @@
 //! How much is held back.
 
-use crate::dead_letter::DeadLetter;
 use crate::journal::file::ENTRY_MEMORY_BYTES;
+use crate::model::dead_letter::DeadLetter;
 
 /// What a letter takes in memory besides its texts.
 const LETTER_MEMORY_BYTES: u64 = 200;

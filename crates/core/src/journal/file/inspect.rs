@@ -7,8 +7,8 @@ use crate::journal::Waiting;
 use crate::journal::file::pieces::{Piece, SegmentFile};
 use crate::journal::file::surroundings::LOCK;
 use crate::journal::file::{dead_letters, head, segment};
-use crate::locked_file::is_locked;
-use crate::record::Key;
+use crate::model::record::Key;
+use crate::process::locked_file::is_locked;
 
 /// Whether a process has the journal open.
 pub fn is_in_use(folder: &Path) -> bool {

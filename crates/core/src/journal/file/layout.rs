@@ -5,13 +5,14 @@ use std::fs::File;
 use std::path::Path;
 
 use crate::error::Result;
+use crate::journal::file::forms::Forms;
 use crate::journal::file::frame::Link;
 use crate::journal::file::header::{SegmentHeader, begins_with_magic};
-use crate::journal::file::manifest::{self, Contents, Forms, Manifest};
+use crate::journal::file::manifest::{self, Contents, Manifest};
 use crate::journal::file::segment::{self, Position, corrupt, frame_at};
 use crate::journal::file::synced::{self, End, SyncedNote};
 use crate::journal::file::{dead_letters, failed, head};
-use crate::version::Version;
+use crate::model::version::Version;
 
 /// What a folder holds.
 #[derive(Debug)]

@@ -9,8 +9,8 @@ use crate::journal::file::segment::Position;
 use crate::journal::file::surroundings::Surroundings;
 use crate::journal::file::writer::Writer;
 use crate::journal::file::{ENTRY_MEMORY_BYTES, lock};
-use crate::record::{Record, Write};
-use crate::version::{Clock, Version};
+use crate::model::record::{Record, Write};
+use crate::model::version::{Clock, Version};
 
 /// Locked in this order: writer, head, tail. The tail is never held over a call to the disk, since tasks that must
 /// not block lock it.

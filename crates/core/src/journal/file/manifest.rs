@@ -11,8 +11,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
-use crate::fault;
+use crate::journal::file::forms::Forms;
 use crate::journal::file::{failed, segment};
+use crate::process::fault_point;
 
 const NAME: &str = "manifest";
 const FORMAT: &str = "write-behind-journal=2";
@@ -32,16 +33,6 @@ pub(super) struct Contents {
     pub(super) forms: Forms,
     /// Dead letters, at least.
     pub(super) letters: u64,
-}
-
-/// The first segments of each form. Versions before this one have made the older
-/// forms.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Forms {
-    /// The first segment with a header.
-    pub(super) headed: u64,
-    /// The first segment with chained frames.
-    pub(super) chained: u64,
 }
 
 /// The manifest of an open journal.
@@ -89,7 +80,7 @@ impl Manifest {
         let path = path(folder);
         let slot = slot(0, &contents);
         let unnamed = folder.join(format!("{NAME}.new"));
-        let created = fault::disk("journal.manifest", folder)
+        let created = fault_point::disk("journal.manifest", folder)
             .and_then(|()| File::create(&unnamed))
             .and_then(|mut file| {
                 file.write_all(&slot)?;
@@ -126,7 +117,7 @@ impl Manifest {
         let path = path(&self.folder);
         // Opened each time, so that one that has been removed is noticed. A failed
         // sync does no harm, as the slot is written again before the next one.
-        let written = fault::disk("journal.manifest", &self.folder)
+        let written = fault_point::disk("journal.manifest", &self.folder)
             .and_then(|()| OpenOptions::new().write(true).open(&path))
             .and_then(|file| {
                 file.write_all_at(&slot(changes, &contents), place)?;
@@ -247,7 +238,7 @@ mod tests {
     fn a_change_that_fails_is_made_again() {
         let folder = tempfile::tempdir().unwrap();
         let mut manifest = Manifest::create(folder.path(), CONTENTS).unwrap();
-        let broken = fault::arm(folder.path(), "journal.manifest=fail:28");
+        let broken = fault_point::arm(folder.path(), "journal.manifest=fail:28");
         manifest.change(|contents| contents.last = 6).unwrap_err();
         assert_eq!(manifest.contents(), CONTENTS);
         drop(broken);

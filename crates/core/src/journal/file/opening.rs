@@ -9,7 +9,7 @@ use crate::journal::file::scan::{Scanned, scan};
 use crate::journal::file::segment::{self, corrupt};
 use crate::journal::file::synced::{self, End, Noted, SyncedNote};
 use crate::journal::file::{head, tail};
-use crate::version::Version;
+use crate::model::version::Version;
 
 /// A journal that has been verified.
 #[derive(Debug)]

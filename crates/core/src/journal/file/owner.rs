@@ -136,7 +136,7 @@ fn write(folder: &Path, owner: &Owner) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::version::Version;
+    use crate::model::version::Version;
 
     fn sqlite(path: &Path, inode: &str, identity: &str) -> Bound {
         Bound {

@@ -9,7 +9,7 @@ use crate::journal::file::failed;
 use crate::journal::file::frame::Header;
 use crate::journal::file::header::SegmentHeader;
 use crate::journal::file::segment::{self, frame_at, next_frame_after};
-use crate::record::Record;
+use crate::model::record::Record;
 
 /// A part of a segment.
 #[derive(Debug)]

@@ -8,17 +8,18 @@ use std::sync::{Arc, Mutex};
 
 use crate::error::Result;
 use crate::journal::file::dead_letters::{self, DeadLetters};
+use crate::journal::file::forms::Forms;
 use crate::journal::file::frame::Header;
-use crate::journal::file::manifest::{Forms, Manifest};
+use crate::journal::file::manifest::Manifest;
 use crate::journal::file::pieces::{Piece, SegmentFile};
 use crate::journal::file::segment::{self, Position, frame_at};
 use crate::journal::file::surroundings::LOCK;
 use crate::journal::file::synced::{self, End, SyncedNote};
 use crate::journal::file::writer::Writer;
 use crate::journal::file::{failed, head, layout, lock, owner};
-use crate::locked_file::LockedFile;
+use crate::model::version::Version;
+use crate::process::locked_file::LockedFile;
 use crate::settings::JournalSync;
-use crate::version::Version;
 
 /// How many lines about damage are printed.
 const LINES_MAX: usize = 100;

@@ -1,5 +1,7 @@
 //! Verifying the journal when it is opened. Changes nothing.
 
+mod loss;
+
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,12 +10,11 @@ use crate::error::Result;
 use crate::journal::file::failed;
 use crate::journal::file::frame::{Header, Link};
 use crate::journal::file::header::SegmentHeader;
-use crate::journal::file::loss;
 use crate::journal::file::manifest::Contents;
 use crate::journal::file::segment::{self, Position, corrupt, frame_at, next_frame_after};
 use crate::journal::file::synced::{End, Noted};
-use crate::record::Record;
-use crate::version::Version;
+use crate::model::record::Record;
+use crate::model::version::Version;
 
 /// What a scan of all segments found.
 #[derive(Debug, Default)]

@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Part, Result};
 use crate::journal::file::failed;
+use crate::journal::file::forms::Forms;
 use crate::journal::file::frame::{self, HEADER_BYTES, Header, MAGIC_PREFIX};
-use crate::journal::file::header;
-use crate::journal::file::manifest::Forms;
-use crate::record::Record;
+use crate::model::record::Record;
 
 const SUFFIX: &str = ".segment";
 /// How many bytes of a file are in memory during the search for the next whole frame.
@@ -26,14 +25,9 @@ pub(super) struct Position {
 impl Position {
     /// Where the first frame of segment `number` is.
     pub(super) fn start_of(number: u64, forms: Forms) -> Position {
-        let offset = match number {
-            _ if number < forms.headed => 0,
-            _ if number < forms.chained => header::OLDER_BYTES,
-            _ => header::BYTES,
-        };
         Position {
             segment: number,
-            offset,
+            offset: forms.first_frame(number),
         }
     }
 }

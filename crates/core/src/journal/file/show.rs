@@ -8,7 +8,7 @@ use crate::journal::file::layout::{self, Layout};
 use crate::journal::file::manifest::Manifest;
 use crate::journal::file::pieces::{Piece, SegmentFile};
 use crate::journal::file::{dead_letters, head, opening, segment, synced, tail};
-use crate::version::Version;
+use crate::model::version::Version;
 
 /// How often to look again if a service has changed the files meanwhile.
 const LOOKS_MAX: usize = 5;

@@ -8,11 +8,11 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 
-use crate::admission::Admission;
 use crate::error::{Error, Part, Result};
-use crate::held_path::HeldPath;
 use crate::journal::file::{failed, manifest, synced};
-use crate::locked_file::LockedFile;
+use crate::outage::admission::Admission;
+use crate::process::held_path::HeldPath;
+use crate::process::locked_file::LockedFile;
 
 /// The file that keeps other processes out.
 pub(super) const LOCK: &str = "LOCK";

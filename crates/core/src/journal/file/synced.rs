@@ -20,12 +20,12 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::error::Result;
-use crate::fault;
 use crate::journal::file::failed;
 use crate::journal::file::frame::Link;
 use crate::journal::file::segment::{Position, corrupt};
-use crate::outage;
-use crate::version::Version;
+use crate::model::version::Version;
+use crate::process::fault_point;
+use crate::telemetry::repeated;
 
 const NAME: &str = "synced";
 const MAGIC: [u8; 4] = *b"WBn1";
@@ -223,7 +223,7 @@ impl SyncedNote {
     }
 
     fn write_now(&mut self, end: End) -> io::Result<()> {
-        fault::disk("journal.note", &self.folder)?;
+        fault_point::disk("journal.note", &self.folder)?;
         let changes = self.changes + 1;
         let noted = Noted {
             end,
@@ -276,12 +276,12 @@ async fn sync_later(shared: Weak<Shared>) {
     };
     if let Ok(Err(error)) = tokio::task::spawn_blocking(sync).await {
         let what = "cannot sync the note of what was acknowledged";
-        outage::repeated(what, &error.to_string(), 1);
+        repeated::warning(what, &error.to_string(), 1);
     }
 }
 
 fn create(folder: &Path, path: &Path) -> io::Result<File> {
-    fault::disk("journal.note", folder)?;
+    fault_point::disk("journal.note", folder)?;
     let unnamed = folder.join(format!("{NAME}.new"));
     let mut file = File::create(&unnamed)?;
     // All room that it will ever need. Zeros are no valid slot, so one is written.

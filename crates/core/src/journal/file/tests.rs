@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tempfile::TempDir;
 
 use super::*;
-use crate::fault;
+use crate::process::fault_point;
 
 mod adopted;
 mod damage;
@@ -93,7 +93,7 @@ fn segments(folder: &TempDir) -> Vec<u64> {
 fn frames(path: &Path) -> Vec<Range<usize>> {
     let file = File::open(path).unwrap();
     let mut frames = Vec::new();
-    let mut start = header::BYTES as usize;
+    let mut start = forms::HEADER_BYTES as usize;
     while let Some((header, _)) = segment::frame_at(&file, start as u64).unwrap() {
         let end = start + header.frame_bytes() as usize;
         frames.push(start..end);

@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use crate::error::{Error, Part, Result};
-use crate::fault;
-use crate::held_path::HeldPath;
 use crate::journal::file::frame::{self, Link};
 use crate::journal::file::header::SegmentHeader;
 use crate::journal::file::manifest::Manifest;
 use crate::journal::file::segment::{self, Position};
 use crate::journal::file::synced::{End, SyncedNote};
 use crate::journal::file::{failed, lock, tail};
-use crate::outage;
-use crate::record::Record;
+use crate::model::record::Record;
+use crate::model::version::Version;
+use crate::process::fault_point;
+use crate::process::held_path::HeldPath;
 use crate::settings::JournalSync;
-use crate::version::Version;
+use crate::telemetry::repeated;
 
 /// What a probe writes at least: a block of most file systems.
 const PROBE_BYTES_MIN: usize = 4_096;
@@ -204,7 +204,7 @@ impl Writer {
             offset: header.bytes_in_file(),
         };
         self.standing = Standing::Whole;
-        fault::disk("journal.begun", &self.folder).map_err(|error| self.not_written(error))
+        fault_point::disk("journal.begun", &self.folder).map_err(|error| self.not_written(error))
     }
 
     /// Cuts off all batches of the last segment, which frees their room. Only
@@ -295,7 +295,7 @@ impl Writer {
                     if in_doubt {
                         return Err(error);
                     }
-                    outage::repeated_error(SYNC_FAILED, &error.to_string());
+                    repeated::error(SYNC_FAILED, &error.to_string());
                     in_doubt = true;
                 }
             }
@@ -338,12 +338,12 @@ impl Writer {
             && let Err(error) = self.sync_file()
         {
             let error = failed(&self.path(), error);
-            outage::repeated_error(SYNC_FAILED, &error.to_string());
+            repeated::error(SYNC_FAILED, &error.to_string());
         }
     }
 
     fn write(&mut self, bytes: &[u8]) -> std::result::Result<(), Failure> {
-        fault::disk("journal.write", &self.folder)
+        fault_point::disk("journal.write", &self.folder)
             .and_then(|()| self.file.write_all(bytes))
             .map_err(Failure::Write)?;
         match self.sync {
@@ -353,14 +353,14 @@ impl Writer {
     }
 
     fn sync_file(&self) -> io::Result<()> {
-        fault::disk("journal.sync", &self.folder)?;
+        fault_point::disk("journal.sync", &self.folder)?;
         self.file.sync_data()
     }
 
     /// Ends the file at the position.
     fn cut_back(&mut self) -> io::Result<()> {
         let end = self.position.offset;
-        fault::disk("journal.cut", &self.folder)?;
+        fault_point::disk("journal.cut", &self.folder)?;
         if cut(&self.file, end).is_err() {
             // As after a remount, which leaves the old handle without a file.
             let file = OpenOptions::new()

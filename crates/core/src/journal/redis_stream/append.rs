@@ -8,10 +8,10 @@ use deadpool_redis::redis::Script;
 use crate::error::{Error, Part, Result};
 use crate::journal::Appended;
 use crate::journal::redis_stream::{RedisStreamJournal, condition, corrupt};
-use crate::record::{Condition, Write};
+use crate::model::record::{Condition, Write};
+use crate::model::shard::Shard;
+use crate::model::version::Version;
 use crate::redis::{Call, Link, encode_version, newest, pack, parse_version};
-use crate::shard::Shard;
-use crate::version::Version;
 
 static APPEND: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(

@@ -13,9 +13,9 @@
 
 use std::borrow::Cow;
 
-use crate::record::Condition;
+use crate::model::record::Condition;
+use crate::model::version::Version;
 use crate::redis::encode_version;
-use crate::version::Version;
 
 pub(super) fn encode(condition: &Condition) -> Cow<'static, str> {
     match condition {

@@ -5,19 +5,19 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use deadpool_redis::redis::{Script, cmd};
 
-use crate::dead_letter::{
-    DeadLetter, LetterPage, LetterQuery, LetterScan, NOT_A_KEY, ScanPosition,
-};
 use crate::error::{Error, Part, Result};
 use crate::journal::redis_stream::held_back;
-use crate::record::{Key, Record};
+use crate::model::dead_letter::{
+    DeadLetter, LetterPage, LetterQuery, LetterScan, NOT_A_KEY, ScanPosition,
+};
+use crate::model::record::{Key, Record};
+use crate::model::shard::Shard;
+use crate::model::version::Version;
 use crate::redis::{
     Call, Direction, Link, Redis, StreamEntry, Walk, dead_letter, encode_version, is_known,
     parse_id,
 };
-use crate::shard::Shard;
 use crate::telemetry;
-use crate::version::Version;
 
 static SET_ASIDE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(

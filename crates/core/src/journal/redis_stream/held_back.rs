@@ -8,11 +8,11 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use deadpool_redis::redis::{Script, cmd};
 
-use crate::dead_letter::{DeadLetter, HeldBackPage};
 use crate::error::{Part, Result};
-use crate::record::Key;
+use crate::model::dead_letter::{DeadLetter, HeldBackPage};
+use crate::model::record::Key;
+use crate::model::shard::Shard;
 use crate::redis::{Call, Link, Redis, dead_letter};
-use crate::shard::Shard;
 
 static PROMOTE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(

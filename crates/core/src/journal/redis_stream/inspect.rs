@@ -3,7 +3,7 @@
 use super::dead_letters;
 use crate::error::{Part, Result};
 use crate::journal::Waiting;
-use crate::record::Key;
+use crate::model::record::Key;
 use crate::redis::{Direction, Redis, Walk, unpack};
 
 /// What the journal has of `key`.

@@ -6,10 +6,10 @@ use crate::journal::redis_stream::pending::Pending;
 use crate::journal::redis_stream::seen::Found;
 use crate::journal::redis_stream::stream::Stream;
 use crate::journal::redis_stream::{RedisStreamJournal, first_id_after};
+use crate::model::shard::Shard;
+use crate::model::version::Version;
 use crate::redis::{Direction, Link, Walk, versions};
-use crate::shard::Shard;
 use crate::telemetry;
-use crate::version::Version;
 
 impl RedisStreamJournal {
     /// Counts what is lost after a restart of which this process has only seen the end:

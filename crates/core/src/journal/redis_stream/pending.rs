@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::version::Version;
+use crate::model::version::Version;
 
 /// Ranges of versions without gaps, from the oldest to the newest. A batch is one
 /// range, and the journal's bound bounds how many there are.

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use crate::error::Result;
 use crate::journal::Appended;
 use crate::journal::redis_stream::pending::Pending;
-use crate::shard::Shard;
-use crate::version::Version;
+use crate::model::shard::Shard;
+use crate::model::version::Version;
 
 #[derive(Debug)]
 pub(super) struct Seen {

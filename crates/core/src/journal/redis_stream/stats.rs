@@ -6,10 +6,10 @@ use bytes::Bytes;
 use deadpool_redis::redis::Script;
 
 use crate::error::{Part, Result};
-use crate::journal::ShardStats;
 use crate::journal::redis_stream::RedisStreamJournal;
+use crate::model::shard::Shard;
+use crate::model::shard::ShardStats;
 use crate::redis::{Call, Link, Over, RunKeys, encode_version, parse_version};
-use crate::shard::Shard;
 
 static STATS: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use deadpool_redis::redis::{Script, Value, cmd, from_redis_value};
 
 use crate::error::Result;
+use crate::model::shard::Shard;
+use crate::model::version::Version;
 use crate::redis::{Call, Keyspace, Link, parse_id};
-use crate::shard::Shard;
-use crate::version::Version;
 
 static DEPTH: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(

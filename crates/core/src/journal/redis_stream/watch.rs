@@ -16,9 +16,9 @@ use crate::error::{Part, Result};
 use crate::journal::redis_stream::WaitFor;
 use crate::journal::redis_stream::server::{Durable, Unsuited};
 use crate::journal::redis_stream::stream::Stream;
+use crate::model::shard::Shard;
+use crate::model::version::Version;
 use crate::redis::{Configuration, Direction, Link, Redis, page, versions};
-use crate::shard::Shard;
-use crate::version::Version;
 
 /// The watcher's name in the admission.
 const SOURCE: &str = "journal";

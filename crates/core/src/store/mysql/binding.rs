@@ -10,7 +10,7 @@ use diesel_async::AsyncMysqlConnection;
 use super::{MysqlStore, begin, end};
 use crate::binding::{BindingStore, Bound, Place};
 use crate::error::Result;
-use crate::version::Version;
+use crate::model::version::Version;
 
 crate::store::binding::binding!(AsyncMysqlConnection);
 

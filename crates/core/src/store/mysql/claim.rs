@@ -8,9 +8,9 @@ use diesel::sql_types::{BigInt, Nullable};
 use diesel::{QueryResult, QueryableByName};
 use diesel_async::{AsyncMysqlConnection, RunQueryDsl, SimpleAsyncConnection};
 
-use crate::claim::{Claim, Held, Usage};
 use crate::error::{Error, Part, Result};
 use crate::settings::Address;
+use crate::store::claim::{Claim, Held, Usage};
 
 use super::connector::Connector;
 

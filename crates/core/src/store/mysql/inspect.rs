@@ -10,9 +10,9 @@ use tokio::time::Instant;
 use super::connector::Connector;
 use super::{Ceiling, load, unavailable};
 use crate::error::{Part, Result};
-use crate::record::Key;
+use crate::model::record::Key;
+use crate::process::startup;
 use crate::settings::Address;
-use crate::startup;
 use crate::store::inspect::{NAMES, Names, NamesRow, Reader, Stored, stored};
 use crate::store::row;
 

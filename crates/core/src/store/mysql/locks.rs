@@ -6,7 +6,7 @@ use diesel::{ExpressionMethods, QueryDsl};
 use diesel_async::{AsyncMysqlConnection, RunQueryDsl, SimpleAsyncConnection};
 
 use super::{begin, diagnosed, end};
-use crate::record::Key;
+use crate::model::record::Key;
 use crate::store::Locks;
 use crate::store::row::users;
 use crate::store::transaction::Tried;

@@ -9,9 +9,9 @@ use tokio::time::Instant;
 use super::connector::{Connector, NotConnected};
 use super::tables::MysqlTables;
 use super::{begin_ceiling, identify, unavailable};
-use crate::dataset::Dataset;
 use crate::error::{Part, Result};
-use crate::startup;
+use crate::model::dataset::Dataset;
+use crate::process::startup;
 use crate::store::headroom;
 use crate::store::schema::{Adoption, prepare};
 

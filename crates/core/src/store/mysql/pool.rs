@@ -19,8 +19,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::connector::NotConnected;
+use crate::concurrency::own_thread::{self, Home};
 use crate::error::{Error, Part, Result};
-use crate::own_thread::{self, Home};
 use size::Size;
 
 /// A connection that was idle for longer is asked whether it still answers: a server, a

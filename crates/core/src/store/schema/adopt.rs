@@ -9,7 +9,7 @@ use super::progress::Progress;
 use super::survey::{Survey, is_too_large};
 use super::{Adoption, SET_ASIDE, Tables, USERS, refusal};
 use crate::error::Result;
-use crate::fault;
+use crate::process::fault_point;
 
 /// Rows set aside in one transaction.
 const BATCH_ROWS: usize = 1_000;
@@ -59,9 +59,9 @@ pub(super) async fn adopt_classic(
             survey.in_words()
         ));
     }
-    fault::point("adopt.set_aside").await;
+    fault_point::point("adopt.set_aside").await;
     tables.adopt(classic, &progress).await?;
-    fault::point("adopt.adopted").await;
+    fault_point::point("adopt.adopted").await;
     said.push(format!(
         "the table {USERS} of another program was adopted with {kept} rows, which kept their ids: \
          {changes}"
@@ -85,7 +85,7 @@ async fn set_aside(
     for (reason, ids) in &survey.cannot_stay {
         for ids in ids.chunks(BATCH_ROWS) {
             tables.set_aside(&classic.table, ids, reason).await?;
-            fault::point("adopt.batch_set_aside").await;
+            fault_point::point("adopt.batch_set_aside").await;
             done += ids.len() as u64;
             progress.rows("set aside", done, all);
         }

@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, RandomState};
 use super::progress::Progress;
 use super::{Adoption, Tables};
 use crate::error::Result;
-use crate::user::{check_age, check_name, check_occupation};
+use crate::model::user::{check_age, check_name, check_occupation};
 
 /// Rows read at a time.
 const BATCH_ROWS: u32 = 2_000;

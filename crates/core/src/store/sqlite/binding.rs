@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::{Connection, SqliteStore, begin, end, in_file};
 use crate::binding::{BindingStore, Bound, Place};
 use crate::error::Result;
-use crate::version::Version;
+use crate::model::version::Version;
 
 crate::store::binding::binding!(Connection);
 

@@ -10,10 +10,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::in_file;
-use crate::claim::{Claim, Held, Usage};
 use crate::error::Result;
-use crate::held_path::HeldPath;
-use crate::locked_file::LockedFile;
+use crate::process::held_path::HeldPath;
+use crate::process::locked_file::LockedFile;
+use crate::store::claim::{Claim, Held, Usage};
 
 /// What the lock file's name has in addition.
 pub(super) const LOCK_END: &str = ".lock";

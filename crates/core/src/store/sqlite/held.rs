@@ -6,7 +6,7 @@ use diesel::{BoolExpressionMethods, ExpressionMethods, QueryDsl, QueryResult};
 use diesel_async::RunQueryDsl;
 
 use super::Connection;
-use crate::record::Key;
+use crate::model::record::Key;
 use crate::store::row::users;
 use crate::store::tombstones::Tombstone;
 use crate::store::transaction::Tried;

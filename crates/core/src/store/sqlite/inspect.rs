@@ -10,8 +10,8 @@ use tempfile::TempDir;
 use super::files::{LOCK_END, beside};
 use super::{Ceiling, Connection, in_file, load, unavailable};
 use crate::error::Result;
-use crate::locked_file::is_locked;
-use crate::record::Key;
+use crate::model::record::Key;
+use crate::process::locked_file::is_locked;
 use crate::store::inspect::{NAMES, Names, NamesRow, Reader, Stored, stored};
 use crate::store::row;
 

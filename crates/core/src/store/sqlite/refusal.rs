@@ -12,9 +12,9 @@ use diesel::sqlite::{Sqlite, SqliteQueryBuilder};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Error, OpenFlags, TransactionBehavior, params_from_iter};
 
+use crate::model::version::Version;
 use crate::store::row::Row;
 use crate::store::upsert::{Dialect, Order, ROWS_MAX, Upsert};
-use crate::version::Version;
 
 /// Errors that lie in the record: too long, a violated constraint of any kind, a value of
 /// another type. Only the number's lowest byte counts; the others give details.

@@ -144,7 +144,7 @@ async fn a_crash_while_it_is_adopted_is_no_refusal() {
         let mut all = old_journal(&folder, form, &["first", "second"]).await;
         let points = ["journal.manifest=fail:28@1", "journal.manifest=fail:28@2"];
         for point in points.into_iter().chain(["journal.note=fail:28@1"]) {
-            let full = fault::arm(folder.path(), point);
+            let full = fault_point::arm(folder.path(), point);
             let _ = FileJournal::open(folder.path(), JournalSync::Os, ONE_SEGMENT);
             drop(full);
         }
@@ -169,7 +169,7 @@ async fn a_gap_in_an_older_journal_is_refused() {
 async fn a_crash_while_a_journal_is_made_leaves_a_new_one() {
     for point in ["journal.segment=fail:28", "journal.manifest=fail:28@1"] {
         let folder = TempDir::new().unwrap();
-        let full = fault::arm(folder.path(), point);
+        let full = fault_point::arm(folder.path(), point);
         refusal(&folder);
         drop(full);
         let journal = open(&folder, ONE_SEGMENT);

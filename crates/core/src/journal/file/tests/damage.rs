@@ -48,7 +48,7 @@ async fn a_cut_or_zeroed_end_of_the_last_segment_is_refused() {
     drop(journal);
     let whole = std::fs::read(&path).unwrap();
     let frames = frames(&path);
-    for cut in header::BYTES as usize..whole.len() {
+    for cut in forms::HEADER_BYTES as usize..whole.len() {
         let frame = frames.iter().find(|frame| frame.contains(&cut)).unwrap();
         std::fs::write(&path, &whole[..cut]).unwrap();
         assert_corrupt(&folder, 0, frame.start, &format!("cut at {cut}"));
@@ -129,7 +129,7 @@ async fn an_older_copy_of_an_emptied_segment_is_refused() {
     drained.extend(append(&journal, "second").await);
     let older = std::fs::read(&path).unwrap();
     acknowledge(&journal, &drained[5]).await;
-    let full = fault::arm(folder.path(), "journal.write=fail:28@1");
+    let full = fault_point::arm(folder.path(), "journal.write=fail:28@1");
     let kept = append(&journal, "a longer one").await;
     drop(full);
     assert_eq!(frames(&path).len(), 1);
@@ -152,7 +152,7 @@ async fn a_damaged_end_of_an_older_segment_is_refused() {
     drop(journal);
     assert_eq!(segments(&folder), [0, 1, 2]);
     let whole = std::fs::read(&path).unwrap();
-    let first = header::BYTES as usize;
+    let first = forms::HEADER_BYTES as usize;
     for place in 0..whole.len() {
         std::fs::write(&path, flip(&whole, place, 3)).unwrap();
         let frame = if place < first { 0 } else { first };

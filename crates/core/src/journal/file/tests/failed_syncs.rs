@@ -14,7 +14,7 @@ async fn after_a_failed_sync_the_batch_is_in_a_new_segment() {
     let journal = open_with(&folder, JournalSync::Fsync, ONE_SEGMENT);
     let mut kept = append(&journal, "first").await;
     let end = std::fs::metadata(segment_path(&folder, 0)).unwrap().len();
-    let _broken = fault::arm(folder.path(), "journal.sync=fail:5@1");
+    let _broken = fault_point::arm(folder.path(), "journal.sync=fail:5@1");
     kept.extend(append(&journal, "second").await);
     kept.extend(append(&journal, "third").await);
     assert!(journal.health().await.up);
@@ -37,7 +37,7 @@ async fn while_no_new_segment_can_be_begun_nothing_is_taken() {
     let folder = TempDir::new().unwrap();
     let journal = open_with(&folder, JournalSync::Fsync, ONE_SEGMENT);
     let mut kept = append(&journal, "first").await;
-    let broken = fault::arm(
+    let broken = fault_point::arm(
         folder.path(),
         "journal.sync=fail:5@1,journal.segment=fail:28",
     );
@@ -74,7 +74,7 @@ async fn syncs_that_go_on_failing_leave_one_segment() {
     let folder = TempDir::new().unwrap();
     let journal = open_with(&folder, JournalSync::Fsync, ONE_SEGMENT);
     let mut kept = append(&journal, "first").await;
-    let broken = fault::arm(folder.path(), "journal.sync=fail:122");
+    let broken = fault_point::arm(folder.path(), "journal.sync=fail:122");
     for _ in 0..9 {
         let unknown = try_append(&journal, "unknown").await.unwrap_err();
         assert!(matches!(unknown, Error::Unavailable { .. }), "{unknown}");
@@ -93,7 +93,7 @@ async fn a_failed_sync_of_an_unsynced_segment_refuses_nothing() {
     let folder = TempDir::new().unwrap();
     let journal = open_with(&folder, JournalSync::Os, A_SEGMENT_A_FRAME);
     let first = append(&journal, "first").await;
-    let _broken = fault::arm(folder.path(), "journal.sync=fail:5");
+    let _broken = fault_point::arm(folder.path(), "journal.sync=fail:5");
     let second = append(&journal, "second").await;
     assert_eq!(waiting(&journal).await, [first, second].concat());
 }

@@ -39,7 +39,7 @@ async fn a_failed_write_is_cut_off_and_the_next_is_taken() {
         assert!(journal.health().await.up);
         let end = std::fs::metadata(&path).unwrap().len();
 
-        let full = fault::arm(folder.path(), &format!("journal.write=fail:{error}"));
+        let full = fault_point::arm(folder.path(), &format!("journal.write=fail:{error}"));
         for _ in 0..3 {
             add_bytes(&path, b"WBf1 half a frame");
             assert_not_written(&try_append(&journal, "failed").await.unwrap_err());
@@ -67,14 +67,14 @@ async fn what_cannot_be_cut_off_yet_is_before_the_next_append() {
     let path = segment_path(&folder, 0);
     let journal = open(&folder, ONE_SEGMENT);
     let first = append(&journal, "first").await;
-    let full = fault::arm(folder.path(), "journal.write=fail:28,journal.cut=fail:5");
+    let full = fault_point::arm(folder.path(), "journal.write=fail:28,journal.cut=fail:5");
     let unknown = try_append(&journal, "failed").await.unwrap_err();
     assert!(matches!(unknown, Error::Unavailable { .. }), "{unknown}");
     // A whole frame, as of a write that succeeded and said that it did not.
     let other = TempDir::new().unwrap();
     append(&open(&other, ONE_SEGMENT), "failed").await;
     let other = std::fs::read(segment_path(&other, 0)).unwrap();
-    add_bytes(&path, &other[header::BYTES as usize..]);
+    add_bytes(&path, &other[forms::HEADER_BYTES as usize..]);
     assert_not_written(&try_append(&journal, "refused").await.unwrap_err());
     assert!(!journal.log.probe());
     assert_eq!(waiting(&journal).await, first);
@@ -92,7 +92,7 @@ async fn an_idle_journal_is_up_again_when_its_disk_has_room() {
         let journal = open_with(&folder, sync, ONE_SEGMENT);
         let first = append(&journal, "first").await;
         let end = std::fs::metadata(&path).unwrap().len();
-        let full = fault::arm(folder.path(), "journal.write=fail:28");
+        let full = fault_point::arm(folder.path(), "journal.write=fail:28");
         assert_not_written(&try_append(&journal, "failed").await.unwrap_err());
         assert!(!journal.log.probe());
         assert!(!journal.health().await.up);
@@ -109,7 +109,7 @@ async fn a_failing_journal_is_probed_without_a_write() {
     let folder = TempDir::new().unwrap();
     let journal = open(&folder, ONE_SEGMENT);
     journal.watch();
-    let full = fault::arm(folder.path(), "journal.write=fail:28");
+    let full = fault_point::arm(folder.path(), "journal.write=fail:28");
     assert_not_written(&try_append(&journal, "failed").await.unwrap_err());
     drop(full);
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
@@ -129,7 +129,7 @@ async fn a_segment_that_cannot_be_begun_is_tried_again() {
         let folder = TempDir::new().unwrap();
         let journal = open(&folder, A_SEGMENT_A_FRAME);
         let mut kept = append(&journal, "first").await;
-        let full = fault::arm(folder.path(), &points);
+        let full = fault_point::arm(folder.path(), &points);
         for _ in 0..2 {
             let failed = try_append(&journal, "failed").await;
             if let Err(failed) = failed {
@@ -158,7 +158,7 @@ async fn a_drained_segment_gives_its_room_back_on_a_full_disk() {
     let journal = open(&folder, ONE_SEGMENT);
     let mut first = append(&journal, "first").await;
     let second = append(&journal, "second").await;
-    let full = fault::arm(folder.path(), "journal.write=fail:28");
+    let full = fault_point::arm(folder.path(), "journal.write=fail:28");
     assert_not_written(&try_append(&journal, "failed").await.unwrap_err());
     assert_eq!(frames(&path).len(), 2, "not before it is drained");
     first.extend(second);
@@ -224,13 +224,13 @@ async fn a_dead_letter_without_room_is_kept_later() {
         reason: "why".into(),
     };
     for point in ["journal.letter", "journal.manifest"] {
-        let _full = fault::arm(folder.path(), &format!("{point}=fail:28"));
+        let _full = fault_point::arm(folder.path(), &format!("{point}=fail:28"));
         journal.set_aside(SHARD, &letter).await.unwrap_err();
         assert_eq!(journal.dead_letters(9).await.unwrap(), []);
     }
     journal.set_aside(SHARD, &letter).await.unwrap();
     {
-        let _full = fault::arm(folder.path(), "journal.manifest=fail:5");
+        let _full = fault_point::arm(folder.path(), "journal.manifest=fail:5");
         let (key, version) = (&letter.record.key, letter.record.version);
         journal.forget_dead_letter(key, version).await.unwrap_err();
     }

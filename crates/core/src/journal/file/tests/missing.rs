@@ -173,7 +173,7 @@ async fn deletions_that_a_crash_or_a_fault_interrupts_are_no_loss() {
     // Up to the middle of a segment each.
     for (first, (point, last)) in (0..).zip([("journal.manifest", 4), ("journal.delete", 7)]) {
         let journal = open(&folder, A_SEGMENT_A_FRAME);
-        let broken = fault::arm(folder.path(), &format!("{point}=fail:5"));
+        let broken = fault_point::arm(folder.path(), &format!("{point}=fail:5"));
         acknowledge(&journal, &all[last]).await;
         let left: Vec<u64> = (first..4).collect();
         assert_eq!(segments(&folder), left, "{point}");

@@ -41,7 +41,7 @@ async fn versions_go_on_above_the_note_in_a_segment_without_batches() {
     journal.raise(&ahead).await.unwrap();
     let before = append(&journal, "before").await;
     acknowledge(&journal, &before[2]).await;
-    let full = fault::arm(folder.path(), "journal.write=fail:28");
+    let full = fault_point::arm(folder.path(), "journal.write=fail:28");
     try_append(&journal, "it is emptied").await.unwrap_err();
     drop(full);
     drop(journal);

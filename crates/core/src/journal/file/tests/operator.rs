@@ -140,7 +140,7 @@ async fn salvage_goes_by_versions() {
     let folder = TempDir::new().unwrap();
     let journal = open_with(&folder, JournalSync::Fsync, A_SEGMENT_A_FRAME);
     let mut all = append(&journal, "first").await;
-    let broken = fault::arm(folder.path(), "journal.sync=fail:5@2");
+    let broken = fault_point::arm(folder.path(), "journal.sync=fail:5@2");
     all.extend(append(&journal, "second").await);
     all.extend(append(&journal, "third").await);
     drop(broken);

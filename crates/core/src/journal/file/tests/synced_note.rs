@@ -71,7 +71,7 @@ async fn a_batch_whose_note_fails_is_not_taken() {
     let folder = TempDir::new().unwrap();
     let journal = open(&folder, ONE_SEGMENT);
     let mut kept = append(&journal, "first").await;
-    let broken = fault::arm(folder.path(), "journal.note=fail:5");
+    let broken = fault_point::arm(folder.path(), "journal.note=fail:5");
     let unknown = try_append(&journal, "unknown").await.unwrap_err();
     assert!(matches!(unknown, Error::Unavailable { .. }), "{unknown}");
     assert!(!journal.log.probe());

@@ -154,7 +154,7 @@ async fn a_torn_tail_on_a_full_disk_is_kept_once_there_is_room() {
     let kept = append(&open(&folder, ONE_SEGMENT), "kept").await;
     let whole = std::fs::read(&path).unwrap();
     std::fs::write(&path, [&whole[..], b"torn"].concat()).unwrap();
-    let full = fault::arm(folder.path(), "journal.segment=fail:28");
+    let full = fault_point::arm(folder.path(), "journal.segment=fail:28");
     let journal = open(&folder, ONE_SEGMENT);
     assert_eq!(waiting(&journal).await, kept);
     for _ in 0..2 {
@@ -228,7 +228,7 @@ async fn an_unlisted_segment_without_a_batch_is_begun_again() {
     let folder = TempDir::new().unwrap();
     let mut all = append(&open(&folder, ONE_SEGMENT), "0").await;
     let mut header = std::fs::read(segment_path(&folder, 0)).unwrap();
-    header.truncate(header::BYTES as usize);
+    header.truncate(forms::HEADER_BYTES as usize);
     for left in [&[][..], &header] {
         std::fs::write(segment_path(&folder, 1), left).unwrap();
         let journal = open(&folder, ONE_SEGMENT);

@@ -189,7 +189,7 @@ fn reframed(kind: Damage, bytes: &[u8], frames: &[Range<usize>], rng: &mut Rng) 
         Damage::DuplicateFrame => order.insert(rng.usize(0..=frames.len()), place),
         _ => order.swap(place, rng.usize(0..frames.len())),
     }
-    let header = bytes[..header::BYTES as usize].to_vec();
+    let header = bytes[..forms::HEADER_BYTES as usize].to_vec();
     let frames = order.into_iter().map(|frame| &bytes[frames[frame].clone()]);
     Some(frames.fold(header, |all, frame| [&all, frame].concat()))
 }

@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 use tokio::time::advance;
 
 use super::*;
-use crate::own_thread::OwnThread;
+use crate::concurrency::own_thread::OwnThread;
 
 const MAX: usize = 8;
 

@@ -1,0 +1,310 @@
+//! The task that sends a process's heartbeats and decides how the process may use
+//! the cache.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::bypass::protocol::{Member, Membership, Statement, View};
+use crate::bypass::{AccessSettings, Calls, Standing, State, Until};
+use crate::cache::Cache;
+use crate::error::{Error, Part, Result};
+use crate::process::fault_point;
+use crate::telemetry;
+use crate::telemetry::repeated;
+
+/// How many times a lease is renewed while it lasts.
+const RENEWALS: u32 = 20;
+/// How many times its lease a silent process is waited for. The clocks of two
+/// machines do not differ in their pace by a tenth.
+pub(super) const GRACE: f64 = 1.1;
+/// How often the database is asked whether the others have stopped trusting the
+/// cache.
+const CLOSING_PAUSE: Duration = Duration::from_millis(10);
+/// Which part of a lease a probe of the cache may take.
+const PROBE_PART: u32 = 4;
+/// How long the cache is left: at least the first time, at most after it was left
+/// again and again.
+const AWAY_MIN: Duration = Duration::from_millis(500);
+const AWAY_MAX: Duration = Duration::from_secs(30);
+/// How long the cache must have been used for the time away to start at its minimum
+/// again.
+const STEADY: Duration = Duration::from_secs(30);
+
+/// The latest heartbeat of another process.
+#[derive(Clone, Copy, Debug)]
+struct Heard {
+    beats: u64,
+    lease: Duration,
+    /// When this process first read that heartbeat.
+    since: Instant,
+}
+
+/// The one task that changes how this process may use the cache.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    membership: Arc<dyn Membership>,
+    cache: Arc<dyn Cache>,
+    settings: AccessSettings,
+    state: watch::Sender<State>,
+    calls: Arc<Calls>,
+    /// The latest heartbeats of the others, by process.
+    heard: HashMap<String, Heard>,
+    /// Since when this process has left the cache because it could not reach it.
+    left_at: Option<Instant>,
+    used_since: Instant,
+    away: Duration,
+    /// The run of the cache's server, as far as it is known.
+    run: String,
+    /// How many heartbeats this process has sent.
+    beats: u64,
+    /// Whether the last heartbeat failed, so that only the first failure is logged.
+    failing: bool,
+    /// Why the last probe of the cache failed, so that each reason is logged once.
+    cause: Option<String>,
+}
+
+impl Keeper {
+    pub(super) fn new(
+        membership: Arc<dyn Membership>,
+        cache: Arc<dyn Cache>,
+        settings: AccessSettings,
+        state: watch::Sender<State>,
+        calls: Arc<Calls>,
+    ) -> Keeper {
+        Keeper {
+            membership,
+            cache,
+            settings,
+            state,
+            calls,
+            heard: HashMap::new(),
+            left_at: None,
+            used_since: Instant::now(),
+            away: AWAY_MIN,
+            run: String::new(),
+            beats: 0,
+            failing: false,
+            cause: None,
+        }
+    }
+
+    /// Sends the first heartbeat.
+    pub(super) async fn begin(&mut self) -> Result<()> {
+        telemetry::bypasses(false);
+        if self.probe().await.is_err() {
+            self.calls.cut_off.store(true, Ordering::Release);
+        }
+        self.step().await
+    }
+
+    /// Sends heartbeats until it is told to stop.
+    pub(super) async fn run(mut self) {
+        while !self.calls.stop.load(Ordering::Acquire) {
+            let pause = if self.is_closing() && !self.failing {
+                CLOSING_PAUSE
+            } else {
+                self.settings.lease / RENEWALS
+            };
+            let _ = tokio::time::timeout(pause, self.calls.look.notified()).await;
+            self.look_after().await;
+            self.come_back().await;
+            match self.step().await {
+                Ok(()) => self.failing = false,
+                Err(error) => {
+                    if !std::mem::replace(&mut self.failing, true) {
+                        telemetry::failed("access", &error);
+                        let what = "cannot ask the database whether the cache may be used";
+                        repeated::failed(what, &error, 1);
+                    }
+                    self.state.send_modify(|state| state.problem = error);
+                }
+            }
+        }
+    }
+
+    /// Whether other processes may still trust the cache that is being left.
+    fn is_closing(&self) -> bool {
+        let state = self.state.borrow();
+        state.trusted.is_none() && !state.bypasses && !state.relied_upon
+    }
+
+    /// Leaves a cache that does not answer a probe. A restarted server refuses the
+    /// processes that used it before, too. If only reads come, this is the only way
+    /// in which it is used again.
+    async fn look_after(&mut self) {
+        let is_suspect = self.calls.suspect.swap(false, Ordering::AcqRel);
+        let is_used = self.left_at.is_none() && !self.state.borrow().relied_upon;
+        if is_suspect && is_used && self.probe().await.is_err() {
+            self.calls.cut_off.store(true, Ordering::Release);
+        }
+    }
+
+    /// Uses the cache again, if it answers.
+    async fn come_back(&mut self) {
+        let Some(left_at) = self.left_at else {
+            return;
+        };
+        let is_due = left_at.elapsed() >= self.away && !self.is_closing();
+        if is_due && self.probe().await.is_ok() {
+            self.calls.cut_off.store(false, Ordering::Release);
+        }
+    }
+
+    /// Finds out which run the cache's server is in. Its timeout is well below the
+    /// lease, so that the next heartbeat comes before others give this process up.
+    async fn probe(&mut self) -> Result<()> {
+        let probe = self.cache.probe();
+        let probed = tokio::time::timeout(self.settings.lease / PROBE_PART, probe).await;
+        let none = || Error::unavailable(Part::Cache, "it does not answer");
+        match probed.unwrap_or_else(|_| Err(none())) {
+            Ok(run) => {
+                self.run = run;
+                self.cause = None;
+                Ok(())
+            }
+            Err(error) => {
+                let cause = error.to_string();
+                if self.cause.as_ref() != Some(&cause) {
+                    repeated::failed("the cache does not answer", &error, 1);
+                    self.cause = Some(cause);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn step(&mut self) -> Result<()> {
+        let cut_off = self.calls.cut_off.load(Ordering::Acquire);
+        self.note(cut_off);
+        if cut_off {
+            self.state
+                .send_if_modified(|state| !state.relied_upon && state.trusted.take().is_some());
+        }
+        self.beats += 1;
+        // IMPORTANT: both are read before the heartbeat is sent. The database may
+        // get it much later, and what others conclude from it must hold by then.
+        let said_at = Instant::now();
+        let trusts = matches!(self.state.borrow().standing(), Standing::Trusts(_));
+        let statement = Statement {
+            process: self.settings.process.clone(),
+            beats: self.beats,
+            cut_off,
+            run: self.run.clone(),
+            trusts,
+            lease_ms: self.settings.lease.as_millis() as u64,
+            silent: self.silent(),
+        };
+        let view = self.membership.hear(&statement).await?;
+        if view.bypassed {
+            fault_point::point("bypass.begun").await;
+        }
+        self.listen(&view);
+        self.publish(&view, cut_off, said_at);
+        let is_elsewhere = !view.bypassed && !view.relied_upon() && self.run != view.run;
+        if is_elsewhere && !cut_off && (self.probe().await.is_err() || self.run != view.run) {
+            // It is another server than the others use, or it has restarted.
+            self.calls.cut_off.store(true, Ordering::Release);
+            self.calls.look.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Notes when the cache is left and used again, for how long it stays left the
+    /// next time.
+    fn note(&mut self, cut_off: bool) {
+        match (cut_off, self.left_at) {
+            (true, None) => {
+                self.away = match self.used_since.elapsed() < STEADY {
+                    true => (self.away * 2).min(AWAY_MAX),
+                    false => AWAY_MIN,
+                };
+                self.left_at = Some(Instant::now());
+                tracing::debug!("the cache is left");
+            }
+            (false, Some(left_at)) => {
+                self.left_at = None;
+                self.used_since = Instant::now();
+                let away_ms = left_at.elapsed().as_millis() as u64;
+                tracing::debug!(away_ms, "the cache answers again");
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes the heartbeats of the other processes.
+    fn listen(&mut self, view: &View) {
+        let now = Instant::now();
+        let before = std::mem::take(&mut self.heard);
+        for member in view.members.iter().filter(|member| !member.for_good) {
+            let before = before.get(&member.process);
+            let before = before.filter(|heard| heard.beats == member.beats);
+            let heard = Heard {
+                beats: member.beats,
+                lease: Duration::from_millis(member.lease_ms),
+                since: before.map_or(now, |heard| heard.since),
+            };
+            self.heard.insert(member.process.clone(), heard);
+        }
+    }
+
+    /// Returns the processes whose leases have run out. They are measured by this
+    /// process's clock from when it first read the heartbeat, which is later than
+    /// when the heartbeat was sent.
+    fn silent(&self) -> Vec<(String, u64)> {
+        let others = self.heard.iter();
+        let others = others.filter(|(process, _)| **process != self.settings.process);
+        others
+            .filter(|(_, heard)| heard.since.elapsed() > heard.lease.mul_f64(GRACE))
+            .map(|(process, heard)| (process.clone(), heard.beats))
+            .collect()
+    }
+
+    fn publish(&self, view: &View, cut_off: bool, said_at: Instant) {
+        let trusts = |member: &Member| member.trusts;
+        let is_granted = |member: &Member| {
+            member.process == self.settings.process && member.beats == self.beats && member.trusts
+        };
+        let relied_upon = view.relied_upon();
+        let until = said_at + self.settings.lease;
+        let trusted = match !view.bypassed && !cut_off && view.members.iter().any(is_granted) {
+            _ if relied_upon => Some(Until::ForEver),
+            true => Some(Until::Then(until)),
+            false => None,
+        };
+        // IMPORTANT: before any reader or writer of this process sees that the cache
+        // may be used.
+        match trusted {
+            Some(Until::Then(_)) => self.cache.enter(view.epoch, Some(&view.run)),
+            _ => self.cache.enter(view.epoch, None),
+        }
+        let bypasses = view.bypassed && !view.members.iter().any(trusts);
+        let before = self.state.borrow().bypasses;
+        if bypasses != before {
+            telemetry::bypasses(bypasses);
+            match bypasses {
+                true => tracing::info!(epoch = %view.epoch, "reading and writing past the cache"),
+                false => tracing::info!(epoch = %view.epoch, "using the cache again"),
+            }
+        }
+        let problem = if cut_off || view.bypassed {
+            Error::unavailable(Part::Cache, "it is being left")
+        } else {
+            Error::unavailable(Part::Database, "it has not said that the cache may be used")
+        };
+        self.state.send_modify(|state| {
+            *state = State {
+                epoch: view.epoch,
+                trusted,
+                bypasses,
+                relied_upon,
+                heard_until: until,
+                problem,
+            };
+        });
+    }
+}

@@ -1,0 +1,5 @@
+//! Subcommands of the services.
+
+pub mod identity;
+pub mod inspect;
+pub mod release;

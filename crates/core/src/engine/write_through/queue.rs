@@ -1,0 +1,171 @@
+//! The writes that have arrived and were not looked at yet.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, oneshot};
+
+use crate::engine::Outcome;
+use crate::error::{Error, Result};
+use crate::model::record::Write;
+
+/// A write, and who waits for its answer.
+pub(super) struct Waiting {
+    pub(super) write: Write,
+    pub(super) caller: oneshot::Sender<Result<Outcome>>,
+}
+
+/// A queue that wakes its reader only when enough has arrived for a batch to begin: waking a
+/// thread costs more than the rest of what is done for a write.
+pub(super) struct Queue {
+    arrived: Mutex<Arrived>,
+    enough: Notify,
+    waiting_max: usize,
+}
+
+struct Arrived {
+    writes: Vec<Waiting>,
+    /// How many are in no batch yet: these, and those that the reader has.
+    waiting: usize,
+    /// How many the reader waits for.
+    wanted: usize,
+    is_closed: bool,
+}
+
+impl std::fmt::Debug for Queue {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Queue({} waiting)", self.lock().waiting)
+    }
+}
+
+impl Queue {
+    pub(super) fn new(waiting_max: usize) -> Queue {
+        Queue {
+            arrived: Mutex::new(Arrived {
+                writes: Vec::new(),
+                waiting: 0,
+                wanted: 1,
+                is_closed: false,
+            }),
+            enough: Notify::new(),
+            waiting_max,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arrived> {
+        self.arrived.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// # Errors
+    /// [`Error::Overloaded`] when as many wait as may, [`Error::Stopping`] when it is closed.
+    pub(super) fn push(&self, write: Waiting) -> Result<()> {
+        let mut arrived = self.lock();
+        if arrived.is_closed {
+            return Err(Error::Stopping);
+        }
+        if arrived.waiting >= self.waiting_max {
+            return Err(Error::Overloaded);
+        }
+        arrived.waiting += 1;
+        arrived.writes.push(write);
+        let is_enough = arrived.writes.len() >= arrived.wanted;
+        if is_enough {
+            // It is woken once.
+            arrived.wanted = usize::MAX;
+        }
+        drop(arrived);
+        if is_enough {
+            self.enough.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Takes no more writes.
+    pub(super) fn close(&self) {
+        self.lock().is_closed = true;
+        self.enough.notify_one();
+    }
+
+    /// What has arrived, and whether it is closed, so that no more will.
+    pub(super) fn take(&self) -> (Vec<Waiting>, bool) {
+        let mut arrived = self.lock();
+        (std::mem::take(&mut arrived.writes), arrived.is_closed)
+    }
+
+    /// So many are in a batch now.
+    pub(super) fn left(&self, writes: usize) {
+        self.lock().waiting -= writes;
+    }
+
+    /// Lets [`Queue::arrived`] return when so many have arrived. False when they have already.
+    pub(super) fn wait_for(&self, writes: usize) -> bool {
+        let mut arrived = self.lock();
+        arrived.wanted = writes;
+        arrived.writes.len() < writes
+    }
+
+    /// Returns when enough has arrived, or the queue was closed; sometimes without a reason.
+    pub(super) async fn arrived(&self) {
+        self.enough.notified().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::model::record::Key;
+
+    fn push(queue: &Queue) -> Result<()> {
+        let (caller, _) = oneshot::channel();
+        let write = Write::put(Key::from("a"), Bytes::new());
+        queue.push(Waiting { write, caller })
+    }
+
+    fn is_woken(queue: &Queue) -> bool {
+        queue.arrived().now_or_never().is_some()
+    }
+
+    #[test]
+    fn what_has_arrived_already_is_not_waited_for() {
+        let queue = Queue::new(10);
+        // The reader has looked, and the writes come before it waits.
+        assert!(queue.wait_for(usize::MAX));
+        push(&queue).unwrap();
+        push(&queue).unwrap();
+        assert!(!is_woken(&queue));
+        assert!(!queue.wait_for(1) && !queue.wait_for(2));
+        assert!(queue.wait_for(3));
+    }
+
+    #[test]
+    fn the_reader_is_woken_once_when_enough_has_arrived() {
+        let queue = Queue::new(10);
+        assert!(queue.wait_for(2));
+        push(&queue).unwrap();
+        assert!(!is_woken(&queue));
+        push(&queue).unwrap();
+        push(&queue).unwrap();
+        assert!(is_woken(&queue));
+        assert!(!is_woken(&queue));
+        assert_eq!(queue.take().0.len(), 3);
+        queue.close();
+        assert!(is_woken(&queue));
+        assert!(queue.take().1);
+    }
+
+    #[test]
+    fn writes_count_until_they_are_in_a_batch() {
+        let queue = Queue::new(2);
+        push(&queue).unwrap();
+        push(&queue).unwrap();
+        assert_eq!(queue.take().0.len(), 2);
+        assert!(matches!(push(&queue), Err(Error::Overloaded)));
+        queue.left(1);
+        push(&queue).unwrap();
+        assert!(matches!(push(&queue), Err(Error::Overloaded)));
+        queue.left(2);
+        assert_eq!(format!("{queue:?}"), "Queue(0 waiting)");
+    }
+}

@@ -1,0 +1,90 @@
+use async_trait::async_trait;
+
+use super::*;
+use crate::error::Part;
+
+/// Answers these, then the last for ever.
+#[derive(Debug)]
+struct Answers(Vec<Option<Held>>);
+
+#[async_trait]
+impl Claim for Answers {
+    async fn hold(&mut self) -> Result<Held> {
+        let next = match self.0.len() {
+            1 => self.0.first().copied(),
+            _ => Some(self.0.remove(0)),
+        };
+        let away = || Error::unavailable(Part::Database, "away");
+        next.flatten().ok_or_else(away)
+    }
+}
+
+async fn claimed(mut claim: Answers, usage: Usage) -> Result<Claimed> {
+    if claim.0.first() == Some(&Some(Held::Yes)) {
+        // Once for the start to go on, and once to note it for other processes.
+        claim.0.insert(0, Some(Held::Yes));
+    }
+    let by = Instant::now() + START_WAIT;
+    Taken::take(Box::new(claim), usage, by)
+        .await?
+        .keep(by)
+        .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_waits_for_a_process_that_is_stopping() {
+    let ends = Answers(vec![Some(Held::No), Some(Held::No), Some(Held::Yes)]);
+    let held = claimed(ends, Usage::Alone).await.unwrap();
+    assert!(held.admission.check().is_ok());
+    let stays = Answers(vec![Some(Held::No)]);
+    let refused = claimed(stays, Usage::Alone).await;
+    assert!(matches!(refused, Err(Error::BadSetting { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_that_is_away_for_a_while_changes_nothing() {
+    let answers = Answers(vec![Some(Held::Yes), None, None, Some(Held::Yes)]);
+    let held = claimed(answers, Usage::Alone).await.unwrap();
+    for _ in 0..10 {
+        tokio::time::sleep(LOOK).await;
+        assert!(held.admission.check().is_ok());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_was_not_alone_stops_serving() {
+    for found in [None, Some(Held::No)] {
+        let lapsed = Some(Held::Lapsed);
+        let answers = Answers(vec![Some(Held::Yes), found, lapsed, Some(Held::Yes)]);
+        let held = claimed(answers, Usage::Alone).await.unwrap();
+        tokio::time::sleep(LOOK * 10).await;
+        let refused = held.admission.check();
+        assert!(matches!(refused, Err(Error::NotAdmitted(_))), "{refused:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_one_that_must_be_alone_needs_its_claim_to_start() {
+    let away = || Answers(vec![None]);
+    assert!(claimed(away(), Usage::Alone).await.is_err());
+    assert!(claimed(away(), Usage::Together).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_another_session_holds_is_waited_for() {
+    let (yes, no) = (Some(Held::Yes), Some(Held::No));
+    let answers = Answers(vec![yes, no, no, None, no, yes]);
+    let held = claimed(answers, Usage::Alone).await.unwrap();
+    tokio::time::sleep(LOOK * 7 / 2).await;
+    assert!(held.admission.check().is_err());
+    tokio::time::sleep(LOOK * 3).await;
+    assert!(held.admission.check().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_was_never_held_is_refused_for_good() {
+    let answers = Answers(vec![None, Some(Held::No), Some(Held::Yes)]);
+    let held = claimed(answers, Usage::Together).await.unwrap();
+    tokio::time::sleep(LOOK * 5).await;
+    assert!(held.admission.check().is_err());
+}

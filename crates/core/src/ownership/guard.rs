@@ -1,0 +1,492 @@
+//! A process's part in the binding: it registers the place that it serves, renews that, and
+//! does not use a Redis that belongs to another database.
+
+mod contest;
+mod state;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::binding::{
+    Binding, BindingStore, Bound, Found, LIFETIME, Likeness, Place, RENEWAL, Verdict, in_words,
+    judge, new_token,
+};
+use crate::concurrency::shared_attempt::Attempts;
+use crate::error::{Error, Part, Result};
+use crate::ownership::newest_of;
+use crate::process::fault_point;
+use crate::redis::{Ownership, Redis};
+use crate::store::Store;
+
+use state::State;
+
+/// How often the database is asked for its token and place.
+const ASK: Duration = Duration::from_secs(1);
+/// How long a process relies on its registration, counted from before it asked for it. That is
+/// less than the registration's lifetime, so that a command sent at the last moment has time.
+const TRUST: Duration = Duration::from_secs(4);
+/// How often a start looks again while processes serve another place.
+const LOOK_PAUSE: Duration = Duration::from_millis(200);
+/// How often a binding that another process changes meanwhile is judged again, at most.
+const EXCHANGES_MAX: u32 = 8;
+/// How long a process that relies on its registration may take to note its Redis. A renewal
+/// waits for it, so this and `RENEWAL` together are below `TRUST`.
+const NOTE_TIME_MAX: Duration = Duration::from_millis(1500);
+const _: () = assert!(NOTE_TIME_MAX.as_millis() + RENEWAL.as_millis() < TRUST.as_millis());
+/// For how long a refusal holds before Redis is asked again.
+const REFUSAL_LIFETIME: Duration = Duration::from_millis(500);
+
+/// How long a process that stops tries to end its registration.
+const LEAVE_TIME_MAX: Duration = Duration::from_millis(500);
+
+const PROBLEM: &str = "it belongs to another database, or to a newer state of this one";
+
+/// The process that asks, and the program that a message to the operator names.
+#[derive(Clone, Debug)]
+pub struct GuardSettings {
+    /// A name that no other process has.
+    pub process: String,
+    /// The program that has the subcommand.
+    pub program: &'static str,
+}
+
+/// Guards the Redis of one database.
+pub struct Guard {
+    shared: Arc<Shared>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Guard({})", self.shared.settings.process)
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    redis: Arc<Redis>,
+    database: Arc<dyn BindingStore>,
+    store: Arc<dyn Store>,
+    settings: GuardSettings,
+    state: Mutex<State>,
+    began: Instant,
+    /// Until when the registration may be relied upon, in milliseconds since `began`.
+    trusted_until_ms: AtomicU64,
+    renewing: Attempts,
+    /// Whether the process stops: it does not register again.
+    has_left: AtomicBool,
+}
+
+/// What the database and Redis have noted, and what stands against binding them.
+struct Judged {
+    mine: Bound,
+    found: Found,
+    verdict: Verdict,
+}
+
+impl Judged {
+    /// What is in the way.
+    fn refusal(self) -> Option<Verdict> {
+        match self.verdict {
+            Verdict::Holds | Verdict::Binds => None,
+            refused => Some(refused),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Guard {
+    /// Guards `redis`: all its links ask first, from now on.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub async fn post(
+        redis: &Redis,
+        database: Arc<dyn BindingStore>,
+        store: Arc<dyn Store>,
+        settings: GuardSettings,
+    ) -> Result<Guard> {
+        let mine = database.bound().await?;
+        let shared = Arc::new(Shared {
+            redis: redis.unowned()?,
+            database,
+            store,
+            settings,
+            state: Mutex::new(State::of(mine)),
+            began: Instant::now(),
+            trusted_until_ms: AtomicU64::new(0),
+            renewing: Attempts::default(),
+            has_left: AtomicBool::new(false),
+        });
+        redis.owned_by(shared.clone());
+        Ok(Guard {
+            shared,
+            tasks: Mutex::default(),
+        })
+    }
+
+    /// Checks that database and Redis may be bound; changes neither. Waits until registrations of
+    /// dead processes expire, since they look like those of live ones.
+    ///
+    /// # Errors
+    /// [`Error::BadSetting`] with a sentence when the Redis is another database's.
+    pub async fn check(&self) -> Result<()> {
+        self.while_served(|| self.shared.refusal_now()).await
+    }
+
+    /// Binds database and Redis before anything is served.
+    ///
+    /// # Errors
+    /// As [`Guard::check`].
+    pub async fn bind(&self) -> Result<()> {
+        self.while_served(|| self.shared.settle()).await
+    }
+
+    async fn while_served<F>(&self, what: impl Fn() -> F) -> Result<()>
+    where
+        F: Future<Output = Result<Option<Verdict>>>,
+    {
+        let deadline = Instant::now() + LIFETIME + LOOK_PAUSE;
+        loop {
+            match what().await? {
+                None => return Ok(()),
+                Some(Verdict::Served(_) | Verdict::ServedByOlder) if Instant::now() < deadline => {
+                    tokio::time::sleep(LOOK_PAUSE).await;
+                }
+                Some(Verdict::Contends) => tokio::time::sleep(LOOK_PAUSE).await,
+                Some(verdict) => return Err(self.shared.refusal(&verdict)),
+            }
+        }
+    }
+
+    /// Looks again regularly, until the process ends.
+    pub fn watch(&self) {
+        let (database, redis) = (self.shared.clone(), self.shared.clone());
+        let ask = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(ASK).await;
+                database.ask_database().await;
+            }
+        });
+        let renew = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(RENEWAL).await;
+                // Failures are logged where they are found.
+                let _ = redis.renewing.unless_done(|| None, redis.renew()).await;
+            }
+        });
+        lock(&self.tasks).extend([ask, renew]);
+    }
+
+    /// Notes what the database has, and that this process serves it no more.
+    pub async fn leave(&self) {
+        for task in lock(&self.tasks).drain(..) {
+            task.abort();
+        }
+        let shared = &self.shared;
+        shared.has_left.store(true, Ordering::Release);
+        shared.trusted_until_ms.store(0, Ordering::Release);
+        let noted = tokio::time::timeout(LEAVE_TIME_MAX, shared.ask_database());
+        let resigned = tokio::time::timeout(LEAVE_TIME_MAX, async {
+            // IMPORTANT: after a renewal that runs, which would register the process again.
+            let ended = shared.renewing.unless_done(|| None, async { Ok(()) });
+            let _: Result<()> = ended.await;
+            shared.redis.resign(&shared.settings.process).await
+        });
+        // Others wait for it once where this fails.
+        let _ = tokio::join!(noted, resigned);
+    }
+}
+
+impl Shared {
+    /// Keeps what the database reports about itself, and notes its newest version.
+    async fn ask_database(&self) {
+        let Ok(mine) = self.bound().await else {
+            return;
+        };
+        self.object(&mine).await;
+        let noted = mine.newest;
+        let is_older = {
+            let mut state = lock(&self.state);
+            state.mine = mine.clone();
+            state.is_older
+        };
+        if is_older {
+            // What it finds is logged there. An older state keeps the version that it has noted.
+            let _ = self.renewing.unless_done(|| None, self.renew()).await;
+            return;
+        }
+        self.keep_noted(&mine).await;
+        let newest = self.store.newest_written();
+        if newest > noted {
+            match self.database.note_newest(newest).await {
+                Ok(()) => {
+                    let mut state = lock(&self.state);
+                    state.newest = state.newest.max(newest);
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "cannot note the newest version in the database");
+                }
+            }
+        }
+    }
+
+    /// What the database reports. Finds out whether it is in an older state than before.
+    async fn bound(&self) -> Result<Bound> {
+        // IMPORTANT: read before the database is asked. Answers may arrive out of order.
+        let newest = lock(&self.state).newest;
+        let mine = self.database.bound().await?;
+        let mut state = lock(&self.state);
+        if mine.newest < newest {
+            state.is_older = true;
+        }
+        state.newest = state.newest.max(mine.newest);
+        Ok(mine)
+    }
+
+    /// Renews the registration.
+    async fn renew(&self) -> Result<()> {
+        if self.has_left.load(Ordering::Acquire) {
+            return Err(Error::unavailable(Part::Cache, "this process stops"));
+        }
+        let (mine, held, is_older) = {
+            let state = lock(&self.state);
+            (state.mine.clone(), state.held.clone(), state.is_older)
+        };
+        let binding = mine.binding();
+        let asked_at = Instant::now();
+        if !is_older && held == binding && mine.identity == self.store.identity() {
+            let process = &self.settings.process;
+            let same = (held.as_str(), held.as_str());
+            if self.redis.claim(same, process, &mine, false).await? {
+                self.trust(asked_at, mine, held);
+                return Ok(());
+            }
+        }
+        match self.settle().await? {
+            None => Ok(()),
+            Some(Verdict::Served(other)) if self.follows(&other, &held, &mine).await? => Ok(()),
+            Some(verdict) => Err(self.refuse(&verdict).await),
+        }
+    }
+
+    /// Whether the processes that serve the database at `other` may be about to find that it has
+    /// moved. They get the time that it takes to ask for its place.
+    async fn follows(&self, other: &Place, held: &str, mine: &Bound) -> Result<bool> {
+        if held.is_empty() || mine.place.likeness(other) != Likeness::Alike {
+            return Ok(false);
+        }
+        let asked_at = Instant::now();
+        let process = &self.settings.process;
+        let follows = self.redis.claim((held, held), process, mine, false).await?;
+        if follows {
+            self.trust(asked_at, mine.clone(), held.to_owned());
+        }
+        Ok(follows)
+    }
+
+    /// Asks Redis and the database, and judges what they answer.
+    async fn judged(&self) -> Result<Judged> {
+        let found = self.redis.look(&self.settings.process).await?;
+        // IMPORTANT: read after Redis, so that it has all that Redis has noted as committed.
+        let mut mine = self.bound().await?;
+        let noted = mine.newest;
+        mine.newest = newest_of(&*self.store, noted, found.committed).await?;
+        let mut state = lock(&self.state);
+        if found.stored.is_empty() {
+            // A Redis that was emptied has nothing of the newer state.
+            (state.newest, state.is_older) = (noted, false);
+        }
+        let in_use = self.store.dataset().shards;
+        let verdict = if mine.identity != self.store.identity() {
+            Verdict::Rebound(mine.place.clone())
+        } else if mine.shards != in_use {
+            Verdict::Resharded {
+                in_use,
+                stated: mine.shards,
+            }
+        } else if state.is_older {
+            Verdict::Older
+        } else {
+            let kinship = state.kinship(&mine, &found);
+            judge(&mine, &found, kinship, !state.held.is_empty())
+        };
+        Ok(Judged {
+            mine,
+            found,
+            verdict,
+        })
+    }
+
+    /// What would be in the way of binding. Changes nothing, except that it may note a contender in
+    /// the database.
+    async fn refusal_now(&self) -> Result<Option<Verdict>> {
+        let judged = self.judged().await?;
+        match judged.verdict {
+            Verdict::Takes => self.contest(&judged.mine, &judged.found).await,
+            _ => Ok(judged.refusal()),
+        }
+    }
+
+    /// Binds what may be bound. Returns what is in the way.
+    async fn settle(&self) -> Result<Option<Verdict>> {
+        for _ in 0..EXCHANGES_MAX {
+            let asked_at = Instant::now();
+            let Judged {
+                mut mine,
+                found,
+                verdict,
+            } = self.judged().await?;
+            match verdict {
+                Verdict::Holds => {}
+                Verdict::Binds => {
+                    if !self.exchange(&mut mine, &found.stored).await? {
+                        continue;
+                    }
+                }
+                Verdict::Takes => {
+                    if let Some(verdict) = self.contest(&mine, &found).await? {
+                        return Ok(Some(verdict));
+                    }
+                    // IMPORTANT: if this is another Redis, the one before keeps the old token.
+                    if !self.renew_token(&mut mine).await? {
+                        continue;
+                    }
+                }
+                refused => return Ok(Some(refused)),
+            }
+            let Some(noted) = self.note(&mine, &found).await? else {
+                continue;
+            };
+            let next = mine.binding();
+            let exchange = (found.stored.as_str(), next.as_str());
+            let process = &self.settings.process;
+            if self.redis.claim(exchange, process, &mine, true).await? {
+                mine.served_by = noted.encode();
+                lock(&self.state).noted = Some(noted);
+                self.trust(asked_at, mine, next);
+                return Ok(None);
+            }
+        }
+        Err(Error::unavailable(
+            Part::Cache,
+            "other processes exchange its binding",
+        ))
+    }
+
+    /// Gives a database that moved another token, unless that was done before a crash.
+    /// Returns whether no other process did so meanwhile.
+    async fn exchange(&self, mine: &mut Bound, stored: &str) -> Result<bool> {
+        let Some(before) = Binding::parse(stored) else {
+            return Ok(true);
+        };
+        if before.shards.is_none() && before.token == mine.token && before.place == mine.place {
+            tracing::info!("nothing waits in this Redis under the names of an older version");
+            return Ok(true);
+        }
+        if before.token == mine.token && !self.renew_token(mine).await? {
+            return Ok(false);
+        }
+        fault_point::point("binding.exchanged").await;
+        tracing::warn!(
+            before = %before.place,
+            now = %mine.place,
+            "the database has moved; this Redis is bound to it at its new place"
+        );
+        Ok(true)
+    }
+
+    /// Exchanges the token in the database. Returns whether no other process did so meanwhile.
+    async fn renew_token(&self, mine: &mut Bound) -> Result<bool> {
+        let token = new_token();
+        if !self.database.exchange(&mine.token, &token).await? {
+            return Ok(false);
+        }
+        mine.previous = std::mem::replace(&mut mine.token, token);
+        Ok(true)
+    }
+
+    fn trust(&self, asked_at: Instant, mine: Bound, held: String) {
+        let until = (asked_at + TRUST).duration_since(self.began);
+        let was_refused = {
+            let mut state = lock(&self.state);
+            state.mine = mine;
+            state.held = held;
+            state.contends_since = None;
+            state.refused.take().is_some()
+        };
+        self.trusted_until_ms
+            .fetch_max(until.as_millis() as u64, Ordering::AcqRel);
+        if was_refused {
+            tracing::info!("this Redis belongs to this database again");
+        }
+    }
+
+    /// Stops using the Redis and ends the registration. Otherwise two processes that move with
+    /// their database would wait for each other.
+    async fn refuse(&self, verdict: &Verdict) -> Error {
+        self.trusted_until_ms.store(0, Ordering::Release);
+        let refusal = Error::unavailable(Part::Cache, self.in_words(verdict));
+        let before = lock(&self.state)
+            .refused
+            .replace((refusal.clone(), Instant::now()));
+        let is_new = before.is_none_or(|(before, _)| before.to_string() != refusal.to_string());
+        if is_new {
+            tracing::error!(error = %refusal, "this Redis is used no more");
+        }
+        if let Err(error) = self.redis.resign(&self.settings.process).await {
+            tracing::debug!(%error, "the registration ends by itself");
+        }
+        refusal
+    }
+
+    fn refusal(&self, verdict: &Verdict) -> Error {
+        Error::BadSetting {
+            key: "DATABASE_URL",
+            reason: self.in_words(verdict).into(),
+        }
+    }
+
+    fn in_words(&self, verdict: &Verdict) -> String {
+        let mine = lock(&self.state).mine.place.clone();
+        in_words(verdict, &mine, self.settings.program)
+    }
+}
+
+#[async_trait]
+impl Ownership for Shared {
+    fn is_current(&self) -> bool {
+        let until = Duration::from_millis(self.trusted_until_ms.load(Ordering::Acquire));
+        self.began.elapsed() < until
+    }
+
+    async fn confirm(&self) -> Result<()> {
+        let renew = async {
+            let refused = lock(&self.state).refused.clone();
+            match refused {
+                Some((refusal, since)) if since.elapsed() < REFUSAL_LIFETIME => Err(refusal),
+                _ => self.renew().await,
+            }
+        };
+        let done = || self.is_current().then_some(());
+        self.renewing.unless_done(done, renew).await
+    }
+
+    async fn register(&self) -> Result<()> {
+        self.renewing.unless_done(|| None, self.renew()).await
+    }
+
+    fn problem(&self) -> Option<&'static str> {
+        lock(&self.state).refused.is_some().then_some(PROBLEM)
+    }
+}
