@@ -115,10 +115,10 @@ impl Opener {
         let moved_before = place.moved();
         let used = place.used();
         let state = Arc::new(State::default());
-        let mut connection = self.connect(part, state.clone()).await?;
+        let connection = self.connect(part, state.clone()).await?;
         let counted = Counted::new();
         // That it wants a client certificate a server may only say after the handshake.
-        let server = Server::ask(&mut connection).await.map_err(|error| {
+        let server = Server::ask(&connection).await.map_err(|error| {
             let distrusted = endpoint.not_opened(part, &error);
             distrusted.unwrap_or_else(|| unavailable(part, &error))
         })?;
@@ -239,8 +239,7 @@ impl Shared {
     }
 }
 
-/// A pipeline's error lists every failed command with its data, so only the
-/// kind and the code are taken from it.
+/// An error's text may have data in it, so only the kind and the code are taken.
 pub(super) fn unavailable(part: Part, error: &RedisError) -> Error {
     use deadpool_redis::redis::ErrorKind;
     if let Some(denied) = denied::error(part, error) {

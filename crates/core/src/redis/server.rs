@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::Ordering;
 
 use deadpool_redis::redis::aio::MultiplexedConnection;
-use deadpool_redis::redis::{RedisResult, Script, cmd, pipe};
+use deadpool_redis::redis::{RedisResult, Script, cmd};
 
 use crate::error::{Error, Part, Result};
 use crate::redis::{Call, Redis};
@@ -23,13 +23,14 @@ pub(super) struct Server {
 
 impl Server {
     /// Asks the server.
-    pub(super) async fn ask(connection: &mut MultiplexedConnection) -> RedisResult<Server> {
-        // Both at once in one command needs Redis 7.
-        let (server, replication): (String, String) = pipe()
-            .add_command(cmd("INFO").arg("server").clone())
-            .add_command(cmd("INFO").arg("replication").clone())
-            .query_async(connection)
-            .await?;
+    pub(super) async fn ask(connection: &MultiplexedConnection) -> RedisResult<Server> {
+        // Both in one command needs Redis 7. A pipeline's error would not name a denied command.
+        let (mut first, mut second) = (connection.clone(), connection.clone());
+        let (mut server, mut replication) = (cmd("INFO"), cmd("INFO"));
+        let (server, replication): (String, String) = tokio::try_join!(
+            server.arg("server").query_async(&mut first),
+            replication.arg("replication").query_async(&mut second),
+        )?;
         // A server without a run id is taken to be always in the same run.
         let run = info(&server, "run_id").unwrap_or("0");
         Ok(Server {
