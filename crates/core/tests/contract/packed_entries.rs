@@ -74,6 +74,7 @@ impl Site {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn the_rest_of_an_entry_waits_after_a_crash() {
     let mut crashed = Crashed::new().await;
     let url = crashed.server.url().to_owned();
@@ -110,6 +111,7 @@ async fn the_rest_of_an_entry_waits_after_a_crash() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn an_entry_whose_mark_is_lost_waits_as_a_whole() {
     let site = Site::new(5).await;
     let batch = site.process.append(&site.batch("x")).await;
@@ -140,6 +142,7 @@ async fn an_entry_whose_mark_is_lost_waits_as_a_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn conditions_cut_an_entry_in_its_middle() {
     let site = Site::new(8).await;
     let long = "x".repeat(300);
@@ -211,6 +214,7 @@ async fn conditions_cut_an_entry_in_its_middle() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_damaged_entry_is_one_dead_letter() {
     let site = Site::new(3).await;
     let mut good = site.process.append(&site.batch("body")).await;
@@ -285,6 +289,7 @@ async fn a_damaged_entry_is_one_dead_letter() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn the_depth_is_right_after_other_programs() {
     let site = Site::new(4).await;
     let mut all = Vec::new();
@@ -336,6 +341,7 @@ async fn the_depth_is_right_after_other_programs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_full_batch_is_one_entry() {
     let mut crashed = Crashed::new().await;
     let url = crashed.server.url().to_owned();

@@ -191,6 +191,7 @@ fn names_beyond_the_limit_hold_up_no_other_on_disk() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn names_beyond_the_limit_hold_up_no_other_in_redis() {
     other_names_are_drained(Parts::RedisMariaDb);
 }
@@ -223,6 +224,7 @@ fn what_is_held_back_gets_on_by_itself_on_disk() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn what_is_held_back_gets_on_by_itself_in_redis() {
     waits_for_room_or_the_database(Parts::RedisMariaDb);
 }
@@ -274,11 +276,13 @@ fn all_that_match_are_replayed_on_disk() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn all_that_match_are_replayed_in_redis() {
     all_that_match_are_replayed(Parts::RedisMariaDb);
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_replay_without_the_database_is_refused() {
     let running = full(Parts::RedisMariaDb);
     let client = running.client();
@@ -423,6 +427,7 @@ fn a_crash_between_refusal_and_acknowledgement_doubles_nothing_on_disk() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_crash_between_refusal_and_acknowledgement_doubles_nothing_in_redis() {
     survives_a_crash_before_the_acknowledgement(Parts::RedisMariaDb);
 }
