@@ -35,8 +35,8 @@ pub(crate) fn url_of_server(variable: &str) -> String {
     match env::var(variable) {
         Ok(url) if !url.is_empty() => url,
         _ => panic!(
-            "{variable} is not set. A test that needs servers is marked with \
-             #[ignore = \"needs servers\"], and scripts/test starts the servers"
+            "{variable} is not set: scripts/test starts servers, for the tests that are marked by \
+             `ignore = \"needs servers\"`"
         ),
     }
 }
