@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::PathBuf;
+use std::thread;
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -351,13 +352,21 @@ fn the_bytes_of_held_back_writes_are_bounded() {
 #[test]
 fn a_replay_beside_one_that_was_cut_off_is_whole() {
     const LETTERS: usize = 1_500;
+    const CLIENTS: usize = 8;
     let settings = [("DEAD_LETTERS_MAX", "2000")];
     let running = Parts::Embedded.start_with(Service::WriteBehind, &settings);
     let client = running.client();
     refuse(&running);
-    for number in 0..LETTERS {
-        put(&client, &format!("bad{number:04}"), 1);
-    }
+    thread::scope(|scope| {
+        for first in 0..CLIENTS {
+            let client = &client;
+            scope.spawn(move || {
+                for number in (first..LETTERS).step_by(CLIENTS) {
+                    put(client, &format!("bad{number:04}"), 1);
+                }
+            });
+        }
+    });
     wait_until("all are refused", || {
         figures(&client) == (0, LETTERS as u64, 0)
     });
