@@ -5,6 +5,7 @@
 #   choose_servers KIND        one of server_kinds; without it, installed
 #   start_servers              in a temporary folder, removed at exit
 #   start_servers DIR [NAME]   data kept in DIR, with the database NAME created
+#   keep_servers_in_memory     before start_servers: its temporary folder is in memory, if there is enough
 #
 # Afterwards TEST_REDIS_URL and TEST_MYSQL_URL are exported. One that is set beforehand is used as it
 # is, and that server is not started.
@@ -25,9 +26,13 @@ PATH="$PATH:/usr/sbin:/sbin"
 server_start_seconds_max=60
 server_stop_seconds_max=20
 port_attempts_max=20
+# What the servers of all tests together take, and as much again for the tests.
+memory_kib_min=$((6 * 1024 * 1024))
 
 server_pids=()
 run_folder=""
+# Where they are made.
+server_folders=""
 
 choose_servers() {
   case " ${server_kinds[*]} " in
@@ -180,12 +185,28 @@ stop_servers() {
   if [ -n "$run_folder" ]; then rm -rf "$run_folder"; fi
 }
 
+# Has start_servers, and tests that start servers of their own, keep data in memory, where there is enough. The servers
+# sync as they always do, which takes no time there. Tests kill servers, and no test cuts the power.
+keep_servers_in_memory() {
+  local kib
+  if [ -n "${TEST_SERVER_FOLDERS:-}" ]; then
+    server_folders=$TEST_SERVER_FOLDERS
+    return
+  fi
+  kib=$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $1 == "tmpfs" { print $4 }')
+  if [ "${kib:-0}" -lt "$memory_kib_min" ]; then return; fi
+  kib=$(awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo)
+  if [ "${kib:-0}" -lt "$memory_kib_min" ]; then return; fi
+  server_folders=/dev/shm
+  export TEST_SERVER_FOLDERS=$server_folders
+}
+
 start_servers() {
   local data_folder=${1:-} database=${2:-}
   # Also at Ctrl-C and SIGTERM, since bash runs it for these too.
   trap stop_servers EXIT
   # Short, because the path of a socket may have 107 bytes.
-  run_folder=$(mktemp -d /tmp/servers.XXXXXX)
+  run_folder=$(mktemp -d "${server_folders:-/tmp}/servers.XXXXXX")
   : "${data_folder:=$run_folder}"
   export TEST_SERVERS="$server_kind"
   unset TEST_SERVER_PROGRAMS

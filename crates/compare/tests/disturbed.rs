@@ -139,6 +139,7 @@ async fn a_slow_file_takes_one_transaction_at_a_time_each_after_the_delay() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn write_behind_goes_on_without_its_server_and_write_through_does_not() {
     let site = on_servers().await;
     let behind = site.start(Pattern::WriteBehind, true).await.unwrap();
@@ -168,6 +169,7 @@ async fn write_behind_goes_on_without_its_server_and_write_through_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_slow_server_makes_write_through_slow() {
     const DELAY: Duration = Duration::from_millis(120);
     let site = on_servers().await;

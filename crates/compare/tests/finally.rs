@@ -95,6 +95,7 @@ async fn the_file_has_what_was_acknowledged_and_nothing_of_other_names() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn the_server_has_what_was_acknowledged_and_nothing_of_other_names() {
     let site = site(Parts::servers(&redis_url(), &mysql_url()).unwrap()).await;
     for pattern in Pattern::BOTH {

@@ -99,6 +99,7 @@ async fn a_service_that_the_tool_has_not_started_is_found_by_where_it_listens() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn servers_are_asked_for_what_they_count_and_use() {
     let site = site(Parts::servers(&redis_url(), &mysql_url()).unwrap()).await;
     let service = site.start(Pattern::WriteThrough, false).await.unwrap();
@@ -120,6 +121,7 @@ async fn servers_are_asked_for_what_they_count_and_use() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_server_counts_statements_and_rows_that_changed_and_not_those_that_did_not() {
     // A server of its own, so that no other client's statements are counted.
     let server = OwnServer::database();

@@ -61,6 +61,7 @@ fn write(service: &RunningService, name: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn each_service_has_a_database_of_its_own_and_nothing_of_it_is_left() {
     let site = on_servers().await;
     let mut redis = Redis::open(redis_url()).unwrap().get_connection().unwrap();
@@ -93,6 +94,7 @@ async fn each_service_has_a_database_of_its_own_and_nothing_of_it_is_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn what_one_service_left_is_gone_before_the_next_one_starts() {
     let site = on_servers().await;
     let mut redis = Redis::open(redis_url()).unwrap().get_connection().unwrap();
@@ -114,6 +116,7 @@ async fn what_one_service_left_is_gone_before_the_next_one_starts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn what_cannot_be_removed_is_named() {
     let mut server = OwnServer::database();
     let binaries = Binaries::beside_the_tool().unwrap();
@@ -142,6 +145,7 @@ echo \"${named%%\\?*}\"
 ";
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_database_whose_service_did_not_start_is_dropped_all_the_same() {
     let binaries = tempfile::tempdir().unwrap();
     for pattern in Pattern::BOTH {
@@ -166,6 +170,7 @@ async fn a_database_whose_service_did_not_start_is_dropped_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_user_who_may_not_create_databases_is_told_so() {
     let granted = TestDatabase::create();
     let user = format!("u{:08x}", fastrand::u32(..));

@@ -159,17 +159,20 @@ async fn uses_redis_while_the_database_hangs_after(calls: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn redis_is_used_while_the_database_hangs_from_the_start() {
     uses_redis_while_the_database_hangs_after(0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn redis_is_used_while_noting_it_hangs() {
     uses_redis_while_the_database_hangs_after(1).await;
 }
 
 /// Another process has noted the same Redis by another name, and a start wants to use another one.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_slow_database_keeps_no_process_from_objecting() {
     let Site {
         _folder,

@@ -18,6 +18,7 @@ use test_support::servers::TestDatabase;
 const PATIENCE: Duration = Duration::from_millis(500);
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn each_call_has_a_deadline_of_its_own() {
     let database = TestDatabase::create();
     let Ok(DatabaseUrl::Mysql(url)) = DatabaseUrl::parse(&database.url()) else {

@@ -43,12 +43,22 @@ mod packed_entries;
 #[path = "contract/strange_entries.rs"]
 mod strange_entries;
 
+#[path = "contract/acknowledgements.rs"]
+mod acknowledgements;
+
+#[path = "contract/journal_versions.rs"]
+mod journal_versions;
+
+#[path = "contract/stats.rs"]
+mod stats;
+
+#[path = "contract/bodies.rs"]
+mod bodies;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bytes::Bytes;
-use cache_core::error::{Error, Part};
 use cache_core::journal::Journal;
 use cache_core::journal::file::FileJournal;
 use cache_core::model::record::{Key, Record, Write};
@@ -56,15 +66,12 @@ use cache_core::model::shard::Shard;
 use cache_core::model::shard::ShardStats;
 use cache_core::model::version::Version;
 use cache_core::settings::JournalSync;
-use proptest::collection::vec;
-use proptest::prelude::*;
 use tempfile::TempDir;
-use test_support::records::{valid_name, valid_names};
+use test_support::records::valid_names;
 
 use journal_with_cache::*;
 use suite::{
-    SEVERAL, ahead_of_the_clock, appended, connect_to_redis, eventually, for_random, key,
-    new_identity_with, redis_stream_journal, version,
+    SEVERAL, connect_to_redis, for_random, key, new_identity_with, redis_stream_journal, version,
 };
 pub(crate) use suite::{append, put, remove};
 
@@ -205,29 +212,6 @@ async fn an_empty_journal_has_nothing(implementation: Implementation) {
     }
 }
 
-async fn nothing_is_appended_before_the_clock_is_raised(implementation: Implementation) {
-    let place = implementation.new_place();
-    let journal = place.open_unseeded().await;
-    let refused = appended(journal.append(&[put("a", "x"), put("b", "x")]).await);
-    assert!(
-        matches!(refused, Err(Error::Unseeded(Part::Journal))),
-        "{refused:?}"
-    );
-    for shard in shards(&*journal) {
-        match journal.read(shard, Version::ZERO, 10).await {
-            // It is not told from one that was lost.
-            Err(Error::Unseeded(Part::Journal)) => {}
-            read => assert_eq!(read.unwrap(), []),
-        }
-    }
-    journal.raise(&Version::ZERO).await.unwrap();
-    append(&*journal, &[put("a", "x")]).await;
-    assert_eq!(
-        stats_of(&*journal, journal.shard_of(&key("a"))).await.depth,
-        1
-    );
-}
-
 async fn nothing_to_do_is_done(implementation: Implementation) {
     let place = implementation.new_place();
     let journal = place.open().await;
@@ -240,46 +224,6 @@ async fn nothing_to_do_is_done(implementation: Implementation) {
         .await
         .unwrap();
     assert_eq!(stats_of(&*journal, shard).await.depth, 1);
-}
-
-async fn versions_grow_along_the_journal(implementation: Implementation) {
-    let place = implementation.new_place();
-    let journal = place.open().await;
-    let mut appended = Vec::new();
-    for batch in 0..20 {
-        let writes: Vec<Write> = (0..batch)
-            .map(|name| put(&format!("{}", name % 5), "x"))
-            .collect();
-        appended.extend(append(&*journal, &writes).await);
-    }
-    for (shard, records) in by_shard(&*journal, &appended) {
-        assert!(
-            records.is_sorted_by(|one, next| one.version < next.version),
-            "{shard:?}"
-        );
-        assert_eq!(
-            journal.read(shard, Version::ZERO, 1_000).await.unwrap(),
-            records
-        );
-    }
-}
-
-async fn versions_are_newer_than_every_floor(implementation: Implementation) {
-    let place = implementation.new_place();
-    let journal = place.open().await;
-    let names: Vec<String> = (0..30).map(|number| format!("user {number}")).collect();
-    let writes: Vec<Write> = names.iter().map(|name| put(name, "x")).collect();
-    let before = append(&*journal, &writes).await;
-    let floor = ahead_of_the_clock();
-    journal.raise(&floor).await.unwrap();
-    let after = append(&*journal, &writes).await;
-    assert!(after.iter().all(|record| record.version > floor));
-    // A floor that lies below is no reason to go back.
-    journal.raise(&version(5)).await.unwrap();
-    let last = append(&*journal, &writes).await;
-    for ((before, after), last) in before.iter().zip(&after).zip(&last) {
-        assert!(before.version < after.version && after.version < last.version);
-    }
 }
 
 async fn entries_are_read_oldest_first_after_a_version(implementation: Implementation) {
@@ -352,194 +296,6 @@ async fn reading_takes_nothing_away(implementation: Implementation) {
     assert_eq!(stats_of(&*journal, shard).await.depth, 2);
 }
 
-async fn entries_are_forgotten_up_to_and_including_the_acknowledged_one(
-    implementation: Implementation,
-) {
-    let place = implementation.new_place();
-    let journal = place.open().await;
-    let (shard, names) = names_in_one_shard(&*journal, 3);
-    let mut waiting = Vec::new();
-    for _ in 0..6 {
-        let writes: Vec<Write> = names.iter().map(|name| put(name, "0123456789")).collect();
-        waiting.extend(append(&*journal, &writes).await);
-    }
-    // At the end of a batch, within one, over several, and everything.
-    for count in [3, 1, 1, 1, 2, 5, 4, 1] {
-        let acknowledged: Vec<Record> = waiting.drain(..count).collect();
-        acknowledge(&*journal, shard, &acknowledged).await;
-        assert_eq!(
-            journal.read(shard, Version::ZERO, 99).await.unwrap(),
-            waiting
-        );
-        assert_eq!(page_through(&*journal, shard, 2).await, waiting);
-        assert_eq!(stats_of(&*journal, shard).await.depth, waiting.len() as u64);
-    }
-    assert_eq!(waiting, []);
-}
-
-async fn acknowledging_again_or_less_changes_nothing(implementation: Implementation) {
-    let place = implementation.new_place();
-    let journal = place.open().await;
-    let (shard, names) = names_in_one_shard(&*journal, 5);
-    let writes: Vec<Write> = names.iter().map(|name| put(name, "x")).collect();
-    let appended = append(&*journal, &writes).await;
-    acknowledge(&*journal, shard, &appended[..3]).await;
-    let before = stats_of(&*journal, shard).await;
-    for count in [3, 2, 1, 3] {
-        acknowledge(&*journal, shard, &appended[..count]).await;
-        assert_eq!(
-            journal.read(shard, Version::ZERO, 9).await.unwrap(),
-            appended[3..]
-        );
-    }
-    journal
-        .acknowledge(shard, Version::ZERO, &[])
-        .await
-        .unwrap();
-    let after = stats_of(&*journal, shard).await;
-    assert_eq!((after.depth, after.oldest), (before.depth, before.oldest));
-
-    acknowledge(&*journal, shard, &appended).await;
-    acknowledge(&*journal, shard, &appended).await;
-    assert_eq!(stats_of(&*journal, shard).await.depth, 0);
-    let next = append(&*journal, &writes[..1]).await;
-    acknowledge(&*journal, shard, &appended).await;
-    assert_eq!(journal.read(shard, Version::ZERO, 9).await.unwrap(), next);
-}
-
-async fn acknowledging_one_shard_leaves_the_others(implementation: Implementation) {
-    let place = implementation.new_place();
-    let journal = place.open().await;
-    let writes: Vec<Write> = (0..60)
-        .map(|number| put(&format!("user {number}"), "x"))
-        .collect();
-    let mut waiting = by_shard(&*journal, &append(&*journal, &writes).await);
-    assert_eq!(
-        waiting.len(),
-        usize::from(journal.shards()),
-        "every shard has something"
-    );
-    for shard in shards(&*journal) {
-        acknowledge(&*journal, shard, &waiting.remove(&shard).unwrap()).await;
-        for shard in shards(&*journal) {
-            let left = waiting.get(&shard).cloned().unwrap_or_default();
-            assert_eq!(journal.read(shard, Version::ZERO, 99).await.unwrap(), left);
-        }
-    }
-}
-
-async fn what_was_acknowledged_stays_so_after_reopening(implementation: Implementation) {
-    let place = implementation.new_place();
-    let journal = place.open().await;
-    let (shard, names) = names_in_one_shard(&*journal, 9);
-    let writes: Vec<Write> = names.iter().map(|name| put(name, "0123456789")).collect();
-    let appended = append(&*journal, &writes).await;
-    let mut journal = Some(journal);
-    // Within the batch, so that no file could be deleted for it.
-    for count in [1, 4, 8] {
-        acknowledge(&**journal.as_ref().unwrap(), shard, &appended[..count]).await;
-        drop(journal.take());
-        let reopened = place.open().await;
-        assert_eq!(
-            reopened.read(shard, Version::ZERO, 99).await.unwrap(),
-            appended[count..]
-        );
-        assert_eq!(
-            stats_of(&*reopened, shard).await.depth,
-            (appended.len() - count) as u64
-        );
-        journal = Some(reopened);
-    }
-}
-
-async fn stats_say_how_much_waits(implementation: Implementation) {
-    let place = implementation.new_place();
-    let journal = place.open().await;
-    let (shard, names) = names_in_one_shard(&*journal, 3);
-    let before = Instant::now();
-    let mut appended = Vec::new();
-    for body in ["x", "y"] {
-        let writes: Vec<Write> = names.iter().map(|name| put(name, body)).collect();
-        appended.extend(append(&*journal, &writes).await);
-    }
-    let stats = stats_of(&*journal, shard).await;
-    assert_eq!(stats.depth, 6);
-    assert_eq!(stats.oldest, Some(appended[0].version));
-    assert_eq!(stats.newest, Some(appended[5].version));
-    assert!(stats.bytes > 0);
-    eventually("the oldest entry ages", async || {
-        stats_of(&*journal, shard).await.oldest_age_us > 2_000
-    })
-    .await;
-    let age_us = stats_of(&*journal, shard).await.oldest_age_us;
-    assert!(age_us <= before.elapsed().as_micros() as u64, "{age_us}");
-
-    // What 100 KB of bodies take is seen.
-    let large = append(&*journal, &[put(&names[0], &"z".repeat(100_000))]).await;
-    let stats = stats_of(&*journal, shard).await;
-    assert!(stats.bytes >= 100_000, "{} bytes", stats.bytes);
-
-    acknowledge(&*journal, shard, &appended).await;
-    let stats = stats_of(&*journal, shard).await;
-    assert_eq!((stats.depth, stats.oldest), (1, Some(large[0].version)));
-    acknowledge(&*journal, shard, &large).await;
-    let stats = stats_of(&*journal, shard).await;
-    assert_eq!((stats.depth, stats.bytes, stats.oldest), (0, 0, None));
-    assert_eq!(
-        (stats.oldest_age_us, stats.newest),
-        (0, Some(large[0].version))
-    );
-}
-
-async fn stats_are_the_same_after_reopening(implementation: Implementation) {
-    let place = implementation.new_place();
-    let journal = place.open().await;
-    let (shard, names) = names_in_one_shard(&*journal, 7);
-    let writes: Vec<Write> = names.iter().map(|name| put(name, "0123456789")).collect();
-    let mut appended = append(&*journal, &writes).await;
-    appended.extend(append(&*journal, &writes).await);
-    acknowledge(&*journal, shard, &appended[..9]).await;
-    let before = stats_of(&*journal, shard).await;
-    drop(journal);
-    let journal = place.open().await;
-    let after = stats_of(&*journal, shard).await;
-    assert_eq!(
-        after,
-        ShardStats {
-            oldest_age_us: after.oldest_age_us,
-            drained: after.drained,
-            ..before
-        }
-    );
-    assert_eq!((after.depth, after.oldest), (5, Some(appended[9].version)));
-}
-
-async fn stats_agree_with_themselves_while_work_goes_on(implementation: Implementation) {
-    let place = implementation.new_place();
-    let journal = place.open().await;
-    let (shard, names) = names_in_one_shard(&*journal, 2);
-    let worker = {
-        let journal = journal.clone();
-        tokio::spawn(async move {
-            for _ in 0..100 {
-                let appended = append(&*journal, &[put(&names[0], "x"), put(&names[1], "y")]).await;
-                acknowledge(&*journal, shard, &appended[..1]).await;
-                acknowledge(&*journal, shard, &appended).await;
-            }
-        })
-    };
-    while !worker.is_finished() {
-        let stats = stats_of(&*journal, shard).await;
-        let empty = stats.depth == 0;
-        assert_eq!(
-            (stats.oldest.is_none(), stats.bytes == 0),
-            (empty, empty),
-            "{stats:?}"
-        );
-    }
-    worker.await.unwrap();
-}
-
 async fn the_entries_of_a_key_are_in_its_shard_in_order(implementation: Implementation) {
     let place = implementation.new_place();
     let journal = place.open().await;
@@ -594,142 +350,6 @@ async fn appended_entries_survive_reopening(implementation: Implementation) {
     }
 }
 
-async fn versions_go_on_after_reopening(implementation: Implementation) {
-    let place = implementation.new_place();
-    let mut journal = place.open().await;
-    // So that the wall clock alone would not do.
-    let floor = ahead_of_the_clock();
-    journal.raise(&floor).await.unwrap();
-    let shard = journal.shard_of(&key("a"));
-    let mut newest = floor;
-    for acknowledged in [0, 1, 2, 2, 0] {
-        let appended = append(&*journal, &[put("a", "x"), put("a", "y")]).await;
-        assert!(newest < appended[0].version && appended[0].version < appended[1].version);
-        newest = appended[1].version;
-        if acknowledged > 0 {
-            acknowledge(&*journal, shard, &appended[..acknowledged]).await;
-        }
-        drop(journal);
-        journal = place.open().await;
-        // What is appended now does not count as acknowledged either.
-        let waiting = journal.read(shard, Version::ZERO, 99).await.unwrap();
-        assert_eq!(stats_of(&*journal, shard).await.depth, waiting.len() as u64);
-        assert_eq!(
-            waiting.last().map(|record| record.version) == Some(newest),
-            acknowledged < 2
-        );
-    }
-}
-
-async fn a_tombstone_is_not_an_empty_value(implementation: Implementation) {
-    let place = implementation.new_place();
-    let journal = place.open().await;
-    let appended = append(
-        &*journal,
-        &[put("a", "x"), remove("a"), put("b", "y"), remove("c")],
-    )
-    .await;
-    drop(journal);
-    let journal = place.open().await;
-    for (shard, records) in by_shard(&*journal, &appended) {
-        let read = journal.read(shard, Version::ZERO, 9).await.unwrap();
-        assert_eq!(read, records);
-    }
-    let of_a: Vec<Record> = journal
-        .read(journal.shard_of(&key("a")), Version::ZERO, 9)
-        .await
-        .unwrap();
-    let of_a = of_a.into_iter().filter(|record| record.key == key("a"));
-    assert_eq!(
-        of_a.map(|record| record.body.is_some()).collect::<Vec<_>>(),
-        [true, false]
-    );
-}
-
-async fn any_name_and_any_body_come_back_unchanged(implementation: Implementation) {
-    let place = implementation.new_place();
-    let journal = place.open().await;
-    let body = prop::option::weighted(0.9, vec(any::<u8>(), 1..300));
-    let writes = vec((valid_name(), body), 1..8);
-    for_random(implementation.cases(), writes, async |writes| {
-        let writes: Vec<Write> = writes
-            .into_iter()
-            .map(|(name, body)| Write {
-                body: body.map(Bytes::from),
-                ..remove(&name)
-            })
-            .collect();
-        let appended = append(&*journal, &writes).await;
-        for (shard, records) in by_shard(&*journal, &appended) {
-            assert_eq!(
-                journal.read(shard, Version::ZERO, 99).await.unwrap(),
-                records
-            );
-            acknowledge(&*journal, shard, &records).await;
-        }
-    })
-    .await;
-}
-
-async fn large_batches_and_large_bodies_come_back_whole(implementation: Implementation) {
-    let place = implementation.new_place();
-    let journal = place.open().await;
-    let mut writes: Vec<Write> = (0..3_000)
-        .map(|number| put(&format!("user {number}"), &format!("body {number}")))
-        .collect();
-    writes.push(put("large", &"z".repeat(1 << 20)));
-    let appended = append(&*journal, &writes).await;
-    for (shard, records) in by_shard(&*journal, &appended) {
-        assert_eq!(
-            journal.read(shard, Version::ZERO, 10_000).await.unwrap(),
-            records
-        );
-        acknowledge(&*journal, shard, &records).await;
-        assert_eq!(stats_of(&*journal, shard).await.depth, 0);
-    }
-}
-
-/// A drainer beside a writer takes every entry once and in order.
-async fn what_is_appended_is_drained_once(implementation: Implementation) {
-    let place = implementation.new_place();
-    let journal = place.open().await;
-    let (shard, names) = names_in_one_shard(&*journal, 5);
-    let writer = {
-        let journal = journal.clone();
-        tokio::spawn(async move {
-            let mut appended = Vec::new();
-            for batch in 0..60 {
-                let writes: Vec<Write> = (0..1 + batch % 7)
-                    .map(|number| put(&names[number % 5], &format!("{batch} {number}")))
-                    .collect();
-                appended.extend(append(&*journal, &writes).await);
-            }
-            appended
-        })
-    };
-    let mut drained = Vec::new();
-    loop {
-        let ended = writer.is_finished();
-        let records = journal.read(shard, Version::ZERO, 4).await.unwrap();
-        if records.is_empty() {
-            if ended {
-                break;
-            }
-            tokio::task::yield_now().await;
-            continue;
-        }
-        acknowledge(&*journal, shard, &records).await;
-        drained.extend(records);
-        assert!(
-            drained.is_sorted_by(|one, next| one.version < next.version),
-            "it goes in circles"
-        );
-    }
-    assert_eq!(drained, writer.await.unwrap());
-    let stats = stats_of(&*journal, shard).await;
-    assert_eq!((stats.depth, stats.bytes), (0, 0));
-}
-
 /// And what is appended afterwards goes on behind it.
 async fn a_dropped_append_is_whole_or_did_not_take_place(implementation: Implementation) {
     let place = implementation.new_place();
@@ -773,33 +393,20 @@ contract!(
     [
         file: Implementation::File(JournalSync::Fsync),
         file_without_sync: Implementation::File(JournalSync::Os),
+        #[ignore = "needs servers"]
         redis_stream: Implementation::RedisStream(1),
+        #[ignore = "needs servers"]
         redis_stream_of_several_shards: Implementation::RedisStream(SEVERAL),
     ],
     [
         it_says_what_an_answer_survives,
         an_empty_journal_has_nothing,
-        nothing_is_appended_before_the_clock_is_raised,
         nothing_to_do_is_done,
-        versions_grow_along_the_journal,
-        versions_are_newer_than_every_floor,
         entries_are_read_oldest_first_after_a_version,
         paging_gives_everything_once,
         reading_takes_nothing_away,
-        entries_are_forgotten_up_to_and_including_the_acknowledged_one,
-        acknowledging_again_or_less_changes_nothing,
-        acknowledging_one_shard_leaves_the_others,
-        what_was_acknowledged_stays_so_after_reopening,
-        stats_say_how_much_waits,
-        stats_are_the_same_after_reopening,
-        stats_agree_with_themselves_while_work_goes_on,
         the_entries_of_a_key_are_in_its_shard_in_order,
         appended_entries_survive_reopening,
-        versions_go_on_after_reopening,
-        a_tombstone_is_not_an_empty_value,
-        any_name_and_any_body_come_back_unchanged,
-        large_batches_and_large_bodies_come_back_whole,
-        what_is_appended_is_drained_once,
         a_dropped_append_is_whole_or_did_not_take_place,
         any_order_of_operations_leaves_what_is_not_acknowledged,
     ]
@@ -808,7 +415,9 @@ contract!(
 // Journals that say holds_cache().
 contract!(
     [
+        #[ignore = "needs servers"]
         redis_stream_with_cache: WithCache::Redis(1),
+        #[ignore = "needs servers"]
         redis_stream_of_several_shards_with_cache: WithCache::Redis(SEVERAL),
     ],
     [

@@ -266,6 +266,7 @@ async fn what_is_sent_to_sqlite_is_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs servers"]
 async fn what_is_sent_to_mysql_is_counted() {
     let _turn = turn().await;
     let database = TestDatabase::create();
@@ -277,6 +278,7 @@ async fn what_is_sent_to_mysql_is_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs servers"]
 async fn what_is_sent_again_on_another_connection_counts_again() {
     let _turn = turn().await;
     let database = TestDatabase::create();

@@ -2,9 +2,10 @@
 //! they can be used by keyboard.
 
 mod driver;
-mod keys;
 #[cfg(test)]
-mod tests;
+#[path = "browser/tests.rs"]
+mod in_browser;
+mod keys;
 
 use std::cell::RefCell;
 use std::fs;

@@ -280,6 +280,7 @@ mod tests {
     use crate::servers::query;
 
     #[test]
+    #[ignore = "needs servers"]
     fn a_redis_has_its_data_after_a_kill() {
         let mut server = OwnServer::redis(AppendFsync::Always, "64mb");
         let ask = |server: &OwnServer, words: &[&str]| {
@@ -300,6 +301,7 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "needs servers"]
     fn a_database_has_its_data_after_a_kill_and_a_stop() {
         let mut server = OwnServer::database();
         query(server.url(), "CREATE DATABASE d").unwrap();
@@ -315,6 +317,7 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "needs servers"]
     fn a_paused_server_answers_when_it_is_resumed() {
         let server = OwnServer::redis(AppendFsync::EverySecond, "0");
         server.pause();

@@ -30,10 +30,14 @@ pub fn mysql_url() -> String {
     url_of_server("TEST_MYSQL_URL")
 }
 
-fn url_of_server(variable: &str) -> String {
+/// The value of the variable that names a server.
+pub(crate) fn url_of_server(variable: &str) -> String {
     match env::var(variable) {
         Ok(url) if !url.is_empty() => url,
-        _ => panic!("{variable} is not set: run scripts/test, which starts the servers"),
+        _ => panic!(
+            "{variable} is not set: scripts/test starts servers, for the tests that are marked by \
+             `ignore = \"needs servers\"`"
+        ),
     }
 }
 
@@ -219,6 +223,7 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "needs servers"]
     fn a_test_database_keeps_rows_and_is_gone_afterwards() {
         let database = TestDatabase::create();
         database.query_rows("CREATE TABLE t (a INT, b VARBINARY(9), c TEXT CHARACTER SET utf8mb4)");
@@ -237,6 +242,7 @@ mod tests {
     }
 
     #[tokio::test]
+    #[ignore = "needs servers"]
     async fn a_test_database_can_be_used_from_a_runtime() {
         let database = TestDatabase::create();
         assert_eq!(

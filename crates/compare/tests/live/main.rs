@@ -8,6 +8,6 @@
     reason = "a test that fails says why"
 )]
 
-mod page;
+mod in_browser;
 mod routes;
 mod site;

@@ -23,6 +23,7 @@ async fn expect_refused(database: &impl Database, change: &str, parts: &[&str]) 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn of_mysql() {
     for (change, parts) in [
         (
@@ -128,6 +129,7 @@ async fn of_sqlite() {
 
 /// What no statement of the services can notice.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn additions_are_tolerated() {
     for change in [
         "ALTER TABLE users ADD COLUMN email VARCHAR(9) NULL",

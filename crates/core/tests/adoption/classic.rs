@@ -74,6 +74,7 @@ async fn more_columns_and_keys_stay(database: impl Database) {
 
 /// Of each character set that a server may have had as its default.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn characters_of_any_set_are_kept() {
     for (charset, collation, name) in [
         ("latin1", "latin1_swedish_ci", "Zoë €"),
@@ -100,6 +101,7 @@ async fn characters_of_any_set_are_kept() {
 
 /// What a collation takes for one name is several for the services.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn names_that_differ_by_a_byte_are_all_kept() {
     let mysql = Mysql::new();
     mysql.execute(&format!(
@@ -126,6 +128,7 @@ async fn names_that_differ_by_a_byte_are_all_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn of_many_starts_at_once_one_adopts() {
     let mysql = Mysql::new();
     mysql.execute(CLASSIC);
@@ -142,6 +145,7 @@ async fn of_many_starts_at_once_one_adopts() {
 
 /// An upsert uses up a number even where it updates.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn ids_go_on_above_what_an_int_holds() {
     let mysql = Mysql::new();
     mysql.execute(CLASSIC);

@@ -95,6 +95,7 @@ async fn tables_that_others_rely_on_are_not_made_again(database: impl Database) 
 /// As a release makes it that clusters the table by id; and again after a crash before the
 /// migration was recorded.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_table_of_an_earlier_release_is_clustered_by_name() {
     let mysql = Mysql::new();
     mysql.execute(CLASSIC);
@@ -126,6 +127,7 @@ async fn a_table_of_an_earlier_release_is_clustered_by_name() {
 
 /// The state that releases have left which did not look at the table.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_classic_table_that_an_older_release_has_altered() {
     let mysql = Mysql::new();
     drop(mysql.start().await.unwrap());

@@ -60,6 +60,7 @@ macro_rules! on_both {
         mod on_mysql {
             $(
                 #[tokio::test(flavor = "multi_thread")]
+                #[ignore = "needs servers"]
                 async fn $check() {
                     super::$check(crate::mysql::Mysql::new()).await;
                 }

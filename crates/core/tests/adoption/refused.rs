@@ -21,6 +21,7 @@ async fn expect_refused(database: &impl Database, create: &str, parts: &[&str]) 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn of_mysql() {
     let classic = "id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(255) NOT NULL, age INT NOT NULL";
     let whole = format!("{classic}, occupation VARCHAR(255) NOT NULL");
@@ -90,6 +91,7 @@ async fn of_sqlite() {
 
 /// Moving the table away is enough.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_renamed_table_is_in_the_way_no_more() {
     let mysql = Mysql::new();
     expect_refused(

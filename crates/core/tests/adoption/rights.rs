@@ -38,6 +38,7 @@ impl Drop for Restricted<'_> {
 
 /// An administrator runs `migrate`; the service's own user may not define data.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn rights_to_the_rows_are_enough_when_nothing_is_pending() {
     let mysql = Mysql::new();
     mysql.execute(CLASSIC);
@@ -51,6 +52,7 @@ async fn rights_to_the_rows_are_enough_when_nothing_is_pending() {
 
 /// The table is left as it is, and the next start, which may, adopts it.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn without_the_right_to_alter_nothing_is_changed() {
     let mysql = Mysql::new();
     mysql.execute(CLASSIC);
@@ -64,6 +66,7 @@ async fn without_the_right_to_alter_nothing_is_changed() {
 
 /// As servers have them that were upgraded for many years.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn defaults_of_old_servers_do_not_matter() {
     let server = OwnServer::database_with(&[
         "--innodb-default-row-format=compact",

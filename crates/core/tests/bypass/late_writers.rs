@@ -30,6 +30,7 @@ async fn begin(process: &Process, write: Write) -> tokio::task::JoinHandle<Versi
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs servers"]
 async fn a_write_that_began_by_the_cache_is_begun_again_past_it() {
     for write in writes() {
         let (_database, [cut_off, other]) = two().await;
@@ -51,6 +52,7 @@ async fn a_write_that_began_by_the_cache_is_begun_again_past_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs servers"]
 async fn a_write_that_began_past_the_cache_is_begun_again_by_it() {
     for write in writes() {
         let (_database, [cut_off, other]) = two().await;

@@ -75,6 +75,7 @@ async fn more_of(count: &AtomicU64, more: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs servers"]
 async fn nothing_stale_is_read_and_no_write_fails() {
     let (_database, processes) = two().await;
     let [cut_off, other] = &processes;

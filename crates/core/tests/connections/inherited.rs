@@ -18,6 +18,7 @@ const SURROUNDINGS: [(&str, u8); 3] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn hostile_server_defaults_lose_no_write() {
     let server = OwnServer::database();
     for (init_connect, completion_type) in SURROUNDINGS {

@@ -35,6 +35,7 @@ async fn all_are_answered(store: &Arc<MysqlStore>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn calls_wait_where_a_user_may_connect_three_times() {
     let site = Site::shared();
     let store = Arc::new(site.open().await);
@@ -54,6 +55,7 @@ async fn calls_wait_where_a_user_may_connect_three_times() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_start_and_calls_share_a_single_connection() {
     let site = Site::shared();
     site.limit_connections(1);
@@ -63,6 +65,7 @@ async fn a_start_and_calls_share_a_single_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn calls_wait_where_other_programs_have_the_connections() {
     let server = OwnServer::database_with(&["--max-connections=10"]);
     let site = Site::on(server.url());

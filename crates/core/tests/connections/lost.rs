@@ -29,6 +29,7 @@ async fn fill(site: &Site, store: &Arc<MysqlStore>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn no_operation_meets_a_connection_that_has_ended() {
     let site = Site::shared();
     let store = Arc::new(site.open().await);
@@ -44,6 +45,7 @@ async fn no_operation_meets_a_connection_that_has_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn no_caller_meets_a_connection_that_has_ended() {
     let site = Site::shared();
     let store = Arc::new(site.open().await);
@@ -63,6 +65,7 @@ async fn no_caller_meets_a_connection_that_has_ended() {
 
 /// As a firewall does after a pause: neither side notices.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn no_caller_meets_a_connection_that_a_firewall_forgot() {
     let site = Site::shared();
     let proxy = ChaosProxy::before(&site.url());

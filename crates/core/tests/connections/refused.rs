@@ -8,6 +8,7 @@ use crate::records::user;
 use crate::site::Site;
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_start_names_the_variable_that_the_server_keeps() {
     // It takes a larger value for this one, without an error.
     let server = OwnServer::database_with(&["--maximum-wait-timeout=45"]);
@@ -24,6 +25,7 @@ async fn a_start_names_the_variable_that_the_server_keeps() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_later_connection_in_a_wrong_state_is_not_used() {
     let server = OwnServer::database();
     let site = Site::on(server.url());
@@ -48,6 +50,7 @@ async fn a_later_connection_in_a_wrong_state_is_not_used() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_broken_init_connect_is_named() {
     let server = OwnServer::database();
     let site = Site::on(server.url());

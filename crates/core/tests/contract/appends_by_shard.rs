@@ -36,6 +36,7 @@ fn appended_at(writes: &[Write], answers: &[Result<Appended>]) -> Vec<Record> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn writes_of_an_unseeded_shard_fail_and_the_others_do_not() {
     let identity = new_identity_with(15);
     let process = Process::start(&redis_url(), &identity).await;
@@ -87,6 +88,7 @@ async fn writes_of_an_unseeded_shard_fail_and_the_others_do_not() {
 
 /// As after a restart, or when an operator says SCRIPT FLUSH.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn nothing_is_appended_twice_when_the_server_has_forgotten_the_scripts() {
     let server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
     let process = Process::start(server.url(), &new_identity()).await;
@@ -103,6 +105,7 @@ async fn nothing_is_appended_twice_when_the_server_has_forgotten_the_scripts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn the_depth_follows_appends_acknowledgements_and_stats() {
     let identity = new_identity();
     let one = Process::start(&redis_url(), &identity).await;

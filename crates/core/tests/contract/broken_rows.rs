@@ -258,6 +258,7 @@ async fn a_page_looks_at_a_bounded_number_of_tombstones(implementation: Implemen
 contract!(
     [
         sqlite: Implementation::Sqlite,
+        #[ignore = "needs servers"]
         mysql: Implementation::Mysql,
     ],
     [

@@ -219,6 +219,7 @@ async fn it_is_known_whether_a_version_was_written(implementation: Implementatio
 contract!(
     [
         sqlite: Implementation::Sqlite,
+        #[ignore = "needs servers"]
         mysql: Implementation::Mysql,
     ],
     [
@@ -234,6 +235,7 @@ contract!(
 
 /// Each raises the ceiling again and again, since each version is far above the one before.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn processes_that_raise_the_ceiling_at_once_lose_nothing() {
     let database = Implementation::Mysql.new_database();
     let mut writers = JoinSet::new();

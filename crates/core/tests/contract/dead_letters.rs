@@ -421,7 +421,9 @@ contract!(
     [
         file: Implementation::File(JournalSync::Fsync),
         file_without_sync: Implementation::File(JournalSync::Os),
+        #[ignore = "needs servers"]
         redis_stream: Implementation::RedisStream(1),
+        #[ignore = "needs servers"]
         redis_stream_of_several_shards: Implementation::RedisStream(SEVERAL),
     ],
     [

@@ -94,7 +94,9 @@ async fn a_clean_entry_is_not_touched(implementation: Implementation) {
 contract!(
     [
         memory: Implementation::Memory,
+        #[ignore = "needs servers"]
         redis: Implementation::Redis(1),
+        #[ignore = "needs servers"]
         redis_of_several_shards: Implementation::Redis(SEVERAL),
     ],
     [

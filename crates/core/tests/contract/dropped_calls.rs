@@ -143,6 +143,7 @@ async fn dropped_calls_disturb_no_other(implementation: Implementation) {
 contract!(
     [
         sqlite: Implementation::Sqlite,
+        #[ignore = "needs servers"]
         mysql: Implementation::Mysql,
     ],
     [

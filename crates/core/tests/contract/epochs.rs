@@ -39,6 +39,7 @@ impl Processes {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs servers"]
 async fn nothing_that_was_held_before_is_held_in_the_next_epoch() {
     let processes = Processes::start().await;
     let [one, other] = &processes.caches;
@@ -69,6 +70,7 @@ async fn nothing_that_was_held_before_is_held_in_the_next_epoch() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs servers"]
 async fn the_clock_is_seeded_again_and_issues_newer_versions() {
     let processes = Processes::start().await;
     let [one, other] = &processes.caches;
@@ -111,6 +113,7 @@ async fn the_clock_is_seeded_again_and_issues_newer_versions() {
 
 /// Each name's own versions grow, whichever shard it is in.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs servers"]
 async fn versions_of_a_name_grow_from_epoch_to_epoch() {
     let processes = Processes::start().await;
     let [one, other] = &processes.caches;
@@ -139,6 +142,7 @@ async fn versions_of_a_name_grow_from_epoch_to_epoch() {
 
 /// A write that was committed in one epoch is put in another.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs servers"]
 async fn a_settle_that_comes_in_the_next_epoch_does_no_harm() {
     let processes = Processes::start().await;
     let [one, other] = &processes.caches;
@@ -175,6 +179,7 @@ async fn a_settle_that_comes_in_the_next_epoch_does_no_harm() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs servers"]
 async fn a_withdrawal_that_comes_in_the_next_epoch_does_no_harm() {
     let processes = Processes::start().await;
     let [one, other] = &processes.caches;
@@ -200,6 +205,7 @@ async fn a_withdrawal_that_comes_in_the_next_epoch_does_no_harm() {
 
 /// One process is late: it uses the names of an epoch that is over.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs servers"]
 async fn who_is_in_another_epoch_neither_sees_nor_changes_this_one() {
     let processes = Processes::start().await;
     let [late, other] = &processes.caches;
@@ -228,6 +234,7 @@ async fn who_is_in_another_epoch_neither_sees_nor_changes_this_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs servers"]
 async fn a_probe_leaves_nothing_and_is_in_no_epoch() {
     let processes = Processes::start().await;
     let [one, other] = &processes.caches;

@@ -262,6 +262,7 @@ async fn nothing_of_an_epoch_comes_after_its_end(implementation: Implementation)
 contract!(
     [
         sqlite: Implementation::Sqlite,
+        #[ignore = "needs servers"]
         mysql: Implementation::Mysql,
     ],
     [

@@ -183,7 +183,9 @@ async fn a_refill_that_is_ahead_of_the_clock_raises_it(implementation: Implement
 contract!(
     [
         memory: Implementation::Memory,
+        #[ignore = "needs servers"]
         redis: Implementation::Redis(1),
+        #[ignore = "needs servers"]
         redis_of_several_shards: Implementation::Redis(SEVERAL),
     ],
     [
@@ -200,6 +202,7 @@ contract!(
 
 /// The server belongs to others, too, and to other databases' data.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs servers"]
 async fn only_the_entries_of_one_database_are_forgotten() {
     use cache_core::cache::redis::RedisCache;
     let identities = [new_identity(), new_identity()];
@@ -224,6 +227,7 @@ async fn only_the_entries_of_one_database_are_forgotten() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs servers"]
 async fn nothing_is_refilled_before_the_clock_is_raised() {
     let cache = Implementation::Redis(1).unseeded(LONG_LIFETIMES).await;
     let held = value(&key("a"), version(7), "x");

@@ -87,6 +87,7 @@ async fn what_is_drained_is_ordered_already(implementation: Implementation) {
 contract!(
     [
         sqlite: Implementation::Sqlite,
+        #[ignore = "needs servers"]
         mysql: Implementation::Mysql,
     ],
     [

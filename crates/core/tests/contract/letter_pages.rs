@@ -145,7 +145,9 @@ async fn a_scan_has_every_letter_that_stays(implementation: Implementation) {
 contract!(
     [
         file: Implementation::File(JournalSync::Os),
+        #[ignore = "needs servers"]
         redis_stream: Implementation::RedisStream(1),
+        #[ignore = "needs servers"]
         redis_stream_of_several_shards: Implementation::RedisStream(SEVERAL),
     ],
     [

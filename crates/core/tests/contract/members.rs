@@ -255,6 +255,7 @@ async fn a_bypassed_cache_cannot_be_relied_on(implementation: Implementation) {
 contract!(
     [
         sqlite: Implementation::Sqlite,
+        #[ignore = "needs servers"]
         mysql: Implementation::Mysql,
     ],
     [

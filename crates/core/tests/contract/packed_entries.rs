@@ -75,6 +75,7 @@ impl Site {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn the_rest_of_an_entry_waits_after_a_crash() {
     let mut crashed = Crashed::new().await;
     let url = crashed.server.url().to_owned();
@@ -111,6 +112,7 @@ async fn the_rest_of_an_entry_waits_after_a_crash() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn an_entry_whose_mark_is_lost_waits_as_a_whole() {
     let site = Site::new(5).await;
     let batch = site.process.append(&site.batch("x")).await;
@@ -141,6 +143,7 @@ async fn an_entry_whose_mark_is_lost_waits_as_a_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn conditions_cut_an_entry_in_its_middle() {
     let site = Site::new(8).await;
     let long = "x".repeat(300);
@@ -212,6 +215,7 @@ async fn conditions_cut_an_entry_in_its_middle() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_damaged_entry_is_one_dead_letter() {
     let site = Site::new(3).await;
     let mut good = site.process.append(&site.batch("body")).await;
@@ -286,6 +290,7 @@ async fn a_damaged_entry_is_one_dead_letter() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn the_depth_is_right_after_other_programs() {
     let site = Site::new(4).await;
     let mut all = Vec::new();
@@ -337,6 +342,7 @@ async fn the_depth_is_right_after_other_programs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_full_batch_is_one_entry() {
     let mut crashed = Crashed::new().await;
     let url = crashed.server.url().to_owned();

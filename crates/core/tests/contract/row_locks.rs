@@ -134,6 +134,7 @@ async fn hear_after_all(store: &dyn StoreWithMembers, statement: Statement) -> V
 const TRIES_MAX: usize = 20;
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn an_epoch_ends_after_the_writes_that_are_under_way_in_it() {
     for way in WAYS {
         let mut tries = 0;
@@ -179,6 +180,7 @@ async fn epoch_ends_after_a_write(way: usize) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_write_waits_for_the_end_of_its_epoch_that_is_under_way() {
     for way in WAYS {
         for (end, takes_place) in [("COMMIT", false), ("ROLLBACK", true)] {
@@ -204,6 +206,7 @@ async fn a_write_waits_for_the_end_of_its_epoch_that_is_under_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn who_wants_to_rely_on_the_cache_waits_for_the_end_of_its_epoch() {
     let database = Implementation::Mysql.new_database();
     let store = database.open_with_members().await;
@@ -221,6 +224,7 @@ async fn who_wants_to_rely_on_the_cache_waits_for_the_end_of_its_epoch() {
 /// One that was silent says something while another says that it is: it trusts
 /// the cache by that, so it must be waited for.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_process_that_is_silent_no_longer_is_not_removed() {
     let database = Implementation::Mysql.new_database();
     let store = database.open_with_members().await;
@@ -247,6 +251,7 @@ async fn a_process_that_is_silent_no_longer_is_not_removed() {
 
 /// A condition is judged upon what the transaction that was in the way has left.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_write_is_judged_upon_what_it_waited_for() {
     let database = Implementation::Mysql.new_database();
     let store = database.open().await;
@@ -269,6 +274,7 @@ async fn a_write_is_judged_upon_what_it_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_purge_step_waits_for_no_locked_row() {
     let database = Implementation::Mysql.new_database();
     let store = database.open().await;

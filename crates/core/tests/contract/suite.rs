@@ -27,21 +27,24 @@ use tokio::runtime::Handle;
 
 /// Runs every test of a suite for every implementation, as `module::test`. A
 /// test is an `async fn` that takes the implementation; one that is not listed
-/// is dead code, which the lints refuse.
+/// is dead code, which the lints refuse. Attributes of an implementation are
+/// those of its tests.
 macro_rules! contract {
-    ([$($module:ident: $implementation:expr),+ $(,)?], $tests:tt) => {
-        $( contract!(@ $module, $implementation, $tests); )+
+    ([$($(#[$mark:meta])? $module:ident: $implementation:expr),+ $(,)?], $tests:tt) => {
+        $( contract!(@module [$(#[$mark])?] $module, $implementation, $tests); )+
     };
-    (@ $module:ident, $implementation:expr, [$($test:ident),+ $(,)?]) => {
+    (@module $marks:tt $module:ident, $implementation:expr, [$($test:ident),+ $(,)?]) => {
         mod $module {
             use super::*;
 
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $test() {
-                    super::$test($implementation).await;
-                }
-            )+
+            $( contract!(@test $marks $test, $implementation); )+
+        }
+    };
+    (@test [$($mark:tt)*] $test:ident, $implementation:expr) => {
+        $($mark)*
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $test() {
+            super::$test($implementation).await;
         }
     };
 }

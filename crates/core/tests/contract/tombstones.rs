@@ -341,6 +341,7 @@ async fn writes_and_purges_at_once_lose_nothing(implementation: Implementation) 
 contract!(
     [
         sqlite: Implementation::Sqlite,
+        #[ignore = "needs servers"]
         mysql: Implementation::Mysql,
     ],
     [

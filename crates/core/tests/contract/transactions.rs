@@ -450,6 +450,7 @@ async fn transactions_that_hold_each_others_names_all_take_place(implementation:
 contract!(
     [
         sqlite: Implementation::Sqlite,
+        #[ignore = "needs servers"]
         mysql: Implementation::Mysql,
     ],
     [

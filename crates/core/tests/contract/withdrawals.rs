@@ -382,6 +382,7 @@ async fn take_a_clock(identity: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_batch_that_one_shard_refuses_leaves_no_doubt() {
     let identity = new_identity_with(SEVERAL);
     let cache = RedisCache::new(connect_to_redis(&identity).await, LONG_LIFETIMES);
@@ -437,7 +438,9 @@ async fn a_dirty_body_is_left_as_it_was(implementation: Implementation) {
 contract!(
     [
         memory: Implementation::Memory,
+        #[ignore = "needs servers"]
         redis: Implementation::Redis(1),
+        #[ignore = "needs servers"]
         redis_of_several_shards: Implementation::Redis(SEVERAL),
     ],
     [

@@ -191,6 +191,7 @@ macro_rules! in_each_place {
         }
         mod redis_and_mariadb {
             $(#[tokio::test(flavor = "multi_thread")]
+            #[ignore = "needs servers"]
             async fn $name() { super::$name($crate::parts::Place::servers()).await })+
         }
     };

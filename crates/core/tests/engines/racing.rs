@@ -124,6 +124,7 @@ in_each_place! {
 
 /// Two processes, as far as the core can tell: each has its own connections.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn reads_through_two_replicas_of_write_through_never_go_back() {
     let place = Place::servers();
     let (one, other) = (place.open().await, place.open().await);
@@ -131,6 +132,7 @@ async fn reads_through_two_replicas_of_write_through_never_go_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn reads_through_two_replicas_of_write_behind_never_go_back() {
     let place = Place::servers();
     let (one, other) = (place.open().await, place.open().await);

@@ -11,6 +11,7 @@ use crate::redis_process::{command, names_in_one_shard};
 use crate::suite::{appended, put};
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn the_holder_is_called_when_another_appends_to_its_empty_shard() {
     let identity = new_identity();
     let holder = Drainer::start(&identity, "holder", LASTING).await;
@@ -48,6 +49,7 @@ async fn the_holder_is_called_when_another_appends_to_its_empty_shard() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn the_others_are_called_when_one_comes_and_when_one_goes() {
     let identity = new_identity();
     let one = Drainer::start(&identity, "one", LASTING).await;
@@ -69,6 +71,7 @@ async fn the_others_are_called_when_one_comes_and_when_one_goes() {
 
 /// Or the one that has come would drain nothing until it happens to renew.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn who_gives_shards_back_calls_those_that_they_fall_to() {
     let identity = new_identity();
     let one = Drainer::start(&identity, "host-1:1001:1f", LASTING).await;
@@ -87,6 +90,7 @@ async fn who_gives_shards_back_calls_those_that_they_fall_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn what_is_not_understood_is_about_everything() {
     let identity = new_identity();
     let one = Drainer::start(&identity, "one", LASTING).await;
@@ -101,6 +105,7 @@ async fn what_is_not_understood_is_about_everything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn whose_listening_was_cut_off_is_told_so_and_listens_again() {
     let mut server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
     let identity = new_identity();
@@ -124,6 +129,7 @@ async fn whose_listening_was_cut_off_is_told_so_and_listens_again() {
 
 /// The keeper stops listening at each renewal, and goes on afterwards.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn nothing_is_missed_by_who_stops_waiting_for_a_while() {
     let identity = new_identity();
     let one = Drainer::start(&identity, "one", LASTING).await;

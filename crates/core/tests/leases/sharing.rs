@@ -13,6 +13,7 @@ use cache_core::model::shard::Shard;
 const SHORT: Duration = Duration::from_millis(600);
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn the_only_process_gets_every_shard() {
     let identity = new_identity();
     let one = Drainer::start(&identity, "one", LASTING).await;
@@ -32,6 +33,7 @@ async fn the_only_process_gets_every_shard() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn those_that_come_get_a_share_and_those_that_go_leave_theirs() {
     let identity = new_identity();
     let one = Drainer::start(&identity, "host-1:1001:1f", LASTING).await;
@@ -79,6 +81,7 @@ async fn those_that_come_get_a_share_and_those_that_go_leave_theirs() {
 
 /// It holds no shard while another process can drain, and keeps its shards if none can.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_process_that_cannot_drain_leaves_all_to_the_others() {
     let identity = new_identity();
     let one = Drainer::start(&identity, "host-1:1001:1f", LASTING).await;
@@ -113,6 +116,7 @@ async fn a_process_that_cannot_drain_leaves_all_to_the_others() {
 
 /// The usual number on a standalone Redis. The other process stands by.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_single_shard_is_handed_over() {
     let identity = new_identity_with(1);
     let one = Drainer::start(&identity, "one", LASTING).await;
@@ -137,6 +141,7 @@ async fn a_single_shard_is_handed_over() {
 /// In whatever order they ask, no process believes that it holds a shard of another
 /// one.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn no_shard_is_held_twice() {
     let identity = new_identity();
     let mut drainers = Vec::new();
@@ -166,6 +171,7 @@ async fn no_shard_is_held_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn who_does_not_renew_loses_its_shards_to_the_others() {
     let identity = new_identity();
     let silent = Drainer::start(&identity, "host-1:1001:1f", SHORT).await;
@@ -201,6 +207,7 @@ async fn who_does_not_renew_loses_its_shards_to_the_others() {
 /// While the server does not answer, what is held ends by itself, and not later
 /// than there.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn what_is_held_ends_by_itself_no_later_than_on_the_server() {
     let identity = new_identity();
     let one = Drainer::start(&identity, "one", SHORT).await;
@@ -225,6 +232,7 @@ async fn what_is_held_ends_by_itself_no_later_than_on_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_lease_that_was_taken_meanwhile_is_not_believed_any_more() {
     let identity = new_identity();
     let one = Drainer::start(&identity, "one", LASTING).await;
@@ -246,6 +254,7 @@ async fn a_lease_that_was_taken_meanwhile_is_not_believed_any_more() {
 
 /// The leases are gone with the server's data; nothing of them hangs about.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn after_a_crash_of_the_server_they_share_again() {
     let mut server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
     let identity = new_identity();

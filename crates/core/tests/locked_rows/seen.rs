@@ -15,6 +15,7 @@ fn keys(names: &[&str]) -> HashSet<Key> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn each_kind_of_lock_is_seen_and_nothing_is_written() {
     for lock in [Lock::ForUpdate, Lock::Insert, Lock::Delete, Lock::Gap] {
         let place = Place::new().await;

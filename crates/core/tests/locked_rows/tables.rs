@@ -30,6 +30,7 @@ fn is_outage(error: &Error) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn write_through_answers_an_outage_for_a_locked_table() {
     for lock in LOCKS {
         let place = Place::new().await;
@@ -65,6 +66,7 @@ async fn write_through_answers_an_outage_for_a_locked_table() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_lock_behind_the_last_id_holds_up_no_update() {
     let place = Place::new().await;
     let engine = place.write_through(LONG).await;
@@ -81,6 +83,7 @@ async fn a_lock_behind_the_last_id_holds_up_no_update() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn write_behind_drains_after_the_lock_of_a_table() {
     let place = Place::new().await;
     let engine = place.write_behind(Kind::File).await;

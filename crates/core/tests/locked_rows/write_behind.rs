@@ -89,26 +89,31 @@ async fn others_are_drained_while_x_waits(kind: Kind, lock: Lock) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_row_locked_for_update_holds_up_no_other_name() {
     others_are_drained_while_x_waits(Kind::File, Lock::ForUpdate).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_locked_row_holds_up_no_other_name_of_a_redis_shard() {
     others_are_drained_while_x_waits(Kind::Redis, Lock::ForUpdate).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn an_uncommitted_insert_holds_up_no_other_name() {
     others_are_drained_while_x_waits(Kind::File, Lock::Insert).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn an_uncommitted_delete_holds_up_no_other_name() {
     others_are_drained_while_x_waits(Kind::Redis, Lock::Delete).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_locked_gap_holds_up_no_other_name() {
     others_are_drained_while_x_waits(Kind::File, Lock::Gap).await;
 }

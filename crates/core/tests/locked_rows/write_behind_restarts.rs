@@ -33,16 +33,19 @@ async fn what_waits_is_drained_after_a_restart(kind: Kind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn what_waits_in_a_file_is_drained_after_a_restart() {
     what_waits_is_drained_after_a_restart(Kind::File).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn what_waits_in_redis_is_drained_after_a_restart() {
     what_waits_is_drained_after_a_restart(Kind::Redis).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_refused_record_is_set_aside_while_another_waits() {
     let place = Place::new().await;
     place.sql("ALTER TABLE users ADD CONSTRAINT of_age CHECK (age <> 13)");

@@ -85,35 +85,41 @@ async fn others_are_written_while_x_waits(lock: Lock, others: Condition, of_x: C
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_row_locked_for_update_holds_up_no_other_name() {
     let always = Condition::Always;
     others_are_written_while_x_waits(Lock::ForUpdate, always.clone(), always).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn conditional_writes_of_a_locked_row_hold_up_no_other_name() {
     let exists = Condition::Exists;
     others_are_written_while_x_waits(Lock::ForUpdate, exists.clone(), exists).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn an_uncommitted_insert_holds_up_no_other_name() {
     let always = Condition::Always;
     others_are_written_while_x_waits(Lock::Insert, always.clone(), always).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn an_uncommitted_delete_holds_up_no_other_name() {
     others_are_written_while_x_waits(Lock::Delete, Condition::Exists, Condition::Always).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_locked_gap_holds_up_no_other_name() {
     let always = Condition::Always;
     others_are_written_while_x_waits(Lock::Gap, always.clone(), always).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_write_that_gives_up_has_not_taken_place() {
     let place = Place::new().await;
     let engine = place.write_through(Duration::from_millis(1_500)).await;
@@ -135,6 +141,7 @@ async fn a_write_that_gives_up_has_not_taken_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_stop_waits_for_a_locked_row() {
     let place = Place::new().await;
     let engine = place.write_through(LONG).await;

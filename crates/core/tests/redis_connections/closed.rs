@@ -31,6 +31,7 @@ async fn noticed(redis: &Redis) {
 
 /// Not even what must not be repeated meets the end of a connection.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn appends_and_reads_go_on_after_their_connections_are_killed() {
     let (server, process) = start().await;
     for round in 0..ROUNDS {
@@ -45,6 +46,7 @@ async fn appends_and_reads_go_on_after_their_connections_are_killed() {
 
 /// Without a journal: that looks at the server more often than this closes connections.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn commands_go_on_after_the_server_closes_idle_connections() {
     let server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
     let redis = connect_to(server.url(), &new_identity()).await;
@@ -64,6 +66,7 @@ async fn commands_go_on_after_the_server_closes_idle_connections() {
 
 /// Notifications of other processes arrive over a connection of its own.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn subscriptions_are_renewed_after_their_connection_is_killed() {
     let (server, process) = start().await;
     let lifetime = Duration::from_secs(60);

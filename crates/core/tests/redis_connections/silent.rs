@@ -15,6 +15,7 @@ use crate::suite::{new_identity, put};
 const PAUSE: Duration = Duration::from_millis(2_200);
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn silent_connections_are_replaced_after_a_pause() {
     let server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
     let proxy = ChaosProxy::before(server.url());

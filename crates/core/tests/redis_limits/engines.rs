@@ -74,6 +74,7 @@ async fn store_with_ann(folder: &Path) -> Arc<SqliteStore> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn write_behind_starts_drains_and_reads_and_takes_no_more() {
     let folder = tempfile::tempdir().unwrap();
     let store = store_with_ann(folder.path()).await;
@@ -141,6 +142,7 @@ async fn write_behind_starts_drains_and_reads_and_takes_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn write_through_reads_and_takes_no_more() {
     let folder = tempfile::tempdir().unwrap();
     let store = store_with_ann(folder.path()).await;

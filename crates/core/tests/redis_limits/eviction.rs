@@ -40,6 +40,7 @@ fn assert_refused(error: &Error, policy: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_journal_opens_only_where_nothing_without_an_expiry_is_evicted() {
     let server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
     let redis = connect_to(server.url(), &new_identity()).await;
@@ -62,6 +63,7 @@ async fn a_journal_opens_only_where_nothing_without_an_expiry_is_evicted() {
 
 /// It may be set up in another way when it comes back.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_server_that_comes_back_with_another_policy_is_only_drained() {
     let mut crashed = Crashed::new().await;
     crashed.process.append(&[put("a", "x")]).await;
@@ -81,6 +83,7 @@ async fn a_server_that_comes_back_with_another_policy_is_only_drained() {
 /// What a server with a `volatile` policy takes first, in its need, is nothing
 /// that was acknowledged.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn what_waits_is_never_evicted() {
     let crashed = Crashed::new().await;
     let process = &crashed.process;
@@ -104,6 +107,7 @@ async fn what_waits_is_never_evicted() {
 
 /// A reader would cache what the database has before the write.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn marks_of_doubt_are_never_evicted() {
     let crashed = Crashed::new().await;
     let (process, url) = (&crashed.process, crashed.server.url());
@@ -125,6 +129,7 @@ async fn marks_of_doubt_are_never_evicted() {
 
 /// Marks of names that are neither read nor written again, also of earlier runs and epochs.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn marks_of_doubt_are_removed_after_their_lifetime() {
     let mut crashed = Crashed::new().await;
     let lifetimes = Lifetimes {
@@ -152,6 +157,7 @@ async fn marks_of_doubt_are_removed_after_their_lifetime() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_cache_that_may_lose_doubts_is_unavailable() {
     let crashed = Crashed::new().await;
     let url = crashed.server.url();

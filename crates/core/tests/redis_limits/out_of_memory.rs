@@ -55,6 +55,7 @@ async fn all_data(crashed: &Crashed) -> Vec<(String, Vec<u8>)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn an_append_is_refused_and_nothing_of_it_is_written() {
     let crashed = Crashed::new().await;
     let process = &crashed.process;
@@ -82,6 +83,7 @@ async fn an_append_is_refused_and_nothing_of_it_is_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn what_was_acknowledged_is_drained_and_read() {
     let crashed = Crashed::new().await;
     let process = &crashed.process;
@@ -115,6 +117,7 @@ async fn what_was_acknowledged_is_drained_and_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn letters_are_kept_found_and_forgotten() {
     let crashed = Crashed::new().await;
     let process = &crashed.process;
@@ -153,6 +156,7 @@ async fn letters_are_kept_found_and_forgotten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn leases_are_taken_renewed_and_given_back() {
     let crashed = Crashed::new().await;
     fill_up(&crashed.server).await;
@@ -183,6 +187,7 @@ async fn leases_are_taken_renewed_and_given_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_server_that_comes_back_full_is_brought_back() {
     let mut crashed = Crashed::new().await;
     let names = a_name_in_each_shard(&*crashed.process.journal);
@@ -206,6 +211,7 @@ async fn a_server_that_comes_back_full_is_brought_back() {
 
 /// There is no run before of which anything could be removed.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_clock_that_was_lost_is_raised() {
     let crashed = Crashed::new().await;
     let waiting = crashed.process.append(&[put("a", "x")]).await;
@@ -224,6 +230,7 @@ async fn a_clock_that_was_lost_is_raised() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_new_server_that_is_full_is_seeded() {
     let server = OwnServer::redis_with(AppendFsync::BySystem, &["--maxmemory", NOTHING]);
     let process = Process::start(server.url(), "0123456789abcdef").await;
@@ -234,6 +241,7 @@ async fn a_new_server_that_is_full_is_seeded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn the_cache_takes_nothing_and_loses_nothing() {
     let crashed = Crashed::new().await;
     let process = &crashed.process;

@@ -42,6 +42,7 @@ async fn is_refused(process: &Process) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn appends_are_refused_and_what_waits_is_drained() {
     let crashed = Crashed::new().await;
     let (process, url) = (&crashed.process, crashed.server.url());
@@ -67,6 +68,7 @@ async fn appends_are_refused_and_what_waits_is_drained() {
 
 /// With the bodies that the cache has yet.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn an_evicted_stream_is_restored_from_the_cache() {
     let crashed = Crashed::new().await;
     let (process, url) = (&crashed.process, crashed.server.url());
@@ -94,6 +96,7 @@ async fn an_evicted_stream_is_restored_from_the_cache() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn every_process_counts_its_own_evicted_writes() {
     let crashed = Crashed::new().await;
     let (process, url) = (&crashed.process, crashed.server.url());
@@ -125,6 +128,7 @@ async fn every_process_counts_its_own_evicted_writes() {
 
 /// What fills the place of an evicted entry is older than what waits.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn an_older_value_does_not_outlast_the_drain() {
     let crashed = Crashed::new().await;
     let (process, url) = (&crashed.process, crashed.server.url());
@@ -189,6 +193,7 @@ async fn drain_as_the_drainer_does(process: &Process, stored: &mut Stored) {
 
 /// Real evictions, under the load of another program.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn no_older_value_is_read_after_evictions_are_seen() {
     let server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
     let process = Process::start(server.url(), &new_identity()).await;
@@ -261,6 +266,7 @@ async fn no_older_value_is_read_after_evictions_are_seen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn durability_is_that_of_now() {
     let crashed = Crashed::new().await;
     let (process, url) = (&crashed.process, crashed.server.url());

@@ -38,6 +38,7 @@ async fn until_replicas_are(master: &OwnServer, count: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_write_is_acknowledged_only_when_a_replica_has_it() {
     let master = OwnServer::redis_with(AppendFsync::BySystem, &["--repl-diskless-sync-delay", "0"]);
     let port = master.port().to_string();
@@ -110,6 +111,7 @@ async fn a_write_is_acknowledged_only_when_a_replica_has_it() {
 
 /// What is refused for another reason says that reason.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn what_was_not_appended_is_not_said_to_be_waiting_for_replicas() {
     let master = OwnServer::redis_with(AppendFsync::BySystem, &[]);
     let redis = connect_to(master.url(), &new_identity()).await;
@@ -154,6 +156,7 @@ fn assert_refused(opened: Result<RedisStreamJournal, Error>, because: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn waiting_for_the_disk_is_refused_where_the_server_cannot() {
     for fsync in [AppendFsync::EverySecond, AppendFsync::Always] {
         let server = OwnServer::redis_with(fsync, &[]);
@@ -181,6 +184,7 @@ async fn waiting_for_the_disk_is_refused_where_the_server_cannot() {
 /// A server that leaves it to its system when something comes to the disk would
 /// never answer.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn waiting_for_the_disk_is_refused_where_the_server_does_not_know() {
     let server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
     let redis = connect_to(server.url(), &new_identity()).await;

@@ -50,6 +50,7 @@ async fn assert_dirty(process: &Process, record: &Record) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn nothing_is_served_or_taken_before_the_clocks_are_raised() {
     let mut crashed = Crashed::new().await;
     let process = &crashed.process;
@@ -87,6 +88,7 @@ async fn nothing_is_served_or_taken_before_the_clocks_are_raised() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn the_newest_of_each_name_that_waits_is_dirty_again() {
     let mut crashed = Crashed::new().await;
     let process = &crashed.process;
@@ -139,6 +141,7 @@ async fn the_newest_of_each_name_that_waits_is_dirty_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn what_was_read_before_the_crash_acknowledges_nothing_after_it() {
     let mut crashed = Crashed::new().await;
     let appended = crashed
@@ -166,6 +169,7 @@ async fn what_was_read_before_the_crash_acknowledges_nothing_after_it() {
 /// An acknowledgement is about all that was read since the beginning, so none of it may be
 /// of another run.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn reading_goes_on_only_in_the_run_in_which_it_began() {
     let mut crashed = Crashed::new().await;
     let appended = crashed
@@ -188,6 +192,7 @@ async fn reading_goes_on_only_in_the_run_in_which_it_began() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn what_the_database_has_the_same_or_newer_of_is_not_brought_back() {
     let mut crashed = Crashed::new().await;
     let appended = crashed
@@ -228,6 +233,7 @@ async fn what_the_database_has_the_same_or_newer_of_is_not_brought_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn dead_letters_are_served_again_unless_something_newer_is_known() {
     let mut crashed = Crashed::new().await;
     let process = &crashed.process;
@@ -286,6 +292,7 @@ async fn dead_letters_are_served_again_unless_something_newer_is_known() {
 
 /// An unknown entry without an expiry would stay for ever.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn nothing_of_the_runs_before_stays_without_an_expiry() {
     let mut crashed = Crashed::new().await;
     for round in 0..3 {
@@ -325,6 +332,7 @@ async fn nothing_of_the_runs_before_stays_without_an_expiry() {
 /// What the engine repeats after it found a clock unseeded it may do to a server
 /// that needs nothing.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn raising_again_changes_nothing() {
     let mut crashed = Crashed::new().await;
     let appended = crashed.process.append(&[put("a", "x")]).await;
@@ -346,6 +354,7 @@ async fn raising_again_changes_nothing() {
 
 /// Two databases on one server know nothing of each other.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn the_data_of_another_database_is_left_alone() {
     let mut crashed = Crashed::new().await;
     let identity = new_identity();
@@ -363,6 +372,7 @@ async fn the_data_of_another_database_is_left_alone() {
 
 /// The connection that appends is another than the one that reads.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn each_connection_finds_the_new_run_by_itself() {
     let mut server = OwnServer::redis_with(AppendFsync::BySystem, &[]);
     let identity = new_identity();
@@ -409,6 +419,7 @@ async fn each_connection_finds_the_new_run_by_itself() {
 
 /// A server that is killed over and over while it is being brought back.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn nothing_stays_of_a_run_that_ended_before_it_was_recovered() {
     let mut crashed = Crashed::of_several_shards().await;
     crashed

@@ -22,6 +22,7 @@ async fn lost(crashed: &Crashed) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn what_was_appended_and_is_missing_is_counted_once() {
     let mut crashed = Crashed::new().await;
     let kept = crashed.process.append(&writes(10)).await;
@@ -46,6 +47,7 @@ async fn what_was_appended_and_is_missing_is_counted_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn what_is_appended_while_losses_are_counted_is_not_lost() {
     let crashed = Crashed::new().await;
     let appender = {
@@ -66,6 +68,7 @@ async fn what_is_appended_while_losses_are_counted_is_not_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn everything_is_lost_with_all_the_data() {
     let mut crashed = Crashed::new().await;
     crashed.process.append(&writes(20)).await;
@@ -76,6 +79,7 @@ async fn everything_is_lost_with_all_the_data() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn nothing_is_lost_that_had_been_acknowledged() {
     let mut crashed = Crashed::new().await;
     crashed.process.append(&writes(5)).await;
@@ -94,6 +98,7 @@ async fn nothing_is_lost_that_had_been_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn nothing_is_lost_by_a_crash_that_takes_no_data() {
     let mut crashed = Crashed::new().await;
     for _ in 0..2 {
@@ -109,6 +114,7 @@ async fn nothing_is_lost_by_a_crash_that_takes_no_data() {
 
 /// The process that appends is often not the one that drains.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn nothing_is_lost_that_another_process_has_drained() {
     let mut crashed = Crashed::new().await;
     let copy = crashed.server.copy_of_data();
@@ -124,6 +130,7 @@ async fn nothing_is_lost_that_another_process_has_drained() {
 /// As many entries wait again as waited before: drained ones are back, and the
 /// newer ones are lost.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn what_had_been_drained_makes_up_for_nothing_that_is_lost() {
     let mut crashed = Crashed::new().await;
     crashed.process.append(&writes(30)).await;

@@ -27,6 +27,7 @@ async fn assert_unseeded(crashed: &Crashed, name: &str) {
 
 /// A dirty entry was deleted, and a reader has cached what the database has.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_drain_heals_deleted_dirty_entries() {
     for is_recovered in [false, true] {
         let mut crashed = Crashed::new().await;
@@ -56,6 +57,7 @@ async fn a_drain_heals_deleted_dirty_entries() {
 
 /// It was put back by another program when its entry was drained.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_drain_removes_older_dirty_entries() {
     let crashed = Crashed::new().await;
     let [entry, body] = ["*:a", "D{\"old\":1}"];
@@ -68,6 +70,7 @@ async fn a_drain_removes_older_dirty_entries() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn older_data_of_the_same_run_are_not_served() {
     let crashed = Crashed::new().await;
     let process = &crashed.process;
@@ -95,6 +98,7 @@ async fn older_data_of_the_same_run_are_not_served() {
 
 /// The clock watch notices it while nothing is read or written.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn idle_processes_notice_older_data() {
     let crashed = Crashed::new().await;
     let redis = connect_to(crashed.server.url(), &crashed.identity).await;
@@ -115,6 +119,7 @@ async fn idle_processes_notice_older_data() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn entries_of_other_data_are_not_acknowledged() {
     let crashed = Crashed::new().await;
     let process = &crashed.process;
@@ -140,6 +145,7 @@ async fn entries_of_other_data_are_not_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_clock_that_was_removed_twice_is_recovered_twice() {
     let crashed = Crashed::new().await;
     let process = &crashed.process;
@@ -157,6 +163,7 @@ async fn a_clock_that_was_removed_twice_is_recovered_twice() {
 
 /// Nothing else is written when it is drained.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_drained_entry_is_clean_by_its_expiry() {
     let crashed = Crashed::new().await;
     let (process, url) = (&crashed.process, crashed.server.url());
@@ -191,6 +198,7 @@ async fn a_drained_entry_is_clean_by_its_expiry() {
 
 /// It is taken for clean until it is drained. It could as well have been deleted.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_drain_heals_expiries_of_another_program() {
     let crashed = Crashed::new().await;
     let (process, url) = (&crashed.process, crashed.server.url());
@@ -220,6 +228,7 @@ async fn a_drain_heals_expiries_of_another_program() {
 
 /// The server was the replica of another one meanwhile, in which they were written once more.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn drained_values_of_an_earlier_use_of_a_run_are_forgotten() {
     let crashed = Crashed::new().await;
     let process = &crashed.process;

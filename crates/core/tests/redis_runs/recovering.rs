@@ -98,6 +98,7 @@ async fn raise_slowly(process: Process) -> (Arc<Slow>, tokio::task::JoinHandle<R
 /// What it has read of the journal is old when it goes on: the name was written,
 /// drained, and forgotten by the cache since.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn who_is_slow_to_recover_brings_no_old_value_back() {
     let mut crashed = Crashed::new().await;
     crashed.process.append(&[put("a", "old")]).await;
@@ -126,6 +127,7 @@ async fn who_is_slow_to_recover_brings_no_old_value_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn who_is_slow_to_recover_hides_nothing_that_was_written_since() {
     let mut crashed = Crashed::new().await;
     crashed.process.append(&[put("a", "old")]).await;
@@ -142,6 +144,7 @@ async fn who_is_slow_to_recover_hides_nothing_that_was_written_since() {
 
 /// The server ends again while a process recovers it.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn who_is_slow_to_recover_a_run_does_nothing_to_the_next() {
     let mut crashed = Crashed::new().await;
     crashed.process.append(&[put("a", "old")]).await;
@@ -156,6 +159,7 @@ async fn who_is_slow_to_recover_a_run_does_nothing_to_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn any_number_may_recover_at_once() {
     let mut crashed = Crashed::new().await;
     let writes: Vec<_> = (0..200)
@@ -234,6 +238,7 @@ async fn set_aside(process: &Process, record: &Record) {
 
 /// As after a failover, when one process is told of it late.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn writes_by_the_database_go_on_after_any_process_has_recovered() {
     let mut crashed = Crashed::new().await;
     crashed.crash().await;
@@ -251,6 +256,7 @@ async fn writes_by_the_database_go_on_after_any_process_has_recovered() {
 /// The journal is longer than what is read of it at once, and older versions of
 /// the name are everywhere in it, and among the dead letters.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn nothing_is_read_while_a_server_is_recovered() {
     let mut crashed = Crashed::new().await;
     let process = &crashed.process;
@@ -287,6 +293,7 @@ async fn nothing_is_read_while_a_server_is_recovered() {
 
 /// The database got it after all, between one attempt and the next.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn an_attempt_that_failed_leaves_nothing_that_the_database_has_newer() {
     let mut crashed = Crashed::of_several_shards().await;
     let names = crate::redis_process::a_name_in_each_shard(&*crashed.process.journal);

@@ -33,6 +33,7 @@ fn assert_newer(before: &[Version], after: &[Version]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn after_a_crash_they_go_on_above_a_clock_that_was_ahead() {
     let mut crashed = Crashed::new().await;
     let ahead = ahead_of_the_clock();
@@ -53,6 +54,7 @@ async fn after_a_crash_they_go_on_above_a_clock_that_was_ahead() {
 
 /// Its process ends in between too, and several crashes follow each other.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn after_crashes_in_a_row_they_go_on_above_a_clock_that_was_ahead() {
     let mut crashed = Crashed::new().await;
     crashed
@@ -72,6 +74,7 @@ async fn after_crashes_in_a_row_they_go_on_above_a_clock_that_was_ahead() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn after_a_loss_of_all_data_they_go_on_above_the_database() {
     let mut crashed = Crashed::new().await;
     let ahead = ahead_of_the_clock();
@@ -98,6 +101,7 @@ async fn after_a_loss_of_all_data_they_go_on_above_the_database() {
 
 /// The clock that comes back is an old one, and so is the journal.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn after_old_data_came_back_they_go_on_above_the_database() {
     let mut crashed = Crashed::new().await;
     issue(&crashed.process).await;

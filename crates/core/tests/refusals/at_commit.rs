@@ -2,7 +2,7 @@
 //! transaction is retried.
 
 use std::io::{self, Read, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -33,8 +33,9 @@ const UNKNOWN: &str =
 
 /// A database whose next COMMITs fail.
 struct Conflicting {
-    database: TestDatabase,
+    // Dropped first: while its transaction is open, no table of the database can be dropped.
     store: MysqlStore,
+    database: TestDatabase,
     left: Arc<AtomicU32>,
     // Outlives the database.
     _server: Option<OwnServer>,
@@ -82,7 +83,12 @@ fn listen(server: &str, statement: &'static str, left: Arc<AtomicU32>) -> Socket
                 (server.try_clone().unwrap(), client.try_clone().unwrap());
             thread::spawn(move || io::copy(&mut answers, &mut to_client));
             let left = left.clone();
-            thread::spawn(move || pass_on(client, server, statement, &left));
+            thread::spawn(move || {
+                let to_server = server.try_clone().unwrap();
+                let _ = pass_on(client, server, statement, &left);
+                // The other direction holds the socket, too, and a transaction lasts as long as its connection.
+                let _ = to_server.shutdown(Shutdown::Both);
+            });
         }
     });
     address
@@ -133,6 +139,7 @@ fn proposal(name: &str) -> Proposal {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_conflict_at_commit_is_retried() {
     for statement in CONFLICTS {
         let conflicting = Conflicting::new(statement).await;
@@ -154,6 +161,7 @@ async fn a_conflict_at_commit_is_retried() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_conflict_that_stays_leaves_nothing_behind() {
     let conflicting = Conflicting::new(CONFLICTS[1]).await;
     let store = &conflicting.store;
@@ -170,6 +178,7 @@ async fn a_conflict_that_stays_leaves_nothing_behind() {
 
 /// Judging the conditions again might end differently.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn an_unknown_outcome_of_a_commit_is_not_retried() {
     let conflicting = Conflicting::new(UNKNOWN).await;
     conflicting.fail(1);

@@ -8,6 +8,7 @@ use test_support::servers::TestDatabase;
 use crate::server::{connect, open};
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn durability_is_that_of_now_also_over_a_pooled_connection() {
     let server = OwnServer::database_with(&["--log-bin=binlog", "--server-id=1"]);
     let database = TestDatabase::create_on(server.url());

@@ -47,18 +47,21 @@ async fn refuses_after(change: &str, bad: Record, prepared: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_text_that_is_too_long() {
     let change = "ALTER TABLE users MODIFY occupation VARCHAR(12) NULL";
     after(change, user("long", 7, "longer than twelve")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_violated_check() {
     let change = "ALTER TABLE users ADD CONSTRAINT young CHECK (age < 100)";
     after(change, user("old", 101, "x")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_trigger_that_signals() {
     let change = "CREATE TRIGGER refuse BEFORE INSERT ON users FOR EACH ROW BEGIN \
                   IF NEW.age = 13 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'; END IF; END";
@@ -67,6 +70,7 @@ async fn a_trigger_that_signals() {
 
 /// The server escapes some of these on their way to the client, but not in what it keeps.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_trigger_that_signals_any_text() {
     let database = TestDatabase::create();
     let store = open(&database.url()).await;
@@ -98,6 +102,7 @@ async fn a_trigger_that_signals_any_text() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_trigger_that_signals_any_state() {
     let database = TestDatabase::create();
     let store = open(&database.url()).await;
@@ -139,6 +144,7 @@ async fn refuses_by(database: &TestDatabase, store: &dyn Store, statements: &str
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_row_of_another_table_that_is_missing() {
     let change = "CREATE TABLE jobs (job VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin \
                   NOT NULL PRIMARY KEY); INSERT INTO jobs VALUES ('short'), ('as before'), \
@@ -147,24 +153,28 @@ async fn a_row_of_another_table_that_is_missing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_generated_column_that_is_too_narrow() {
     let change = "ALTER TABLE users ADD tight VARCHAR(12) AS (occupation) STORED";
     after(change, user("long", 7, "longer than twelve")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_character_that_the_column_does_not_have() {
     let change = "ALTER TABLE users MODIFY occupation VARCHAR(255) CHARACTER SET latin1 NULL";
     after(change, user("emoji", 7, "😀")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_null_where_there_must_be_none() {
     let change = "ALTER TABLE users MODIFY age SMALLINT NOT NULL";
     after(change, tombstone("gone")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_number_out_of_range() {
     let change = "ALTER TABLE users MODIFY age TINYINT NULL";
     after(change, user("old", 150, "x")).await;
@@ -173,6 +183,7 @@ async fn a_number_out_of_range() {
 /// Not what `ON DUPLICATE KEY UPDATE` does by itself: it would change the row
 /// of the other name.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_value_that_another_row_has_in_an_index_of_its_own() {
     let database = TestDatabase::create();
     let store = open(&database.url()).await;
@@ -204,6 +215,7 @@ const ROWS_MAX: usize = 1024;
 /// One statement says what it is refused for; a transaction of several may not,
 /// and is tried again with fewer.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_record_among_many() {
     let database = TestDatabase::create();
     let store = open(&database.url()).await;

@@ -74,6 +74,7 @@ async fn expect_passing(mut locked: Locked, store: &dyn Store, applied: Result<(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_lock_that_is_not_given_in_time() {
     let locked = Locked::new().await;
     let Applying {
@@ -90,6 +91,7 @@ async fn a_lock_that_is_not_given_in_time() {
 /// What the server notes about another record of the batch, which it takes, is
 /// not why it failed.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_lock_that_is_not_given_after_a_note_that_data_are_cut() {
     let locked = Locked::new().await;
     let store = open(&locked.database.url()).await;
@@ -125,6 +127,7 @@ async fn a_lock_that_is_not_given_after_a_note_that_data_are_cut() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_deadlock() {
     let mut locked = Locked::new().await;
     let applying = Applying::begin(&locked.database.url()).await;
@@ -138,6 +141,7 @@ async fn a_deadlock() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_connection_that_is_killed() {
     let locked = Locked::new().await;
     let applying = Applying::begin(&locked.database.url()).await;
@@ -149,6 +153,7 @@ async fn a_connection_that_is_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_statement_that_is_killed() {
     let locked = Locked::new().await;
     let applying = Applying::begin(&locked.database.url()).await;
@@ -160,6 +165,7 @@ async fn a_statement_that_is_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_server_that_is_gone() {
     let locked = Locked::new().await;
     let url = locked.database.url();
@@ -191,6 +197,7 @@ static WITHOUT_PRIVILEGES: Mutex<()> = Mutex::const_new(());
 
 /// For users like those of a service: other tests have privileges.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_server_that_only_reads() {
     let _alone = WITHOUT_PRIVILEGES.lock().await;
     let database = TestDatabase::create();
@@ -209,6 +216,7 @@ async fn a_server_that_only_reads() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_server_that_takes_no_more_connections() {
     let _alone = WITHOUT_PRIVILEGES.lock().await;
     let database = TestDatabase::create();
@@ -233,6 +241,7 @@ async fn a_server_that_takes_no_more_connections() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_table_that_is_not_there() {
     let database = TestDatabase::create();
     let store = open(&database.url()).await;
@@ -245,6 +254,7 @@ async fn a_table_that_is_not_there() {
 
 /// As a full disk, which no test can have.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs servers"]
 async fn a_table_that_is_full() {
     let database = TestDatabase::create();
     let store = open(&database.url()).await;

@@ -1,6 +1,7 @@
 //! The processes behind a browser, and the protocol (WebDriver, JSON over HTTP) that they are told what to
 //! do by.
 
+use std::env;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
@@ -148,6 +149,10 @@ struct Driver {
 impl Driver {
     #[track_caller]
     fn start(folder: &TempDir) -> Self {
+        assert!(
+            env::var_os("TEST_BROWSER").is_none_or(|wanted| wanted != "none"),
+            "scripts/test --no-browser leaves out the modules `in_browser`, and this test is in none of them"
+        );
         let mut child = Command::new("chromedriver")
             .arg("--port=0")
             .env("HOME", folder.path())

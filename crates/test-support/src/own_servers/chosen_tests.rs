@@ -37,6 +37,7 @@ fn redis_versions() -> [String; 2] {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn the_servers_are_those_that_were_chosen() {
     let (databases, redis) = (databases_answer("SELECT VERSION()"), redis_versions());
     let have = |versions: &[String], start| versions.iter().all(|one| one.starts_with(start));
@@ -54,6 +55,7 @@ fn the_servers_are_those_that_were_chosen() {
 
 /// MySQL as most people have it now: passwords by caching_sha2_password, and TLS.
 #[test]
+#[ignore = "needs servers"]
 fn sessions_with_a_chosen_mysql_are_encrypted_and_no_others_are_let_in() {
     let own = OwnServer::database();
     for url in [&mysql_url(), own.url()] {

@@ -1,13 +1,17 @@
 //! Temporary folders for servers' data, and copies of them.
 
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 use tempfile::TempDir;
 
+/// Where scripts/test keeps servers' data, which is in memory where there is enough of it.
+const CHOSEN: &str = "TEST_SERVER_FOLDERS";
+
 /// Short, because the path of a socket may have 107 bytes.
 pub(super) fn own_folder() -> TempDir {
-    let folder = tempfile::Builder::new().prefix("own.").tempdir_in("/tmp");
+    let place = env::var_os(CHOSEN).map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
+    let folder = tempfile::Builder::new().prefix("own.").tempdir_in(place);
     folder.expect("a temporary folder")
 }
 

@@ -4,11 +4,15 @@ use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::servers::url_of_server;
+
 /// The folder with the programs of servers that are not the system's own.
 const CHOSEN: &str = "TEST_SERVER_PROGRAMS";
 
-/// The program, which is there when scripts/test has started servers itself.
+/// The program, which is there when scripts/test has started servers itself. Without the shared server that
+/// `variable` names, a test has none of its own either.
 pub(super) fn server_command(program: &str, variable: &str) -> Command {
+    url_of_server(variable);
     let binary = found(program).unwrap_or_else(|| {
         panic!(
             "{program} is not installed: this test kills a server of its own, beside the one that \

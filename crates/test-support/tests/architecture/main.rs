@@ -16,7 +16,7 @@ mod rules;
 mod sources;
 
 use rules::{Offence, Rule, offences, rule};
-use sources::read_sources;
+use sources::{read_sources, read_test_files};
 
 // Lists are separated by white space. In files, `*` stands for anything, `/` too. In paths, a name
 // stands for all that is below it. A file may always name the modules that it is part of.
@@ -107,14 +107,43 @@ fn every_file_is_named_for_what_it_holds() {
     }
 }
 
+/// The files that are too long, with their lines.
+fn too_long<'a>(files: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<String> {
+    files
+        .map(|(file, text)| (file, text.lines().count()))
+        .filter(|(_, lines)| *lines > FILE_LINES_MAX)
+        .map(|(file, lines)| format!("{file} has {lines} lines, more than {FILE_LINES_MAX}"))
+        .collect()
+}
+
 #[test]
-fn no_file_is_too_long() {
-    for source in read_sources() {
-        let lines = source.text.lines().count();
-        assert!(
-            lines <= FILE_LINES_MAX,
-            "{} has {lines} lines, more than {FILE_LINES_MAX}",
-            source.file
-        );
+fn no_source_is_too_long() {
+    let sources = read_sources();
+    let texts = sources.iter();
+    let texts = texts.map(|source| (source.file.as_str(), source.text.as_str()));
+    assert_eq!(too_long(texts), [""; 0]);
+}
+
+#[test]
+fn no_test_file_is_too_long() {
+    let files = read_test_files();
+    let texts = files.iter();
+    let texts = texts.map(|(file, text)| (file.as_str(), text.as_str()));
+    assert_eq!(too_long(texts), [""; 0]);
+}
+
+/// `scripts/test` runs what bears this mark by itself, with servers, and nothing else that is ignored.
+const NEEDS_SERVERS: &str = "#[ignore = \"needs servers\"]";
+
+#[test]
+fn a_test_is_ignored_only_where_it_needs_servers() {
+    let sources = read_sources().into_iter();
+    let sources = sources.map(|source| (source.file, source.text));
+    for (file, text) in read_test_files().into_iter().chain(sources) {
+        for line in text.lines().map(str::trim) {
+            let is_ignored = line.starts_with("#[ignore") || line.starts_with("#[cfg_attr(");
+            let is_marked = line.starts_with(NEEDS_SERVERS);
+            assert!(!is_ignored || is_marked, "{file}: {line}");
+        }
     }
 }

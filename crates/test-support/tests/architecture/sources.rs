@@ -1,6 +1,6 @@
 //! The source files of all crates.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use crate::paths::test_modules;
@@ -32,26 +32,73 @@ impl Source {
     }
 }
 
-/// Every source file of the workspace, without those of `#[cfg(test)] mod name;`.
-pub(crate) fn read_sources() -> Vec<Source> {
+/// The folder of each crate, with its name.
+fn crates() -> Vec<(String, PathBuf)> {
     // Read when it runs, since a target folder may be shared by several checkouts.
     let package = env::var_os("CARGO_MANIFEST_DIR").expect("cargo test sets it");
-    let crates = Path::new(&package).join("..");
+    let folders = fs::read_dir(Path::new(&package).join("..")).unwrap();
+    let folders = folders.map(|folder| folder.unwrap());
+    folders
+        .filter(|folder| folder.path().join("Cargo.toml").is_file())
+        .map(|folder| (folder.file_name().into_string().unwrap(), folder.path()))
+        .collect()
+}
+
+/// Every file below `crates/*/src`, those of tests too.
+fn read_all_sources() -> Vec<Source> {
     let mut sources = Vec::new();
-    for folder in fs::read_dir(&crates).unwrap() {
-        let folder = folder.unwrap().path();
-        if folder.join("Cargo.toml").is_file() {
-            let prefix = format!("{}/src", folder.file_name().unwrap().to_str().unwrap());
-            read_folder(
-                &folder.join("src"),
-                &prefix,
-                &crate_name(&folder),
-                &mut sources,
-            );
-        }
+    for (name, folder) in crates() {
+        let crate_name = crate_name(&folder);
+        let texts = read_folder(&folder.join("src"), &format!("{name}/src"));
+        sources.extend(
+            texts
+                .iter()
+                .map(|(file, text)| Source::new(&crate_name, file, text)),
+        );
     }
-    let excluded: Vec<String> = sources.iter().flat_map(files_of_test_modules).collect();
-    sources.retain(|source| !excluded.iter().any(|start| source.file.starts_with(start)));
+    sources
+}
+
+/// How the paths of test modules begin, among those of sources.
+fn starts_of_test_modules(sources: &[Source]) -> Vec<String> {
+    sources.iter().flat_map(files_of_test_modules).collect()
+}
+
+fn starts_with_any(file: &str, starts: &[String]) -> bool {
+    starts.iter().any(|start| file.starts_with(start))
+}
+
+/// The path relative to `crates/` and the text of each test's file: those below `crates/*/tests`, and those of
+/// `#[cfg(test)] mod name;`.
+pub(crate) fn read_test_files() -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    for (name, folder) in crates() {
+        files.extend(read_folder(&folder.join("tests"), &format!("{name}/tests")));
+    }
+    let sources = read_all_sources();
+    let excluded = starts_of_test_modules(&sources);
+    let tests = sources
+        .into_iter()
+        .filter(|source| starts_with_any(&source.file, &excluded));
+    files.extend(tests.map(|source| (source.file, source.text)));
+    for file in [
+        "core/tests/contract/suite.rs",
+        "core/src/settings/tests.rs",
+        "test-support/tests/http/main.rs",
+    ] {
+        assert!(
+            files.iter().any(|(read, _)| read == file),
+            "{file} was not read"
+        );
+    }
+    files
+}
+
+/// Every source file of the workspace, without those of `#[cfg(test)] mod name;`.
+pub(crate) fn read_sources() -> Vec<Source> {
+    let mut sources = read_all_sources();
+    let excluded = starts_of_test_modules(&sources);
+    sources.retain(|source| !starts_with_any(&source.file, &excluded));
     // Whichever file is missed is not checked, so reading too little must not pass.
     for file in [
         "core/src/lib.rs",
@@ -66,19 +113,24 @@ pub(crate) fn read_sources() -> Vec<Source> {
     sources
 }
 
-fn read_folder(folder: &Path, prefix: &str, crate_name: &str, sources: &mut Vec<Source>) {
-    let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(Result::unwrap).collect();
+/// The name, behind `prefix`, and the text of each Rust file in the folder; nothing where there is no folder.
+fn read_folder(folder: &Path, prefix: &str) -> Vec<(String, String)> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut entries: Vec<_> = entries.map(Result::unwrap).collect();
     entries.sort_by_key(fs::DirEntry::file_name);
+    let mut files = Vec::new();
     for entry in entries {
         let path = entry.path();
         let file = format!("{prefix}/{}", entry.file_name().to_str().unwrap());
         if path.is_dir() {
-            read_folder(&path, &file, crate_name, sources);
+            files.extend(read_folder(&path, &file));
         } else if file.ends_with(".rs") {
-            let text = fs::read_to_string(&path).unwrap();
-            sources.push(Source::new(crate_name, &file, &text));
+            files.push((file, fs::read_to_string(&path).unwrap()));
         }
     }
+    files
 }
 
 /// The name of the package in the folder's Cargo.toml, as it is written in a path.

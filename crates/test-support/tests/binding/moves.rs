@@ -6,6 +6,7 @@ use test_support::service::Service;
 use crate::site::{age, copy_of, expect_done, expect_refused, must_write, rows, run, settle};
 
 #[test]
+#[ignore = "needs servers"]
 fn a_moved_database_is_bound_and_the_one_left_behind_refused() {
     let service = Service::WriteBehind;
     let old = Parts::RedisMariaDb.install(service);
@@ -30,6 +31,7 @@ fn a_moved_database_is_bound_and_the_one_left_behind_refused() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_move_that_a_crash_cuts_short_is_finished() {
     let service = Service::WriteThrough;
     let old = Parts::RedisMariaDb.install(service);

@@ -79,26 +79,31 @@ fn another_redis_is_refused(first: Service, second: Service) {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn write_through_beside_write_through_shares_its_redis() {
     another_redis_is_refused(Service::WriteThrough, Service::WriteThrough);
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn write_behind_beside_write_behind_shares_its_redis() {
     another_redis_is_refused(Service::WriteBehind, Service::WriteBehind);
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn write_through_beside_write_behind_shares_its_redis() {
     another_redis_is_refused(Service::WriteBehind, Service::WriteThrough);
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn write_behind_beside_write_through_shares_its_redis() {
     another_redis_is_refused(Service::WriteThrough, Service::WriteBehind);
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn one_redis_under_several_names_is_one() {
     let own = redis();
     let proxy = ChaosProxy::before(own.url());
@@ -131,6 +136,7 @@ fn restart_empty(server: &mut OwnServer) {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_redis_that_restarts_empty_is_the_same_one() {
     let mut own = redis();
     let url = own.url().to_owned();
@@ -166,6 +172,7 @@ fn a_redis_that_restarts_empty_is_the_same_one() {
 
 /// As on two hosts, each of which has a Redis of its own at the same address.
 #[test]
+#[ignore = "needs servers"]
 fn another_redis_at_the_noted_address_is_refused_while_the_first_is_served() {
     let (own, other) = (redis(), redis());
     for service in Service::all() {
@@ -187,6 +194,7 @@ fn another_redis_at_the_noted_address_is_refused_while_the_first_is_served() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn what_a_redis_had_cached_is_not_read_after_a_memory_cache() {
     let own = redis();
     for service in Service::all() {

@@ -27,6 +27,7 @@ fn start_at_once(installation: &Installation, count: usize) -> Vec<ServiceProces
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn processes_that_are_killed_and_start_at_once_all_start() {
     let installation = Parts::RedisMariaDb.install(Service::WriteBehind);
     for round in 0..2 {
@@ -45,6 +46,7 @@ fn processes_that_are_killed_and_start_at_once_all_start() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn services_go_on_when_their_servers_come_back() {
     let mut database_server = OwnServer::database();
     let mut redis_server = OwnServer::redis(AppendFsync::EverySecond, "0");
@@ -75,6 +77,7 @@ fn services_go_on_when_their_servers_come_back() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_recreated_table_interrupts_nothing() {
     let installation = Parts::RedisMariaDb.install(Service::WriteBehind);
     let database = installation.database().unwrap();
@@ -107,6 +110,7 @@ fn a_recreated_table_interrupts_nothing() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_clean_stop_leaves_no_registration() {
     let installation = Parts::RedisMariaDb.install(Service::WriteBehind);
     let mut processes = start_at_once(&installation, 4);

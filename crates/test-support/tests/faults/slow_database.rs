@@ -19,6 +19,7 @@ const ROUNDS: usize = 2;
 const SLOW: &str = "CREATE TRIGGER slow BEFORE INSERT ON users FOR EACH ROW DO SLEEP(1.5)";
 
 #[test]
+#[ignore = "needs servers"]
 fn what_a_slow_database_does_not_have_yet_does_not_leave_the_cache() {
     let seed = Seed::of_this_run();
     let mut installation = Parts::RedisMariaDb.install(Service::WriteBehind);

@@ -50,31 +50,37 @@ fn is_linearizable_though_one_is_cut_off(layout: Layout, victim: usize, (begin, 
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn write_through_is_linearizable_though_a_replica_is_cut_off_from_redis() {
     is_linearizable_though_one_is_cut_off(TWO_WRITE_THROUGH, 0, CUT);
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn write_through_is_linearizable_though_what_a_replica_sends_to_redis_comes_late() {
     is_linearizable_though_one_is_cut_off(TWO_WRITE_THROUGH, 0, HELD);
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn write_behind_is_linearizable_though_a_replica_is_cut_off_from_redis() {
     is_linearizable_though_one_is_cut_off(TWO_WRITE_BEHIND, 0, CUT);
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn write_behind_is_linearizable_though_what_a_replica_sends_to_redis_comes_late() {
     is_linearizable_though_one_is_cut_off(TWO_WRITE_BEHIND, 0, HELD);
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn both_services_are_linearizable_though_write_through_is_cut_off_from_redis() {
     is_linearizable_though_one_is_cut_off(BOTH, 0, CUT);
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn both_services_are_linearizable_though_write_behind_is_cut_off_from_redis() {
     is_linearizable_though_one_is_cut_off(BOTH, 1, CUT);
 }

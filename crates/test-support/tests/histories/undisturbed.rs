@@ -29,26 +29,31 @@ fn write_behind_is_linearizable_on_embedded_parts() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn write_through_is_linearizable_on_redis_and_mariadb() {
     is_linearizable(WRITE_THROUGH, Parts::RedisMariaDb);
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn write_behind_is_linearizable_on_redis_and_mariadb() {
     is_linearizable(WRITE_BEHIND, Parts::RedisMariaDb);
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn two_replicas_of_write_through_are_linearizable() {
     is_linearizable(TWO_WRITE_THROUGH, Parts::RedisMariaDb);
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn two_replicas_of_write_behind_are_linearizable() {
     is_linearizable(TWO_WRITE_BEHIND, Parts::RedisMariaDb);
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn both_services_on_one_redis_and_one_database_are_linearizable() {
     is_linearizable(BOTH, Parts::RedisMariaDb);
 }

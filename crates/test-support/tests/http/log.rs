@@ -15,6 +15,8 @@ use test_support::wait::{PATIENCE, wait_until};
 
 /// More lines than a pipe holds, by far.
 const REQUESTS: usize = 3_000;
+/// They share what the disk takes to sync.
+const CLIENTS: usize = 8;
 
 /// A server that refuses every connection to MySQL with this text.
 fn refusing_database(text: &'static str) -> String {
@@ -99,10 +101,16 @@ impl Unread {
 
     fn send_requests(&self, service: Service) {
         let record = json!({ "name": "a", "age": 1, "occupation": "b" });
-        for _ in 0..REQUESTS {
-            let path = service.write_path();
-            assert_eq!(self.client.post_json(path, &record).status, 200);
-        }
+        let path = service.write_path();
+        thread::scope(|scope| {
+            for _ in 0..CLIENTS {
+                scope.spawn(|| {
+                    for _ in 0..REQUESTS / CLIENTS {
+                        assert_eq!(self.client.post_json(path, &record).status, 200);
+                    }
+                });
+            }
+        });
     }
 
     fn dropped_lines(&self) -> f64 {

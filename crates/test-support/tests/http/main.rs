@@ -14,12 +14,22 @@
 )]
 
 /// Names the checks of a topic, which is the file that this stands in. One that is left out is dead code.
+/// The topic becomes a macro that takes the set of parts.
 macro_rules! checks {
     ($topic:ident: $($check:ident),+ $(,)?) => {
         macro_rules! $topic {
-            () => {
+            (Embedded) => {
                 $(
                     #[test]
+                    fn $check() {
+                        crate::$topic::$check(&super::COMBINATION.turn());
+                    }
+                )+
+            };
+            (RedisMariaDb) => {
+                $(
+                    #[test]
+                    #[ignore = "needs servers"]
                     fn $check() {
                         crate::$topic::$check(&super::COMBINATION.turn());
                     }
@@ -91,6 +101,8 @@ mod problem_types;
 #[macro_use]
 mod protocol;
 #[macro_use]
+mod races;
+#[macro_use]
 mod request_ids;
 #[macro_use]
 mod restarts;
@@ -113,13 +125,13 @@ use test_support::service::Service;
 
 /// Topics that one of the services has for itself.
 macro_rules! topics_of_service {
-    (WriteThrough) => {};
-    (WriteBehind) => {
+    (WriteThrough, $parts:ident) => {};
+    (WriteBehind, $parts:ident) => {
         mod dead_letters {
-            dead_letters!();
+            dead_letters!($parts);
         }
         mod journal {
-            journal!();
+            journal!($parts);
         }
     };
 }
@@ -129,13 +141,13 @@ macro_rules! topics_of_parts {
     (Embedded) => {};
     (RedisMariaDb) => {
         mod other_programs {
-            other_programs!();
+            other_programs!(RedisMariaDb);
         }
         mod outages {
-            outages!();
+            outages!(RedisMariaDb);
         }
         mod observed_outages {
-            observed_outages!();
+            observed_outages!(RedisMariaDb);
         }
     };
 }
@@ -144,7 +156,7 @@ macro_rules! topics_of_parts {
 macro_rules! topics_of_both {
     (WriteBehind, RedisMariaDb) => {
         mod backlog {
-            backlog!();
+            backlog!(RedisMariaDb);
         }
     };
     ($service:ident, $parts:ident) => {};
@@ -161,34 +173,35 @@ macro_rules! combinations {
                 pub(crate) static COMBINATION: Combination =
                     Combination::new(Service::$service, Parts::$parts);
 
-                mod adoption { adoption!(); }
-                mod answers { answers!(); }
-                mod arbitrary { arbitrary!(); }
-                mod bodies { bodies!(); }
-                mod browsers { browsers!(); }
-                mod cache { cache!(); }
-                mod caching { caching!(); }
-                mod deletes { deletes!(); }
-                mod durability { durability!(); }
-                mod fields { fields!(); }
-                mod health { health!(); }
-                mod index { index!(); }
-                mod media_types { media_types!(); }
-                mod methods { methods!(); }
-                mod metrics { metrics!(); }
-                mod migrations { migrations!(); }
-                mod names { names!(); }
-                mod paging { paging!(); }
-                mod paths { paths!(); }
-                mod preconditions { preconditions!(); }
-                mod problem_types { problem_types!(); }
-                mod protocol { protocol!(); }
-                mod request_ids { request_ids!(); }
-                mod restarts { restarts!(); }
-                mod scrape { scrape!(); }
-                mod sizes { sizes!(); }
+                mod adoption { adoption!($parts); }
+                mod answers { answers!($parts); }
+                mod arbitrary { arbitrary!($parts); }
+                mod bodies { bodies!($parts); }
+                mod browsers { browsers!($parts); }
+                mod cache { cache!($parts); }
+                mod caching { caching!($parts); }
+                mod deletes { deletes!($parts); }
+                mod durability { durability!($parts); }
+                mod fields { fields!($parts); }
+                mod health { health!($parts); }
+                mod index { index!($parts); }
+                mod media_types { media_types!($parts); }
+                mod methods { methods!($parts); }
+                mod metrics { metrics!($parts); }
+                mod migrations { migrations!($parts); }
+                mod names { names!($parts); }
+                mod paging { paging!($parts); }
+                mod paths { paths!($parts); }
+                mod preconditions { preconditions!($parts); }
+                mod problem_types { problem_types!($parts); }
+                mod protocol { protocol!($parts); }
+                mod races { races!($parts); }
+                mod request_ids { request_ids!($parts); }
+                mod restarts { restarts!($parts); }
+                mod scrape { scrape!($parts); }
+                mod sizes { sizes!($parts); }
 
-                topics_of_service!($service);
+                topics_of_service!($service, $parts);
                 topics_of_parts!($parts);
                 topics_of_both!($service, $parts);
             }

@@ -136,9 +136,19 @@ fn send_until_closed(what: &str, mut stream: TcpStream, bytes: &[u8], pause: Dur
     });
 }
 
+/// Both services wait at the same time.
+fn at_once(check: impl Fn(Service) + Sync) {
+    let check = &check;
+    thread::scope(|scope| {
+        for service in Service::all() {
+            scope.spawn(move || check(service));
+        }
+    });
+}
+
 #[test]
 fn a_head_that_trickles_ends_its_connection() {
-    for service in Service::all() {
+    at_once(|service| {
         let process = ServiceProcess::start(service, &[]);
         let mut stream = connect(&process);
         stream.write_all(&get("/healthz")).unwrap();
@@ -148,12 +158,12 @@ fn a_head_that_trickles_ends_its_connection() {
         stream.write_all(b"GET /healthz HTTP/1.1\r\nX: ").unwrap();
         let pause = Duration::from_millis(200);
         send_until_closed("the connection is closed", stream, b"x", pause);
-    }
+    });
 }
 
 #[test]
 fn a_body_that_trickles_ends_its_connection() {
-    for service in Service::all() {
+    at_once(|service| {
         let process = ServiceProcess::start(service, &[]);
         let mut stream = connect(&process);
         let path = service.write_path();
@@ -169,12 +179,12 @@ fn a_body_that_trickles_ends_its_connection() {
         if let Ok(length @ 1..) = answers.read(&mut answer) {
             assert!(answer[..length].starts_with(b"HTTP/1.1 408 "));
         }
-    }
+    });
 }
 
 #[test]
 fn a_body_without_end_ends_its_connection() {
-    for service in Service::all() {
+    at_once(|service| {
         let process = ServiceProcess::start(service, &[]);
         let user = user_path("a");
         let write = service.write_path();
@@ -202,7 +212,7 @@ fn a_body_without_end_ends_its_connection() {
                 });
             }
         });
-    }
+    });
 }
 
 /// A load balancer sends the next request over a connection that was idle for longer than this.
@@ -210,40 +220,36 @@ const IDLE: Duration = Duration::from_secs(7);
 
 #[test]
 fn idle_connections_are_kept() {
-    thread::scope(|scope| {
-        for service in Service::all() {
-            scope.spawn(move || {
-                let process = ServiceProcess::start(service, &[]);
-                let mut unused = connect(&process);
-                let mut used = connect(&process);
-                for wait in [Duration::ZERO, IDLE] {
-                    thread::sleep(wait);
-                    used.write_all(&get("/healthz")).unwrap();
-                    let mut answer = [0; 4096];
-                    let length = used.read(&mut answer).unwrap();
-                    assert!(
-                        answer[..length].starts_with(b"HTTP/1.1 200 "),
-                        "{}",
-                        service.name()
-                    );
-                }
-                unused.write_all(&get("/healthz")).unwrap();
-                let mut answer = [0; 4096];
-                let length = unused.read(&mut answer).unwrap();
-                assert!(
-                    answer[..length].starts_with(b"HTTP/1.1 200 "),
-                    "{}",
-                    service.name()
-                );
-            });
+    at_once(|service| {
+        let process = ServiceProcess::start(service, &[]);
+        let mut unused = connect(&process);
+        let mut used = connect(&process);
+        for wait in [Duration::ZERO, IDLE] {
+            thread::sleep(wait);
+            used.write_all(&get("/healthz")).unwrap();
+            let mut answer = [0; 4096];
+            let length = used.read(&mut answer).unwrap();
+            assert!(
+                answer[..length].starts_with(b"HTTP/1.1 200 "),
+                "{}",
+                service.name()
+            );
         }
+        unused.write_all(&get("/healthz")).unwrap();
+        let mut answer = [0; 4096];
+        let length = unused.read(&mut answer).unwrap();
+        assert!(
+            answer[..length].starts_with(b"HTTP/1.1 200 "),
+            "{}",
+            service.name()
+        );
     });
 }
 
 /// Nothing was asked, so nothing is answered: a client would take it for the answer to its next request.
 #[test]
 fn an_idle_connection_ends_without_a_word() {
-    for service in Service::all() {
+    at_once(|service| {
         let process = ServiceProcess::start(service, &[("KEEP_ALIVE_S", "1")]);
         let mut unused = connect(&process);
         let mut used = connect(&process);
@@ -258,5 +264,5 @@ fn an_idle_connection_ends_without_a_word() {
                 service.name()
             );
         }
-    }
+    });
 }

@@ -8,7 +8,7 @@ use test_support::parts::Parts;
 use test_support::service::{Service, ServiceProcess, run_to_end};
 
 use crate::api::{Api, record, version};
-use crate::preconditions::expect_no_increment_lost;
+use crate::races::expect_no_increment_lost;
 
 #[test]
 fn both_services_run_in_one_folder_with_nothing_configured_but_the_port() {
@@ -83,6 +83,7 @@ fn an_address_that_is_taken_is_named() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn replicas_of_both_services_that_start_at_once_on_a_new_database_all_come_up() {
     let installation = Parts::RedisMariaDb.install(Service::WriteThrough);
     let database = installation.database().unwrap();
@@ -113,6 +114,7 @@ fn replicas_of_both_services_that_start_at_once_on_a_new_database_all_come_up() 
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn what_one_replica_acknowledges_every_replica_reads() {
     for service in Service::all() {
         let installation = Parts::RedisMariaDb.install(service);
@@ -155,16 +157,19 @@ fn expect_no_increment_lost_through(services: [Service; 3]) {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn of_increments_through_several_replicas_of_write_behind_none_is_lost() {
     expect_no_increment_lost_through([Service::WriteBehind; 3]);
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn of_increments_through_several_replicas_of_write_through_none_is_lost() {
     expect_no_increment_lost_through([Service::WriteThrough; 3]);
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn of_increments_through_both_services_none_is_lost() {
     let [write_through, write_behind] = Service::all();
     expect_no_increment_lost_through([write_through, write_behind, write_through]);

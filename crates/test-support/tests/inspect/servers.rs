@@ -15,6 +15,7 @@ use crate::site::{delete, flush, inspect, write};
 const NAME: &str = "Zoë \"the\" user";
 
 #[test]
+#[ignore = "needs servers"]
 fn a_name_that_was_never_written_is_nowhere() {
     let running = Parts::RedisMariaDb.start(Service::WriteBehind);
     let found = inspect(running.installation(), NAME);
@@ -24,6 +25,7 @@ fn a_name_that_was_never_written_is_nowhere() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn both_services_agree_on_what_is_written_and_deleted() {
     for service in Service::all() {
         let running = Parts::RedisMariaDb.start(service);
@@ -73,6 +75,7 @@ fn cut_off(redis_url: &str) -> CutOff {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn writes_that_wait_are_shown_in_their_order() {
     let redis = OwnServer::redis(AppendFsync::EverySecond, "0");
     let mut site = cut_off(redis.url());
@@ -119,6 +122,7 @@ fn writes_that_wait_are_shown_in_their_order() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_write_that_the_database_refuses_is_shown_with_its_reason() {
     let settings = [("DEAD_LETTERS_MAX", "1")];
     let running = Parts::RedisMariaDb.start_with(Service::WriteBehind, &settings);
@@ -144,6 +148,7 @@ fn a_write_that_the_database_refuses_is_shown_with_its_reason() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_redis_that_is_unavailable_is_shown_as_such() {
     let mut redis = OwnServer::redis(AppendFsync::EverySecond, "0");
     for service in Service::all() {
@@ -221,6 +226,7 @@ fn all_rows(database: &TestDatabase) -> BTreeMap<String, Vec<Vec<String>>> {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_look_changes_no_key_and_no_row() {
     let redis = OwnServer::redis(AppendFsync::EverySecond, "0");
     let mut site = cut_off(redis.url());
@@ -244,6 +250,7 @@ fn a_look_changes_no_key_and_no_row() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_mark_of_doubt_is_shown() {
     let running = Parts::RedisMariaDb.start(Service::WriteThrough);
     let client = running.client();
@@ -260,6 +267,7 @@ fn a_mark_of_doubt_is_shown() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_name_that_cannot_be_is_refused() {
     let installation = Parts::RedisMariaDb.install(Service::WriteThrough);
     let mut command = installation.command();

@@ -75,6 +75,7 @@ fn count_lines(service: Service, with_traffic: bool) {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn an_outage_is_three_kinds_of_lines_with_traffic_and_without() {
     thread::scope(|scope| {
         for service in Service::all() {
@@ -87,6 +88,7 @@ fn an_outage_is_three_kinds_of_lines_with_traffic_and_without() {
 
 /// The drainer tries again and again, and the outage has the number of what waits.
 #[test]
+#[ignore = "needs servers"]
 fn what_waits_for_the_database_is_counted() {
     let mut site = Site::start(Service::WriteBehind);
     site.database.kill_9();

@@ -28,6 +28,7 @@ fn expect_refused(url: &str, deadline_s: &str, words: &str) {
 const VERY_LONG: &str = "3600";
 
 #[test]
+#[ignore = "needs servers"]
 fn a_node_of_a_cluster_is_refused_at_once() {
     // Not 10,000 above the other, where outgoing connections may have it.
     let bus = free_port().to_string();
@@ -38,6 +39,7 @@ fn a_node_of_a_cluster_is_refused_at_once() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_sentinel_is_refused_at_once() {
     let sentinel = OwnServer::sentinel();
     let url = sentinel.url().to_owned();
@@ -46,6 +48,7 @@ fn a_sentinel_is_refused_at_once() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_replica_is_refused_at_the_deadline() {
     let mut cache = Cache::start(&[]);
     cache.command(&["REPLICAOF", "127.0.0.1", "1"]);
@@ -53,6 +56,7 @@ fn a_replica_is_refused_at_the_deadline() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_replica_that_becomes_a_primary_is_waited_for() {
     let mut cache = Cache::start(&[]);
     for service in Service::all() {
@@ -94,6 +98,7 @@ fn durability(process: &ServiceProcess) -> String {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn replicas_that_no_write_waits_for_are_told() {
     let primary = Cache::start(&[]);
     let follow = ["--replicaof", "127.0.0.1", primary.server.port()];

@@ -141,6 +141,7 @@ fn expect_purged(site: &Site, name: &str) {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn write_through_needs_no_other_rights() {
     let site = Site::prepared(Service::WriteThrough);
     let installation = site.install(Service::WriteThrough);
@@ -165,6 +166,7 @@ fn write_through_needs_no_other_rights() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn write_behind_needs_no_other_rights() {
     let mut site = Site::prepared(Service::WriteBehind);
     let mut installation = site.install(Service::WriteBehind);
@@ -231,6 +233,7 @@ fn write_behind_needs_no_other_rights() {
 const IN_SCRIPT: &str = "a command within a script";
 
 #[test]
+#[ignore = "needs servers"]
 fn a_command_that_is_denied_is_named_at_once() {
     for (service, rule, named) in [
         (Service::WriteBehind, "-evalsha", "the command EVALSHA "),
@@ -251,6 +254,7 @@ fn a_command_that_is_denied_is_named_at_once() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_command_that_is_denied_later_is_named_in_the_log() {
     let mut site = Site::prepared(Service::WriteBehind);
     let installation = site.install(Service::WriteBehind);
@@ -265,6 +269,7 @@ fn a_command_that_is_denied_later_is_named_in_the_log() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_table_that_is_denied_ends_the_start_at_once() {
     let site = Site::prepared(Service::WriteBehind);
     let (database, name) = (&site.user.database, &site.user.name);
@@ -281,6 +286,7 @@ fn a_table_that_is_denied_ends_the_start_at_once() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn tables_that_are_missing_are_not_made_without_the_right() {
     let site = Site::prepared(Service::WriteThrough);
     site.user.database.query_rows("DROP TABLE cache_members");

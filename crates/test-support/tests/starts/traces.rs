@@ -158,6 +158,7 @@ fn a_replica(case: Case<'_>) -> Cause {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_refused_start_of_either_service_leaves_no_trace() {
     let mut cache = Cache::start(&[]);
     for service in Service::all() {
@@ -175,6 +176,7 @@ fn a_refused_start_of_either_service_leaves_no_trace() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_start_beside_an_older_version_leaves_no_trace() {
     let mut cache = Cache::start(&[]);
     leaves_nothing(
@@ -185,6 +187,7 @@ fn a_start_beside_an_older_version_leaves_no_trace() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_start_refused_for_its_redis_leaves_no_trace() {
     let mut cache = Cache::start(&[]);
     cache.command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
@@ -214,6 +217,7 @@ fn journal_of_another(case: &Case<'_>) {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_start_refused_for_its_file_journal_leaves_no_trace() {
     let mut cache = Cache::start(&[]);
     let service = Service::WriteBehind;

@@ -35,6 +35,7 @@ fn patient(service: Service) -> Installation {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_redis_that_is_not_ready_is_waited_for() {
     for error in [
         "LOADING Redis is loading the dataset in memory",
@@ -59,6 +60,7 @@ fn a_redis_that_is_not_ready_is_waited_for() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_redis_without_its_replicas_is_waited_for() {
     let mut cache = Cache::start(&["--min-replicas-to-write", "1"]);
     for service in Service::all() {
@@ -76,6 +78,7 @@ fn a_redis_without_its_replicas_is_waited_for() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_database_that_is_not_ready_is_waited_for() {
     for (code, text) in [
         (1040, "#08004Too many connections"),
@@ -98,6 +101,7 @@ fn a_database_that_is_not_ready_is_waited_for() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_database_that_does_not_listen_yet_is_waited_for() {
     let mut server = OwnServer::database();
     let database = TestDatabase::create_on(server.url());
@@ -113,6 +117,7 @@ fn a_database_that_does_not_listen_yet_is_waited_for() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_database_that_takes_no_writes_yet_is_waited_for() {
     let server = OwnServer::database();
     for service in Service::all() {
@@ -141,6 +146,7 @@ fn a_database_that_takes_no_writes_yet_is_waited_for() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_start_ends_at_the_deadline_and_not_before() {
     const DEADLINE: Duration = Duration::from_secs(3);
     for service in Service::all() {
@@ -178,6 +184,7 @@ fn as_user(url: &str, user: &str) -> String {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_wrong_password_ends_the_start_at_once() {
     for service in Service::all() {
         let mut installation = patient(service);
@@ -193,6 +200,7 @@ fn a_wrong_password_ends_the_start_at_once() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_database_that_the_user_may_not_create_ends_the_start_at_once() {
     let mut installation = patient(Service::WriteBehind);
     let database = installation.database().unwrap();
@@ -208,6 +216,7 @@ fn a_database_that_the_user_may_not_create_ends_the_start_at_once() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_binary_log_of_statements_ends_the_start_at_once() {
     let server = OwnServer::database_with(&[
         "--log-bin=binary",
@@ -223,6 +232,7 @@ fn a_binary_log_of_statements_ends_the_start_at_once() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn an_option_that_no_driver_knows_is_named() {
     let mut installation = patient(Service::WriteThrough);
     let url = installation.setting("DATABASE_URL").unwrap().to_owned();
@@ -235,6 +245,7 @@ fn an_option_that_no_driver_knows_is_named() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn both_servers_are_reached_by_an_ipv6_address() {
     let not_ready = NotReady::Redis("never");
     let mut installation = patient(Service::WriteBehind);

@@ -15,6 +15,7 @@ fn run(installation: Installation, service: Service) -> (test_support::parts::Ru
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_redis() {
     let mut site = Site::start(Clients::Anybody);
     // Each has a database of its own: write-through does not bypass a Redis that write-behind has used
@@ -58,6 +59,7 @@ fn a_redis() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_database() {
     let mut site = Site::start(Clients::Anybody);
     let other = Authority::new("other");

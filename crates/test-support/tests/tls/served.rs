@@ -38,6 +38,7 @@ fn use_it(site: &Site, installation: Installation, service: Service) {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn both_services_work_by_tls_with_a_private_ca() {
     let site = Site::start(Clients::Anybody);
     for service in Service::all() {
@@ -55,6 +56,7 @@ fn both_services_work_by_tls_with_a_private_ca() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn the_database_refuses_clients_without_tls() {
     let site = Site::start(Clients::Anybody);
     for service in Service::all() {
@@ -69,6 +71,7 @@ fn the_database_refuses_clients_without_tls() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn what_is_not_to_be_checked_is_still_encrypted() {
     let site = Site::start(Clients::Anybody);
     for service in Service::all() {
@@ -82,6 +85,7 @@ fn what_is_not_to_be_checked_is_still_encrypted() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn client_certificates_are_shown_to_servers_that_want_them() {
     let site = Site::start(Clients::Certified);
     for service in Service::all() {
@@ -104,6 +108,7 @@ fn client_certificates_are_shown_to_servers_that_want_them() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_service_that_shows_no_client_certificate_ends_where_one_is_wanted() {
     let site = Site::start(Clients::Certified);
     for service in Service::all() {
@@ -132,6 +137,7 @@ fn a_service_that_shows_no_client_certificate_ends_where_one_is_wanted() {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn a_service_ends_whose_client_certificate_is_refused() {
     let site = Site::start(Clients::Certified);
     let other_ca = Authority::new("other");

@@ -1,5 +1,7 @@
 //! How the page looks, and that it shows what happens.
 
+use std::thread;
+
 use serde_json::json;
 use test_support::browser::Browser;
 use test_support::http::Client;
@@ -18,48 +20,52 @@ fn use_a_little(client: &Client, service: Service) {
 
 #[test]
 fn the_page_is_readable_in_any_size_and_asks_its_server_only() {
-    for service in Service::all() {
-        let process = ServiceProcess::start(service, &[]);
-        let client = process.client();
-        let browser = Browser::start();
-        for (width, height) in [(1280, 800), (360, 740)] {
-            for dark in [false, true] {
-                browser.resize(width, height);
-                browser.dark(dark);
-                open(&browser, &process);
-                wait_until("latencies of writes and reads are shown", || {
-                    use_a_little(&client, service);
-                    let latencies = ["write-latency", "read-latency"];
-                    latencies
-                        .iter()
-                        .all(|key| figure(&browser, key).ends_with('s'))
-                });
-                let seen = format!("{} at {width} px, dark: {dark}", service.name());
-                assert_eq!(browser.overlapping_texts(), [""; 0], "{seen}");
-                assert_eq!(browser.console_errors(), [""; 0], "{seen}");
-                browser.click("[data-action=burst]");
-                assert_eq!(browser.overlapping_texts(), [""; 0], "{seen}, in a burst");
-                browser.wait_until(
-                    "/^500 writes/.test(document.querySelector('.outcome').textContent)",
-                );
-                assert_eq!(
-                    browser.overlapping_texts(),
-                    [""; 0],
-                    "{seen}, after a burst"
-                );
-                let background =
-                    browser.evaluate("getComputedStyle(document.body).backgroundColor");
-                assert_eq!(
-                    background == "rgb(14, 19, 24)",
-                    dark,
-                    "{seen}: {background}"
-                );
-            }
+    thread::scope(|scope| {
+        for service in Service::all() {
+            scope.spawn(move || expect_readable(service));
         }
-        for url in browser.requests() {
-            let own = url.starts_with(process.base_url()) || url.starts_with("data:");
-            assert!(own, "{}: {url}", service.name());
+    });
+}
+
+fn expect_readable(service: Service) {
+    let process = ServiceProcess::start(service, &[]);
+    let client = process.client();
+    let browser = Browser::start();
+    for (width, height) in [(1280, 800), (360, 740)] {
+        for dark in [false, true] {
+            browser.resize(width, height);
+            browser.dark(dark);
+            open(&browser, &process);
+            wait_until("latencies of writes and reads are shown", || {
+                use_a_little(&client, service);
+                let latencies = ["write-latency", "read-latency"];
+                latencies
+                    .iter()
+                    .all(|key| figure(&browser, key).ends_with('s'))
+            });
+            let seen = format!("{} at {width} px, dark: {dark}", service.name());
+            assert_eq!(browser.overlapping_texts(), [""; 0], "{seen}");
+            assert_eq!(browser.console_errors(), [""; 0], "{seen}");
+            browser.click("[data-action=burst]");
+            assert_eq!(browser.overlapping_texts(), [""; 0], "{seen}, in a burst");
+            browser
+                .wait_until("/^500 writes/.test(document.querySelector('.outcome').textContent)");
+            assert_eq!(
+                browser.overlapping_texts(),
+                [""; 0],
+                "{seen}, after a burst"
+            );
+            let background = browser.evaluate("getComputedStyle(document.body).backgroundColor");
+            assert_eq!(
+                background == "rgb(14, 19, 24)",
+                dark,
+                "{seen}: {background}"
+            );
         }
+    }
+    for url in browser.requests() {
+        let own = url.starts_with(process.base_url()) || url.starts_with("data:");
+        assert!(own, "{}: {url}", service.name());
     }
 }
 
