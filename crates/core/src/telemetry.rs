@@ -9,6 +9,7 @@ mod log_queue;
 mod process;
 pub(crate) mod statements;
 pub mod table;
+pub mod trace;
 mod upkeep;
 
 use std::sync::LazyLock;

@@ -23,6 +23,7 @@ use crate::record::{Condition, Key, Record, Write, newest_per_key};
 use crate::seeder::Seeder;
 use crate::store::{Origin, Proposal, Store};
 use crate::telemetry;
+use crate::telemetry::trace::{Step, Traced};
 use crate::version::Version;
 use crate::write_through::locked_names::LockedNames;
 use crate::write_through::transact::transact;
@@ -56,6 +57,17 @@ pub(super) enum Fate {
     Open,
     /// The same; but another transaction has locked its row.
     Locked,
+}
+
+impl Fate {
+    /// The kind of error that the database has answered.
+    fn problem(&self) -> Option<&'static str> {
+        match self {
+            Fate::Decided(answer) => answer.as_ref().err().map(Error::kind),
+            Fate::Open => Some("not written"),
+            Fate::Locked => Some(Error::Locked.kind()),
+        }
+    }
 }
 
 /// How the writes of one attempt ended.
@@ -169,7 +181,11 @@ impl Transactions {
         // IMPORTANT: the names are in doubt before the database changes and
         // until the cache holds what it changed to, so that no reader takes the
         // value in between, which may be either, from the cache.
-        let begun = match self.begin(writes).await {
+        let traced = Traced::of(writes.iter().map(|write| &write.trace));
+        let mark = traced.begin(Step::Mark);
+        let begun = self.begin(writes).await;
+        mark.end(|_| begun.as_ref().err().map(Error::kind));
+        let begun = match begun {
             Ok(begun) => begun,
             Err(error) if is_of_the_cache(&error) => {
                 let problem = self.access.cut_off(permit, &error).await.err();
@@ -179,11 +195,15 @@ impl Transactions {
         };
         fault::point("write.begun").await;
         let write = self.write(writes, &begun, permit.fence);
+        let applying = traced.begin(Step::Apply);
         let mut fates = self.in_turn(writes.len(), write).await;
+        applying.end(|place| fates.get(place).and_then(Fate::problem));
         fault::point("write.applied").await;
         self.withdraw(writes, &begun, &fates).await;
         let written = written(writes, &fates);
+        let settling = traced.begin(Step::Settle);
         let settled = self.cache.settle(&written).await;
+        settling.end(|_| settled.as_ref().err().map(Error::kind));
         let mut problem = None;
         if let Err(error) = settled
             // What the cache holds is of no account once it is left.
@@ -269,7 +289,10 @@ impl Transactions {
             })
             .collect();
         let transacted = transact(&*self.store, &proposals, Some(epoch));
+        let traced = Traced::of(writes.iter().map(|write| &write.trace));
+        let applying = traced.begin(Step::Apply);
         let fates = self.in_turn(writes.len(), transacted).await;
+        applying.end(|place| fates.get(place).and_then(Fate::problem));
         fault::point("bypass.applied").await;
         let problem = match fates.iter().any(|fate| matches!(fate, Fate::Open)) {
             true => self.access.writable(Some(epoch)).await.err(),

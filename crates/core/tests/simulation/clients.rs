@@ -111,6 +111,7 @@ impl Client<'_> {
                     key,
                     body,
                     condition,
+                    trace: None,
                 })
                 .await;
             }
