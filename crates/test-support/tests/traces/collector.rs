@@ -1,6 +1,6 @@
 //! A collector that takes OTLP over HTTP, and keeps what it is sent.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,10 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::{Span, status::StatusCode};
 use prost::Message as _;
+use test_support::certificates::CertificateFiles;
 use test_support::wait::wait_until;
+
+use crate::secure::Tls;
 
 /// How the collector answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +55,16 @@ impl Collector {
     }
 
     pub(crate) fn start_at(address: SocketAddr, mood: Mood) -> Collector {
+        Collector::start_with(address, mood, None)
+    }
+
+    /// One that speaks TLS.
+    pub(crate) fn start_secure(certificate: &CertificateFiles) -> Collector {
+        let address = "127.0.0.1:0".parse().unwrap();
+        Collector::start_with(address, Mood::Takes, Some(Tls::new(certificate)))
+    }
+
+    fn start_with(address: SocketAddr, mood: Mood, tls: Option<Tls>) -> Collector {
         let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
@@ -65,8 +78,16 @@ impl Collector {
                 if of_thread.is_closed.load(Ordering::SeqCst) {
                     return;
                 }
-                let shared = of_thread.clone();
-                thread::spawn(move || shared.answer(stream.unwrap()));
+                let (shared, stream) = (of_thread.clone(), stream.unwrap());
+                match &tls {
+                    Some(tls) => {
+                        let stream = tls.accept(stream);
+                        thread::spawn(move || shared.answer(stream));
+                    }
+                    None => {
+                        thread::spawn(move || shared.answer(stream));
+                    }
+                }
             }
         });
         Collector { address, shared }
@@ -136,8 +157,8 @@ impl Drop for Collector {
 }
 
 impl Shared {
-    fn answer(&self, mut stream: TcpStream) {
-        let Some((path, headers, bytes)) = read_request(&stream) else {
+    fn answer(&self, mut stream: impl Read + Write) {
+        let Some((path, headers, bytes)) = read_request(&mut stream) else {
             return;
         };
         let mood = *self.mood.lock().unwrap();
@@ -162,13 +183,14 @@ impl Shared {
             stream,
             "HTTP/1.1 {status}\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n"
         );
+        let _ = stream.flush();
     }
 }
 
 type Request = (String, Vec<(String, String)>, Vec<u8>);
 
 /// `None` where the client goes away.
-fn read_request(stream: &TcpStream) -> Option<Request> {
+fn read_request(stream: impl Read) -> Option<Request> {
     let mut reader = BufReader::new(stream);
     let mut line = || {
         let mut line = String::new();

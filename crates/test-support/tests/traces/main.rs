@@ -13,6 +13,7 @@ mod collector;
 mod one_trace;
 mod outages;
 mod sampling;
+mod secure;
 mod settings;
 mod site;
 mod switched_off;

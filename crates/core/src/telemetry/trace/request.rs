@@ -1,7 +1,7 @@
 //! The span of a request.
 
+use opentelemetry::KeyValue;
 use opentelemetry::trace::{Span as _, SpanBuilder, SpanKind, Status, Tracer as _};
-use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::Span;
 
 use super::{TRACES, TraceContext, Traceparent};
@@ -28,7 +28,7 @@ impl RequestSpan {
         let traces = TRACES.get()?;
         let parent = parent.and_then(Traceparent::as_parent);
         let builder = SpanBuilder::from_name(route.unwrap_or_default()).with_kind(SpanKind::Server);
-        let parent = parent.unwrap_or_else(Context::new);
+        let parent = parent.unwrap_or_default();
         let mut span = traces.tracer.build_with_context(builder, &parent);
         if !span.span_context().is_sampled() {
             return None;
