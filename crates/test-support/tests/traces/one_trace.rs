@@ -1,7 +1,10 @@
 //! One trace leads from the request to the commit.
 
+use std::fs;
+
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use tempfile::TempDir;
 use test_support::http::user_path;
 use test_support::parts::Parts;
 use test_support::service::Service;
@@ -103,7 +106,10 @@ fn every_call_that_writes_leads_to_its_commit() {
 fn exports_name_the_service_and_no_user() {
     for service in Service::all() {
         let collector = Collector::start(Mood::Takes);
-        let headers = ("OTEL_EXPORTER_OTLP_HEADERS", "x-token=Bearer%20sesame");
+        let folder = TempDir::new().unwrap();
+        let file = folder.path().join("headers");
+        fs::write(&file, "x-token=Bearer%20sesame\n").unwrap();
+        let headers = ("OTEL_EXPORTER_OTLP_HEADERS_FILE", file.to_str().unwrap());
         let running = start((service, Parts::Embedded), &collector.url(), &[headers]);
         let client = running.client();
         put(&client, "Zaphod", &trace_id(1));

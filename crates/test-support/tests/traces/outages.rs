@@ -89,7 +89,8 @@ fn a_collector_that_fails_or_is_killed_is_said_once_each() {
 fn a_collector_that_hangs_delays_neither_requests_nor_the_end() {
     for (service, parts) in combinations() {
         let collector = Collector::start(Mood::Hangs);
-        let mut running = start((service, parts), &collector.url(), &[]);
+        let queue = ("OTEL_BSP_MAX_QUEUE_SIZE", "64");
+        let mut running = start((service, parts), &collector.url(), &[queue]);
         write_many(&running, 0);
         wait_until("it was asked", || !collector.received().is_empty());
         write_many(&running, 10_000);
