@@ -22,10 +22,13 @@ fn warnings(running: &RunningService) -> Vec<String> {
     logs.lines().filter(is_warning).map(str::to_owned).collect()
 }
 
+/// Most spans that wait.
+const QUEUE: (&str, &str) = ("OTEL_BSP_MAX_QUEUE_SIZE", "64");
+
 /// More writes than the queue of spans takes.
 fn write_many(running: &RunningService, from: u32) {
     let client = running.client();
-    for number in from..from + 1_000 {
+    for number in from..from + 100 {
         put(&client, &format!("user {number}"), &trace_id(number));
     }
 }
@@ -34,7 +37,7 @@ fn write_many(running: &RunningService, from: u32) {
 fn a_collector_that_comes_up_late_is_said_twice() {
     for (service, parts) in combinations() {
         let address = Collector::nowhere();
-        let running = start((service, parts), &format!("http://{address}"), &[]);
+        let running = start((service, parts), &format!("http://{address}"), &[QUEUE]);
         write_many(&running, 0);
         wait_until("the outage is logged", || count(&running, BEGINS) == 1);
         let collector = Collector::start_at(address, Mood::Takes);
@@ -55,7 +58,7 @@ fn a_collector_that_comes_up_late_is_said_twice() {
 fn a_collector_that_fails_or_is_killed_is_said_once_each() {
     for service in Service::all() {
         let collector = Collector::start(Mood::Takes);
-        let mut running = start((service, Parts::Embedded), &collector.url(), &[]);
+        let mut running = start((service, Parts::Embedded), &collector.url(), &[QUEUE]);
         put(&running.client(), "a", &trace_id(1));
         collector.wait_for(&trace_id(1), spans_of_write(service));
         collector.set(Mood::Fails);
@@ -89,8 +92,7 @@ fn a_collector_that_fails_or_is_killed_is_said_once_each() {
 fn a_collector_that_hangs_delays_neither_requests_nor_the_end() {
     for (service, parts) in combinations() {
         let collector = Collector::start(Mood::Hangs);
-        let queue = ("OTEL_BSP_MAX_QUEUE_SIZE", "64");
-        let mut running = start((service, parts), &collector.url(), &[queue]);
+        let mut running = start((service, parts), &collector.url(), &[QUEUE]);
         write_many(&running, 0);
         wait_until("it was asked", || !collector.received().is_empty());
         write_many(&running, 10_000);
