@@ -11,11 +11,13 @@ mod secret_file;
 mod sources;
 mod table;
 mod tls;
+mod traces;
 mod urls;
 
 pub use command_line::{
     Adopt, Command, IdentityAction, InspectOptions, JournalAction, MigrateOptions,
 };
+pub use traces::{TraceHeaders, TraceSettings};
 pub use urls::{Address, CacheUrl, DatabaseUrl, JournalUrl, Secret};
 
 use std::net::SocketAddr;
@@ -203,6 +205,8 @@ pub struct Settings {
     pub http_workers: usize,
     /// The log.
     pub log: LogSettings,
+    /// Traces.
+    pub traces: TraceSettings,
 }
 
 impl Settings {
@@ -397,13 +401,14 @@ fn typed(service: Service, merged: config::Config) -> Result<Settings, BadSettin
     for setting in TABLE.iter().filter(|setting| setting.is_for(service)) {
         check_type(setting, &merged)?;
     }
+    let traces = traces::read(&merged)?;
     let raw = merged
         .try_deserialize::<Raw>()
         .map_err(|error| bad("settings", error))?;
-    finish(service, raw)
+    finish(service, raw, traces)
 }
 
-fn finish(service: Service, raw: Raw) -> Result<Settings, BadSetting> {
+fn finish(service: Service, raw: Raw, traces: TraceSettings) -> Result<Settings, BadSetting> {
     let database =
         DatabaseUrl::parse(&raw.database_url).map_err(|reason| bad("DATABASE_URL", reason))?;
     let cache = CacheUrl::parse(&raw.cache_url).map_err(|reason| bad("CACHE_URL", reason))?;
@@ -480,6 +485,7 @@ fn finish(service: Service, raw: Raw) -> Result<Settings, BadSetting> {
             filter: raw.log,
             format: raw.log_format,
         },
+        traces,
     })
 }
 

@@ -10,6 +10,7 @@ mod process;
 pub mod repeated;
 pub(crate) mod statements;
 pub mod table;
+pub mod trace;
 mod upkeep;
 
 use std::sync::LazyLock;

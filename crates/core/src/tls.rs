@@ -1,6 +1,8 @@
 //! TLS to Redis and the database: the CAs that this process trusts, its client certificate,
 //! and what a failed handshake means.
 
+pub(crate) mod public;
+
 use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;

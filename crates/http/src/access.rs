@@ -5,11 +5,12 @@ use std::time::Duration;
 use actix_web::body::{BodySize, MessageBody as _};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::HeaderValue;
+use cache_core::telemetry::trace::RequestSpan;
 use tracing::field::Empty;
 use tracing::{Level, Span};
 
 use crate::request_id::X_REQUEST_ID;
-use crate::trace_context::trace_id;
+use crate::trace_context::traceparent;
 
 /// A request whose answer is logged.
 #[derive(Debug)]
@@ -25,12 +26,16 @@ impl Access {
         request: &ServiceRequest,
         method: &'static str,
         route: &'static str,
+        trace: Option<&RequestSpan>,
     ) -> Option<Access> {
         // Asks no more than a flag where debug is off everywhere.
         tracing::enabled!(Level::DEBUG).then(|| Access {
             method,
             route,
-            trace_id: trace_id(request.headers()).map(str::to_owned),
+            trace_id: match trace {
+                Some(trace) => Some(trace.trace_id()),
+                None => traceparent(request.headers()).map(|parent| parent.trace_id.to_owned()),
+            },
         })
     }
 

@@ -13,11 +13,12 @@ use tracing::{Instrument as _, Span};
 use crate::access::Access;
 use crate::connection::Clock;
 use crate::in_flight;
-use crate::observe::{Observed, method_label};
+use crate::observe::{Observed, method_label, status_of};
 use crate::problem::{self, PROBLEM};
 use crate::request_id::{X_REQUEST_ID, request_id};
 use crate::retry_after;
 use crate::state::State;
+use crate::traced;
 use crate::unread;
 
 /// A client may keep an answer that has a version, and asks each time whether it is current.
@@ -42,7 +43,8 @@ where
     let observed = observed.clone();
     let method = method_label(request.method());
     let request_id = request_id(request.headers());
-    let access = Access::begin(&request, method, observed.route());
+    let trace = traced::begin(&request, method, &observed);
+    let access = Access::begin(&request, method, observed.route(), trace.as_deref());
     let span = access
         .as_ref()
         .map_or(Span::none(), |access| access.span(&request_id));
@@ -76,6 +78,9 @@ where
         });
         let elapsed = began.elapsed();
         observed.record(method, elapsed, &answered);
+        if let Some(trace) = trace {
+            trace.end(status_of(&answered).as_u16());
+        }
         // What bounded it may have answered in its place.
         let answered = identified(answered?, &request_id);
         if let Some(access) = access {

@@ -42,6 +42,7 @@ mod start;
 pub mod state;
 pub mod streamed;
 mod trace_context;
+mod traced;
 pub mod unknown;
 mod unread;
 pub mod users;

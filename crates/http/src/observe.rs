@@ -69,10 +69,7 @@ impl Observed {
         elapsed: Duration,
         answered: &Result<ServiceResponse, Error>,
     ) {
-        let status = match answered {
-            Ok(response) => response.status(),
-            Err(error) => error.as_response_error().status_code(),
-        };
+        let status = status_of(answered);
         if status == StatusCode::INTERNAL_SERVER_ERROR {
             count_error(answered);
         }
@@ -89,6 +86,14 @@ impl Observed {
     }
 }
 
+/// The status that the client is answered with.
+pub(crate) fn status_of(answered: &Result<ServiceResponse, Error>) -> StatusCode {
+    match answered {
+        Ok(response) => response.status(),
+        Err(error) => error.as_response_error().status_code(),
+    }
+}
+
 /// Counts an answer of 500 by what failed, where that is known.
 fn count_error(answered: &Result<ServiceResponse, Error>) {
     let problem = match answered {
@@ -100,6 +105,9 @@ fn count_error(answered: &Result<ServiceResponse, Error>) {
     telemetry::failed_of("answer", part, kind);
 }
 
+/// The label of every other method.
+pub(crate) const OTHER_METHOD: &str = "other";
+
 /// Clients choose the method, so only the known ones become labels.
 pub(crate) fn method_label(method: &Method) -> &'static str {
     match method.as_str() {
@@ -108,7 +116,7 @@ pub(crate) fn method_label(method: &Method) -> &'static str {
         "POST" => "POST",
         "PUT" => "PUT",
         "DELETE" => "DELETE",
-        _ => "other",
+        _ => OTHER_METHOD,
     }
 }
 

@@ -16,7 +16,7 @@ use cache_core::settings::{
     self, Command, EXIT_BAD_SETTINGS, InspectOptions, JournalAction, MigrateOptions, Service,
     Settings,
 };
-use cache_core::telemetry::{self, escape};
+use cache_core::telemetry::{self, escape, trace};
 
 use crate::{descriptors, healthcheck, huge_pages};
 
@@ -118,10 +118,7 @@ where
         }
         Ok(Command::Serve(settings)) => {
             telemetry::start_log(&settings.log);
-            match descriptors::prepare(&settings) {
-                Ok(()) => serve(*settings, signals).await,
-                Err(error) => Err(error.into()),
-            }
+            serve_traced(*settings, signals, serve).await
         }
     };
     match outcome {
@@ -134,6 +131,23 @@ where
             }
         }
     }
+}
+
+/// Serves, with traces if the settings ask for them.
+async fn serve_traced<F>(
+    settings: Settings,
+    signals: Signals,
+    serve: impl FnOnce(Settings, Signals) -> F,
+) -> Result<(), Box<dyn std::error::Error>>
+where
+    F: Future<Output = Result<(), Box<dyn std::error::Error>>>,
+{
+    descriptors::prepare(&settings)?;
+    trace::start(&settings)?;
+    let served = serve(settings, signals).await;
+    // Only now, so that the drain has had its time.
+    trace::stop().await;
+    served
 }
 
 /// Prints what it has done, or with a dry run what it would do, on standard output.

@@ -1,29 +1,37 @@
 //! The trace that a request belongs to: W3C Trace Context.
 
 use actix_web::http::header::{HeaderMap, HeaderName};
+use cache_core::telemetry::trace::Traceparent;
 
 use crate::origins::only;
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// The trace id of the request, as 32 hexadecimal digits, where its `traceparent` is valid.
-pub(crate) fn trace_id(headers: &HeaderMap) -> Option<&str> {
+/// What the request's `traceparent` says, where that is valid.
+pub(crate) fn traceparent(headers: &HeaderMap) -> Option<Traceparent<'_>> {
     parse(only(headers, TRACEPARENT)?)
 }
 
 /// `<version>-<trace id>-<parent id>-<flags>`, in small letters. Later versions may have more behind it.
-fn parse(value: &str) -> Option<&str> {
+fn parse(value: &str) -> Option<Traceparent<'_>> {
     let mut fields = value.split('-');
     let version = digits(fields.next()?, 2)?;
-    let trace = digits(fields.next()?, 32).filter(|trace| !is_zero(trace))?;
-    digits(fields.next()?, 16).filter(|parent| !is_zero(parent))?;
-    digits(fields.next()?, 2)?;
+    let trace_id = digits(fields.next()?, 32).filter(|trace| !is_zero(trace))?;
+    let parent_id = digits(fields.next()?, 16).filter(|parent| !is_zero(parent))?;
+    let flags = u8::from_str_radix(digits(fields.next()?, 2)?, 16).ok()?;
     let is_known = match version {
         "00" => fields.next().is_none(),
         version => version != "ff",
     };
-    is_known.then_some(trace)
+    is_known.then_some(Traceparent {
+        trace_id,
+        parent_id,
+        is_sampled: flags & SAMPLED != 0,
+    })
 }
+
+/// The flag of a trace that is recorded.
+const SAMPLED: u8 = 1;
 
 fn digits(field: &str, count: usize) -> Option<&str> {
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
@@ -42,12 +50,19 @@ mod tests {
 
     #[test]
     fn a_valid_context_names_its_trace() {
-        for text in [
-            format!("00-{TRACE}-00f067aa0ba902b7-01"),
-            format!("00-{TRACE}-00f067aa0ba902b7-00"),
-            format!("01-{TRACE}-00f067aa0ba902b7-01-more"),
+        for (text, is_sampled) in [
+            (format!("00-{TRACE}-00f067aa0ba902b7-01"), true),
+            (format!("00-{TRACE}-00f067aa0ba902b7-00"), false),
+            (format!("00-{TRACE}-00f067aa0ba902b7-02"), false),
+            (format!("00-{TRACE}-00f067aa0ba902b7-03"), true),
+            (format!("01-{TRACE}-00f067aa0ba902b7-01-more"), true),
         ] {
-            assert_eq!(parse(&text), Some(TRACE), "{text}");
+            let expected = Traceparent {
+                trace_id: TRACE,
+                parent_id: "00f067aa0ba902b7",
+                is_sampled,
+            };
+            assert_eq!(parse(&text), Some(expected), "{text}");
         }
     }
 

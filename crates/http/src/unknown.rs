@@ -16,6 +16,9 @@ use crate::state::State;
 /// The methods that any route has.
 const ALL_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, DELETE, OPTIONS");
 
+/// What stands for their route.
+pub(crate) const ROUTE: &str = "unknown";
+
 /// The first segments of the routes that only one of the services has.
 const OWN: &[(&str, Service)] = &[
     ("write-through", Service::WriteThrough),
@@ -29,7 +32,7 @@ const OWN: &[(&str, Service)] = &[
 
 /// Has what no other route takes answered: also `*`, which no path matches.
 pub fn configure(config: &mut ServiceConfig) {
-    let observed = Observed::new("unknown");
+    let observed = Observed::new(ROUTE);
     config.default_service(apply_fn_factory(
         web::to(answer_unknown),
         move |request, routes| exchange(&observed, request, routes),

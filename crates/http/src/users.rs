@@ -25,6 +25,7 @@ use crate::problem::Problem;
 use crate::query::Query;
 use crate::resource::{get, on, resource};
 use crate::state::State;
+use crate::traced;
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const DURABILITY: HeaderName = HeaderName::from_static("durability");
@@ -61,7 +62,7 @@ pub async fn write(
 ) -> Result<HttpResponse, Problem> {
     let body = body::read_json(&request, payload).await?;
     let wanted = Wanted::of(&request)?;
-    let write = put(&body, None)?;
+    let write = put(&body, None)?.traced(traced::context(&request));
     // It is part of the connection's buffer, which can be used again then.
     drop(body);
     write_user(&state, wanted, Preconditions::of(&request)?, write).await
@@ -97,13 +98,14 @@ async fn put_user(
     let body = body::read_json(&request, payload).await?;
     let name = path::name(&request)?;
     let wanted = Wanted::of(&request)?;
-    let write = put(&body, Some(&name))?;
+    let write = put(&body, Some(&name))?.traced(traced::context(&request));
     drop(body);
     write_user(&state, wanted, Preconditions::of(&request)?, write).await
 }
 
 async fn delete_user(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let write = Write::delete(Key::from(&*path::name(&request)?));
+    let write = write.traced(traced::context(&request));
     let wanted = Wanted::of(&request)?;
     let (version, durability) = Preconditions::of(&request)?
         .write(&*state.engine, wanted, write)

@@ -122,6 +122,7 @@ impl WriteBehind {
             backlog: backlog.clone(),
             wake: drainer.wake().clone(),
             appending: drainer.appending(),
+            traces: drainer.traces(),
         });
         let (appender, appending) = Appender::start(appends, settings.group_commit);
         let replayer = Replayer {

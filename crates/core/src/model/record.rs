@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::model::version::Version;
+use crate::telemetry::trace::TraceContext;
 
 /// What a record is identified by; equal when equal byte for byte.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -135,6 +136,8 @@ pub struct Write {
     pub body: Option<Bytes>,
     /// What must hold for it.
     pub condition: Condition,
+    /// The trace of its request, if that is traced.
+    pub trace: Option<TraceContext>,
 }
 
 impl Write {
@@ -144,6 +147,7 @@ impl Write {
             key,
             body: Some(body),
             condition: Condition::Always,
+            trace: None,
         }
     }
 
@@ -153,7 +157,14 @@ impl Write {
             key,
             body: None,
             condition: Condition::Exists,
+            trace: None,
         }
+    }
+
+    /// The same, as part of that trace.
+    #[must_use]
+    pub fn traced(self, trace: Option<TraceContext>) -> Write {
+        Write { trace, ..self }
     }
 
     /// Bytes of key and body.

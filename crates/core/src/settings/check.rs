@@ -29,8 +29,13 @@ pub(super) fn check_type(setting: &Setting, merged: &config::Config) -> Result<(
         "REDIS_WAIT_FSYNC" if merged.get::<YesOrNo>(&key).is_err() => "must be yes or no",
         "CACHE_AWAY" if merged.get::<CacheAway>(&key).is_err() => "must be bypass or refuse",
         "DASHBOARD" if merged.get::<Dashboard>(&key).is_err() => "must be on, read-only or off",
-        "LISTEN" | "DASHBOARD" | "JOURNAL_SYNC" | "LOG_FORMAT" | "REDIS_WAIT_FSYNC"
-        | "CACHE_AWAY" => {
+        "LISTEN"
+        | "DASHBOARD"
+        | "JOURNAL_SYNC"
+        | "LOG_FORMAT"
+        | "REDIS_WAIT_FSYNC"
+        | "CACHE_AWAY"
+        | "OTEL_TRACES_SAMPLER_ARG" => {
             return Ok(());
         }
         _ if setting.is_text() => match merged.get(&key) {

@@ -267,6 +267,21 @@ pub(super) const TABLE: &[Setting] = &[
         "text",
         "text or json, one line an event, on standard error",
     ),
+    setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "",
+        "http:// or https:// URL of an OpenTelemetry collector, such as http://localhost:4318: traces are sent there by OTLP over HTTP, at /v1/traces below it; none = no traces",
+    ),
+    secret(setting(
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "",
+        "NAME=VALUE, separated by commas: headers to send there, such as a token",
+    )),
+    setting(
+        "OTEL_TRACES_SAMPLER_ARG",
+        "1",
+        "part of the requests that is traced, from 0 to 1, of those without a traceparent; a traceparent decides for its request",
+    ),
 ];
 
 impl Setting {
@@ -283,7 +298,7 @@ impl Setting {
     /// Whether any text will do until it is looked at more closely.
     pub(super) fn is_text(&self) -> bool {
         self.is_secret
-            || ["ALLOWED_ORIGINS", "LOG"].contains(&self.key)
+            || ["ALLOWED_ORIGINS", "LOG", "OTEL_EXPORTER_OTLP_ENDPOINT"].contains(&self.key)
             || self.key.ends_with("_FILE")
     }
 

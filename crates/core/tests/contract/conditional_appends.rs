@@ -58,6 +58,7 @@ impl Draft {
                 '!' => Condition::IsNot(versions),
                 _ => Condition::Always,
             },
+            trace: None,
         }
     }
 }

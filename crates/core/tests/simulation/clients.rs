@@ -112,6 +112,7 @@ impl Client<'_> {
                     key,
                     body,
                     condition,
+                    trace: None,
                 })
                 .await;
             }

@@ -33,7 +33,9 @@ const PARTS: &str = "core/src/cache.rs core/src/cache/* core/src/journal.rs core
 const REDIS: &str = "core/src/redis.rs core/src/redis/* core/src/cache/redis.rs core/src/cache/redis/* \
                      core/src/journal/redis_stream.rs core/src/journal/redis_stream/* \
                      core/src/lease/redis.rs core/src/lease/redis/* compare/src/servers/redis.rs";
-const TLS: &str = "core/src/tls.rs";
+const TLS: &str = "core/src/tls.rs core/src/tls/* test-support/tests/traces/secure.rs";
+const TRACE: &str =
+    "core/src/telemetry/trace.rs core/src/telemetry/trace/* test-support/tests/traces/*";
 const MYSQL: &str = "core/src/store.rs core/src/store/* test-support/src/* \
                      compare/src/servers/mysql.rs compare/src/servers/mysql/*";
 const SQLITE: &str = "core/src/store/sqlite/refusal.rs compare/src/sqlite.rs";
@@ -57,6 +59,8 @@ const CONCRETE_PARTS: &str = "cache_core::cache::redis cache_core::cache::memory
                               cache_core::journal::redis_stream cache_core::journal::file cache_core::lease::redis \
                               cache_core::store::mysql cache_core::store::sqlite";
 const DIESEL: &str = "diesel diesel_async diesel_migrations libsqlite3_sys";
+const OPENTELEMETRY: &str =
+    "opentelemetry opentelemetry_sdk opentelemetry_otlp opentelemetry_http opentelemetry_proto";
 const ACTIX: &str = "actix_web actix_http actix_rt actix_server actix_service";
 
 #[rustfmt::skip]
@@ -77,6 +81,7 @@ const RULES: &[Rule] = &[
     rule(EVERYWHERE, MYSQL,          "mysql_async",                           NONE,                "the driver of MySQL lives in the store, and where a comparison asks the server"),
     rule(EVERYWHERE, SQLITE,         "rusqlite",                              NONE,                "SQLite is asked past diesel for the number of an error, and by a comparison"),
     rule(EVERYWHERE, TLS,            "rustls pkcs8",                          NONE,                "what TLS says is understood in one place"),
+    rule(EVERYWHERE, TRACE,          OPENTELEMETRY,                           NONE,                "OpenTelemetry's crates live in the traces"),
     rule(EVERYWHERE, HTTP,           ACTIX,                                   NONE,                "actix-web lives in the HTTP parts"),
     rule(EVERYWHERE, SETTINGS,       "config",                                NONE,                "the config crate lives in the settings"),
 ];

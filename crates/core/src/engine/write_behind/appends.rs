@@ -9,7 +9,7 @@ use crate::cache::{Cache, Lookup};
 use crate::concurrency::group_commit::Commit;
 use crate::engine::seeder::Seeder;
 use crate::engine::write_behind::backlog::{Backlog, Reserved};
-use crate::engine::write_behind::drainer::Wake;
+use crate::engine::write_behind::drainer::{Traces, Wake};
 use crate::error::{Error, Result};
 use crate::journal::{Appended, Journal};
 use crate::model::record::{Condition, Key, Record, Write};
@@ -18,6 +18,7 @@ use crate::model::version::Version;
 use crate::process::fault_point;
 use crate::telemetry;
 use crate::telemetry::repeated;
+use crate::telemetry::trace::{Step, Traced};
 
 /// The version of a write of this batch, until the journal issues one.
 const NOT_ISSUED: Version = Version::MAX;
@@ -49,6 +50,7 @@ pub(super) struct Appends {
     pub(super) backlog: Arc<Backlog>,
     pub(super) wake: Wake,
     pub(super) appending: Arc<tokio::sync::Mutex<()>>,
+    pub(super) traces: Arc<Traces>,
 }
 
 #[async_trait]
@@ -60,6 +62,8 @@ impl Commit for Appends {
     async fn commit(&self, batch: Vec<(Write, Reserved)>) -> Vec<Result<Appended>> {
         // Kept until the journal counts the writes, also if their callers have gone away.
         let (batch, _reserved): (Vec<Write>, Vec<Reserved>) = batch.into_iter().unzip();
+        let traced = Traced::of(batch.iter().map(|write| &write.trace));
+        let (traces, step) = (self.traces.appending(&traced), traced.begin(Step::Append));
         let mut appended = if self.journal.holds_cache() {
             self.append(&batch).await
         } else {
@@ -68,6 +72,11 @@ impl Commit for Appends {
                 Err(error) => vec![Err(error); batch.len()],
             }
         };
+        let error = |place: usize| appended.get(place)?.as_ref().err().map(Error::kind);
+        let contexts = step.end(error);
+        if let Some(traces) = traces {
+            traces.appended(&batch, &appended, contexts);
+        }
         fault_point::point("append.journaled").await;
         // Also after an error: some of the batch may be in the journal.
         let mut woken: Option<Shard> = None;

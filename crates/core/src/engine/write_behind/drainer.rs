@@ -10,6 +10,7 @@ mod prefix;
 mod reach;
 mod refused;
 mod shard_loop;
+mod traces;
 mod wake;
 mod window;
 
@@ -19,6 +20,7 @@ mod samples;
 mod tests;
 
 pub use drain::{Drain, Drained};
+pub use traces::Traces;
 pub use wake::Wake;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -173,6 +175,11 @@ impl Drainer {
     /// the journal does not hold the cache.
     pub fn appending(&self) -> Arc<tokio::sync::Mutex<()>> {
         self.drain.appending()
+    }
+
+    /// The traces of writes that wait.
+    pub fn traces(&self) -> Arc<Traces> {
+        self.drain.traces.clone()
     }
 
     /// Changes whenever a batch is in the database.

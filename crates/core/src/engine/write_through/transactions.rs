@@ -27,6 +27,7 @@ use crate::process::fault_point;
 use crate::store::{Origin, Proposal, Store};
 use crate::telemetry;
 use crate::telemetry::repeated;
+use crate::telemetry::trace::{Step, Traced};
 
 /// For how long a batch is retried if some of its writes certainly did not take place: the
 /// cache is being left or used again, or other writes of the same names come in between.
@@ -159,7 +160,11 @@ impl Transactions {
         // IMPORTANT: the names are in doubt before the database changes and
         // until the cache holds what it changed to, so that no reader takes the
         // value in between, which may be either, from the cache.
-        let begun = match self.begin(writes).await {
+        let traced = Traced::of(writes.iter().map(|write| &write.trace));
+        let mark = traced.begin(Step::Mark);
+        let begun = self.begin(writes).await;
+        mark.end(|_| begun.as_ref().err().map(Error::kind));
+        let begun = match begun {
             Ok(begun) => begun,
             Err(error) if is_of_the_cache(&error) => {
                 let problem = self.access.cut_off(permit, &error).await.err();
@@ -169,11 +174,15 @@ impl Transactions {
         };
         fault_point::point("write.begun").await;
         let write = self.write(writes, &begun, permit.fence);
+        let applying = traced.begin(Step::Apply);
         let mut fates = self.in_turn(writes.len(), write).await;
+        applying.end(|place| fates.get(place).and_then(Fate::problem));
         fault_point::point("write.applied").await;
         self.withdraw(writes, &begun, &fates).await;
         let written = written(writes, &fates);
+        let settling = traced.begin(Step::Settle);
         let settled = self.cache.settle(&written).await;
+        settling.end(|_| settled.as_ref().err().map(Error::kind));
         let mut problem = None;
         if let Err(error) = settled
             // What the cache holds is of no account once it is left.
@@ -259,7 +268,10 @@ impl Transactions {
             })
             .collect();
         let transacted = transact(&*self.store, &proposals, Some(epoch));
+        let traced = Traced::of(writes.iter().map(|write| &write.trace));
+        let applying = traced.begin(Step::Apply);
         let fates = self.in_turn(writes.len(), transacted).await;
+        applying.end(|place| fates.get(place).and_then(Fate::problem));
         fault_point::point("bypass.applied").await;
         let problem = match fates.iter().any(|fate| matches!(fate, Fate::Open)) {
             true => self.access.writable(Some(epoch)).await.err(),

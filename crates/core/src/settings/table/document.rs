@@ -33,7 +33,8 @@ A number is whole and from 1 to 1,000,000,000, except:
 - from 0: `HTTP_WORKERS`, `COMMIT_LANES`, `DRAIN_LINGER_MS`, `REDIS_WAIT_REPLICAS`, `TOMBSTONE_RETENTION_S`;
 - from 500: `LEASE_MS`, `CACHE_LEASE_MS`;
 - to 100,000: `BATCH_MAX`, `DRAIN_BATCH_MAX`;
-- to 1,000,000,000,000: `JOURNAL_SEGMENT_BYTES`, and from 0: `JOURNAL_BYTES_MAX`.
+- to 1,000,000,000,000: `JOURNAL_SEGMENT_BYTES`, and from 0: `JOURNAL_BYTES_MAX`;
+- from 0 to 1, with a decimal point: `OTEL_TRACES_SAMPLER_ARG`.
 ";
 
 /// The sections, with how the names of their settings begin. A setting belongs to the first that fits.
@@ -56,6 +57,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
         &["JOURNAL_", "DRAIN_", "LEASE_", "DEAD_"],
     ),
     ("Batches", &["BATCH_", "WAITING_", "COMMIT_"]),
+    ("Traces", &["OTEL_"]),
     ("Process", &[""]),
 ];
 

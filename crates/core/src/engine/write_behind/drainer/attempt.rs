@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Semaphore, oneshot};
@@ -23,6 +23,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// An attempt that is under way, or has ended. Dropping it cuts it off.
 #[derive(Debug)]
 pub(super) struct Attempt {
+    pub(super) began: SystemTime,
     outcome: oneshot::Receiver<Applied>,
     task: JoinSet<()>,
 }
@@ -55,7 +56,11 @@ impl Attempt {
                 let _ = sender.send(applied);
             }
         });
-        Attempt { outcome, task }
+        Attempt {
+            began: SystemTime::now(),
+            outcome,
+            task,
+        }
     }
 
     /// What it came to, once it has ended.

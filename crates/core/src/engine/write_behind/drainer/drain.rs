@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
+use std::time::SystemTime;
 
 use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::time::Instant;
@@ -15,6 +16,7 @@ use crate::engine::write_behind::drainer::Wake;
 use crate::engine::write_behind::drainer::attempt::Attempt;
 use crate::engine::write_behind::drainer::batch::{Batch, Room};
 use crate::engine::write_behind::drainer::prefix::{Prefix, whole};
+use crate::engine::write_behind::drainer::traces::Traces;
 use crate::engine::write_behind::drainer::window::Window;
 use crate::error::Result;
 use crate::journal::Journal;
@@ -88,6 +90,7 @@ pub struct Drain {
     wake: Wake,
     progressed: watch::Sender<()>,
     pub(super) appending: Arc<Mutex<()>>,
+    pub(super) traces: Arc<Traces>,
     /// Most dead letters of each shard.
     pub(super) dead_letters_max: u64,
 }
@@ -113,6 +116,7 @@ impl Drain {
             store,
             progressed,
             appending: Arc::default(),
+            traces: Arc::default(),
             dead_letters_max,
         }
     }
@@ -223,6 +227,7 @@ impl Drain {
             }
         };
         drained.entries = batch.len();
+        let began = SystemTime::now();
         let reads_ahead = batch.has_more && lane.window.is_empty();
         let (applied, acknowledged, ahead) = tokio::join!(
             self.apply(&batch, &lane.window, retried, rows_max),
@@ -238,6 +243,7 @@ impl Drain {
         if let Some(error) = applied.failed {
             return Err(error);
         }
+        self.traces.drained(began, &applied);
         drained.rows += applied.rows.len();
         // A batch that could not be read is read again, and its error is reported then.
         drained.is_behind = match &ahead {
@@ -320,9 +326,10 @@ impl Drain {
         window: &mut Window,
         drained: &mut Drained,
     ) -> Result<Vec<Record>> {
-        let Some(applied) = window.attempted() else {
+        let Some((applied, began)) = window.attempted() else {
             return Ok(Vec::new());
         };
+        self.traces.drained(began, &applied);
         self.set_all_aside(shard, &applied.refused).await?;
         if let Some(error) = &applied.failed {
             telemetry::failed("drain", error);

@@ -7,6 +7,7 @@
 //! and applied again, which changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::time::SystemTime;
 
 use crate::engine::apply::Applied;
 use crate::engine::write_behind::drainer::attempt::Attempt;
@@ -75,11 +76,12 @@ impl Window {
         &self.waiting
     }
 
-    /// What the last attempt to apply what waits came to, once.
-    pub(super) fn attempted(&mut self) -> Option<Applied> {
-        let applied = self.attempt.as_mut()?.outcome()?;
+    /// What the last attempt to apply what waits came to, and when that began; once.
+    pub(super) fn attempted(&mut self) -> Option<(Applied, SystemTime)> {
+        let attempt = self.attempt.as_mut()?;
+        let attempted = (attempt.outcome()?, attempt.began);
         self.attempt = None;
-        Some(applied)
+        Some(attempted)
     }
 
     /// Takes in entries that were read. They wait until [`Window::settle`].
