@@ -1,0 +1,76 @@
+//! The services answer as their documents say: schemathesis sends them requests of its own making, valid
+//! and invalid, and judges status, media type, headers and body of each answer.
+
+use std::process::Command;
+
+use serde_json::json;
+use test_support::parts::{Parts, RunningService};
+use test_support::service::{Service, run_to_end};
+use test_support::wait::wait_until;
+
+use crate::tools::{root, tool};
+
+const FOLDER: &str = "crates/test-support/tests/openapi";
+/// Most requests of its own for each call in one phase.
+const EXAMPLES_MAX: &str = "12";
+/// The name of a user whom the database refuses, which `schemathesis.toml` has as well.
+const REFUSED: &str = "refused";
+
+fn schemathesis(running: &RunningService) -> Command {
+    let mut command = tool("schemathesis");
+    let folder = root().join(FOLDER);
+    // Its cache stays with the service's data, which is removed.
+    command
+        .current_dir(running.folder())
+        .env("HOME", running.folder())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("PYTHONPATH", &folder)
+        .env("SCHEMATHESIS_HOOKS", "schemathesis_hooks")
+        .arg("--config-file")
+        .arg(folder.join("schemathesis.toml"))
+        .arg("run")
+        .arg(format!("{}/openapi.json", running.base_url()))
+        .args(["--max-examples", EXAMPLES_MAX, "--no-color"]);
+    command
+}
+
+#[track_caller]
+fn expect_no_failure(running: &RunningService) {
+    let judged = run_to_end(&mut schemathesis(running));
+    let said = String::from_utf8_lossy(&judged.stdout);
+    let errors = String::from_utf8_lossy(&judged.stderr);
+    assert!(judged.status.success(), "{said}\n{errors}");
+    let calls = running.client().get("/openapi.json").json();
+    let calls: usize = calls["paths"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|item| item.as_object().unwrap().len() - 1)
+        .sum();
+    // All but the stream that never ends.
+    let selected = format!("Selected: {}/{calls}", calls - 1);
+    assert!(said.contains(&selected), "not {selected}: {said}");
+    assert_eq!(running.client().get("/healthz").status, 200);
+}
+
+#[test]
+fn write_through_answers_as_it_is_described() {
+    expect_no_failure(&Parts::RedisMariaDb.start(Service::WriteThrough));
+}
+
+#[test]
+fn write_behind_answers_as_it_is_described() {
+    let running = Parts::RedisMariaDb.start(Service::WriteBehind);
+    let database = running.database().expect("a database");
+    database.query_rows(&format!(
+        "ALTER TABLE users ADD CONSTRAINT refuse_one CHECK (name <> '{REFUSED}')"
+    ));
+    let client = running.client();
+    let record = json!({"name": REFUSED, "age": 1, "occupation": "x"});
+    let written = client.post_json(Service::WriteBehind.write_path(), &record);
+    assert_eq!(written.status, 200);
+    wait_until("the write is a dead letter", || {
+        client.get("/journal").json()["dead_letters"] == 1
+    });
+    expect_no_failure(&running);
+}
