@@ -41,7 +41,7 @@ pub(crate) fn configure(routes: &mut Routes) {
         "POST, DELETE",
         vec![
             on(Method::POST, replay::replay_all, replay::replay_all_call),
-            on(Method::DELETE, delete, delete_replay_call),
+            on(Method::DELETE, delete, delete_call),
         ],
     );
     resource(
@@ -120,30 +120,16 @@ fn replay_call() -> Call {
 }
 
 fn delete_call() -> Call {
-    of_one(given_up(
-        "deleteDeadLetter",
-        "Give up the write of a dead letter",
-    ))
-}
-
-/// The same of the one name that is a path of its own.
-fn delete_replay_call() -> Call {
-    given_up(
-        "deleteDeadLetterReplay",
-        "Give up the write of a user called `replay`",
-    )
-    .refuses(ENGINE)
-    .refuses(&[Kind::NotFound])
-}
-
-fn given_up(id: &str, summary: &str) -> Call {
     let gone = Answer::new(
         StatusCode::NO_CONTENT,
         "The letter is gone. Readers see what the database has.",
     );
-    Call::new(Tag::DeadLetters, id, summary)
-        .answers(gone)
-        .refuses(&[Kind::OutcomeUnknown])
+    let call = Call::new(
+        Tag::DeadLetters,
+        "deleteDeadLetter",
+        "Give up the write of a dead letter",
+    );
+    of_one(call.answers(gone).refuses(&[Kind::OutcomeUnknown]))
 }
 
 fn of_one(call: Call) -> Call {

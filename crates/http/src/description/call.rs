@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa::openapi::path::{OperationBuilder, Parameter};
+use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Required};
@@ -67,7 +67,12 @@ impl Tag {
 /// What a call takes, and how it is answered.
 pub struct Call {
     pub(super) tag: Tag,
-    pub(super) operation: OperationBuilder,
+    id: String,
+    summary: String,
+    /// The parameter of the path, which has at most one.
+    in_path: Option<Parameter>,
+    parameters: Vec<RefOr<Parameter>>,
+    operation: OperationBuilder,
     pub(super) answers: BTreeMap<u16, Answer>,
     pub(super) problems: Vec<Kind>,
     pub(super) schemas: Schemas,
@@ -76,13 +81,13 @@ pub struct Call {
 impl Call {
     /// `id` is the name of a function for it. `summary` says what it does, in a few words.
     pub fn new(tag: Tag, id: &str, summary: &str) -> Call {
-        let operation = OperationBuilder::new()
-            .tag(tag.name())
-            .operation_id(Some(id))
-            .summary(Some(summary));
         Call {
             tag,
-            operation,
+            id: id.to_owned(),
+            summary: summary.to_owned(),
+            in_path: None,
+            parameters: Vec::new(),
+            operation: OperationBuilder::new().tag(tag.name()),
             answers: BTreeMap::new(),
             problems: Vec::new(),
             schemas: Schemas::new(),
@@ -95,14 +100,20 @@ impl Call {
     }
 
     /// Takes a parameter of path or query.
-    pub fn takes(self, parameter: Parameter) -> Call {
-        self.with(|operation| operation.parameter(parameter))
+    pub fn takes(mut self, parameter: Parameter) -> Call {
+        if parameter.parameter_in == ParameterIn::Path {
+            self.in_path = Some(parameter);
+        } else {
+            self.parameters.push(RefOr::T(parameter));
+        }
+        self
     }
 
     /// Heeds a header.
-    pub fn heeds(self, header: RequestHeader) -> Call {
+    pub fn heeds(mut self, header: RequestHeader) -> Call {
         let place = format!("#/components/parameters/{}", header.name());
-        self.with(|operation| operation.parameter_ref(Ref::new(place)))
+        self.parameters.push(RefOr::Ref(Ref::new(place)));
+        self
     }
 
     /// Takes JSON in the form of the example's type.
@@ -134,6 +145,29 @@ impl Call {
     pub fn refuses(mut self, kinds: &[Kind]) -> Call {
         self.problems.extend_from_slice(kinds);
         self
+    }
+
+    /// The call at `path`. Where that has a name in place of the parameter, it is the call for that one name.
+    pub(super) fn at(self, path: &str) -> OperationBuilder {
+        let is_for_all = self.in_path.is_none() || path.contains('{');
+        let mut operation = self.operation;
+        if let Some(parameter) = self.in_path.filter(|_| is_for_all) {
+            operation = operation.parameter(parameter);
+        }
+        for parameter in self.parameters {
+            operation = match parameter {
+                RefOr::T(parameter) => operation.parameter(parameter),
+                RefOr::Ref(place) => operation.parameter_ref(place),
+            };
+        }
+        let (id, summary) = match path.rsplit('/').next() {
+            Some(one) if !is_for_all => (
+                format!("{}_{one}", self.id),
+                format!("{}: the one called `{one}`", self.summary),
+            ),
+            _ => (self.id, self.summary),
+        };
+        operation.operation_id(Some(id)).summary(Some(summary))
     }
 
     fn with(mut self, change: impl FnOnce(OperationBuilder) -> OperationBuilder) -> Call {

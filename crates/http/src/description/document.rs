@@ -57,7 +57,7 @@ pub fn document(service: Service, routes: &Routes) -> OpenApi {
         tags.push(call.tag);
         let problems = problems(service, method, &call);
         kinds.extend(problems.iter().map(|kind| kind.name()));
-        let operation = operation(call, &problems);
+        let operation = operation(call, path, &problems);
         paths = paths.path(*path, item(method, operation));
     }
     let tags = Tag::ALL.iter().filter(|tag| tags.contains(tag));
@@ -98,9 +98,10 @@ fn problems(service: Service, method: &Method, call: &Call) -> Vec<Kind> {
         .collect()
 }
 
-fn operation(call: Call, problems: &[Kind]) -> Operation {
-    let mut operation = call.operation;
-    for (status, answer) in call.answers {
+fn operation(mut call: Call, path: &str, problems: &[Kind]) -> Operation {
+    let answers = std::mem::take(&mut call.answers);
+    let mut operation = call.at(path);
+    for (status, answer) in answers {
         let response = of_every_call(answer.response);
         operation = operation.response(status.to_string(), response.build());
     }
@@ -120,7 +121,9 @@ fn of_every_call(response: ResponseBuilder) -> ResponseBuilder {
 fn item(method: &Method, operation: Operation) -> PathItem {
     let method = match method.as_str() {
         "GET" => HttpMethod::Get,
+        "HEAD" => HttpMethod::Head,
         "PUT" => HttpMethod::Put,
+        "PATCH" => HttpMethod::Patch,
         "DELETE" => HttpMethod::Delete,
         _ => HttpMethod::Post,
     };

@@ -3,7 +3,7 @@ use actix_web::http::Method;
 use cache_core::settings::Service;
 use serde_json::Value;
 
-use super::{Answer, Call, ENGINE, Tag, WRITE, document};
+use super::{Answer, Call, ENGINE, Tag, WRITE, document, name_in_path};
 use crate::resource::{Routes, get, on, resource};
 
 async fn handle() -> HttpResponse {
@@ -42,6 +42,26 @@ fn a_route_is_described_by_its_path_and_methods() {
     assert_eq!(keys, ["get", "parameters", "post"]);
     assert_eq!(item["get"]["operationId"], "readIt");
     assert_eq!(document["tags"].as_array().unwrap().len(), 1);
+}
+
+fn of_one() -> Call {
+    let call = Call::new(Tag::Users, "readOne", "Read one");
+    call.takes(name_in_path("Its name."))
+        .answers(Answer::ok("It."))
+}
+
+#[test]
+fn a_name_with_a_route_of_its_own_is_described_there() {
+    let mut routes = Routes::default();
+    for path in ["/them/all", "/them/{name}"] {
+        resource(&mut routes, path, "GET, HEAD", vec![get(handle, of_one)]);
+    }
+    let document = serde_json::to_value(document(Service::WriteThrough, &routes)).unwrap();
+    let call = |path: &str| document["paths"][path]["get"].clone();
+    assert_eq!(call("/them/all")["operationId"], "readOne_all");
+    assert_eq!(call("/them/all")["parameters"], Value::Null);
+    assert_eq!(call("/them/{name}")["operationId"], "readOne");
+    assert_eq!(call("/them/{name}")["parameters"][0]["name"], "name");
 }
 
 #[test]
