@@ -15,9 +15,12 @@ use crate::problem::Problem;
 /// The routes of a service, and what each call does.
 #[derive(Default)]
 pub struct Routes {
-    additions: Vec<Box<dyn FnOnce(&mut ServiceConfig)>>,
+    additions: Vec<Addition>,
     described: Vec<Described>,
 }
+
+/// Adds something to a server.
+type Addition = Box<dyn FnOnce(&mut ServiceConfig)>;
 
 /// A call of a route.
 pub(crate) struct Described {
