@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::error::{Part, Result};
 use crate::model::record::{Key, Record, Write};
@@ -67,12 +68,13 @@ pub struct Read {
 }
 
 /// The parts that an engine runs on and their states.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Health {
     /// The cache.
     pub cache: PartHealth,
     /// The journal, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub journal: Option<PartHealth>,
     /// The database.
     pub database: PartHealth,

@@ -2,29 +2,57 @@
 //! program has changed rows.
 
 use actix_web::http::Method;
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use cache_core::model::record::Key;
 
+use crate::description::{Answer, Call, ENGINE, PARAMETERS, Tag, name_in_path};
 use crate::path;
 use crate::problem::Problem;
-use crate::resource::{on, resource};
+use crate::resource::{Routes, on, resource};
 use crate::state::State;
 
 /// Adds both.
-pub fn configure(config: &mut ServiceConfig) {
+pub fn configure(routes: &mut Routes) {
     resource(
-        config,
+        routes,
         "/cache",
         "DELETE",
-        vec![on(Method::DELETE, forget_all)],
+        vec![on(Method::DELETE, forget_all, forget_all_call)],
     );
     resource(
-        config,
+        routes,
         "/cache/users/{name}",
         "DELETE",
-        vec![on(Method::DELETE, forget)],
+        vec![on(Method::DELETE, forget, forget_call)],
     );
+}
+
+fn forget_call() -> Call {
+    Call::new(
+        Tag::Cache,
+        "forgetUser",
+        "Forget the cached value of a user",
+    )
+    .text("Values that the database does not have yet stay.")
+    .takes(name_in_path("The user's name, percent-encoded."))
+    .answers(Answer::new(
+        StatusCode::NO_CONTENT,
+        "The next read asks the database.",
+    ))
+    .refuses(PARAMETERS)
+    .refuses(ENGINE)
+}
+
+fn forget_all_call() -> Call {
+    Call::new(Tag::Cache, "forgetAll", "Forget all cached values")
+        .text("Values that the database does not have yet stay.")
+        .answers(Answer::new(
+            StatusCode::NO_CONTENT,
+            "The next read of each user asks the database.",
+        ))
+        .refuses(ENGINE)
 }
 
 /// `204` whatever was held: what is dirty or in doubt stays, and is newer than the database.

@@ -9,7 +9,7 @@ mod tests;
 
 use std::time::{Duration, Instant};
 
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, http::Method};
 use bytes::Bytes;
 use cache_core::settings::Dashboard;
@@ -18,10 +18,11 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 pub use page::{PageConfig, WatchedService, page};
 
-use crate::figures::{ParseError, Sampler, Snapshot};
+use crate::description::{Answer, Call, PAGE, Tag};
+use crate::figures::{Figures, ParseError, Sampler, Snapshot};
 use crate::live::{Event, Place, Recent, ServiceEvent, VIEWERS_MAX, frames};
 use crate::problem::{Kind, Problem};
-use crate::resource::{get, resource};
+use crate::resource::{Routes, get, resource};
 use crate::state::State;
 use crate::streamed::received;
 
@@ -42,11 +43,53 @@ pub(crate) const PATH: &str = "/dashboard";
 const EVENTS_PATH: &str = "/dashboard/events";
 
 /// Adds the page and its events, unless they are switched off.
-pub(crate) fn configure(config: &mut ServiceConfig, shown: Dashboard) {
+pub(crate) fn configure(routes: &mut Routes, shown: Dashboard) {
     if shown != Dashboard::Off {
-        resource(config, PATH, "GET, HEAD", vec![get(show)]);
-        resource(config, EVENTS_PATH, "GET, HEAD", vec![get(watch)]);
+        resource(routes, PATH, "GET, HEAD", vec![get(show, show_call)]);
+        resource(
+            routes,
+            EVENTS_PATH,
+            "GET, HEAD",
+            vec![get(watch, watch_call)],
+        );
     }
+}
+
+fn show_call() -> Call {
+    Call::new(
+        Tag::State,
+        "showDashboard",
+        "A live page of what the service does",
+    )
+    .text("With `DASHBOARD=off` there is none.")
+    .answers(Answer::ok("The page.").text("text/html", None))
+    .refuses(PAGE)
+}
+
+fn watch_call() -> Call {
+    let event = Event {
+        at_ms: 1_764_522_030_123,
+        services: vec![ServiceEvent {
+            name: "write-through".to_owned(),
+            reachable: true,
+            figures: Some(Figures::default()),
+        }],
+        database_paused: None,
+    };
+    let json = serde_json::to_vec(&event).unwrap_or_default();
+    let frame = stream::frame(stream::Moment::Now, &json);
+    let mut answer = Answer::ok(
+        "Server-sent events without end. The `data` of each is an `Event`. Those of the last five minutes come first.",
+    );
+    answer.schema::<Event>();
+    Call::new(
+        Tag::State,
+        "watchDashboard",
+        "The figures of that page, each second",
+    )
+    .text("At most 16 clients watch at the same time.")
+    .answers(answer.text("text/event-stream", str::from_utf8(&frame).ok()))
+    .refuses(PAGE)
 }
 
 async fn show(state: Data<State>) -> HttpResponse {

@@ -9,8 +9,11 @@ use cache_core::model::record::{Key, Write};
 use crate::problem::Problem;
 use crate::query::Query;
 
-const TIMEOUT_S_MAX: u32 = 3600;
-const TIMEOUT_S_DEFAULT: u32 = 30;
+pub(crate) const TIMEOUT_S_MAX: u32 = 3600;
+pub(crate) const TIMEOUT_S_DEFAULT: u32 = 30;
+
+/// What a write may ask for, the default first.
+pub(crate) const LEVELS: [&str; 2] = ["journaled", "persisted"];
 
 /// What a write's query string asks for: `durability=persisted` waits until it
 /// is committed in the database, for `timeout_s` seconds at most.
@@ -32,7 +35,7 @@ impl Wanted {
             });
         }
         let mut query = Query::parse(text)?;
-        let level = query.choice("durability", ["journaled", "persisted"]);
+        let level = query.choice("durability", LEVELS);
         let timeout_s = query.number("timeout_s", 0..=TIMEOUT_S_MAX, TIMEOUT_S_DEFAULT);
         query.finish()?;
         let wanted = level == Durability::Persisted.as_str();

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use cache_core::outage::PartState;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 pub use buckets::Buckets;
 pub use exposition::ParseError;
@@ -44,7 +45,7 @@ const RECORD_READS: &[(&str, &str)] = &[
 const DELETES: &[(&str, &str)] = &[("/users/{name}", "DELETE")];
 
 /// What a service did in a span of time, and how it is at its end.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Figures {
     /// Requests answered a second.
     pub requests_per_second: RequestRates,
@@ -56,38 +57,38 @@ pub struct Figures {
     pub failures: Latencies,
     /// Requests that are not answered yet.
     pub requests_in_flight: f64,
-    /// The age of the oldest of them in seconds; `None` without one.
+    /// The age of the oldest of them in seconds; `null` without one.
     pub oldest_request_age_s: Option<f64>,
     /// The service's parts.
     pub parts: Vec<PartFigures>,
     /// Whether writes are refused, since a server is not as they need it.
     pub writes_refused: bool,
-    /// The share of reads that the cache answered, 0 to 1; `None` without reads.
+    /// The share of reads that the cache answered, 0 to 1; `null` without reads.
     pub cache_hit_share: Option<f64>,
-    /// Entries in the journal that the database does not have yet; `None` without a journal.
+    /// Entries in the journal that the database does not have yet; `null` without a journal.
     pub journal_depth_entries: Option<f64>,
-    /// The age of the oldest of them in seconds; `None` also while the journal does not answer.
+    /// The age of the oldest of them in seconds; `null` also while the journal does not answer.
     pub journal_oldest_age_s: Option<f64>,
     /// How much of the journal's limit that is, of the limit that is nearest: 0 to 1, or a little more.
     pub journal_fullness: Option<f64>,
-    /// Writes that the database refused and that wait for an operator; `None` without a journal.
+    /// Writes that the database refused and that wait for an operator; `null` without a journal.
     pub dead_letters: Option<f64>,
-    /// Entries that this process drained from the journal, a second; `None` without a journal.
+    /// Entries that this process drained from the journal, a second; `null` without a journal.
     pub drained_per_second: Option<f64>,
-    /// Rows that the database committed for this process, a second; `None` where it does not count them.
+    /// Rows that the database committed for this process, a second; `null` where it does not count them.
     pub database_rows_per_second: Option<f64>,
-    /// Transactions that wrote, committed by this process a second; `None` where it does not count them.
+    /// Transactions that wrote, committed by this process a second; `null` where it does not count them.
     pub database_commits_per_second: Option<f64>,
     /// Whether the cache is bypassed, since it is unavailable.
     pub bypassed: bool,
     /// Whether the process restarted within the span. What it counted before is not in the rates.
     pub restarted: bool,
-    /// The service's version; `None` where it does not say.
+    /// The service's version; `null` where it does not say.
     pub version: Option<String>,
 }
 
 /// Requests answered a second. One that failed is counted as failed alone.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct RequestRates {
     /// Writes of one record.
     pub write: f64,
@@ -99,9 +100,9 @@ pub struct RequestRates {
     pub failed: f64,
 }
 
-/// How long requests took, in milliseconds, within the resolution of the histogram's buckets; `None`
+/// How long requests took, in milliseconds, within the resolution of the histogram's buckets; `null`
 /// where there was no request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Latencies {
     /// Half of them took no longer.
     pub p50_ms: Option<f64>,

@@ -1,35 +1,101 @@
 //! `/healthz` and `/readyz`.
 
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use actix_web::http::header::RETRY_AFTER;
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use cache_core::engine::{Bypass, Health};
 use cache_core::outage::Calls;
+use cache_core::outage::health::PartHealth;
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use crate::description::{Answer, Call, Header, Tag};
 use crate::json::json;
-use crate::resource::{get, resource};
+use crate::resource::{Routes, get, resource};
 use crate::retry_after;
 use crate::state::State;
 
 /// Adds both.
-pub fn configure(config: &mut ServiceConfig) {
-    resource(config, "/healthz", "GET, HEAD", vec![get(alive)]);
-    resource(config, "/readyz", "GET, HEAD", vec![get(ready)]);
+pub fn configure(routes: &mut Routes) {
+    resource(
+        routes,
+        "/healthz",
+        "GET, HEAD",
+        vec![get(alive, alive_call)],
+    );
+    resource(routes, "/readyz", "GET, HEAD", vec![get(ready, ready_call)]);
 }
 
-#[derive(Serialize)]
+/// The process lives.
+#[derive(Serialize, ToSchema)]
+struct Liveness {
+    /// `alive`.
+    status: &'static str,
+}
+
+const ALIVE: Liveness = Liveness { status: "alive" };
+
+/// Whether the service can serve requests, and the state of each backend.
+#[derive(Serialize, ToSchema)]
 struct Readiness {
+    /// `write-through` or `write-behind`.
     service: &'static str,
+    /// `ready` or `not ready`.
     status: &'static str,
     /// Whether the cache is bypassed, since it is unavailable.
     bypassing: bool,
+    /// Each backend.
     parts: Health,
+}
+
+fn alive_call() -> Call {
+    Call::new(Tag::State, "isAlive", "Liveness")
+        .text("Says nothing about the backends.")
+        .answers(Answer::ok("The process lives.").json(&ALIVE))
+}
+
+fn ready_call() -> Call {
+    let example = |status| {
+        let part = |kind, at: &str| PartHealth {
+            kind,
+            at: at.to_owned(),
+            up: true,
+            ..PartHealth::default()
+        };
+        Readiness {
+            service: "write-through",
+            status,
+            bypassing: false,
+            parts: Health {
+                cache: part("memory", "this process"),
+                journal: None,
+                database: part("sqlite", "data/write-through/users.db"),
+                bypass: Bypass::Never,
+                needs_database: true,
+            },
+        }
+    };
+    let not_ready = Answer::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Calls fail because of a backend. No problem document: it lists the backends.",
+    );
+    Call::new(
+        Tag::State,
+        "isReady",
+        "Readiness, and the state of each backend",
+    )
+    .answers(Answer::ok("The service can serve requests.").json(&example("ready")))
+    .answers(
+        not_ready
+            .json(&example("not ready"))
+            .header(Header::RetryAfter),
+    )
 }
 
 /// The process lives; says nothing about what it depends on.
 async fn alive() -> HttpResponse {
-    json(HttpResponse::Ok(), &serde_json::json!({"status": "alive"}))
+    json(HttpResponse::Ok(), &ALIVE)
 }
 
 /// `200` when every part is up without which calls fail, `503` when one is not; the

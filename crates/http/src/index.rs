@@ -4,17 +4,19 @@ use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use actix_web::http::header::{ACCEPT, HeaderMap, HeaderValue, VARY};
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use cache_core::revision;
 use cache_core::settings::{Dashboard, Service};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::dashboard;
+use crate::description::{Answer, Call, Header, RequestHeader, Tag};
 use crate::html::{html, source};
 use crate::json::json;
-use crate::resource::{get, resource};
+use crate::resource::{Routes, get, resource};
 use crate::state::State;
+use crate::{dashboard, documents};
 
 const STYLE: &str = include_str!("index/index.css");
 
@@ -26,24 +28,46 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Adds it.
-pub fn configure(config: &mut ServiceConfig) {
-    resource(config, "/", "GET, HEAD", vec![get(show)]);
+pub fn configure(routes: &mut Routes) {
+    resource(routes, "/", "GET, HEAD", vec![get(show, show_call)]);
 }
 
-#[derive(Serialize)]
+fn show_call() -> Call {
+    let example = index(Service::WriteThrough, Dashboard::On);
+    let answer = Answer::ok("The service, its pattern, and links.")
+        .json(&example)
+        .text("text/html", None)
+        .header(Header::Vary);
+    Call::new(Tag::About, "showIndex", "What this is, and where to go on")
+        .heeds(RequestHeader::Accept)
+        .answers(answer)
+}
+
+/// What the service is, and where to go on.
+#[derive(Serialize, ToSchema)]
 struct Index {
+    /// The name of its binary.
     service: &'static str,
+    /// Its version.
     version: &'static str,
+    /// The commit that it was built from, where the build names it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     revision: Option<&'static str>,
+    /// When it answers a write.
     pattern: &'static str,
+    /// Where to go on.
     links: Vec<Link>,
 }
 
-#[derive(Serialize)]
+/// A call that a client may begin with.
+#[derive(Serialize, ToSchema)]
 struct Link {
+    /// Its method.
     method: &'static str,
+    /// Its path.
     href: &'static str,
+    /// What it does.
     title: &'static str,
 }
 
@@ -91,6 +115,8 @@ fn index(service: Service, shown: Dashboard) -> Index {
         link("GET", dashboard::PATH, "What the service does, live"),
         link("GET", "/readyz", "State of each part"),
         link("GET", "/metrics", "Figures for Prometheus"),
+        link("GET", documents::PAGE_PATH, "Every call"),
+        link("GET", documents::PATH, "Every call, for programs (OpenAPI)"),
         link("GET", "/problems", "Types of errors"),
     ];
     Index {

@@ -4,8 +4,16 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// An answer to people.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct Message {
+    /// What happened.
+    pub message: &'static str,
+}
 
 /// An answer with `value`, which is of texts and numbers, so that it can be written as JSON.
 pub fn json(mut answer: HttpResponseBuilder, value: &impl Serialize) -> HttpResponse {

@@ -1,15 +1,21 @@
 //! Where in a body it is wrong.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A place in a text, from 1. Columns count bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Position {
+    /// From 1.
     line: u32,
+    /// From 1, in bytes.
     column: u32,
 }
 
 impl Position {
+    /// Where a text begins.
+    pub(crate) const START: Position = Position { line: 1, column: 1 };
+
     /// That of the byte at `offset`, or of the end.
     pub(crate) fn of(body: &[u8], offset: usize) -> Position {
         let before = body.get(..offset).unwrap_or(body);

@@ -16,6 +16,8 @@ use actix_web::{HttpResponse, ResponseError};
 use cache_core::error::{Error, Part};
 use cache_core::outage::Calls;
 use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::json::written;
 use crate::position::Position;
@@ -23,12 +25,17 @@ use crate::position::Position;
 pub use kinds::Kind;
 
 /// The media type of the document.
-pub(crate) const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+pub(crate) const PROBLEM_MEDIA_TYPE: &str = "application/problem+json";
+/// The same as a header.
+pub(crate) const PROBLEM: HeaderValue = HeaderValue::from_static(PROBLEM_MEDIA_TYPE);
 
 /// What is wrong with one field of a request.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 struct FieldError {
+    /// Its name.
     field: String,
+    /// What is wrong with it.
+    #[schema(value_type = String)]
     detail: Cow<'static, str>,
 }
 
@@ -97,16 +104,30 @@ pub(crate) struct Cause {
     pub(crate) kind: &'static str,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
+/// An error (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemDocument<'a> {
+    /// What went wrong. It is stable, and a path at the service, which describes it.
     r#type: &'static str,
+    /// The same in a few words.
     title: &'static str,
+    /// The status of the answer.
     status: u16,
+    /// What went wrong in this request, for people.
     detail: &'a str,
+    /// Each field that is wrong.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false)]
     errors: &'a [FieldError],
+    /// Where the body is no JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     position: Option<Position>,
+    /// The answer's `X-Request-Id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required, nullable = false)]
+    request_id: Option<&'static str>,
 }
 
 impl Problem {
@@ -165,6 +186,18 @@ impl Problem {
         Problem {
             allow: Some(Box::new(allow.clone())),
             ..Problem::new(Kind::MethodNotAllowed, detail)
+        }
+    }
+
+    fn document(&self) -> ProblemDocument<'_> {
+        ProblemDocument {
+            r#type: self.kind.path(),
+            title: self.kind.title(),
+            status: self.kind.status().as_u16(),
+            detail: &self.detail,
+            errors: &self.errors,
+            position: self.position,
+            request_id: None,
         }
     }
 
@@ -342,6 +375,26 @@ impl Problem {
     }
 }
 
+/// A document of this type.
+pub(crate) fn example(kind: Kind) -> Value {
+    let mut problem = Problem::new(kind, kind.meaning());
+    match kind {
+        Kind::Validation => {
+            let mut errors = FieldErrors::default();
+            errors.add("age", "must be a whole number from 0 to 150");
+            problem = Problem::fields(errors.0);
+        }
+        Kind::InvalidJson => problem.position = Some(Position::START),
+        _ => {}
+    }
+    let document = ProblemDocument {
+        request_id: Some("6c1f0a9be2d74835-000000002a"),
+        ..problem.document()
+    };
+    // Of texts and numbers, so that it can be written as JSON.
+    serde_json::to_value(document).unwrap_or_default()
+}
+
 /// The document with the id of the request as its last member, of characters that JSON does not escape.
 pub(crate) fn identified(document: BoxBody, request_id: &HeaderValue) -> BoxBody {
     let document = match document.try_into_bytes() {
@@ -384,14 +437,6 @@ impl ResponseError for Problem {
                 response.insert_header((RETRY_AFTER, RETRY_S_MIN));
             }
         }
-        let document = Document {
-            r#type: self.kind.path(),
-            title: self.kind.title(),
-            status: self.kind.status().as_u16(),
-            detail: &self.detail,
-            errors: &self.errors,
-            position: self.position,
-        };
-        response.body(written(&document))
+        response.body(written(&self.document()))
     }
 }

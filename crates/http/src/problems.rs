@@ -2,17 +2,39 @@
 
 use std::fmt::Write as _;
 
-use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse};
 
+use crate::description::{Answer, Call, Tag, choice, in_path};
 use crate::path;
 use crate::problem::{Kind, Problem};
-use crate::resource::{get, resource};
+use crate::resource::{Routes, get, resource};
 
 /// Adds both.
-pub fn configure(config: &mut ServiceConfig) {
-    resource(config, "/problems", "GET, HEAD", vec![get(list)]);
-    resource(config, "/problems/{name}", "GET, HEAD", vec![get(show)]);
+pub fn configure(routes: &mut Routes) {
+    resource(routes, "/problems", "GET, HEAD", vec![get(list, list_call)]);
+    resource(
+        routes,
+        "/problems/{name}",
+        "GET, HEAD",
+        vec![get(show, show_call)],
+    );
+}
+
+const MEDIA_TYPE: &str = "text/plain";
+
+fn list_call() -> Call {
+    Call::new(Tag::About, "listProblems", "All types of errors")
+        .answers(Answer::ok("What each type means.").text(MEDIA_TYPE, None))
+}
+
+fn show_call() -> Call {
+    let names = choice(Kind::ALL.iter().map(|kind| kind.name()));
+    let example = description(Kind::Validation);
+    Call::new(Tag::About, "describeProblem", "One type of error")
+        .text("Its path is the `type` of an error.")
+        .takes(in_path("name", "The last segment of the `type`.", names))
+        .answers(Answer::ok("What the type means.").text(MEDIA_TYPE, Some(&example)))
+        .refuses(&[Kind::MalformedRequest, Kind::NoSuchRoute])
 }
 
 async fn list() -> HttpResponse {

@@ -5,20 +5,37 @@ use std::io::Write as _;
 use actix_web::http::header::{
     AcceptEncoding, CONTENT_ENCODING, Encoding, Header as _, HeaderValue, VARY,
 };
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use crate::description::{Answer, Call, Header, PAGE, RequestHeader, Tag};
 use crate::problem::{Kind, Problem};
-use crate::resource::{get, resource};
+use crate::resource::{Routes, get, resource};
 use crate::state::State;
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Adds it.
-pub fn configure(config: &mut ServiceConfig) {
-    resource(config, "/metrics", "GET, HEAD", vec![get(metrics)]);
+pub fn configure(routes: &mut Routes) {
+    resource(
+        routes,
+        "/metrics",
+        "GET, HEAD",
+        vec![get(metrics, metrics_call)],
+    );
+}
+
+fn metrics_call() -> Call {
+    let answer = Answer::ok("All figures, in the Prometheus text format.")
+        .text("text/plain", Some("write_cache_up{part=\"cache\"} 1\n"))
+        .header(Header::Vary);
+    Call::new(Tag::State, "readMetrics", "Figures for Prometheus")
+        .heeds(RequestHeader::AcceptEncoding)
+        .answers(answer)
+        .refuses(PAGE)
+        .refuses(&[Kind::Internal])
 }
 
 async fn metrics(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {

@@ -10,7 +10,7 @@ use actix_http::{HttpService, KeepAlive, Request};
 use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, map_config};
 use actix_web::App;
 use actix_web::dev::{AppConfig, Server, Service, ServiceFactory, ServiceResponse, fn_service};
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use cache_core::concurrency::worker;
 use cache_core::engine::purge::Purging;
 use cache_core::engine::{Engine, Health};
@@ -20,20 +20,22 @@ use cache_core::outage::health::PartHealth;
 use cache_core::ownership::claim::Claimed;
 use cache_core::ownership::guard::Guard;
 use cache_core::process::shutdown::{Deadline, Signals};
-use cache_core::settings::{self, Settings};
+use cache_core::settings::{self, Dashboard, Settings};
 use cache_core::telemetry::{self, MetricsHandle};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::answers::Answers;
 use crate::connection::{Connection, Crowd};
 use crate::dashboard;
+use crate::description::Document;
 use crate::descriptors;
 use crate::expect::expect;
 use crate::live::{Recent, Viewers};
 use crate::origins::Origins;
+use crate::resource::Routes;
 use crate::state::State;
 use crate::unread::LINGER;
-use crate::{cache, health, index, problems, scrape, start, unknown, users};
+use crate::{cache, documents, health, index, problems, scrape, start, unknown, users};
 
 /// An engine that was started, and what works beside it until the engine has stopped.
 #[derive(Debug)]
@@ -80,7 +82,7 @@ pub async fn run<R>(
     start: impl Future<Output = Result<(Started, R), Error>> + Send + 'static,
 ) -> Result<(), Box<dyn std::error::Error>>
 where
-    R: Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    R: Fn(&mut Routes) + Clone + Send + 'static,
 {
     let metrics = telemetry::start_metrics(settings.service.name())?;
     let address = take(settings.listen)?;
@@ -129,7 +131,7 @@ async fn listen(
     started: &Started,
     mut signals: Signals,
     metrics: MetricsHandle,
-    own_routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    own_routes: impl Fn(&mut Routes) + Clone + Send + 'static,
 ) -> io::Result<Deadline> {
     let listener = address.listen(CONNECTIONS_WAITING_MAX).map_err(|error| {
         io::Error::new(error.kind(), format!("LISTEN {}: {error}", settings.listen))
@@ -187,23 +189,19 @@ pub async fn serve(
     listener: TcpListener,
     threads: Threads,
     state: State,
-    own_routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    own_routes: impl Fn(&mut Routes) + Clone + Send + 'static,
     stop: impl Future<Output = Deadline>,
 ) -> io::Result<Deadline> {
     let (viewers, shown) = (state.viewers.clone(), state.dashboard);
+    let routes = move || routes(&own_routes, shown);
+    let document = Data::new(Document::of(state.service, &routes()));
     let state = Data::new(state);
     let figures_of = state.clone();
     let server = build(listener, threads, move || {
         App::new()
             .app_data(state.clone())
-            .configure(own_routes.clone())
-            .configure(users::configure)
-            .configure(cache::configure)
-            .configure(health::configure)
-            .configure(scrape::configure)
-            .configure(move |config| dashboard::configure(config, shown))
-            .configure(problems::configure)
-            .configure(index::configure)
+            .app_data(document.clone())
+            .configure(|config| routes().configure(config))
             .configure(unknown::configure)
             .into_factory()
     })?;
@@ -221,6 +219,21 @@ pub async fn serve(
     }
     running.await.map_err(io::Error::other)??;
     Ok(deadline)
+}
+
+/// The service's own routes, and those that both services have.
+pub fn routes(own_routes: impl Fn(&mut Routes), shown: Dashboard) -> Routes {
+    let mut routes = Routes::default();
+    own_routes(&mut routes);
+    users::configure(&mut routes);
+    cache::configure(&mut routes);
+    health::configure(&mut routes);
+    scrape::configure(&mut routes);
+    dashboard::configure(&mut routes, shown);
+    problems::configure(&mut routes);
+    documents::configure(&mut routes);
+    index::configure(&mut routes);
+    routes
 }
 
 /// Connections that may wait to be accepted: they are accepted in order, so a client behind idle ones waits for

@@ -1,10 +1,12 @@
 //! The routes on users that both services have.
 
+mod calls;
+
 use std::fmt::Write as _;
 
 use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue};
-use actix_web::web::{Data, Payload, ServiceConfig};
+use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use bytes::Bytes;
 use cache_core::engine::Read;
@@ -23,7 +25,7 @@ use crate::path;
 use crate::precondition::{Preconditions, ReadVerdict};
 use crate::problem::Problem;
 use crate::query::Query;
-use crate::resource::{get, on, resource};
+use crate::resource::{Routes, get, on, resource};
 use crate::state::State;
 use crate::traced;
 
@@ -36,17 +38,33 @@ const PAGE_MAX: u32 = 1000;
 const PAGE_DEFAULT: u32 = 100;
 
 /// Adds the routes under `/users`.
-pub fn configure(config: &mut ServiceConfig) {
-    resource(config, "/users", "GET, HEAD", vec![get(list)]);
+pub fn configure(routes: &mut Routes) {
+    resource(routes, "/users", "GET, HEAD", vec![get(list, calls::list)]);
     resource(
-        config,
+        routes,
         "/users/{name}",
         "GET, HEAD, PUT, DELETE",
         vec![
-            get(get_user),
-            on(Method::PUT, put_user),
-            on(Method::DELETE, delete_user),
+            get(get_user, calls::get),
+            on(Method::PUT, put_user, calls::put),
+            on(Method::DELETE, delete_user, calls::delete),
         ],
+    );
+}
+
+/// Adds the service's own pair of calls: `POST` of a record, and of a name to read it.
+pub fn configure_own(routes: &mut Routes, write_path: &'static str, read_path: &'static str) {
+    resource(
+        routes,
+        write_path,
+        "POST",
+        vec![on(Method::POST, write, calls::write)],
+    );
+    resource(
+        routes,
+        read_path,
+        "POST",
+        vec![on(Method::POST, read, calls::read)],
     );
 }
 
@@ -55,7 +73,7 @@ pub fn configure(config: &mut ServiceConfig) {
 /// # Errors
 /// As the engine's write; `4xx` for what is no record; `412` when a precondition
 /// does not hold.
-pub async fn write(
+async fn write(
     state: Data<State>,
     request: HttpRequest,
     payload: Payload,
@@ -73,7 +91,7 @@ pub async fn write(
 ///
 /// # Errors
 /// As the engine's read; `404` if there is none; `4xx` for what is no name.
-pub async fn read(
+async fn read(
     state: Data<State>,
     request: HttpRequest,
     payload: Payload,

@@ -103,6 +103,15 @@ impl Service {
 ///
 /// When it has not ended within [`STOP_SECONDS_MAX`], after killing it.
 pub fn run_to_end(command: &mut Command) -> Output {
+    run_to_end_within(command, Duration::from_secs(STOP_SECONDS_MAX))
+}
+
+/// The same with another timeout.
+///
+/// # Panics
+///
+/// When it has not ended by then, after killing it.
+pub fn run_to_end_within(command: &mut Command, timeout: Duration) -> Output {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -112,7 +121,7 @@ pub fn run_to_end(command: &mut Command) -> Output {
     let stdout = read_to_end(child.stdout.take().expect("a piped stdout"));
     let stderr = read_to_end(child.stderr.take().expect("a piped stderr"));
 
-    let deadline = Instant::now() + Duration::from_secs(STOP_SECONDS_MAX);
+    let deadline = Instant::now() + timeout;
     let status = loop {
         if let Some(status) = child.try_wait().expect("the state of the process") {
             break status;
@@ -120,7 +129,7 @@ pub fn run_to_end(command: &mut Command) -> Output {
         if Instant::now() > deadline {
             let _ = child.kill();
             let _ = child.wait();
-            panic!("{command:?} still runs after {STOP_SECONDS_MAX} s");
+            panic!("{command:?} still runs after {timeout:?}");
         }
         thread::sleep(Duration::from_millis(2));
     };

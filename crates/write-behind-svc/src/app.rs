@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use cache_core::concurrency::group_commit::GroupCommitBounds;
 use cache_core::engine::purge::Purger;
 use cache_core::engine::write_behind::backlog::BacklogLimits;
@@ -12,6 +12,7 @@ use cache_core::parts::Parts;
 use cache_core::process::shutdown::Signals;
 use cache_core::process::startup;
 use cache_core::settings::Settings;
+use cache_http::resource::Routes;
 use cache_http::server::{self, Started};
 
 use crate::routes;
@@ -28,10 +29,7 @@ pub(crate) async fn serve(settings: Settings, signals: Signals) -> Result<(), Bo
 
 async fn start(
     settings: Settings,
-) -> cache_core::error::Result<(
-    Started,
-    impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
-)> {
+) -> cache_core::error::Result<(Started, impl Fn(&mut Routes) + Clone + Send + 'static)> {
     let mut parts = Parts::open(&settings).await?;
     let claimed = parts.claimed();
     let guard = parts.guard();
@@ -62,8 +60,9 @@ async fn start(
     };
     let engine = startup::within(parts.start_by(), start).await?;
     let engine_of_routes = Data::from(engine.clone());
-    let routes = move |config: &mut ServiceConfig| {
-        routes::configure(config, engine_of_routes.clone());
+    let routes = move |routes: &mut Routes| {
+        routes.share(engine_of_routes.clone());
+        routes::configure(routes);
     };
     let started = Started {
         engine,

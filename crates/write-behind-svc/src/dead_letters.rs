@@ -1,68 +1,153 @@
 //! Dead letters: what the database refused, for an operator to look at, try
 //! again or give up.
 
-use actix_web::http::Method;
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use cache_core::engine::write_behind::WriteBehind;
 use cache_core::error::Error;
 use cache_core::model::dead_letter::{DeadLetter, LetterQuery};
 use cache_core::model::record::Key;
-use cache_http::json::json;
+use cache_http::description::{
+    Answer, Call, ENGINE, PAGE, PARAMETERS, Tag, in_path, position, query, text, whole_number,
+};
+use cache_http::json::{Message, json};
 use cache_http::path;
 use cache_http::problem::{Kind, Problem};
 use cache_http::query::Query;
-use cache_http::resource::{get, on, resource};
+use cache_http::resource::{Routes, get, on, resource};
 use cache_http::state::State;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json as value};
+use utoipa::ToSchema;
 
-use crate::letter_filter::filter;
+use crate::letter_filter::{filter, filtered};
 use crate::replay;
 
 const LIMIT_MAX: u32 = 1000;
 const LIMIT_DEFAULT: u32 = 100;
 
 /// Adds the routes under `/dead-letters`.
-pub(crate) fn configure(config: &mut ServiceConfig) {
-    resource(config, "/dead-letters", "GET, HEAD", vec![get(list)]);
+pub(crate) fn configure(routes: &mut Routes) {
+    resource(
+        routes,
+        "/dead-letters",
+        "GET, HEAD",
+        vec![get(list, list_call)],
+    );
     // Before the letters by name, of which one may be called so.
     resource(
-        config,
+        routes,
         "/dead-letters/replay",
         "POST, DELETE",
         vec![
-            on(Method::POST, replay::replay_all),
-            on(Method::DELETE, delete),
+            on(Method::POST, replay::replay_all, replay::replay_all_call),
+            on(Method::DELETE, delete, delete_call),
         ],
     );
     resource(
-        config,
+        routes,
         "/dead-letters/{name}",
         "DELETE",
-        vec![on(Method::DELETE, delete)],
+        vec![on(Method::DELETE, delete, delete_call)],
     );
     resource(
-        config,
+        routes,
         "/dead-letters/{name}/replay",
         "POST",
-        vec![on(Method::POST, replay)],
+        vec![on(Method::POST, replay, replay_call)],
     );
 }
 
-#[derive(Serialize)]
+fn list_call() -> Call {
+    let letter = Letter {
+        name: "John Doe".to_owned(),
+        version: 1_764_522_030_123_456,
+        written_at: "2025-11-30T17:00:30.123456Z".to_owned(),
+        set_aside_at: "2025-11-30T17:00:30.234567Z".to_owned(),
+        reason: "a value is out of range".to_owned(),
+        held_back: false,
+        record: value!({"name": "John Doe", "age": 30, "occupation": "Engineer"}),
+    };
+    let page = Letters {
+        dead_letters: vec![letter],
+        next: None,
+    };
+    let call = Call::new(
+        Tag::DeadLetters,
+        "listDeadLetters",
+        "List the writes that the database refused",
+    )
+    .takes(query(
+        "after",
+        "The position after which the page begins, of at most 1,020 bytes: `next` of the page before.",
+        position(),
+    ))
+    .takes(query(
+        "limit",
+        "Most letters of the page.",
+        whole_number(1..=LIMIT_MAX, LIMIT_DEFAULT),
+    ));
+    filtered(call)
+        .answers(Answer::ok("A page of dead letters.").json(&page))
+        .refuses(PAGE)
+}
+
+fn replay_call() -> Call {
+    let call = Call::new(
+        Tag::DeadLetters,
+        "replayDeadLetter",
+        "Apply a dead letter once more",
+    )
+    .answers(Answer::ok("The database has the write, and the letter ended.").json(&REPLAYED))
+    .refuses(&[Kind::StillRefused, Kind::OutcomeUnknown, Kind::BacklogFull]);
+    of_one(call)
+}
+
+fn delete_call() -> Call {
+    let gone = Answer::new(
+        StatusCode::NO_CONTENT,
+        "The letter is gone. Readers see what the database has.",
+    );
+    let call = Call::new(
+        Tag::DeadLetters,
+        "deleteDeadLetter",
+        "Give up the write of a dead letter",
+    );
+    of_one(call.answers(gone).refuses(&[Kind::OutcomeUnknown]))
+}
+
+fn of_one(call: Call) -> Call {
+    call.takes(in_path("name", "The user's name, percent-encoded.", text()))
+        .refuses(&[Kind::MalformedRequest, Kind::NotFound])
+        .refuses(ENGINE)
+}
+
+/// A page of dead letters, in the order of their names' bytes.
+#[derive(Serialize, ToSchema)]
 struct Letters {
+    /// Those of the page.
     dead_letters: Vec<Letter>,
-    /// The position to go on after; `null` at the end.
+    /// What to send as `after` for the next page; `null` at the end.
+    #[schema(required)]
     next: Option<String>,
 }
 
-#[derive(Serialize)]
+/// A write that the database refused.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DeadLetter)]
 struct Letter {
+    /// The user's name.
     name: String,
+    /// The version of the write.
     version: u64,
+    /// When it was acknowledged.
+    #[schema(format = DateTime)]
     written_at: String,
+    /// When the database refused it.
+    #[schema(format = DateTime)]
     set_aside_at: String,
+    /// Why.
     reason: String,
     /// Whether it waits in the journal, since the limit of dead letters is reached.
     held_back: bool,
@@ -119,18 +204,14 @@ async fn list(
     Ok(response)
 }
 
-#[derive(Serialize)]
-struct Replayed {
-    message: &'static str,
-}
+const REPLAYED: Message = Message {
+    message: "The write is in the database.",
+};
 
 async fn replay(engine: Data<WriteBehind>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let key = Key::from(&*path::segment(&request, 1)?);
     match engine.replay_dead_letter(&key).await {
-        Ok(true) => {
-            let message = "The write is in the database.";
-            Ok(json(HttpResponse::Ok(), &Replayed { message }))
-        }
+        Ok(true) => Ok(json(HttpResponse::Ok(), &REPLAYED)),
         Ok(false) => Err(no_such_letter()),
         Err(Error::Refused { .. }) => Err(Problem::new(
             Kind::StillRefused,

@@ -11,3 +11,19 @@ pub(crate) fn filter(query: &mut Query) -> LetterQuery {
         ..LetterQuery::default()
     }
 }
+
+/// What a call that takes a filter has in common with others.
+pub(crate) fn filtered(call: Call) -> Call {
+    call.takes(query(
+        "name_prefix",
+        "Only letters whose names begin with this.",
+        position(),
+    ))
+    .takes(query(
+        "reason",
+        "Only letters whose reasons contain this.",
+        position(),
+    ))
+    .refuses(PARAMETERS)
+    .refuses(ENGINE)
+}

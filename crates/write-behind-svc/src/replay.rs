@@ -6,15 +6,35 @@ use cache_core::engine::write_behind::WriteBehind;
 use cache_core::engine::write_behind::replayer::{Replayed, ReplayedPage};
 use cache_core::error::Result;
 use cache_core::model::dead_letter::{DeadLetter, LetterQuery, ScanPosition};
+use cache_http::description::{Answer, Call, Tag, WRITE};
 use cache_http::ndjson::{Lines, ndjson};
 use cache_http::problem::Problem;
 use cache_http::query::Query;
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{OneOfBuilder, Schema};
 
-use crate::letter_filter::filter;
+use crate::letter_filter::{filter, filtered};
 
 /// About how many letters are replayed together. A client that disconnects ends the replay after these.
 const PAGE: usize = 100;
+
+pub(crate) fn replay_all_call() -> Call {
+    let mut lines = Answer::ok(
+        "A line for each letter, in no particular order, and a summary as the last one. An answer without it was cut off.",
+    );
+    let line = OneOfBuilder::new()
+        .item(lines.schema::<Line<'_>>())
+        .item(lines.schema::<Summary>());
+    let lines = lines.body("application/x-ndjson", Schema::from(line), None);
+    let call = Call::new(
+        Tag::DeadLetters,
+        "replayDeadLetters",
+        "Apply all dead letters that match once more",
+    )
+    .text("Those that the database takes end. The others stay.");
+    filtered(call).answers(lines).refuses(WRITE)
+}
 
 /// Replays all that match, page by page, as fast as the client reads.
 pub(crate) async fn replay_all(
@@ -43,12 +63,18 @@ pub(crate) async fn replay_all(
 }
 
 /// What became of one letter.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReplayedLetter)]
 struct Line<'a> {
+    /// The user's name.
     name: &'a str,
+    /// The version of the write.
     version: u64,
+    /// `written`, `superseded`, `refused`, `locked`, `undecodable` or `failed`.
     outcome: &'static str,
+    /// Why the letter stays, where it is refused or undecodable.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     reason: Option<&'a str>,
 }
 
@@ -72,16 +98,20 @@ impl<'a> Line<'a> {
 }
 
 /// The last line. An answer without it was cut off.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = ReplaySummary)]
 struct Summary {
     /// Whether all letters that match were attempted.
     complete: bool,
+    /// Letters whose write the database has now.
     written: u64,
+    /// Letters of which the database had something newer.
     superseded: u64,
     /// Letters that stay.
     left: u64,
     /// Why it is not complete.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     reason: Option<String>,
 }
 

@@ -1,29 +1,31 @@
 //! The routes that only this service has.
 
-use actix_web::http::Method;
-use actix_web::web::{Data, ServiceConfig};
-use cache_core::engine::write_behind::WriteBehind;
-use cache_http::resource::{on, resource};
+use cache_http::resource::Routes;
 use cache_http::users;
 
 use crate::{dead_letters, journal};
 
 /// Adds `POST /write-behind`, `POST /read-behind`, and what is about the journal
 /// and its dead letters.
-pub(crate) fn configure(config: &mut ServiceConfig, engine: Data<WriteBehind>) {
-    config.app_data(engine);
-    resource(
-        config,
-        "/write-behind",
-        "POST",
-        vec![on(Method::POST, users::write)],
-    );
-    resource(
-        config,
-        "/read-behind",
-        "POST",
-        vec![on(Method::POST, users::read)],
-    );
-    journal::configure(config);
-    dead_letters::configure(config);
+pub(crate) fn configure(routes: &mut Routes) {
+    users::configure_own(routes, "/write-behind", "/read-behind");
+    journal::configure(routes);
+    dead_letters::configure(routes);
+}
+
+#[cfg(test)]
+mod tests {
+    use cache_core::settings::{Dashboard, Service};
+    use cache_http::description::document;
+    use cache_http::server;
+    use test_support::generated_page::expect_current;
+
+    #[test]
+    fn the_description_in_docs_is_current() {
+        let routes = server::routes(super::configure, Dashboard::On);
+        let document = document(Service::WriteBehind, &routes);
+        let text = document.to_pretty_json().unwrap() + "\n";
+        let update = "UPDATE_DOCUMENTS=1 cargo test -p write-behind-svc description";
+        expect_current("openapi/write-behind.json", &text, update);
+    }
 }

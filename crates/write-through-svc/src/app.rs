@@ -2,7 +2,6 @@
 
 use std::error::Error;
 
-use actix_web::web::ServiceConfig;
 use cache_core::concurrency::group_commit::GroupCommitBounds;
 use cache_core::engine::purge::Purger;
 use cache_core::engine::write_through::{WriteThrough, WriteThroughSettings};
@@ -10,6 +9,7 @@ use cache_core::parts::Parts;
 use cache_core::process::shutdown::Signals;
 use cache_core::process::startup;
 use cache_core::settings::{DatabaseUrl, Settings};
+use cache_http::resource::Routes;
 use cache_http::server::{self, Started};
 
 use crate::routes;
@@ -29,7 +29,7 @@ pub(crate) async fn serve(settings: Settings, signals: Signals) -> Result<(), Bo
     server::run(&settings, version, signals, starting).await
 }
 
-async fn start(settings: Settings) -> cache_core::error::Result<(Started, fn(&mut ServiceConfig))> {
+async fn start(settings: Settings) -> cache_core::error::Result<(Started, fn(&mut Routes))> {
     let mut parts = Parts::open(&settings).await?;
     let claimed = parts.claimed();
     let guard = parts.guard();

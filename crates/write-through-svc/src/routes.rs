@@ -1,22 +1,26 @@
 //! The routes that only this service has.
 
-use actix_web::http::Method;
-use actix_web::web::ServiceConfig;
-use cache_http::resource::{on, resource};
+use cache_http::resource::Routes;
 use cache_http::users;
 
 /// Adds `POST /write-through` and `POST /read-through`.
-pub(crate) fn configure(config: &mut ServiceConfig) {
-    resource(
-        config,
-        "/write-through",
-        "POST",
-        vec![on(Method::POST, users::write)],
-    );
-    resource(
-        config,
-        "/read-through",
-        "POST",
-        vec![on(Method::POST, users::read)],
-    );
+pub(crate) fn configure(routes: &mut Routes) {
+    users::configure_own(routes, "/write-through", "/read-through");
+}
+
+#[cfg(test)]
+mod tests {
+    use cache_core::settings::{Dashboard, Service};
+    use cache_http::description::document;
+    use cache_http::server;
+    use test_support::generated_page::expect_current;
+
+    #[test]
+    fn the_description_in_docs_is_current() {
+        let routes = server::routes(super::configure, Dashboard::On);
+        let document = document(Service::WriteThrough, &routes);
+        let text = document.to_pretty_json().unwrap() + "\n";
+        let update = "UPDATE_DOCUMENTS=1 cargo test -p write-through-svc description";
+        expect_current("openapi/write-through.json", &text, update);
+    }
 }

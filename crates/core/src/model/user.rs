@@ -1,5 +1,7 @@
 //! The user record, and the rules that every one keeps.
 
+mod schema;
+
 use std::borrow::Cow;
 use std::cell::RefCell;
 

@@ -6,13 +6,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use cache_core::error::Part;
 use cache_core::outage::PartState;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Snapshot;
 
 const UP: &str = "write_cache_up";
 
 /// One part.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct PartFigures {
     /// `cache`, `journal` or `database`.
     pub part: &'static str,
@@ -22,11 +23,13 @@ pub struct PartFigures {
     pub since_ms: Option<f64>,
     /// Calls of it that have not ended.
     pub calls_in_flight: f64,
-    /// What is wrong; `None` also where only the metrics are known.
+    /// What is wrong; `null` also where only the metrics are known.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
     pub problem: Option<Cow<'static, str>>,
     /// What follows for clients.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub consequence: Option<&'static str>,
 }
 

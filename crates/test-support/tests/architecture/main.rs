@@ -53,6 +53,8 @@ const HTTP: &str = "http/src/* *-svc/src/app.rs *-svc/src/routes.rs *-svc/src/jo
                     *-svc/src/dead_letters.rs *-svc/src/replay.rs *-svc/src/main.rs bench/src/bin/bench-baseline.rs \
                     compare/src/no_op.rs compare/src/live.rs compare/src/live/controls.rs \
                     compare/src/live/guard.rs";
+const DESCRIBED: &str = "http/src/* *-svc/src/dead_letters.rs *-svc/src/journal.rs *-svc/src/replay.rs \
+                         core/src/user/schema.rs core/src/health.rs core/src/engine.rs";
 const CHOICE_OF_PARTS: &str = "core/src/parts.rs core/src/parts/*";
 
 const CONCRETE_PARTS: &str = "cache_core::cache::redis cache_core::cache::memory \
@@ -83,6 +85,7 @@ const RULES: &[Rule] = &[
     rule(EVERYWHERE, TLS,            "rustls pkcs8",                          NONE,                "what TLS says is understood in one place"),
     rule(EVERYWHERE, TRACE,          OPENTELEMETRY,                           NONE,                "OpenTelemetry's crates live in the traces"),
     rule(EVERYWHERE, HTTP,           ACTIX,                                   NONE,                "actix-web lives in the HTTP parts"),
+    rule(EVERYWHERE, DESCRIBED,      "utoipa",                                NONE,                "OpenAPI is of the HTTP parts, and of the types that they answer with"),
     rule(EVERYWHERE, SETTINGS,       "config",                                NONE,                "the config crate lives in the settings"),
 ];
 

@@ -31,6 +31,8 @@ fn resources(turn: &Turn, name: &str) -> Vec<(String, &'static str)> {
         ("/readyz".to_owned(), "GET, HEAD"),
         ("/metrics".to_owned(), "GET, HEAD"),
         ("/dashboard".to_owned(), "GET, HEAD"),
+        ("/openapi.json".to_owned(), "GET, HEAD"),
+        ("/docs".to_owned(), "GET, HEAD"),
         ("/".to_owned(), "GET, HEAD"),
         ("/problems".to_owned(), "GET, HEAD"),
         ("/problems/validation".to_owned(), "GET, HEAD"),
