@@ -20,7 +20,7 @@ pub use page::{PageConfig, WatchedService, page};
 
 use crate::description::{Answer, Call, PAGE, Tag};
 use crate::figures::{Figures, ParseError, Sampler, Snapshot};
-use crate::live::{Event, Place, Recent, ServiceEvent, VIEWERS_MAX, frames};
+use crate::live::{Event, Moment, Place, Recent, ServiceEvent, VIEWERS_MAX, frame, frames};
 use crate::problem::{Kind, Problem};
 use crate::resource::{Routes, get, resource};
 use crate::state::State;
@@ -77,7 +77,7 @@ fn watch_call() -> Call {
         database_paused: None,
     };
     let json = serde_json::to_vec(&event).unwrap_or_default();
-    let frame = stream::frame(stream::Moment::Now, &json);
+    let frame = frame(Moment::Now, &json);
     let mut answer = Answer::ok(
         "Server-sent events without end. The `data` of each is an `Event`. Those of the last five minutes come first.",
     );

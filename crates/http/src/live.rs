@@ -8,5 +8,5 @@ mod viewers;
 pub use event::{Event, ServiceEvent};
 pub use recent::Recent;
 pub use stream::events;
-pub(crate) use stream::frames;
+pub(crate) use stream::{Moment, frame, frames};
 pub use viewers::{Place, VIEWERS_MAX, Viewers};

@@ -9,7 +9,7 @@ use cache_core::error::Error;
 use cache_core::model::dead_letter::{DeadLetter, LetterQuery};
 use cache_core::model::record::Key;
 use cache_http::description::{
-    Answer, Call, ENGINE, PAGE, PARAMETERS, Tag, in_path, position, query, text, whole_number,
+    Answer, Call, ENGINE, PAGE, Tag, in_path, position, query, text, whole_number,
 };
 use cache_http::json::{Message, json};
 use cache_http::path;

@@ -1,6 +1,7 @@
 //! Which dead letters a call is about.
 
 use cache_core::model::dead_letter::LetterQuery;
+use cache_http::description::{Call, ENGINE, PARAMETERS, position, query};
 use cache_http::query::Query;
 
 /// What the query says about letters: `name_prefix` and `reason`.

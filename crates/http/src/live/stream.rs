@@ -15,7 +15,7 @@ const PREAMBLE: Bytes = Bytes::from_static(b"retry: 1000\n\n");
 
 /// What an event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Moment {
+pub(crate) enum Moment {
     /// How it was, for the charts.
     Past,
     /// How it is.
@@ -23,7 +23,7 @@ pub(super) enum Moment {
 }
 
 /// An event as it is sent.
-pub(super) fn frame(moment: Moment, json: &[u8]) -> Bytes {
+pub(crate) fn frame(moment: Moment, json: &[u8]) -> Bytes {
     let head: &[u8] = match moment {
         Moment::Past => b"event: past\ndata: ",
         Moment::Now => b"data: ",
