@@ -8,13 +8,15 @@ mod report;
 #[cfg(test)]
 mod tests;
 
+use bytes::Bytes;
+
 use crate::cache::Cached;
 use crate::error::Result;
 use crate::journal::Waiting;
 use crate::parts;
 use crate::record::Key;
 use crate::settings::{InspectOptions, Settings};
-use crate::store::inspect::Stored;
+use crate::store::inspect::{Stored, StoredValue};
 use crate::version::Version;
 
 use report::Report;
@@ -66,6 +68,49 @@ impl Findings {
     }
 }
 
+impl Findings {
+    /// Puts what is shown of each body in its place.
+    fn show(&mut self, shown: Shown) {
+        let name = &self.name;
+        let show = |body: &mut Option<Bytes>| {
+            if let Some(body) = body
+                && let Some(text) = shown(name, body)
+            {
+                *body = text.into();
+            }
+        };
+        match &mut self.cache {
+            CacheSaid::Shared(Ok(Cached::Held { body, .. })) => show(body),
+            CacheSaid::Shared(Ok(Cached::InDoubt {
+                before: Some((_, body)),
+                ..
+            })) => show(body),
+            _ => {}
+        }
+        if let Some(Ok(Waiting {
+            entries,
+            dead_letter,
+            ..
+        })) = &mut self.journal
+        {
+            entries.iter_mut().for_each(|entry| show(&mut entry.body));
+            if let Some(letter) = dead_letter {
+                show(&mut letter.record.body);
+            }
+        }
+        if let Ok(Some(Stored {
+            value: StoredValue::Body(body),
+            ..
+        })) = &mut self.row
+        {
+            show(body);
+        }
+    }
+}
+
+/// The JSON of the record of this name and body, if it is one.
+pub type Shown = fn(&str, &[u8]) -> Option<Vec<u8>>;
+
 /// What the subcommand prints, and whether every part was read.
 #[derive(Debug)]
 pub struct Inspection {
@@ -79,8 +124,13 @@ pub struct Inspection {
 ///
 /// # Errors
 /// When a setting is wrong.
-pub async fn run(settings: &Settings, options: &InspectOptions) -> Result<Inspection> {
-    let findings = parts::inspect(settings, &Key::from(options.name.as_str())).await?;
+pub async fn run(
+    settings: &Settings,
+    options: &InspectOptions,
+    shown: Shown,
+) -> Result<Inspection> {
+    let mut findings = parts::inspect(settings, &Key::from(options.name.as_str())).await?;
+    findings.show(shown);
     let report = Report::of(&findings, Version::now());
     Ok(Inspection {
         is_complete: findings.is_complete(),
