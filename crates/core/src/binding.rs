@@ -26,6 +26,9 @@ pub const LIFETIME: Duration = Duration::from_secs(6);
 /// How often a registration is renewed.
 pub(crate) const RENEWAL: Duration = Duration::from_secs(2);
 
+/// What follows the token where the bodies of records are packed. A later form takes another number.
+const PACKED: &str = "+1";
+
 /// What a database reports about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bound {
@@ -52,6 +55,7 @@ impl Bound {
         let binding = Binding {
             token: self.token.clone(),
             shards: Some(self.shards),
+            is_packed: true,
             place: self.place.clone(),
         };
         binding.to_string()
@@ -94,11 +98,19 @@ pub struct Binding {
     /// Over how many shards the data is spread; `None` if an older version has bound them, which
     /// spreads it over 16.
     pub shards: Option<u16>,
+    /// Whether the bodies of records are of the present form; false if an older version has bound
+    /// them. Those are read, too, but the older version does not read the present ones.
+    pub is_packed: bool,
     /// The place.
     pub place: Place,
 }
 
 impl Binding {
+    /// Whether an older version has bound the data.
+    pub fn is_of_older(&self) -> bool {
+        self.shards.is_none() || !self.is_packed
+    }
+
     /// `None` for a text that is no binding, such as an empty one.
     pub fn parse(text: &str) -> Option<Binding> {
         let (name, place) = text.split_once(' ')?;
@@ -106,9 +118,14 @@ impl Binding {
             Some((token, shards)) => (token, Some(shards.parse().ok()?)),
             None => (name, None),
         };
+        let (token, is_packed) = match token.strip_suffix(PACKED) {
+            Some(token) => (token, true),
+            None => (token, false),
+        };
         Some(Binding {
             token: token.to_owned(),
             shards,
+            is_packed,
             place: Place::parse(place)?,
         })
     }
@@ -116,10 +133,13 @@ impl Binding {
 
 impl fmt::Display for Binding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // IMPORTANT: no version reads the binding of another one as its own. An older version takes
+        // this for another token, so it neither starts beside this one nor goes on.
         formatter.write_str(&self.token)?;
+        if self.is_packed {
+            formatter.write_str(PACKED)?;
+        }
         if let Some(shards) = self.shards {
-            // IMPORTANT: no version reads the binding of another one as its own. An older version takes
-            // this for another token, so it neither starts beside this one nor goes on.
             write!(formatter, "/{shards}")?;
         }
         write!(formatter, " {}", self.place.encode())
@@ -182,7 +202,7 @@ pub fn judge(mine: &Bound, found: &Found, kinship: Kinship, is_running: bool) ->
     if bound.token != mine.token && bound.token != mine.previous {
         return Verdict::Rebound(bound.place);
     }
-    if let Some(refused) = spread_otherwise(&bound, mine, found) {
+    if let Some(refused) = used_otherwise(&bound, mine, found) {
         return refused;
     }
     // The token before: a move was cut short, or this Redis was left behind.
@@ -196,7 +216,7 @@ pub fn judge(mine: &Bound, found: &Found, kinship: Kinship, is_running: bool) ->
         return Verdict::Served(other.clone());
     }
     match mine.place.likeness(&bound.place) {
-        Likeness::Same if bound.token == mine.token && bound.shards.is_some() => Verdict::Holds,
+        Likeness::Same if bound.token == mine.token && !bound.is_of_older() => Verdict::Holds,
         Likeness::Other if found.waiting > 0 && !is_running => {
             Verdict::Waiting(bound.place, found.waiting)
         }
@@ -204,14 +224,16 @@ pub fn judge(mine: &Bound, found: &Found, kinship: Kinship, is_running: bool) ->
     }
 }
 
-/// What keeps data from being used that are spread otherwise than the database says.
-pub fn spread_otherwise(bound: &Binding, mine: &Bound, found: &Found) -> Option<Verdict> {
+/// What keeps data from being used that are spread otherwise than the database says, or that
+/// processes of an older version use.
+pub fn used_otherwise(bound: &Binding, mine: &Bound, found: &Found) -> Option<Verdict> {
     match bound.shards {
-        Some(in_use) => (in_use != mine.shards).then_some(Verdict::Resharded {
+        Some(in_use) if in_use != mine.shards => Some(Verdict::Resharded {
             in_use,
             stated: mine.shards,
         }),
-        None if !found.others.is_empty() => Some(Verdict::ServedByOlder),
+        _ if bound.is_of_older() && !found.others.is_empty() => Some(Verdict::ServedByOlder),
+        Some(_) => None,
         None => (found.left > 0).then_some(Verdict::Undrained(found.left)),
     }
 }

@@ -7,10 +7,12 @@ mod report;
 #[cfg(test)]
 mod tests;
 
+use bytes::Bytes;
+
 use crate::cache::Cached;
 use crate::journal::Waiting;
 use crate::model::version::Version;
-use crate::store::inspect::Stored;
+use crate::store::inspect::{Stored, StoredValue};
 
 pub(crate) use report::Report;
 
@@ -60,3 +62,46 @@ impl Findings {
             && self.row.is_ok()
     }
 }
+
+impl Findings {
+    /// Puts what is shown of each body in its place.
+    pub(crate) fn show(&mut self, shown: Shown) {
+        let name = &self.name;
+        let show = |body: &mut Option<Bytes>| {
+            if let Some(body) = body
+                && let Some(text) = shown(name, body)
+            {
+                *body = text.into();
+            }
+        };
+        match &mut self.cache {
+            CacheSaid::Shared(Ok(Cached::Held { body, .. })) => show(body),
+            CacheSaid::Shared(Ok(Cached::InDoubt {
+                before: Some((_, body)),
+                ..
+            })) => show(body),
+            _ => {}
+        }
+        if let Some(Ok(Waiting {
+            entries,
+            dead_letter,
+            ..
+        })) = &mut self.journal
+        {
+            entries.iter_mut().for_each(|entry| show(&mut entry.body));
+            if let Some(letter) = dead_letter {
+                show(&mut letter.record.body);
+            }
+        }
+        if let Ok(Some(Stored {
+            value: StoredValue::Body(body),
+            ..
+        })) = &mut self.row
+        {
+            show(body);
+        }
+    }
+}
+
+/// The JSON of the record of this name and body, if it is one.
+pub type Shown = fn(&str, &[u8]) -> Option<Vec<u8>>;

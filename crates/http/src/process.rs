@@ -9,7 +9,7 @@ use cache_core::commands::identity;
 use cache_core::commands::inspect;
 use cache_core::commands::release;
 use cache_core::error::Error;
-use cache_core::model::user::check_name;
+use cache_core::model::user::{check_name, write_json};
 use cache_core::parts;
 use cache_core::process::shutdown::Signals;
 use cache_core::settings::{
@@ -189,12 +189,19 @@ async fn on_name(
         key: "NAME",
         reason: reason.into(),
     })?;
-    let inspect = async move { inspect::run(&settings, &options).await };
+    let inspect = async move { inspect::run(&settings, &options, shown).await };
     let Some(inspected) = signals.unless_stopped(inspect).await.transpose()? else {
         return Ok(true);
     };
     let _ = std::io::stdout().write_all(inspected.text.as_bytes());
     Ok(inspected.is_complete)
+}
+
+/// A record as the API answers it.
+fn shown(name: &str, body: &[u8]) -> Option<Vec<u8>> {
+    let mut text = Vec::new();
+    write_json(name, body, &mut text).ok()?;
+    Some(text)
 }
 
 async fn on_journal(

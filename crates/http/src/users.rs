@@ -20,7 +20,7 @@ use crate::body;
 use crate::cache_control::wants_reload;
 use crate::durability::Wanted;
 use crate::input::{parse_name, parse_user};
-use crate::json::{JSON, ended};
+use crate::json::{self, JSON};
 use crate::path;
 use crate::precondition::{Preconditions, ReadVerdict};
 use crate::problem::Problem;
@@ -175,7 +175,7 @@ async fn read_user(
             ReadVerdict::Holds => HttpResponse::Ok()
                 .insert_header((CONTENT_TYPE, JSON))
                 .insert_header((ETAG, etag(version)))
-                .body(ended(&body)),
+                .body(json::user(&read.record.key, &body)?),
             ReadVerdict::NotModified => HttpResponse::NotModified()
                 .insert_header((ETAG, etag(version)))
                 .finish(),
@@ -200,29 +200,29 @@ async fn list(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, 
         .map_err(|error| Problem::of_read(&error))?;
     let mut response = HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, JSON))
-        .body(listing(&page));
+        .body(listing(&page)?);
     response.extensions_mut().insert(room);
     Ok(response)
 }
 
 /// `{"users": […], "next": …}`; `next` is the position to go on after, null at the end.
-fn listing(page: &Page) -> Vec<u8> {
-    let bodies: Vec<&[u8]> = page
-        .records
-        .iter()
-        .filter_map(|record| record.body.as_deref())
-        .collect();
+fn listing(page: &Page) -> Result<Vec<u8>, Problem> {
+    let mut text = br#"{"users":["#.to_vec();
+    let live = page.records.iter();
+    let live = live.filter_map(|record| Some((&record.key, record.body.as_deref()?)));
+    for (place, (key, body)) in live.enumerate() {
+        if place > 0 {
+            text.push(b',');
+        }
+        json::add_user(key, body, &mut text)?;
+    }
     let next = page.next.as_ref().map(Key::as_str);
     // An optional text into memory: this cannot fail.
     let next = serde_json::to_vec(&next).unwrap_or_default();
-    [
-        br#"{"users":["#,
-        bodies.join(&b","[..]).as_slice(),
-        br#"],"next":"#,
-        next.as_slice(),
-        b"}\n",
-    ]
-    .concat()
+    text.extend_from_slice(br#"],"next":"#);
+    text.extend_from_slice(&next);
+    text.extend_from_slice(b"}\n");
+    Ok(text)
 }
 
 /// The version as a strong entity tag.

@@ -8,6 +8,7 @@ use cache_core::engine::write_behind::WriteBehind;
 use cache_core::error::Error;
 use cache_core::model::dead_letter::{DeadLetter, LetterQuery};
 use cache_core::model::record::Key;
+use cache_core::model::user::User;
 use cache_http::description::{
     Answer, Call, ENGINE, PAGE, Tag, in_path, position, query, text, whole_number,
 };
@@ -159,8 +160,7 @@ impl From<DeadLetter> for Letter {
     fn from(letter: DeadLetter) -> Letter {
         let record = match &letter.record.body {
             None => Value::Null,
-            Some(body) => serde_json::from_slice(body)
-                .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned())),
+            Some(body) => shown(letter.record.key.as_str(), body),
         };
         Letter {
             name: letter.record.key.as_str().to_owned(),
@@ -172,6 +172,13 @@ impl From<DeadLetter> for Letter {
             record,
         }
     }
+}
+
+/// The record; a text where it is none.
+fn shown(name: &str, body: &[u8]) -> Value {
+    let user = User::from_body(name, body).and_then(serde_json::to_value);
+    user.or_else(|_| serde_json::from_slice(body))
+        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
 }
 
 async fn list(

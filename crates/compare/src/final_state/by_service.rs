@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use cache_core::model::user::User;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use hyper::StatusCode;
@@ -67,7 +66,7 @@ fn kept_in(reply: &Reply) -> std::result::Result<Kept, String> {
         StatusCode::OK => {
             let version = reply.headers.get(ETAG).and_then(|tag| tag.to_str().ok());
             let version = version.and_then(|tag| tag.trim_matches('"').parse().ok());
-            let user = User::from_body(&reply.body);
+            let user = serde_json::from_slice(&reply.body);
             Ok(Kept {
                 version: Some(version.ok_or("a record has no version")?),
                 user: Some(user.map_err(|why| format!("a record cannot be read: {why}"))?),

@@ -26,6 +26,7 @@ fn found(token: &str, place: &Place) -> Found {
     let binding = Binding {
         token: token.to_owned(),
         shards: Some(1),
+        is_packed: true,
         place: place.clone(),
     };
     Found {
@@ -41,10 +42,11 @@ fn bindings_and_places_are_read_as_they_are_written() {
         inode: "1:2".to_owned(),
     };
     for place in [mysql("users", "db:3306", "", "1"), sqlite] {
-        for shards in [Some(12), None] {
+        for (shards, is_packed) in [(Some(12), true), (Some(12), false), (None, false)] {
             let binding = Binding {
                 token: "token".to_owned(),
                 shards,
+                is_packed,
                 place: place.clone(),
             };
             assert_eq!(Binding::parse(&binding.to_string()), Some(binding));
@@ -231,6 +233,7 @@ fn what_an_older_version_left_in_redis_has_to_be_drained() {
     there.stored = Binding {
         token: "token".to_owned(),
         shards: None,
+        is_packed: false,
         place: place.clone(),
     }
     .to_string();
@@ -256,12 +259,44 @@ fn what_an_older_version_left_in_redis_has_to_be_drained() {
     assert_eq!(judge(&mine, &unbound, Kinship::Unnoted, false), undrained);
 }
 
-/// An older version compares the text up to the first space with its token.
+/// What is stored in the form before this one is read, but no process may read the present form by it.
+#[test]
+fn older_bodies_are_taken_over_when_no_older_process_is_alive() {
+    let place = mysql("users", "db:3306", "", "1");
+    let mine = bound("token", place.clone());
+    let mut there = found("token", &place);
+    there.stored = Binding {
+        token: "token".to_owned(),
+        shards: Some(1),
+        is_packed: false,
+        place: place.clone(),
+    }
+    .to_string();
+    for waiting in [0, 2] {
+        there.waiting = waiting;
+        assert_eq!(judge(&mine, &there, Kinship::Same, false), Verdict::Binds);
+    }
+    there.others = vec![place.clone()];
+    let judged = judge(&mine, &there, Kinship::Same, false);
+    assert_eq!(judged, Verdict::ServedByOlder);
+    // A later form than the present one.
+    there.others.clear();
+    there.stored = mine.binding().replace("token+1/", "token+2/");
+    assert_eq!(
+        judge(&mine, &there, Kinship::Same, false),
+        Verdict::Rebound(place)
+    );
+}
+
+/// An older version compares the text up to the first space, or to the number of shards, with its token.
 #[test]
 fn an_older_version_takes_the_binding_for_another_token() {
     let mine = bound("token", mysql("users", "db:3306", "", "1"));
     let binding = mine.binding();
-    let (token, place) = binding.split_once(' ').unwrap();
-    assert!(token != mine.token && token != mine.previous);
+    let (name, place) = binding.split_once(' ').unwrap();
+    let (token, _) = name.split_once('/').unwrap();
+    for token in [name, token] {
+        assert!(token != mine.token && token != mine.previous);
+    }
     assert_eq!(Place::parse(place), Some(mine.place));
 }

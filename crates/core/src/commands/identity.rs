@@ -5,7 +5,7 @@ use tokio::time::{Duration, Instant};
 
 use crate::binding::{
     Binding, Bound, Found, Kinship, LIFETIME, Likeness, Place, ServedBy, Verdict, in_words, judge,
-    new_token, spread_otherwise,
+    new_token, used_otherwise,
 };
 use crate::error::{Error, Result};
 use crate::ownership::claim::Taken;
@@ -174,7 +174,7 @@ async fn hand_over(
 /// Checks that Redis has the data under the names that this version uses.
 fn spread_alike(settings: &Settings, mine: &Bound, found: &Found) -> Result<()> {
     let bound = Binding::parse(&found.stored);
-    let refusal = bound.and_then(|bound| spread_otherwise(&bound, mine, found));
+    let refusal = bound.and_then(|bound| used_otherwise(&bound, mine, found));
     refusal.map_or(Ok(()), |verdict| {
         let program = settings.service.binary();
         Err(refused(in_words(&verdict, &mine.place, program)))

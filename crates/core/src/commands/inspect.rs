@@ -1,7 +1,7 @@
 //! The subcommand that shows what every part holds of one name.
 
 use crate::error::Result;
-use crate::inspect::Report;
+use crate::inspect::{Report, Shown};
 use crate::model::record::Key;
 use crate::model::version::Version;
 use crate::parts;
@@ -20,8 +20,13 @@ pub struct Inspection {
 ///
 /// # Errors
 /// When a setting is wrong.
-pub async fn run(settings: &Settings, options: &InspectOptions) -> Result<Inspection> {
-    let findings = parts::inspect(settings, &Key::from(options.name.as_str())).await?;
+pub async fn run(
+    settings: &Settings,
+    options: &InspectOptions,
+    shown: Shown,
+) -> Result<Inspection> {
+    let mut findings = parts::inspect(settings, &Key::from(options.name.as_str())).await?;
+    findings.show(shown);
     let report = Report::of(&findings, Version::now());
     Ok(Inspection {
         is_complete: findings.is_complete(),

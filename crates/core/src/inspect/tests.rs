@@ -295,3 +295,35 @@ fn names_and_values_cannot_forge_a_line() {
     assert_eq!(text.lines().count(), 5, "{text}");
     assert!(!text.contains('\u{2028}'));
 }
+
+/// What is stored of a record is not what is shown of it.
+#[test]
+fn every_body_is_shown_as_its_record() {
+    let stored = || Some(Bytes::from_static(b"\x01stored"));
+    let mut waits = refused(false);
+    if let Some(Ok(Waiting {
+        entries,
+        dead_letter: Some(letter),
+        ..
+    })) = &mut waits
+    {
+        entries.push(entry(8, stored()));
+        letter.record.body = stored();
+    }
+    let doubted = CacheSaid::Shared(Ok(Cached::InDoubt {
+        since: version(9),
+        before: Some((version(7), stored())),
+    }));
+    for cache in [cached(7, stored(), true), doubted] {
+        let mut all = nothing();
+        (all.cache, all.journal, all.row) = (cache, waits.clone(), row(7, stored()));
+        all.show(|name, body| {
+            let shown = format!("{{\"{name}\":{}}}", body.len());
+            Some(shown.into_bytes())
+        });
+        let text = Report::of(&all, version(10)).text();
+        // In cache, journal, dead letter and database, and in the last line.
+        assert_eq!(text.matches("{\"Ann\":7}").count(), 5, "{text}");
+        assert!(!text.contains("stored"), "{text}");
+    }
+}

@@ -1,12 +1,13 @@
 //! The user record, and the rules that every one keeps.
 
+mod body;
 mod schema;
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+
+pub use body::write_json;
 
 /// Most characters (Unicode scalar values) that a name or occupation has.
 pub const TEXT_MAX_CHARS: usize = 255;
@@ -24,7 +25,7 @@ pub struct User {
     pub occupation: String,
 }
 
-/// A user whose texts are those of the JSON that it was read from, where they have no escapes.
+/// A user whose texts are those of what it was read from, where they have no escapes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BorrowedUser<'a> {
     /// As [`User::name`].
@@ -35,56 +36,6 @@ pub struct BorrowedUser<'a> {
     /// As [`User::occupation`].
     #[serde(borrow)]
     pub occupation: Cow<'a, str>,
-}
-
-impl<'a> BorrowedUser<'a> {
-    /// The record's body: the JSON that a read answers with, field for field.
-    pub fn to_body(&self) -> Bytes {
-        thread_local! {
-            static TEXT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-        }
-        TEXT.with_borrow_mut(|text| {
-            text.clear();
-            // Two strings and a number into memory: this cannot fail.
-            let _ = serde_json::to_writer(&mut *text, self);
-            // IMPORTANT: without the buffer's spare room. It can be more than the record, and would be
-            // kept in memory for as long as the write waits.
-            Bytes::copy_from_slice(text)
-        })
-    }
-
-    /// The user that [`User::to_body`] wrote.
-    ///
-    /// # Errors
-    /// When the bytes are no such JSON.
-    pub fn from_body(body: &'a [u8]) -> serde_json::Result<BorrowedUser<'a>> {
-        serde_json::from_slice(body)
-    }
-}
-
-impl User {
-    /// As [`BorrowedUser::to_body`].
-    pub fn to_body(&self) -> Bytes {
-        let User {
-            name,
-            age,
-            occupation,
-        } = self;
-        let user = BorrowedUser {
-            name: name.into(),
-            age: *age,
-            occupation: occupation.into(),
-        };
-        user.to_body()
-    }
-
-    /// The user that [`User::to_body`] wrote.
-    ///
-    /// # Errors
-    /// When the bytes are no such JSON.
-    pub fn from_body(body: &[u8]) -> serde_json::Result<User> {
-        serde_json::from_slice(body)
-    }
 }
 
 /// Whether `name` may identify a user.
@@ -175,20 +126,6 @@ mod tests {
     }
 
     #[test]
-    fn a_body_takes_no_more_memory_than_it_needs() {
-        for occupation in ["x", &"😀".repeat(255)] {
-            let user = User {
-                name: "Zoë".to_owned(),
-                age: 30,
-                occupation: occupation.to_owned(),
-            };
-            let body = user.to_body();
-            let bytes = body.len();
-            assert_eq!(Vec::from(body).capacity(), bytes);
-        }
-    }
-
-    #[test]
     fn length_counts_characters_not_bytes() {
         assert!(check_name(&"😀".repeat(255)).is_ok());
         assert!(check_name(&"😀".repeat(256)).is_err());
@@ -225,24 +162,5 @@ mod tests {
         for outside in [-1, 151, 256, 1 << 63, i128::MAX, i128::MIN] {
             assert!(check_age(outside).is_err(), "{outside}");
         }
-    }
-
-    #[test]
-    fn the_body_is_the_answer_and_reads_back() {
-        let user = User {
-            name: "Zoë \"Z\" 😀".into(),
-            age: 7,
-            occupation: "\u{1}\n".into(),
-        };
-        assert_eq!(User::from_body(&user.to_body()).unwrap(), user);
-        let john = User {
-            name: "John Doe".into(),
-            age: 30,
-            occupation: "Engineer".into(),
-        };
-        assert_eq!(
-            &john.to_body()[..],
-            br#"{"name":"John Doe","age":30,"occupation":"Engineer"}"#
-        );
     }
 }

@@ -390,8 +390,8 @@ impl Shared {
         let Some(before) = Binding::parse(stored) else {
             return Ok(true);
         };
-        if before.shards.is_none() && before.token == mine.token && before.place == mine.place {
-            tracing::info!("nothing waits in this Redis under the names of an older version");
+        if before.is_of_older() && before.token == mine.token && before.place == mine.place {
+            tracing::info!("an older version has used this Redis; none of its processes is alive");
             return Ok(true);
         }
         if before.token == mine.token && !self.renew_token(mine).await? {

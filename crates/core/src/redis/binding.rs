@@ -146,7 +146,7 @@ impl Redis {
             keyspace.run(Shard(0)),
         ];
         let expected_binding = Binding::parse(expected);
-        let is_of_older = matches!(&expected_binding, Some(bound) if bound.shards.is_none());
+        let is_of_older = expected_binding.as_ref().is_some_and(Binding::is_of_older);
         let older = self.older(expected_binding.as_ref());
         for names in &older {
             keys.extend([names.journal.clone(), names.dead.clone()]);

@@ -48,7 +48,7 @@ impl Row {
     pub(super) fn from_record(record: &Record) -> Result<Row> {
         let user = match &record.body {
             Some(body) => Some(
-                BorrowedUser::from_body(body)
+                BorrowedUser::from_body(record.key.as_str(), body)
                     .map_err(|error| Error::refused(Part::Database, error))?,
             ),
             None => None,

@@ -105,7 +105,7 @@ fn user(name: &str, age: u8, occupation: &str) -> User {
 async fn all(store: &dyn Store) -> BTreeMap<String, User> {
     let page = store.page(None, 1_000).await.unwrap();
     let users = page.records.iter().map(|record| {
-        let user = User::from_body(record.body.as_ref().unwrap()).unwrap();
+        let user = User::from_body(record.key.as_str(), record.body.as_ref().unwrap()).unwrap();
         (user.name.clone(), user)
     });
     users.collect()

@@ -351,7 +351,7 @@ async fn no_increment_is_lost(implementation: Implementation) {
             let mut done = 0;
             while done < EACH {
                 let held = current(&*store, "count").await;
-                let count = User::from_body(held.body.as_ref().unwrap())
+                let count = User::from_body("count", held.body.as_ref().unwrap())
                     .unwrap()
                     .occupation;
                 let count = count.parse::<usize>().unwrap() + 1;
@@ -371,7 +371,7 @@ async fn no_increment_is_lost(implementation: Implementation) {
         ended.unwrap();
     }
     let count = current(&*stores[0], "count").await.body.unwrap();
-    let count = User::from_body(&count).unwrap().occupation;
+    let count = User::from_body("count", &count).unwrap().occupation;
     assert_eq!(count, (4 * EACH).to_string());
 }
 
@@ -402,7 +402,7 @@ async fn one_of_those_that_race_creates(implementation: Implementation) {
     for (place, (name, creator)) in created.into_iter().enumerate() {
         assert_eq!(name, place, "by one of them each");
         let held = current(&*stores[0], &name.to_string()).await.body.unwrap();
-        assert_eq!(User::from_body(&held).unwrap().occupation, creator);
+        assert_eq!(User::from_body("", &held).unwrap().occupation, creator);
     }
 }
 

@@ -126,7 +126,9 @@ async fn any_user_comes_back_unchanged(implementation: Implementation) {
         store.apply(&records, Origin::Drained).await.unwrap();
         for record in records {
             let loaded = store.load(&record.key).await.unwrap().unwrap();
-            let shown = |record: &Record| User::from_body(record.body.as_ref().unwrap()).unwrap();
+            let shown = |record: &Record| {
+                User::from_body(record.key.as_str(), record.body.as_ref().unwrap()).unwrap()
+            };
             assert_eq!(
                 loaded,
                 record,

@@ -249,7 +249,8 @@ impl Known {
         for (place, name) in NAMES.iter().enumerate() {
             match site.engine.read(&key(name)).await {
                 Ok(read) => {
-                    let user = read.record.body.as_deref().map(User::from_body);
+                    let body = read.record.body.as_deref();
+                    let user = body.map(|body| User::from_body(name, body));
                     let age = user.map_or(0, |user| user.unwrap().age);
                     let right = self.answered[place]..=self.written[place];
                     assert!(

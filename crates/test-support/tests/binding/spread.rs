@@ -19,12 +19,16 @@ fn a_drained_redis_of_an_older_version_is_taken_over() {
         assert!(process.terminate().success());
         let mut stored = StoredBinding::of(&installation);
         let bound = stored.get();
-        let older = bound.replacen("/1 ", " ", 1);
-        assert_ne!(older, bound);
-        stored.set(&older);
-        let process = installation.start(service);
-        assert_eq!(stored.get(), bound);
-        assert_eq!(age(&process.client(), "kept"), Some(30));
+        // Of one with unpacked bodies, and of one that had no number of shards, either.
+        for form in ["/1 ", " "] {
+            let older = bound.replacen("+1/1 ", form, 1);
+            assert_ne!(older, bound);
+            stored.set(&older);
+            let mut process = installation.start(service);
+            assert_eq!(stored.get(), bound);
+            assert_eq!(age(&process.client(), "kept"), Some(30));
+            assert!(process.terminate().success());
+        }
     }
 }
 

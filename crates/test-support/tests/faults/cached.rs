@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
 use test_support::resp::{RedisConnection, Reply};
 use test_support::servers::TestDatabase;
 
@@ -57,6 +58,15 @@ fn in_base64url(bytes: &str) -> String {
     digits.collect()
 }
 
+/// The record of a name and a body: form, age, occupation.
+fn record(name: &str, body: &[u8]) -> Value {
+    let [1, age, occupation @ ..] = body else {
+        panic!("a body of another form: {body:?}");
+    };
+    let occupation = std::str::from_utf8(occupation).expect("an occupation in UTF-8");
+    json!({ "name": name, "age": age, "occupation": occupation })
+}
+
 /// Every entry of this database's names.
 pub(crate) fn entries(redis_url: &str, database: &TestDatabase) -> BTreeMap<String, Entry> {
     const VERSION_DIGITS: usize = 16;
@@ -81,24 +91,23 @@ pub(crate) fn entries(redis_url: &str, database: &TestDatabase) -> BTreeMap<Stri
         let entry = redis.command(&["GET", &key]).expect("an entry").bytes();
         // It may have gone since.
         let Some(entry) = entry else { continue };
-        let entry = String::from_utf8(entry).expect("an entry in UTF-8");
         let (version, rest) = entry.split_at(VERSION_DIGITS);
         let (state, body) = rest.split_at(1);
-        if state == "F" {
+        if state == b"F" {
             entries.insert(name.to_owned(), Entry::BeingFilled);
             continue;
         }
         let number = (!body.is_empty()).then(|| {
-            let record = serde_json::from_str(body).expect("a record in JSON");
-            number_of(name, &record).unwrap_or_else(|| panic!("nobody wrote {entry}"))
+            let record = record(name, body);
+            number_of(name, &record).unwrap_or_else(|| panic!("nobody wrote {record}"))
         });
         let left = redis.command(&["PTTL", &key]).expect("its lifetime");
         // Negative if it has no expiry.
         let expires = matches!(left, Reply::Status(left) if !left.starts_with('-'));
         let cached = Cached {
-            version: version.parse().expect("a version"),
+            version: String::from_utf8_lossy(version).parse().expect("a version"),
             number,
-            is_clean: state == "C" || expires,
+            is_clean: state == b"C" || expires,
         };
         entries.insert(name.to_owned(), Entry::Held(cached));
     }

@@ -17,6 +17,10 @@ use crate::workload::{Rate, Workload, record};
 /// Much longer than any of this takes.
 const LONG: Duration = Duration::from_secs(600);
 
+fn user_of(body: &[u8]) -> User {
+    serde_json::from_slice(body).unwrap()
+}
+
 fn workload(names: u32, connections: usize) -> Workload {
     Workload {
         names,
@@ -57,7 +61,7 @@ async fn each_name_is_written_once_by_a_request_of_no_workload_and_then_it_ends(
     let mut names = BTreeSet::new();
     for one in &asked {
         assert_eq!(one.line, "POST /write-behind");
-        names.insert(User::from_body(one.body.as_bytes()).unwrap().name);
+        names.insert(user_of(one.body.as_bytes()).name);
         writers.insert(record::writer_of(one.body.as_bytes()).unwrap());
     }
     let expected = (0..200).map(|name| record::name("cmp", name));
@@ -69,7 +73,7 @@ async fn each_name_is_written_once_by_a_request_of_no_workload_and_then_it_ends(
     // They are in the ledger by those numbers.
     assert_eq!((ledger.acknowledged(), ledger.names().len()), (200, 200));
     let written = |name: u32| {
-        let is_of = |body: &[u8]| User::from_body(body).unwrap().name == record::name("cmp", name);
+        let is_of = |body: &[u8]| user_of(body).name == record::name("cmp", name);
         let found = asked.iter().find(|one| is_of(one.body.as_bytes()));
         Some(Final {
             version: Some(1),

@@ -33,7 +33,7 @@ pub(super) fn recognise(folder: &Path) -> Result<Layout> {
     let segments = segment::list(folder)?;
     if let Some(manifest) = Manifest::read(folder)? {
         let mut listed = manifest.contents();
-        if manifest.is_older() {
+        if manifest.is_unchained() {
             listed.forms.chained = u64::MAX;
         }
         // A copy that was made while the journal was in use may have a segment
@@ -44,7 +44,7 @@ pub(super) fn recognise(folder: &Path) -> Result<Layout> {
                 listed.last = number;
             }
         }
-        if manifest.is_older() {
+        if manifest.is_unchained() {
             listed.forms.chained = listed.last + 1;
         }
         return Ok(Layout::Listed(manifest, listed));

@@ -16,10 +16,13 @@ use crate::journal::file::{failed, segment};
 use crate::process::fault_point;
 
 const NAME: &str = "manifest";
-const FORMAT: &str = "write-behind-journal=2";
-/// The format of versions whose frames were not chained. They refuse the newer
-/// format, and so never take chained frames for a torn tail.
-const OLDER_FORMAT: &str = "write-behind-journal=1";
+const PRESENT: &str = "write-behind-journal=3";
+/// The format of versions whose bodies were JSON. They refuse the newer format, and so
+/// never take packed bodies for records that the database refuses.
+const UNPACKED: &str = "write-behind-journal=2";
+/// The format of versions whose frames were not chained, either. They refuse the newer
+/// formats, and so never take chained frames for a torn tail.
+const UNCHAINED: &str = "write-behind-journal=1";
 /// A page and a sector each: writing one slot leaves the other whole.
 const SLOT_BYTES: usize = 4_096;
 
@@ -35,20 +38,39 @@ pub(super) struct Contents {
     pub(super) letters: u64,
 }
 
+/// Which version has written a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Unchained,
+    Unpacked,
+    Present,
+}
+
+impl Format {
+    fn parse(name: &str) -> Option<Format> {
+        match name {
+            PRESENT => Some(Format::Present),
+            UNPACKED => Some(Format::Unpacked),
+            UNCHAINED => Some(Format::Unchained),
+            _ => None,
+        }
+    }
+}
+
 /// The manifest of an open journal.
 #[derive(Debug)]
 pub(super) struct Manifest {
     folder: PathBuf,
     changes: u64,
     contents: Contents,
-    is_older: bool,
+    format: Format,
 }
 
 /// The contents of a slot.
 struct Slot {
     changes: u64,
     contents: Contents,
-    is_older: bool,
+    format: Format,
 }
 
 pub(super) fn path(folder: &Path) -> PathBuf {
@@ -71,7 +93,7 @@ impl Manifest {
             folder: folder.to_owned(),
             changes: slot.changes,
             contents: slot.contents,
-            is_older: slot.is_older,
+            format: slot.format,
         }))
     }
 
@@ -94,13 +116,18 @@ impl Manifest {
             folder: folder.to_owned(),
             changes: 0,
             contents,
-            is_older: false,
+            format: Format::Present,
         })
     }
 
     /// Whether a version without chained frames has made it.
-    pub(super) fn is_older(&self) -> bool {
-        self.is_older
+    pub(super) fn is_unchained(&self) -> bool {
+        self.format == Format::Unchained
+    }
+
+    /// Whether it is in the present format.
+    pub(super) fn is_present(&self) -> bool {
+        self.format == Format::Present
     }
 
     pub(super) fn contents(&self) -> Contents {
@@ -124,7 +151,7 @@ impl Manifest {
                 file.sync_data()
             });
         written.map_err(|error| failed(&path, error))?;
-        (self.changes, self.contents, self.is_older) = (changes, contents, false);
+        (self.changes, self.contents, self.format) = (changes, contents, Format::Present);
         Ok(())
     }
 }
@@ -137,7 +164,7 @@ fn slot(changes: u64, contents: &Contents) -> Vec<u8> {
         letters,
     } = contents;
     let mut line = format!(
-        "{FORMAT} changes={changes} first={first} last={last} headed={headed} chained={chained} \
+        "{PRESENT} changes={changes} first={first} last={last} headed={headed} chained={chained} \
          dead-letters={letters}"
     );
     let checksum = crc32fast::hash(line.as_bytes());
@@ -155,7 +182,7 @@ fn parse(slot: &[u8]) -> Option<Slot> {
         return None;
     }
     let mut fields = line.split(' ');
-    let format = fields.next()?;
+    let format = Format::parse(fields.next()?)?;
     let fields: Vec<(&str, &str)> = fields.filter_map(|field| field.split_once('=')).collect();
     let number = |name: &str| {
         let field = fields.iter().find(|(field, _)| *field == name);
@@ -163,9 +190,8 @@ fn parse(slot: &[u8]) -> Option<Slot> {
     };
     let last = number("last")?;
     let chained = match format {
-        FORMAT => number("chained")?,
-        OLDER_FORMAT => last.checked_add(1)?,
-        _ => return None,
+        Format::Present | Format::Unpacked => number("chained")?,
+        Format::Unchained => last.checked_add(1)?,
     };
     let headed = number("headed")?;
     Some(Slot {
@@ -176,7 +202,7 @@ fn parse(slot: &[u8]) -> Option<Slot> {
             forms: Forms { headed, chained },
             letters: number("dead-letters")?,
         },
-        is_older: format == OLDER_FORMAT,
+        format,
     })
 }
 
@@ -226,7 +252,7 @@ mod tests {
         let file = path(folder.path());
         let whole = std::fs::read(&file).unwrap();
         let newer = String::from_utf8(whole.clone()).unwrap();
-        let newer = newer.replace("journal=2", "journal=3");
+        let newer = newer.replace("journal=3", "journal=4");
         for bad in [&[][..], &whole[..20], &[0; 8_192], newer.as_bytes()] {
             std::fs::write(&file, bad).unwrap();
             let refused = Manifest::read(folder.path()).unwrap_err().to_string();

@@ -43,7 +43,7 @@ pub(super) fn verify(folder: &Path, layout: Layout) -> Result<Opening> {
     };
     // A version without the note may have used the folder since one was made.
     let noted = match &manifest {
-        Some(manifest) if !manifest.is_older() => Some(read_note(folder)?),
+        Some(manifest) if !manifest.is_unchained() => Some(read_note(folder)?),
         _ => None,
     };
     verify_listed(folder, manifest, listed, noted)
@@ -95,7 +95,7 @@ impl Opening {
     /// The manifest, in which all that was verified is listed.
     pub(super) fn list(&mut self, folder: &Path) -> Result<Manifest> {
         let listed = self.listed;
-        if self.manifest.as_ref().is_none_or(Manifest::is_older) {
+        if self.manifest.as_ref().is_none_or(Manifest::is_unchained) {
             // IMPORTANT: before the manifest lists it.
             SyncedNote::open(folder, None, End::default(), true)?;
         }
@@ -104,7 +104,7 @@ impl Opening {
             Some(manifest) => manifest,
             None => Manifest::create(folder, listed)?,
         };
-        if manifest.is_older() {
+        if !manifest.is_present() {
             // Once for each slot: the older one is one that an older version would read.
             manifest.change(|contents| *contents = listed)?;
         }

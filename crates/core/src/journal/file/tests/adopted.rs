@@ -133,8 +133,35 @@ async fn no_slot_of_an_adopted_manifest_is_of_the_older_format() {
     old_journal(&folder, Form::Listed, &["first"]).await;
     drop(open(&folder, ONE_SEGMENT));
     let manifest = std::fs::read_to_string(manifest::path(folder.path())).unwrap();
-    assert_eq!(manifest.matches("write-behind-journal=2").count(), 2);
+    assert_eq!(manifest.matches("write-behind-journal=3").count(), 2);
     assert!(!manifest.contains("write-behind-journal=1"), "{manifest}");
+}
+
+/// An older version would take packed bodies for records that the database refuses.
+#[tokio::test]
+async fn a_journal_of_unpacked_bodies_is_read_and_refused_to_older_versions() {
+    let folder = TempDir::new().unwrap();
+    let journal = open(&folder, ONE_SEGMENT);
+    let mut all = append(&journal, "before").await;
+    drop(journal);
+    let path = manifest::path(folder.path());
+    let slots = std::fs::read_to_string(&path).unwrap();
+    let unpacked = slots.lines().map(|slot| {
+        let (line, _) = slot.rsplit_once(" checksum=").unwrap();
+        let line = line.replace("journal=3", "journal=2");
+        let checksum = crc32fast::hash(line.as_bytes());
+        let line = format!("{line} checksum={checksum:08x}");
+        format!("{line:4095}\n")
+    });
+    std::fs::write(&path, unpacked.collect::<String>()).unwrap();
+    for _ in 0..2 {
+        let journal = open(&folder, ONE_SEGMENT);
+        assert_eq!(waiting(&journal).await, all);
+        all.extend(append(&journal, "after").await);
+        drop(journal);
+        let slots = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(slots.matches("write-behind-journal=3").count(), 2);
+    }
 }
 
 #[tokio::test]
