@@ -104,4 +104,4 @@ impl Findings {
 }
 
 /// The JSON of the record of this name and body, if it is one.
-pub type Shown = fn(&str, &[u8]) -> Option<Vec<u8>>;
+pub(crate) type Shown = fn(&str, &[u8]) -> Option<Vec<u8>>;
