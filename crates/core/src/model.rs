@@ -7,5 +7,6 @@ pub mod record;
 pub mod shard;
 pub mod source;
 pub mod stored_versions;
+pub mod trace_context;
 pub mod user;
 pub mod version;

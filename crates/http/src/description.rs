@@ -9,6 +9,7 @@ mod document;
 mod headers;
 mod parameters;
 mod refusals;
+mod routes;
 mod schemas;
 
 pub use answer::Answer;
@@ -18,6 +19,8 @@ pub use document::document;
 pub use headers::Header;
 pub use parameters::{RequestHeader, in_path, name_in_path, query};
 pub use refusals::{ENGINE, JSON_BODY, PAGE, PARAMETERS, USER_READ, WRITE};
+pub(crate) use routes::Described;
+pub use routes::Routes;
 pub(crate) use schemas::user_field;
 pub use schemas::{choice, position, text, whole_number};
 

@@ -2,13 +2,8 @@
 
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
-use cache_core::error::{Error, Part};
-use cache_core::model::record::Key;
-use cache_core::model::user::write_json;
 use serde::Serialize;
 use utoipa::ToSchema;
-
-use crate::problem::Problem;
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -18,9 +13,6 @@ pub struct Message {
     /// What happened.
     pub message: &'static str,
 }
-/// Bytes of a user besides its texts, and the line's end.
-const MEMBERS_BYTES: usize = 40;
-
 /// An answer with `value`, which is of texts and numbers, so that it can be written as JSON.
 pub fn json(mut answer: HttpResponseBuilder, value: &impl Serialize) -> HttpResponse {
     answer
@@ -33,43 +25,4 @@ pub(crate) fn written(value: &impl Serialize) -> Vec<u8> {
     let mut body = serde_json::to_vec(value).unwrap_or_default();
     body.push(b'\n');
     body
-}
-
-/// The user of a record's key and body, as the body of an answer.
-///
-/// # Errors
-/// When they are no user: another program has put them there.
-pub(crate) fn user(key: &Key, body: &[u8]) -> Result<Vec<u8>, Problem> {
-    let mut text = Vec::with_capacity(key.as_str().len() + body.len() + MEMBERS_BYTES);
-    add_user(key, body, &mut text)?;
-    text.push(b'\n');
-    Ok(text)
-}
-
-/// Adds the user of a record's key and body to a text of JSON.
-///
-/// # Errors
-/// As [`user`].
-pub(crate) fn add_user(key: &Key, body: &[u8], text: &mut Vec<u8>) -> Result<(), Problem> {
-    write_json(key.as_str(), body, text)
-        .map_err(|error| Problem::of_read(&Error::corrupt(Part::Cache, error)))
-}
-
-#[cfg(test)]
-mod tests {
-    use actix_web::ResponseError as _;
-
-    use super::*;
-
-    #[test]
-    fn a_body_is_answered_as_its_user_or_as_an_error() {
-        let key = Key::from("Ann");
-        let answer = user(&key, b"\x01\x1ex").ok().unwrap();
-        assert_eq!(
-            answer,
-            b"{\"name\":\"Ann\",\"age\":30,\"occupation\":\"x\"}\n"
-        );
-        let unreadable = user(&key, b"\x02\x1ex").err().unwrap();
-        assert_eq!(unreadable.status_code(), 500);
-    }
 }

@@ -47,4 +47,5 @@ mod trace_context;
 mod traced;
 pub mod unknown;
 mod unread;
+mod user_json;
 pub mod users;

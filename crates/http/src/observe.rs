@@ -23,6 +23,9 @@ const MONITORING: &[&str] = &[
     "/flush",
 ];
 
+/// The label of all paths that no route has.
+pub(crate) const UNKNOWN_ROUTE: &str = "unknown";
+
 /// How a request ended that took its time.
 const ANSWERED: &str = "answered";
 const FAILED: &str = "failed";

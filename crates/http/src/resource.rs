@@ -4,65 +4,14 @@
 use actix_web::guard;
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, HeaderValue};
-use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::web;
 use actix_web::{Handler, HttpResponse, Responder, Route};
 
-use crate::description::Call;
+pub use crate::description::Routes;
+use crate::description::{Call, Described};
 use crate::exchange::exchange;
 use crate::observe::Observed;
 use crate::problem::Problem;
-
-/// The routes of a service, and what each call does.
-#[derive(Default)]
-pub struct Routes {
-    additions: Vec<Addition>,
-    described: Vec<Described>,
-}
-
-/// Adds something to a server.
-type Addition = Box<dyn FnOnce(&mut ServiceConfig)>;
-
-/// A call of a route.
-pub(crate) struct Described {
-    pub(crate) path: &'static str,
-    pub(crate) method: Method,
-    pub(crate) call: fn() -> Call,
-}
-
-impl std::fmt::Debug for Routes {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let calls = self.described.iter();
-        formatter
-            .debug_list()
-            .entries(calls.map(|call| (&call.method, call.path)))
-            .finish()
-    }
-}
-
-impl Routes {
-    /// Gives handlers something that they share.
-    pub fn share<T: ?Sized + 'static>(&mut self, data: Data<T>) {
-        self.add(|config| {
-            config.app_data(data);
-        });
-    }
-
-    /// Adds the routes to a server.
-    pub fn configure(self, config: &mut ServiceConfig) {
-        for add in self.additions {
-            add(config);
-        }
-    }
-
-    /// All calls, in the order in which they were added.
-    pub(crate) fn described(&self) -> &[Described] {
-        &self.described
-    }
-
-    fn add(&mut self, addition: impl FnOnce(&mut ServiceConfig) + 'static) {
-        self.additions.push(Box::new(addition));
-    }
-}
 
 /// One method of a resource.
 pub struct Endpoint {
@@ -142,7 +91,7 @@ pub fn resource(
                 .any(|method| method == endpoint.method.as_str())
         );
         resource = resource.route(endpoint.route);
-        routes.described.extend(endpoint.call.map(|call| Described {
+        routes.describe(endpoint.call.map(|call| Described {
             path,
             method: endpoint.method,
             call,

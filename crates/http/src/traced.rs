@@ -2,11 +2,11 @@
 
 use actix_web::dev::ServiceRequest;
 use actix_web::{HttpMessage as _, HttpRequest};
-use cache_core::telemetry::trace::{self, RequestSpan, TraceContext};
+use cache_core::model::trace_context::TraceContext;
+use cache_core::telemetry::trace::{self, RequestSpan};
 
-use crate::observe::{OTHER_METHOD, Observed};
+use crate::observe::{OTHER_METHOD, Observed, UNKNOWN_ROUTE};
 use crate::trace_context::traceparent;
-use crate::unknown;
 
 /// The span of the request, if it is traced. One that monitoring asks all the time is traced only as part
 /// of a client's trace.
@@ -23,7 +23,7 @@ pub(crate) fn begin(
         return None;
     }
     let method = (method != OTHER_METHOD).then_some(method);
-    let route = (observed.route() != unknown::ROUTE).then_some(observed.route());
+    let route = (observed.route() != UNKNOWN_ROUTE).then_some(observed.route());
     let span = RequestSpan::begin(parent.as_ref(), method, route)?;
     request.request().extensions_mut().insert(span.context());
     Some(span)

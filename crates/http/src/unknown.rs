@@ -8,16 +8,13 @@ use actix_web::{HttpRequest, HttpResponse};
 use cache_core::settings::Service;
 
 use crate::exchange::exchange;
-use crate::observe::Observed;
+use crate::observe::{Observed, UNKNOWN_ROUTE};
 use crate::problem::{Kind, Problem};
 use crate::resource::allowed;
 use crate::state::State;
 
 /// The methods that any route has.
 const ALL_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, DELETE, OPTIONS");
-
-/// What stands for their route.
-pub(crate) const ROUTE: &str = "unknown";
 
 /// The first segments of the routes that only one of the services has.
 const OWN: &[(&str, Service)] = &[
@@ -32,7 +29,7 @@ const OWN: &[(&str, Service)] = &[
 
 /// Has what no other route takes answered: also `*`, which no path matches.
 pub fn configure(config: &mut ServiceConfig) {
-    let observed = Observed::new(ROUTE);
+    let observed = Observed::new(UNKNOWN_ROUTE);
     config.default_service(apply_fn_factory(
         web::to(answer_unknown),
         move |request, routes| exchange(&observed, request, routes),

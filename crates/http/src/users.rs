@@ -20,7 +20,7 @@ use crate::body;
 use crate::cache_control::wants_reload;
 use crate::durability::Wanted;
 use crate::input::{parse_name, parse_user};
-use crate::json::{self, JSON};
+use crate::json::JSON;
 use crate::path;
 use crate::precondition::{Preconditions, ReadVerdict};
 use crate::problem::Problem;
@@ -28,6 +28,7 @@ use crate::query::Query;
 use crate::resource::{Routes, get, on, resource};
 use crate::state::State;
 use crate::traced;
+use crate::user_json;
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const DURABILITY: HeaderName = HeaderName::from_static("durability");
@@ -175,7 +176,7 @@ async fn read_user(
             ReadVerdict::Holds => HttpResponse::Ok()
                 .insert_header((CONTENT_TYPE, JSON))
                 .insert_header((ETAG, etag(version)))
-                .body(json::user(&read.record.key, &body)?),
+                .body(user_json::user(&read.record.key, &body)?),
             ReadVerdict::NotModified => HttpResponse::NotModified()
                 .insert_header((ETAG, etag(version)))
                 .finish(),
@@ -214,7 +215,7 @@ fn listing(page: &Page) -> Result<Vec<u8>, Problem> {
         if place > 0 {
             text.push(b',');
         }
-        json::add_user(key, body, &mut text)?;
+        user_json::add_user(key, body, &mut text)?;
     }
     let next = page.next.as_ref().map(Key::as_str);
     // An optional text into memory: this cannot fail.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::model::trace_context::TraceContext;
 use crate::model::version::Version;
-use crate::telemetry::trace::TraceContext;
 
 /// What a record is identified by; equal when equal byte for byte.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

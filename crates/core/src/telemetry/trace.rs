@@ -11,7 +11,7 @@ mod outage;
 mod request;
 mod steps;
 
-pub use context::{TraceContext, Traceparent};
+pub use context::Traceparent;
 pub use request::RequestSpan;
 pub(crate) use steps::{Batch, Ended, Step, Traced};
 

@@ -19,9 +19,9 @@ use super::call::{Call, Tag};
 use super::headers::Header;
 use super::parameters::RequestHeader;
 use super::refusals;
+use super::routes::{Described, Routes};
 use super::schemas::{Schemas, named};
 use crate::problem::{Kind, ProblemDocument};
-use crate::resource::{Described, Routes};
 
 const TEXT: &str = "\
 Errors are `application/problem+json` (RFC 9457), by whose `type` a client handles them; `GET /problems` lists the types. \

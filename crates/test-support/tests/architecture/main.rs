@@ -34,8 +34,8 @@ const REDIS: &str = "core/src/redis.rs core/src/redis/* core/src/cache/redis.rs 
                      core/src/journal/redis_stream.rs core/src/journal/redis_stream/* \
                      core/src/lease/redis.rs core/src/lease/redis/* compare/src/servers/redis.rs";
 const TLS: &str = "core/src/tls.rs core/src/tls/* test-support/tests/traces/secure.rs";
-const TRACE: &str =
-    "core/src/telemetry/trace.rs core/src/telemetry/trace/* test-support/tests/traces/*";
+const TRACE: &str = "core/src/model/trace_context.rs core/src/telemetry/trace.rs core/src/telemetry/trace/* \
+                     test-support/tests/traces/*";
 const MYSQL: &str = "core/src/store.rs core/src/store/* test-support/src/* \
                      compare/src/servers/mysql.rs compare/src/servers/mysql/*";
 const SQLITE: &str = "core/src/store/sqlite/refusal.rs compare/src/sqlite.rs";
@@ -54,7 +54,7 @@ const HTTP: &str = "http/src/* *-svc/src/app.rs *-svc/src/routes.rs *-svc/src/jo
                     compare/src/no_op.rs compare/src/live.rs compare/src/live/controls.rs \
                     compare/src/live/guard.rs";
 const DESCRIBED: &str = "http/src/* *-svc/src/dead_letters.rs *-svc/src/journal.rs *-svc/src/replay.rs \
-                         core/src/user/schema.rs core/src/health.rs core/src/engine.rs";
+                         core/src/model/user/schema.rs core/src/outage/health.rs core/src/engine.rs";
 const CHOICE_OF_PARTS: &str = "core/src/parts.rs core/src/parts/*";
 
 const CONCRETE_PARTS: &str = "cache_core::cache::redis cache_core::cache::memory \

@@ -1,30 +1,7 @@
 //! Where spans belong: the trace, and the span above them.
 
-use std::sync::Arc;
-
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId};
 use opentelemetry::{Context, trace::TraceState};
-
-/// Where the spans of a sampled request belong.
-#[derive(Clone, Debug)]
-pub struct TraceContext(Arc<SpanContext>);
-
-impl TraceContext {
-    pub(super) fn of(span: &SpanContext) -> TraceContext {
-        TraceContext(Arc::new(span.clone()))
-    }
-
-    /// The same, as the parent of a span.
-    pub(super) fn as_parent(&self) -> Context {
-        Context::new().with_remote_span_context(self.0.as_ref().clone())
-    }
-
-    /// A context of no trace.
-    #[cfg(test)]
-    pub(crate) fn sample() -> TraceContext {
-        TraceContext(Arc::new(SpanContext::empty_context()))
-    }
-}
 
 /// What a valid `traceparent` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

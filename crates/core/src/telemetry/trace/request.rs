@@ -4,7 +4,8 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::{Span as _, SpanBuilder, SpanKind, Status, Tracer as _};
 use opentelemetry_sdk::trace::Span;
 
-use super::{TRACES, TraceContext, Traceparent};
+use super::{TRACES, Traceparent};
+use crate::model::trace_context::TraceContext;
 
 /// What OpenTelemetry calls a method that is none of the known ones.
 const OTHER_METHOD: (&str, &str) = ("_OTHER", "HTTP");

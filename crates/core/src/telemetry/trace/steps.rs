@@ -5,7 +5,8 @@ use std::time::SystemTime;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{Span as _, SpanBuilder, SpanKind, Status, Tracer as _};
 
-use super::{Systems, TRACES, TraceContext};
+use super::{Systems, TRACES};
+use crate::model::trace_context::TraceContext;
 
 /// A step on the way of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

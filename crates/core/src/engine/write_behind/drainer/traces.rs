@@ -12,8 +12,9 @@ use crate::engine::apply::Applied;
 use crate::error::Result;
 use crate::journal::Appended;
 use crate::model::record::{Key, Write};
+use crate::model::trace_context::TraceContext;
 use crate::model::version::Version;
-use crate::telemetry::trace::{Batch, Ended, Step, TraceContext, Traced};
+use crate::telemetry::trace::{Batch, Ended, Step, Traced};
 
 /// Most writes whose traces wait. The oldest gives way.
 const WAITING_MAX: usize = 16_384;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::engine::write_behind::drainer::samples::{record, version};
-use crate::telemetry::trace::TraceContext;
+use crate::model::trace_context::TraceContext;
 
 fn write(name: &str) -> Write {
     Write::put(Key::from(name), bytes::Bytes::new()).traced(Some(TraceContext::sample()))
