@@ -144,6 +144,7 @@ fn resets_disturb_no_other_client_on(parts: Parts) {
 }
 
 #[test]
+#[ignore = "needs servers"]
 fn resets_disturb_no_other_client_on_embedded_parts() {
     resets_disturb_no_other_client_on(Parts::Embedded);
 }

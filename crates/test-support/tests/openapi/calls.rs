@@ -137,3 +137,19 @@ fn routes_are_added_in_one_place_only() {
     }
     assert!(seen > 30, "only {seen} files");
 }
+
+#[test]
+fn the_policy_of_the_page_names_its_script_and_style_alone() {
+    let process = ServiceProcess::start(Service::WriteThrough, &[]);
+    let answer = process.client().get("/docs");
+    assert_eq!(answer.status, 200);
+    assert_eq!(
+        answer.header("Content-Type"),
+        Some("text/html; charset=utf-8")
+    );
+    let policy = answer.header("Content-Security-Policy").unwrap();
+    assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"));
+    assert!(policy.contains("; script-src 'sha256-") && policy.contains("connect-src 'self'"));
+    assert!(!policy.contains("unsafe"), "{policy}");
+    assert!(!answer.text().contains("{{"));
+}

@@ -10,7 +10,7 @@
 )]
 
 mod calls;
-mod page;
+mod in_browser;
 mod properties;
 mod tools;
 mod valid;

@@ -108,19 +108,3 @@ fn the_filter_leaves_what_has_all_words() {
     let groups = "document.querySelectorAll('main section:not([hidden])').length";
     assert_eq!(browser.evaluate(groups), 1);
 }
-
-#[test]
-fn the_policy_of_the_page_names_its_script_and_style_alone() {
-    let process = ServiceProcess::start(Service::WriteThrough, &[]);
-    let answer = process.client().get("/docs");
-    assert_eq!(answer.status, 200);
-    assert_eq!(
-        answer.header("Content-Type"),
-        Some("text/html; charset=utf-8")
-    );
-    let policy = answer.header("Content-Security-Policy").unwrap();
-    assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"));
-    assert!(policy.contains("; script-src 'sha256-") && policy.contains("connect-src 'self'"));
-    assert!(!policy.contains("unsafe"), "{policy}");
-    assert!(!answer.text().contains("{{"));
-}
