@@ -14,6 +14,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -148,6 +149,14 @@ pub trait Engine: Debug + Send + Sync + 'static {
     /// Writes, and returns when the write is as safe as the pattern promises.
     async fn write(&self, write: Write) -> Result<Outcome>;
 
+    /// Writes values, each of a key, without conditions; one answer for each, in the same order.
+    /// All are under way at the same time.
+    async fn put_many(&self, values: Vec<(Key, Bytes)>) -> Vec<Result<Outcome>>;
+
+    /// Whether writes without conditions of one key take place in the order in which one caller
+    /// has submitted them, while they are under way at the same time.
+    fn keeps_order(&self) -> bool;
+
     /// Waits until the write of `key` that was answered with `version` is
     /// committed in the database.
     ///
@@ -155,6 +164,13 @@ pub trait Engine: Debug + Send + Sync + 'static {
     /// [`crate::error::Error::NotPersisted`] after `timeout`;
     /// [`crate::error::Error::DeadLetter`] when the database refuses it.
     async fn persisted(&self, key: &Key, version: Version, timeout: Duration) -> Result<()>;
+
+    /// As [`Engine::persisted`] of each write, which are waited for together.
+    async fn persisted_many(
+        &self,
+        written: &[(Key, Version)],
+        timeout: Duration,
+    ) -> Vec<Result<()>>;
 
     /// A page of live records as the database has them, in the order of keys.
     async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page>;

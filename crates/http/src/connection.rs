@@ -4,7 +4,8 @@
 //! heads may trickle in for ever, and a client may take its answers as slowly as it likes. Here the time is
 //! bounded for a connection without a request, for a whole request from its first byte, for a client that
 //! takes nothing, and for a large answer as a whole. While the client takes nothing, nothing more is read
-//! from it, so the answers to pipelined requests do not pile up.
+//! from it, so the answers to pipelined requests do not pile up. A stream bounds what it reads itself: its
+//! client is only ended when it neither sends nor takes anything.
 
 use std::cell::Cell;
 use std::future::Future as _;
@@ -75,7 +76,7 @@ impl Connection {
     fn poll_bounds(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.tick.as_mut().poll(context).is_ready() {
             let now = Instant::now();
-            if self.clock.is_overdue(now) {
+            if self.clock.is_overdue(now, self.used_at) {
                 // Unsent bytes are discarded, instead of being kept in the kernel.
                 let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
@@ -105,7 +106,7 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.clock.blocked_since.get().is_some() {
+        if self.clock.blocked_since.get().is_some() && self.clock.streams.get() == 0 {
             self.read_waits = true;
         } else {
             let filled = buffer.filled().len();
@@ -206,6 +207,8 @@ pub(crate) struct Clock {
     blocked_since: Cell<Option<Instant>>,
     /// When a large answer must have been taken.
     answer_due: Cell<Option<Instant>>,
+    /// Requests in progress whose bodies are read while they are answered.
+    streams: Cell<u32>,
 }
 
 impl Clock {
@@ -222,6 +225,12 @@ impl Clock {
         let began = self.request_began.take().unwrap_or_else(Instant::now);
         self.body_due.set(Some(began + REQUEST_TIMEOUT));
         InProgress(self.clone())
+    }
+
+    /// Notes that a body is read while it is answered, which bounds both by itself.
+    pub(crate) fn stream(self: &Rc<Self>) -> StreamInProgress {
+        self.streams.set(self.streams.get() + 1);
+        StreamInProgress(self.begin())
     }
 
     /// When the body of the request in progress must be complete.
@@ -261,10 +270,12 @@ impl Clock {
             && self.blocked_since.get().is_none()
     }
 
-    fn is_overdue(&self, now: Instant) -> bool {
+    fn is_overdue(&self, now: Instant, used_at: Instant) -> bool {
         let over = |since: Option<Instant>, max| since.is_some_and(|since| now >= since + max);
         match self.blocked_since.get() {
             None => over(self.request_began.get(), REQUEST_TIMEOUT),
+            // A client that sends a stream is at work.
+            blocked if self.streams.get() > 0 => over(blocked.max(Some(used_at)), WRITE_TIMEOUT),
             blocked => over(blocked, WRITE_TIMEOUT) || over(self.answer_due.get(), Duration::ZERO),
         }
     }
@@ -273,6 +284,17 @@ impl Clock {
 /// A request in progress, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct InProgress(Rc<Clock>);
+
+/// A stream in progress, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct StreamInProgress(InProgress);
+
+impl Drop for StreamInProgress {
+    fn drop(&mut self) {
+        let InProgress(clock) = &self.0;
+        clock.streams.set(clock.streams.get() - 1);
+    }
+}
 
 impl Drop for InProgress {
     fn drop(&mut self) {

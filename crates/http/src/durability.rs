@@ -44,6 +44,19 @@ impl Wanted {
         })
     }
 
+    /// How safe a write of write-behind is when it is answered.
+    pub(crate) fn durability(self) -> Durability {
+        match self.persisted_within {
+            Some(_) => Durability::Persisted,
+            None => Durability::Journaled,
+        }
+    }
+
+    /// How long an answer waits for the database, if it does.
+    pub(crate) fn persisted_within(self) -> Option<Duration> {
+        self.persisted_within
+    }
+
     /// Writes, and waits for what is wanted.
     ///
     /// # Errors

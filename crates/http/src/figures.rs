@@ -21,6 +21,7 @@ pub use snapshot::Snapshot;
 
 const REQUESTS: &str = "write_cache_http_requests_total";
 const DURATIONS: &str = "write_cache_http_request_duration_seconds";
+const BATCH_LINES: &str = "write_cache_batch_lines_total";
 const READS: &str = "write_cache_cache_reads_total";
 
 /// How a request ended that took its time.
@@ -90,11 +91,11 @@ pub struct Figures {
 /// Requests answered a second. One that failed is counted as failed alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct RequestRates {
-    /// Writes of one record.
+    /// Writes of one record, and lines of batches that write one.
     pub write: f64,
     /// Reads of one record, found or not.
     pub read: f64,
-    /// Deletes.
+    /// Deletes, and lines of batches that delete.
     pub delete: f64,
     /// Those of the above that were answered with a status of 500 or more.
     pub failed: f64,
@@ -224,11 +225,14 @@ impl Span<'_> {
         let (write, writes_failed) = self.answered(WRITES);
         let (read, reads_failed) = self.answered(RECORD_READS);
         let (delete, deletes_failed) = self.answered(DELETES);
+        let (put_lines, put_lines_failed) = self.outcomes(BATCH_LINES, &[("kind", "put")]);
+        let (delete_lines, delete_lines_failed) = self.outcomes(BATCH_LINES, &[("kind", "delete")]);
+        let failed = writes_failed + reads_failed + deletes_failed;
         RequestRates {
-            write: self.per_second(write),
+            write: self.per_second(write + put_lines),
             read: self.per_second(read),
-            delete: self.per_second(delete),
-            failed: self.per_second(writes_failed + reads_failed + deletes_failed),
+            delete: self.per_second(delete + delete_lines),
+            failed: self.per_second(failed + put_lines_failed + delete_lines_failed),
         }
     }
 
@@ -237,15 +241,21 @@ impl Span<'_> {
         let (mut well, mut failed) = (0.0, 0.0);
         for (route, method) in requests {
             let labels = [("route", *route), ("method", *method)];
-            let all = self.counted(REQUESTS, &labels);
-            let fails = |status: &str| status.starts_with('5');
-            let failed_after = self.after.sum_where(REQUESTS, &labels, "status", fails);
-            let failed_before = self.before.sum_where(REQUESTS, &labels, "status", fails);
-            let failed_here = (failed_after - failed_before).max(0.0);
-            well += (all - failed_here).max(0.0);
+            let (well_here, failed_here) = self.outcomes(REQUESTS, &labels);
+            well += well_here;
             failed += failed_here;
         }
         (well, failed)
+    }
+
+    /// How many with these labels were answered well, and how many failed.
+    fn outcomes(&self, name: &str, labels: &[(&str, &str)]) -> (f64, f64) {
+        let all = self.counted(name, labels);
+        let fails = |status: &str| status.starts_with('5');
+        let failed_after = self.after.sum_where(name, labels, "status", fails);
+        let failed_before = self.before.sum_where(name, labels, "status", fails);
+        let failed = (failed_after - failed_before).max(0.0);
+        ((all - failed).max(0.0), failed)
     }
 
     fn latencies(&self, requests: &[(&str, &str)], outcome: &str) -> Latencies {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use actix_web::http::header::{ACCEPT, HeaderMap, HeaderValue, VARY};
+use actix_web::http::header::{HeaderValue, VARY};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use cache_core::revision;
@@ -11,6 +11,7 @@ use cache_core::settings::{Dashboard, Service};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::accept::prefers;
 use crate::description::{Answer, Call, Header, RequestHeader, Tag};
 use crate::html::{html, source};
 use crate::json::json;
@@ -81,7 +82,7 @@ const fn link(method: &'static str, href: &'static str, title: &'static str) -> 
 
 async fn show(state: Data<State>, request: HttpRequest) -> HttpResponse {
     let index = index(state.service, state.dashboard);
-    let mut response = match prefers_html(request.headers()) {
+    let mut response = match prefers(request.headers(), "text/html") {
         true => html(&POLICY, page(&index)),
         false => json(HttpResponse::Ok(), &index),
     };
@@ -155,55 +156,4 @@ fn page(index: &Index) -> String {
          <link rel=\"icon\" href=\"data:,\">\n<title>{service}</title>\n<style>{STYLE}</style>\n</head>\n\
          <body>\n<h1>{service} <small>{version}</small></h1>\n<p>{pattern}</p>\n<ul>\n{list}</ul>\n</body>\n</html>\n"
     )
-}
-
-/// Whether `Accept` names HTML, and JSON less. A program that takes anything gets JSON.
-fn prefers_html(headers: &HeaderMap) -> bool {
-    quality(headers, "text/html") > quality(headers, "application/json")
-}
-
-/// The weight that `Accept` gives to this media type by its name; 0 without (RFC 9110, section 12.5.1).
-fn quality(headers: &HeaderMap, media_type: &str) -> f32 {
-    let lines = headers.get_all(ACCEPT);
-    let ranges = lines.filter_map(|line| line.to_str().ok());
-    let mut ranges = ranges.flat_map(|line| line.split(','));
-    let named = ranges.find_map(|range| {
-        let mut parts = range.split(';').map(str::trim);
-        let is_named = parts.next()?.eq_ignore_ascii_case(media_type);
-        is_named.then(|| parts.find_map(|part| part.strip_prefix("q=")))
-    });
-    match named {
-        None => 0.0,
-        Some(None) => 1.0,
-        Some(Some(weight)) => weight.parse().unwrap_or(0.0),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use actix_web::test::TestRequest;
-
-    #[test]
-    fn html_is_for_clients_that_name_it() {
-        for (accept, is_html) in [
-            (
-                "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
-                true,
-            ),
-            ("TEXT/HTML", true),
-            ("application/json;q=0.5, text/html;q=0.6", true),
-            ("*/*", false),
-            ("text/*", false),
-            ("", false),
-            ("application/json, text/plain, */*", false),
-            ("text/html, application/json", false),
-            ("text/html;q=0", false),
-            ("text/html;q=x", false),
-        ] {
-            let request = TestRequest::default().insert_header((ACCEPT, accept));
-            let request = request.to_http_request();
-            assert_eq!(prefers_html(request.headers()), is_html, "{accept}");
-        }
-    }
 }

@@ -4,6 +4,7 @@
 //! refuses is read again field by field, and that second reading decides.
 
 mod fields;
+mod names;
 
 use std::borrow::Cow;
 
@@ -14,6 +15,8 @@ use serde::de::Deserializer;
 use crate::problem::{FieldErrors, Problem};
 
 use fields::Fields;
+pub(crate) use names::NAMES_MAX;
+pub use names::parse_names;
 
 /// The user in `body`; `path_name` is the one that the path names, which the
 /// body may then leave out.
@@ -28,6 +31,35 @@ pub fn parse_user<'a>(
         Some(user) => Ok(user),
         None => careful_user(body, path_name),
     }
+}
+
+/// A line of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line<'a> {
+    /// The user to write.
+    User(BorrowedUser<'a>),
+    /// The name of the one to delete.
+    Delete(Cow<'a, str>),
+}
+
+/// The user in `line`, or the name in `{"delete": …}`.
+///
+/// # Errors
+/// `400` when it is not JSON, `422` with every field that is wrong.
+pub fn parse_line(line: &[u8]) -> Result<Line<'_>, Problem> {
+    if let Some(user) = quick_user(line, None) {
+        return Ok(Line::User(user));
+    }
+    let mut fields = Fields::parse(line)?;
+    if !fields.has("delete") {
+        return careful_user(line, None).map(Line::User);
+    }
+    let name = fields.deleted()?;
+    fields.refuse_the_rest("delete alone");
+    fields
+        .errors
+        .finish(name)
+        .map(|name| Line::Delete(name.into()))
 }
 
 /// The name in `body`, a JSON object with that one field.

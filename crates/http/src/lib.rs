@@ -2,17 +2,21 @@
 //! request is read, how an answer and an error look, the routes that both have,
 //! and the server under them.
 
+mod accept;
 mod access;
 pub mod answers;
 pub mod body;
+pub mod bulk;
 pub mod cache;
 pub mod cache_control;
+mod cache_status;
 mod connection;
 pub mod dashboard;
 pub mod description;
 mod descriptors;
 mod documents;
 pub mod durability;
+mod example;
 mod exchange;
 mod expect;
 pub mod figures;
@@ -43,9 +47,11 @@ pub mod server;
 mod start;
 pub mod state;
 pub mod streamed;
+pub mod streams;
 mod trace_context;
 mod traced;
 pub mod unknown;
 mod unread;
 mod user_json;
 pub mod users;
+mod write_parameters;

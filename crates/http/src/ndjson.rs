@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 use std::future::Future;
 
-use actix_web::HttpResponse;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use actix_web::{HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use serde::Serialize;
@@ -12,7 +12,9 @@ use tokio::sync::mpsc;
 
 use crate::streamed::{UNBUFFERED, received};
 
-const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
+/// The media type of lines of JSON.
+pub(crate) const MEDIA_TYPE: &str = "application/x-ndjson";
+pub(crate) const NDJSON: HeaderValue = HeaderValue::from_static(MEDIA_TYPE);
 
 /// Takes the lines of one answer.
 #[derive(Debug)]
@@ -32,6 +34,15 @@ impl Lines {
     }
 }
 
+/// An answer that is sent as it is made.
+pub(crate) fn headed(content_type: HeaderValue) -> HttpResponseBuilder {
+    let mut answer = HttpResponse::Ok();
+    answer
+        .insert_header((CONTENT_TYPE, content_type))
+        .insert_header(UNBUFFERED);
+    answer
+}
+
 /// An answer with the lines that `write` sends. `write` runs on when the client disconnects, until it
 /// next sends something.
 pub fn ndjson<F>(write: impl FnOnce(Lines) -> F) -> HttpResponse
@@ -40,8 +51,5 @@ where
 {
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(write(Lines(sender)));
-    HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, NDJSON))
-        .insert_header(UNBUFFERED)
-        .streaming(received(receiver).map(Ok::<_, Infallible>))
+    headed(NDJSON).streaming(received(receiver).map(Ok::<_, Infallible>))
 }

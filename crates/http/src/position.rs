@@ -27,6 +27,14 @@ impl Position {
         }
     }
 
+    /// The same place, in this line of a text of many.
+    pub(crate) fn in_line(self, number: u64) -> Position {
+        Position {
+            line: u32::try_from(number).unwrap_or(u32::MAX),
+            ..self
+        }
+    }
+
     /// That of an error in `part`, a part of `body`.
     pub(crate) fn of_error(body: &str, part: &str, error: &serde_json::Error) -> Position {
         let offset = part.as_ptr().addr() - body.as_ptr().addr();

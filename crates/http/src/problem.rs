@@ -189,7 +189,7 @@ impl Problem {
         }
     }
 
-    fn document(&self) -> ProblemDocument<'_> {
+    pub(crate) fn document(&self) -> ProblemDocument<'_> {
         ProblemDocument {
             r#type: self.kind.path(),
             title: self.kind.title(),
@@ -247,6 +247,46 @@ impl Problem {
     /// What failed below the routes.
     pub(crate) fn cause(&self) -> Option<Cause> {
         self.cause.as_deref().copied()
+    }
+
+    /// The members of the document, and `retry_after_s` in place of the header.
+    /// `seconds` is when to come back to an unavailable part.
+    pub(crate) fn members(&self, seconds: impl FnOnce(Part, Calls) -> u64) -> Vec<u8> {
+        let document = written(&self.document());
+        let members = document.trim_ascii();
+        let members = members.strip_prefix(b"{").unwrap_or(members);
+        let mut members = members.strip_suffix(b"}").unwrap_or(members).to_vec();
+        let retry_after_s = self.retry_after.map(|retry_after| match retry_after {
+            RetryAfter::Seconds(seconds) => seconds,
+            RetryAfter::Unavailable(part, calls) => seconds(part, calls),
+        });
+        if let Some(seconds) = retry_after_s {
+            members.extend_from_slice(format!(r#","retry_after_s":{seconds}"#).as_bytes());
+        }
+        members
+    }
+
+    /// The answer to one line of a stream.
+    pub(crate) fn line(&self, number: u64, seconds: impl FnOnce(Part, Calls) -> u64) -> Vec<u8> {
+        let mut line = format!(r#"{{"line":{number},"#).into_bytes();
+        line.append(&mut self.members(seconds));
+        line.extend_from_slice(b"}\n");
+        line
+    }
+
+    /// The same about this line of the body, rather than about a body that it was taken for.
+    pub(crate) fn of_line(mut self, number: u64) -> Problem {
+        if let Some(rest) = self.detail.strip_prefix("the body") {
+            self.detail = format!("the line{rest}").into();
+        }
+        if let Some(position) = self.position {
+            let moved = position.in_line(number);
+            if let Some(detail) = self.detail.strip_suffix(&position.to_string()) {
+                self.detail = format!("{detail}{moved}").into();
+            }
+            self.position = Some(moved);
+        }
+        self
     }
 
     fn caused_by(self, error: &Error) -> Problem {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER};
-use cache_core::outage::Outages;
+use cache_core::error::Part;
+use cache_core::outage::{Calls, Outages};
 
 use crate::problem::{Problem, RETRY_S_MIN};
 
@@ -21,11 +22,16 @@ pub(crate) fn seconds(unavailable: Option<Duration>) -> u64 {
     rounded_up.clamp(RETRY_S_MIN, RETRY_S_MAX)
 }
 
+/// After how many seconds a client of each part comes back.
+pub(crate) fn seconds_of(outages: &Outages) -> impl Fn(Part, Calls) -> u64 + '_ {
+    |part, calls| seconds(outages.failing_for(part, calls))
+}
+
 /// Adds a `Retry-After` to an answer that says that a part is unavailable.
 pub(crate) fn told(mut response: ServiceResponse, outages: &Outages) -> ServiceResponse {
     let problem = Problem::of_answer(&response);
     if let Some((part, calls)) = problem.and_then(Problem::unavailable) {
-        let seconds = seconds(outages.failing_for(part, calls));
+        let seconds = seconds_of(outages)(part, calls);
         let headers = response.headers_mut();
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }

@@ -34,8 +34,9 @@ use crate::live::{Recent, Viewers};
 use crate::origins::Origins;
 use crate::resource::Routes;
 use crate::state::State;
+use crate::streams::Streams;
 use crate::unread::LINGER;
-use crate::{cache, documents, health, index, problems, scrape, start, unknown, users};
+use crate::{bulk, cache, documents, health, index, problems, scrape, start, unknown, users};
 
 /// An engine that was started, and what works beside it until the engine has stopped.
 #[derive(Debug)]
@@ -147,6 +148,7 @@ async fn listen(
         tracing::info!(signal, "stopping");
         signals.deadline(shutdown_deadline)
     };
+    bulk::started();
     let state = State {
         service: settings.service,
         engine: started.engine.clone(),
@@ -157,6 +159,7 @@ async fn listen(
         viewers: Viewers::new(),
         origins: Origins::listed(settings.allowed_origins.clone()),
         answers: Answers::default(),
+        streams: Streams::new(settings.waiting_max),
     };
     let threads = Threads {
         workers: descriptors::workers(settings),
@@ -192,7 +195,11 @@ pub async fn serve(
     own_routes: impl Fn(&mut Routes) + Clone + Send + 'static,
     stop: impl Future<Output = Deadline>,
 ) -> io::Result<Deadline> {
-    let (viewers, shown) = (state.viewers.clone(), state.dashboard);
+    let (viewers, streams, shown) = (
+        state.viewers.clone(),
+        state.streams.clone(),
+        state.dashboard,
+    );
     let routes = move || routes(&own_routes, shown);
     let document = Data::new(Document::of(state.service, &routes()));
     let state = Data::new(state);
@@ -211,6 +218,7 @@ pub async fn serve(
     let deadline = stop.await;
     watching.abort();
     viewers.send_away();
+    streams.stop();
     // The engine drains all the while, but has some time for itself at the end.
     let reserve = DRAIN_RESERVE.min(deadline.left() / 2);
     if deadline.within(reserve, handle.stop(true)).await.is_none() {

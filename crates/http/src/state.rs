@@ -11,6 +11,7 @@ use crate::answers::Answers;
 use crate::in_flight;
 use crate::live::{Recent, Viewers};
 use crate::origins::Origins;
+use crate::streams::Streams;
 
 /// The engine behind the routes.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub struct State {
     pub origins: Origins,
     /// The room for large answers.
     pub answers: Answers,
+    /// The room for streams.
+    pub streams: Streams,
 }
 
 impl State {

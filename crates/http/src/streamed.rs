@@ -14,3 +14,10 @@ pub(crate) const UNBUFFERED: (HeaderName, HeaderValue) = (
 pub fn received<T>(mut receiver: mpsc::Receiver<T>) -> impl Stream<Item = T> {
     stream::poll_fn(move |context| receiver.poll_recv(context))
 }
+
+/// The same, without a bound of its own.
+pub(crate) fn received_unbounded<T>(
+    mut receiver: mpsc::UnboundedReceiver<T>,
+) -> impl Stream<Item = T> {
+    stream::poll_fn(move |context| receiver.poll_recv(context))
+}

@@ -4,8 +4,6 @@ use cache_core::error::{Error, Part};
 use cache_core::model::record::Key;
 use cache_core::model::user::write_json;
 
-use crate::problem::Problem;
-
 /// Bytes of a user besides its texts, and the line's end.
 const MEMBERS_BYTES: usize = 40;
 
@@ -13,7 +11,7 @@ const MEMBERS_BYTES: usize = 40;
 ///
 /// # Errors
 /// When they are no user: another program has put them there.
-pub(crate) fn user(key: &Key, body: &[u8]) -> Result<Vec<u8>, Problem> {
+pub(crate) fn user(key: &Key, body: &[u8]) -> Result<Vec<u8>, Error> {
     let mut text = Vec::with_capacity(key.as_str().len() + body.len() + MEMBERS_BYTES);
     add_user(key, body, &mut text)?;
     text.push(b'\n');
@@ -24,15 +22,12 @@ pub(crate) fn user(key: &Key, body: &[u8]) -> Result<Vec<u8>, Problem> {
 ///
 /// # Errors
 /// As [`user`].
-pub(crate) fn add_user(key: &Key, body: &[u8], text: &mut Vec<u8>) -> Result<(), Problem> {
-    write_json(key.as_str(), body, text)
-        .map_err(|error| Problem::of_read(&Error::corrupt(Part::Cache, error)))
+pub(crate) fn add_user(key: &Key, body: &[u8], text: &mut Vec<u8>) -> Result<(), Error> {
+    write_json(key.as_str(), body, text).map_err(|error| Error::corrupt(Part::Cache, error))
 }
 
 #[cfg(test)]
 mod tests {
-    use actix_web::ResponseError as _;
-
     use super::*;
 
     #[test]
@@ -44,6 +39,6 @@ mod tests {
             b"{\"name\":\"Ann\",\"age\":30,\"occupation\":\"x\"}\n"
         );
         let unreadable = user(&key, b"\x02\x1ex").err().unwrap();
-        assert_eq!(unreadable.status_code(), 500);
+        assert!(matches!(unreadable, Error::Corrupt { .. }));
     }
 }

@@ -5,19 +5,22 @@ mod calls;
 use std::fmt::Write as _;
 
 use actix_web::http::Method;
-use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue};
+use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, VARY};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use bytes::Bytes;
-use cache_core::engine::Read;
 use cache_core::model::record::{Key, Write};
-use cache_core::model::source::Source;
 use cache_core::model::version::Version;
-use cache_core::settings::Service;
 use cache_core::store::Page;
 
+use cache_core::error::Error;
+
+use crate::accept::prefers;
 use crate::body;
+use crate::bulk;
 use crate::cache_control::wants_reload;
+use crate::cache_status::cache_status;
+use crate::connection::Clock;
 use crate::durability::Wanted;
 use crate::input::{parse_name, parse_user};
 use crate::json::JSON;
@@ -41,15 +44,29 @@ const PAGE_DEFAULT: u32 = 100;
 /// Adds the routes under `/users`.
 pub fn configure(routes: &mut Routes) {
     resource(routes, "/users", "GET, HEAD", vec![get(list, calls::list)]);
-    resource(
-        routes,
-        "/users/{name}",
-        "GET, HEAD, PUT, DELETE",
+    // Before the users by name, of which one may be called so.
+    let named = || {
         vec![
             get(get_user, calls::get),
             on(Method::PUT, put_user, calls::put),
             on(Method::DELETE, delete_user, calls::delete),
-        ],
+        ]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+    };
+    let methods = "GET, HEAD, POST, PUT, DELETE";
+    let mut batch = named();
+    batch.extend(on(Method::POST, bulk::batch, bulk::calls::batch));
+    resource(routes, "/users/batch", methods, vec![batch]);
+    let mut get_many = named();
+    get_many.extend(on(Method::POST, bulk::get_many, bulk::calls::get_many));
+    resource(routes, "/users/get", methods, vec![get_many]);
+    resource(
+        routes,
+        "/users/{name}",
+        "GET, HEAD, PUT, DELETE",
+        vec![named()],
     );
 }
 
@@ -176,7 +193,10 @@ async fn read_user(
             ReadVerdict::Holds => HttpResponse::Ok()
                 .insert_header((CONTENT_TYPE, JSON))
                 .insert_header((ETAG, etag(version)))
-                .body(user_json::user(&read.record.key, &body)?),
+                .body(
+                    user_json::user(&read.record.key, &body)
+                        .map_err(|error| Problem::of_read(&error))?,
+                ),
             ReadVerdict::NotModified => HttpResponse::NotModified()
                 .insert_header((ETAG, etag(version)))
                 .finish(),
@@ -191,6 +211,11 @@ async fn read_user(
 async fn list(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let mut query = Query::parse(request.query_string())?;
     let after = query.position("after").map(Key::from);
+    if prefers(request.headers(), "application/x-ndjson") {
+        query.finish()?;
+        let clock = Clock::of(&request);
+        return bulk::export(&state, clock, request.method() == Method::HEAD, after).await;
+    }
     let limit = query.number("limit", 1..=PAGE_MAX, PAGE_DEFAULT);
     query.finish()?;
     let room = state.answers.room_for_page(limit).await?;
@@ -201,13 +226,14 @@ async fn list(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, 
         .map_err(|error| Problem::of_read(&error))?;
     let mut response = HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, JSON))
-        .body(listing(&page)?);
+        .insert_header((VARY, HeaderValue::from_static("Accept")))
+        .body(listing(&page).map_err(|error| Problem::of_read(&error))?);
     response.extensions_mut().insert(room);
     Ok(response)
 }
 
 /// `{"users": […], "next": …}`; `next` is the position to go on after, null at the end.
-fn listing(page: &Page) -> Result<Vec<u8>, Problem> {
+fn listing(page: &Page) -> Result<Vec<u8>, Error> {
     let mut text = br#"{"users":["#.to_vec();
     let live = page.records.iter();
     let live = live.filter_map(|record| Some((&record.key, record.body.as_deref()?)));
@@ -234,27 +260,4 @@ fn etag(version: Version) -> String {
     // Into memory: this cannot fail.
     let _ = write!(text, "\"{version}\"");
     text
-}
-
-/// RFC 9211.
-fn cache_status(service: Service, read: &Read) -> &'static str {
-    // Written out, so that no text is made for each answer.
-    macro_rules! by {
-        ($service:literal) => {
-            match read.source {
-                Source::Hit => concat!($service, "; hit"),
-                Source::Miss { stored: true } => concat!($service, "; fwd=miss; stored"),
-                Source::Miss { stored: false } => concat!($service, "; fwd=miss"),
-                Source::Collapsed => concat!($service, "; fwd=miss; collapsed"),
-                Source::Requested { stored: true } => concat!($service, "; fwd=request; stored"),
-                Source::Requested { stored: false } => concat!($service, "; fwd=request"),
-                Source::InDoubt => concat!($service, "; fwd=bypass; detail=in-doubt"),
-                Source::Bypass => concat!($service, "; fwd=bypass; detail=bypass"),
-            }
-        };
-    }
-    match service {
-        Service::WriteThrough => by!("write-through"),
-        Service::WriteBehind => by!("write-behind"),
-    }
 }

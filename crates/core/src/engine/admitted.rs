@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::future::{BoxFuture, ready};
 
 use crate::engine::{Engine, Health, Outcome, Read};
@@ -64,6 +65,25 @@ impl Engine for Admitted {
             Ok(()) => self.engine.write(write),
             Err(refused) => Box::pin(ready(Err(refused))),
         }
+    }
+
+    async fn put_many(&self, values: Vec<(Key, Bytes)>) -> Vec<Result<Outcome>> {
+        match self.admission.check() {
+            Ok(()) => self.engine.put_many(values).await,
+            Err(refused) => vec![Err(refused); values.len()],
+        }
+    }
+
+    fn keeps_order(&self) -> bool {
+        self.engine.keeps_order()
+    }
+
+    async fn persisted_many(
+        &self,
+        written: &[(Key, Version)],
+        timeout: Duration,
+    ) -> Vec<Result<()>> {
+        self.engine.persisted_many(written, timeout).await
     }
 
     async fn persisted(&self, key: &Key, version: Version, timeout: Duration) -> Result<()> {

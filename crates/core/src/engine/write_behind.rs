@@ -6,16 +6,17 @@ mod appends;
 pub mod backlog;
 pub mod drainer;
 mod letters;
+mod many;
 mod persisted;
 mod replay;
 pub mod replayer;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -36,7 +37,7 @@ use crate::model::record::{Condition, Key, Write};
 use crate::model::shard::ShardStats;
 use crate::model::version::Version;
 use crate::outage::health::PartHealth;
-use crate::store::{Page, Store, versions_of};
+use crate::store::{Page, Store};
 use crate::telemetry;
 
 use appender::Appender;
@@ -195,7 +196,7 @@ impl WriteBehind {
             // all that waits counts.
             .map(|shard| (shard.shard, shard.newest.unwrap_or(Version::MAX)))
             .collect();
-        let drained = self.barrier.wait(marks, None, deadline).await?;
+        let drained = self.barrier.wait(marks, &[], deadline).await?;
         if self.journal.lost() > lost {
             let reason = "it came back without its newest entries";
             return Err(Error::unavailable(Part::Journal, reason));
@@ -292,28 +293,27 @@ impl Engine for WriteBehind {
         outcome(appended).ok_or(Error::Undecided)
     }
 
+    async fn put_many(&self, values: Vec<(Key, Bytes)>) -> Vec<Result<Outcome>> {
+        self.append_many(values).await
+    }
+
+    /// One worker's writes go to the journal in the order in which it submitted them.
+    fn keeps_order(&self) -> bool {
+        true
+    }
+
     async fn persisted(&self, key: &Key, version: Version, timeout: Duration) -> Result<()> {
-        let deadline = Instant::now() + timeout;
-        let marks = HashMap::from([(self.journal.shard_of(key), version)]);
-        if !self.barrier.wait(marks, Some(key), deadline).await? {
-            return Err(Error::NotPersisted);
-        }
-        // IMPORTANT: that nothing waits any more is not enough: the journal may
-        // have lost the entry, or the database may have refused it.
-        let stored = versions_of(&*self.store, std::slice::from_ref(key)).await?;
-        if stored.values().any(|stored| *stored >= version) {
-            return Ok(());
-        }
-        match self.journal.dead_letter(key).await? {
-            Some(letter) if letter.record.version >= version && letter.held_back => {
-                Err(Error::NotPersisted)
-            }
-            Some(letter) if letter.record.version >= version => Err(Error::DeadLetter),
-            _ => Err(Error::unavailable(
-                Part::Journal,
-                "it came back without the write",
-            )),
-        }
+        let written = [(key.clone(), version)];
+        let outcomes = self.all_persisted(&written, timeout).await;
+        outcomes.into_iter().next().unwrap_or(Ok(()))
+    }
+
+    async fn persisted_many(
+        &self,
+        written: &[(Key, Version)],
+        timeout: Duration,
+    ) -> Vec<Result<()>> {
+        self.all_persisted(written, timeout).await
     }
 
     async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page> {

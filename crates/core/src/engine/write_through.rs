@@ -5,6 +5,7 @@ mod batches;
 mod fate;
 mod flow;
 mod locked_names;
+mod many;
 mod queue;
 mod transact;
 mod transactions;
@@ -14,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -143,6 +145,19 @@ impl Engine for WriteThrough {
             Err(Error::Locked) => self.waiting.submit(write).await,
             outcome => outcome,
         }
+    }
+
+    async fn put_many(&self, values: Vec<(Key, Bytes)>) -> Vec<Result<Outcome>> {
+        self.write_many(values).await
+    }
+
+    /// A write of a locked row waits elsewhere.
+    fn keeps_order(&self) -> bool {
+        false
+    }
+
+    async fn persisted_many(&self, written: &[(Key, Version)], _: Duration) -> Vec<Result<()>> {
+        vec![Ok(()); written.len()]
     }
 
     /// It was when it was answered.

@@ -99,6 +99,11 @@ pub const SECTIONS: &[Section] = &[
                 &["route", "method", "outcome"],
                 "Time from a request's head to its answer's head. `outcome` is `failed` for a status of 500 or more, else `answered`.",
             ),
+            counter(
+                "write_cache_batch_lines_total",
+                &["kind", "status"],
+                "Lines of `POST /users/batch` answered. `kind` is `put` or `delete`, or `none` for a line that was refused before it was either.",
+            ),
             gauge(
                 "write_cache_http_requests_in_flight",
                 &[],

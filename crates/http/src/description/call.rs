@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
@@ -12,6 +13,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Required};
 use super::answer::Answer;
 use super::parameters::RequestHeader;
 use super::schemas::{Schemas, named};
+use crate::ndjson::MEDIA_TYPE;
 use crate::problem::Kind;
 
 /// What calls have in common.
@@ -124,14 +126,35 @@ impl Call {
 
     /// Takes JSON in this form.
     pub fn body_as(self, schema: impl Into<RefOr<Schema>>, example: &impl Serialize) -> Call {
-        let content = ContentBuilder::new()
-            .schema(Some(schema))
-            // Of texts and numbers, so that it can be written as JSON.
-            .example(serde_json::to_value(example).ok());
+        // Of texts and numbers, so that it can be written as JSON.
+        self.body_of(
+            "application/json",
+            schema,
+            serde_json::to_value(example).ok(),
+        )
+    }
+
+    /// Takes a line of NDJSON for each of many things of this form.
+    pub(crate) fn lines(self, schema: impl Into<RefOr<Schema>>) -> Call {
+        self.body_of(MEDIA_TYPE, schema, None)
+    }
+
+    fn body_of(
+        self,
+        media_type: &str,
+        schema: impl Into<RefOr<Schema>>,
+        example: Option<Value>,
+    ) -> Call {
+        let content = ContentBuilder::new().schema(Some(schema)).example(example);
         let body = RequestBodyBuilder::new()
             .required(Some(Required::True))
-            .content("application/json", content.build());
+            .content(media_type, content.build());
         self.with(|operation| operation.request_body(Some(body.build())))
+    }
+
+    /// The reference to a type's schema, which the document is to have.
+    pub(crate) fn schema<T: ToSchema>(&mut self) -> RefOr<Schema> {
+        named::<T>(&mut self.schemas)
     }
 
     /// May be answered so.

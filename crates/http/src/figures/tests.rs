@@ -86,6 +86,9 @@ fn requests_are_told_apart_by_what_they_do_and_whether_they_failed() {
             "write_cache_http_requests_total{{route=\"{route}\",method=\"{method}\",status=\"{status}\"}} {count}\n"
         )
     };
+    let batch_lines = |kind: &str, status: u16, count: u32| {
+        format!("write_cache_batch_lines_total{{kind=\"{kind}\",status=\"{status}\"}} {count}\n")
+    };
     let after = [
         line("/write-through", "POST", 200, 10),
         line("/write-through", "POST", 503, 3),
@@ -95,13 +98,19 @@ fn requests_are_told_apart_by_what_they_do_and_whether_they_failed() {
         line("/users/{name}", "GET", 500, 2),
         line("/users/{name}", "DELETE", 204, 4),
         line("/metrics", "GET", 200, 1000),
+        line("/users/batch", "POST", 200, 1000),
+        batch_lines("put", 200, 100),
+        batch_lines("put", 503, 7),
+        batch_lines("delete", 204, 30),
+        batch_lines("delete", 404, 1),
+        batch_lines("none", 422, 1000),
     ];
     let figures = Figures::between(&Snapshot::default(), &snapshot(&after.concat()), SECOND);
     let expected = RequestRates {
-        write: 15.0,
+        write: 115.0,
         read: 21.0,
-        delete: 4.0,
-        failed: 5.0,
+        delete: 35.0,
+        failed: 12.0,
     };
     assert_eq!(figures.requests_per_second, expected);
 }

@@ -11,8 +11,19 @@ use serde_json::value::RawValue;
 use crate::position::Position;
 use crate::problem::{FieldErrors, Kind, Problem};
 
-const TEXT: &str = "must be a text of 1 to 255 characters";
+pub(super) const TEXT: &str = "must be a text of 1 to 255 characters";
 const AGE: &str = "must be a whole number from 0 to 150";
+
+/// A body as text, and the JSON value in it.
+pub(super) fn json(body: &[u8]) -> Result<(&str, &str), Problem> {
+    let text = std::str::from_utf8(body).map_err(|error| {
+        let position = Position::of(body, error.valid_up_to());
+        let detail = format!("the body is not UTF-8 at {position}");
+        Problem::invalid_json(detail, position)
+    })?;
+    let whole: &RawValue = serde_json::from_str(text).map_err(|error| not_json(text, &error))?;
+    Ok((text, whole.get()))
+}
 
 /// The fields of a JSON object, as they stand in it.
 pub(super) struct Fields<'a> {
@@ -29,14 +40,7 @@ impl<'a> Fields<'a> {
                 "the body is empty; it must be a JSON object",
             ));
         }
-        let text = std::str::from_utf8(body).map_err(|error| {
-            let position = Position::of(body, error.valid_up_to());
-            let detail = format!("the body is not UTF-8 at {position}");
-            Problem::invalid_json(detail, position)
-        })?;
-        let whole: &RawValue =
-            serde_json::from_str(text).map_err(|error| not_json(text, &error))?;
-        let whole = whole.get();
+        let (text, whole) = json(body)?;
         if !whole.starts_with('{') {
             let detail = format!("the body must be a JSON object, not {}", found(whole));
             return Err(Problem::new(Kind::Validation, detail));
@@ -69,6 +73,14 @@ impl<'a> Fields<'a> {
                 Ok(name)
             }
         }
+    }
+
+    pub(super) fn has(&self, field: &str) -> bool {
+        self.values.contains_key(field)
+    }
+
+    pub(super) fn deleted(&mut self) -> Result<Option<String>, Problem> {
+        self.text("delete", name_faults)
     }
 
     pub(super) fn occupation(&mut self) -> Result<Option<String>, Problem> {
@@ -131,7 +143,7 @@ impl<'a> Fields<'a> {
 const NUMBER: &str = "a number";
 
 /// What a JSON value is, by its first character.
-fn found(value: &str) -> &'static str {
+pub(super) fn found(value: &str) -> &'static str {
     match value.as_bytes().first() {
         Some(b'"') => "a text",
         Some(b'{') => "an object",
@@ -155,7 +167,7 @@ fn not_json(body: &str, error: &serde_json::Error) -> Problem {
 
 /// The problem of `part`, a part of a body whose grammar was checked: what can be wrong still is half of a
 /// surrogate pair, which no UTF-8 can hold.
-fn half_a_pair(body: &str, part: &str, error: &serde_json::Error) -> Problem {
+pub(super) fn half_a_pair(body: &str, part: &str, error: &serde_json::Error) -> Problem {
     let position = Position::of_error(body, part, error);
     invalid("half of a surrogate pair", position)
 }

@@ -9,11 +9,13 @@ use utoipa::openapi::{RefOr, Schema};
 use super::{PAGE_DEFAULT, PAGE_MAX};
 use crate::description::{
     Answer, Call, ENGINE, Header, JSON_BODY, PAGE, PARAMETERS, RequestHeader, Tag, USER_READ,
-    WRITE, choice, name_in_path, position, query, user_field, whole_number,
+    WRITE, name_in_path, position, query, user_field, whole_number,
 };
-use crate::durability::{LEVELS, TIMEOUT_S_DEFAULT, TIMEOUT_S_MAX};
+use crate::example::john;
 use crate::json::Message;
+use crate::ndjson::MEDIA_TYPE;
 use crate::problem::Kind;
+use crate::write_parameters::taken_by;
 
 /// What a write is answered with.
 pub(super) const WRITTEN: Message = Message {
@@ -55,14 +57,6 @@ struct UserOfPath {
     /// As in `User`.
     #[schema(schema_with = occupation)]
     occupation: String,
-}
-
-fn john() -> User {
-    User {
-        name: "John Doe".to_owned(),
-        age: 30,
-        occupation: "Engineer".to_owned(),
-    }
 }
 
 pub(super) fn write() -> Call {
@@ -109,21 +103,11 @@ pub(super) fn delete() -> Call {
 }
 
 fn of_write(call: Call) -> Call {
-    let timeout_s = whole_number(0..=TIMEOUT_S_MAX, TIMEOUT_S_DEFAULT);
-    call.takes(query(
-        "durability",
-        "`persisted` waits until the database has committed the write. write-through-svc always does.",
-        choice(LEVELS),
-    ))
-    .takes(query(
-        "timeout_s",
-        "How many seconds to wait for that. Past them the answer is `504`, and the write stays in the journal.",
-        timeout_s,
-    ))
-    .heeds(RequestHeader::IfMatch)
-    .heeds(RequestHeader::IfNoneMatch)
-    .refuses(ENGINE)
-    .refuses(WRITE)
+    taken_by(call)
+        .heeds(RequestHeader::IfMatch)
+        .heeds(RequestHeader::IfNoneMatch)
+        .refuses(ENGINE)
+        .refuses(WRITE)
 }
 
 pub(super) fn get() -> Call {
@@ -165,10 +149,13 @@ fn reads(call: Call) -> Call {
 }
 
 pub(super) fn list() -> Call {
-    let page = UserPage {
+    let example = UserPage {
         users: vec![john()],
         next: None,
     };
+    let mut page = Answer::ok("A page of users; as lines, all users.").json(&example);
+    let line = page.schema::<User>();
+    let page = page.body(MEDIA_TYPE, line, None).header(Header::Vary);
     Call::new(Tag::Users, "listUsers", "List the users in the database")
         .text("Does not see what still waits in a journal. Rows of other programs that break the rules are left out.")
         .takes(query(
@@ -181,7 +168,7 @@ pub(super) fn list() -> Call {
             "Most users of the page.",
             whole_number(1..=PAGE_MAX, PAGE_DEFAULT),
         ))
-        .answers(Answer::ok("A page of users.").json(&page))
+        .answers(page)
         .refuses(PARAMETERS)
         .refuses(ENGINE)
         .refuses(PAGE)

@@ -53,6 +53,12 @@ mod arbitrary;
 #[macro_use]
 mod backlog;
 #[macro_use]
+mod batch;
+#[macro_use]
+mod batch_ends;
+#[macro_use]
+mod batch_outages;
+#[macro_use]
 mod bodies;
 #[macro_use]
 mod browsers;
@@ -67,7 +73,11 @@ mod deletes;
 #[macro_use]
 mod durability;
 #[macro_use]
+mod export;
+#[macro_use]
 mod fields;
+#[macro_use]
+mod get_many;
 #[macro_use]
 mod health;
 #[macro_use]
@@ -111,6 +121,7 @@ mod scrape;
 #[macro_use]
 mod sizes;
 
+mod batch_clients;
 mod healthcheck;
 mod huge_pages;
 mod log;
@@ -118,6 +129,7 @@ mod mute;
 mod settings;
 mod slow_clients;
 mod stops;
+mod streams;
 mod together;
 
 use test_support::parts::Parts;
@@ -140,6 +152,9 @@ macro_rules! topics_of_service {
 macro_rules! topics_of_parts {
     (Embedded) => {};
     (RedisMariaDb) => {
+        mod batch_outages {
+            batch_outages!(RedisMariaDb);
+        }
         mod other_programs {
             other_programs!(RedisMariaDb);
         }
@@ -176,13 +191,17 @@ macro_rules! combinations {
                 mod adoption { adoption!($parts); }
                 mod answers { answers!($parts); }
                 mod arbitrary { arbitrary!($parts); }
+                mod batch { batch!($parts); }
+                mod batch_ends { batch_ends!($parts); }
                 mod bodies { bodies!($parts); }
                 mod browsers { browsers!($parts); }
                 mod cache { cache!($parts); }
                 mod caching { caching!($parts); }
                 mod deletes { deletes!($parts); }
                 mod durability { durability!($parts); }
+                mod export { export!($parts); }
                 mod fields { fields!($parts); }
+                mod get_many { get_many!($parts); }
                 mod health { health!($parts); }
                 mod index { index!($parts); }
                 mod media_types { media_types!($parts); }

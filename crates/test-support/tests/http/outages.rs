@@ -65,8 +65,8 @@ impl Site {
         }
     }
 
-    fn query(&self, sql: &str) {
-        self.installation.database().unwrap().query_rows(sql);
+    pub(crate) fn query(&self, sql: &str) -> Vec<Vec<String>> {
+        self.installation.database().unwrap().query_rows(sql)
     }
 
     pub(crate) fn metrics(&self) -> Metrics {
@@ -79,8 +79,8 @@ type Outage = (fn(&Site), fn(&Site));
 
 const NETWORK: Outage = (|site| site.database.cut(), |site| site.database.restore());
 const TABLE: Outage = (
-    |site| site.query("RENAME TABLE users TO users_away"),
-    |site| site.query("RENAME TABLE users_away TO users"),
+    |site| drop(site.query("RENAME TABLE users TO users_away")),
+    |site| drop(site.query("RENAME TABLE users_away TO users")),
 );
 
 /// What the drivers say of such outages, which is for the log.

@@ -54,7 +54,7 @@ fn fill(api: &Api) {
     api.settle();
 }
 
-fn resident_bytes(process: &ServiceProcess) -> u64 {
+pub(crate) fn resident_bytes(process: &ServiceProcess) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:"));
     let kib = line

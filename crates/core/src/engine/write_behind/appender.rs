@@ -1,7 +1,9 @@
 //! Where the batches of writes run.
 
+use std::future::Future;
 use std::sync::Arc;
 
+use futures_util::future::Either;
 use tokio::task::JoinHandle;
 
 use crate::concurrency::group_commit::gathered::{self, GatheredCommit};
@@ -40,14 +42,18 @@ impl Appender {
         }
     }
 
-    /// Appends an admitted write.
+    /// Appends an admitted write, which is in the queue when this returns.
     ///
     /// # Errors
     /// As [`GroupCommit::submit`].
-    pub(super) async fn submit(&self, write: Write, reserved: Reserved) -> Result<Appended> {
+    pub(super) fn submit(
+        &self,
+        write: Write,
+        reserved: Reserved,
+    ) -> impl Future<Output = Result<Appended>> + Send + use<> {
         match self {
-            Appender::Apart(group) => group.submit((write, reserved)).await,
-            Appender::Together(group) => group.submit((write, reserved)).await,
+            Appender::Apart(group) => Either::Left(group.submit((write, reserved))),
+            Appender::Together(group) => Either::Right(group.submit((write, reserved))),
         }
     }
 

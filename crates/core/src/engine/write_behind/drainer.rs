@@ -187,10 +187,10 @@ impl Drainer {
         self.progress.clone()
     }
 
-    /// Whether this process has drained `shard` through `version`. With a `key`, whether
+    /// Whether this process has drained `shard` through `version`. With `keys`, whether
     /// what it has not drained is of other keys.
-    pub fn has_drained(&self, shard: Shard, version: Version, key: Option<&Key>) -> bool {
-        self.drain.has_reached(shard, version, key)
+    pub fn has_drained(&self, shard: Shard, version: Version, keys: &[Key]) -> bool {
+        self.drain.has_reached(shard, version, keys)
     }
 
     /// Whether this process drains `shard` now.

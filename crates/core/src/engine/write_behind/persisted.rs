@@ -42,13 +42,13 @@ impl Barrier {
         }
     }
 
-    /// Waits until each shard is drained through its mark. With a `key`, ignores entries of
+    /// Waits until each shard is drained through its mark. With `keys`, ignores entries of
     /// other keys that wait for locked rows, in the shards that this process drains.
     /// Returns whether all are drained; `false` at `deadline`.
     pub(crate) async fn wait(
         &self,
         mut marks: HashMap<Shard, Version>,
-        key: Option<&Key>,
+        keys: &[Key],
         deadline: Instant,
     ) -> Result<bool> {
         let mut progress = self.drainer.progress();
@@ -62,7 +62,7 @@ impl Barrier {
         let mut in_vain = false;
         loop {
             progress.mark_unchanged();
-            marks.retain(|shard, mark| !self.drainer.has_drained(*shard, *mark, key));
+            marks.retain(|shard, mark| !self.drainer.has_drained(*shard, *mark, keys));
             // A shard that is drained here now may have been drained elsewhere before.
             if in_vain || !marks.keys().all(|shard| self.drainer.holds(*shard)) {
                 self.retain_waiting(&mut marks).await?;

@@ -61,9 +61,17 @@ impl Batches {
     /// [`Error::Overloaded`] when as many wait as may; [`Error::Stopping`] after
     /// [`Batches::close`]; otherwise what the batch answered.
     pub(super) async fn submit(&self, write: Write) -> Result<Outcome> {
+        self.queue(write)?.await.unwrap_or(Err(Error::Panicked))
+    }
+
+    /// Puts a write into a batch. Its answer comes later, or none if the batches have ended.
+    ///
+    /// # Errors
+    /// As [`Batches::submit`].
+    pub(super) fn queue(&self, write: Write) -> Result<oneshot::Receiver<Result<Outcome>>> {
         let (caller, answer) = oneshot::channel();
         self.0.push(Waiting { write, caller })?;
-        answer.await.unwrap_or(Err(Error::Panicked))
+        Ok(answer)
     }
 
     /// Takes no more writes.

@@ -127,13 +127,14 @@ impl Drain {
         self.appending.clone()
     }
 
-    /// Whether this process has drained `shard` through `version`; with a `key`, as far
-    /// as that is concerned.
-    pub(super) fn has_reached(&self, shard: Shard, version: Version, key: Option<&Key>) -> bool {
+    /// Whether this process has drained `shard` through `version`; with `keys`, as far
+    /// as those are concerned.
+    pub(super) fn has_reached(&self, shard: Shard, version: Version, keys: &[Key]) -> bool {
         self.with_reached(shard, |reached| {
-            let applied = key.is_some_and(|key| {
-                reached.applied_through >= version && !reached.locked.contains(key)
-            });
+            let is_locked = |key| reached.locked.contains(key);
+            let applied = !keys.is_empty()
+                && reached.applied_through >= version
+                && (reached.locked.is_empty() || !keys.iter().any(is_locked));
             reached.through >= version || applied
         })
         .unwrap_or_default()

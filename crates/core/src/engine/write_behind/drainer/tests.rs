@@ -354,13 +354,9 @@ async fn a_batch_is_acknowledged_while_the_next_is_applied() {
     let first = place.step().await.unwrap();
     assert_eq!((first.entries, first.acknowledged), (STEP, 0));
     assert!(first.is_behind);
-    let applied = |number| {
-        place
-            .drain
-            .has_reached(SHARD, version(number), Some(&name(1)))
-    };
+    let applied = |number| place.drain.has_reached(SHARD, version(number), &[name(1)]);
     assert!(applied(STEP) && !applied(STEP + 1));
-    assert!(!place.drain.has_reached(SHARD, version(1), None));
+    assert!(!place.drain.has_reached(SHARD, version(1), &[]));
     let second = place.step().await.unwrap();
     assert_eq!((second.entries, second.acknowledged), (STEP, STEP));
     place.assert_nothing_is_lost(ENTRIES);
@@ -368,7 +364,7 @@ async fn a_batch_is_acknowledged_while_the_next_is_applied() {
     let last = place.step().await.unwrap();
     assert_eq!((last.entries, last.acknowledged), (1, STEP + 1));
     assert!(!last.is_behind);
-    assert!(place.drain.has_reached(SHARD, version(ENTRIES), None));
+    assert!(place.drain.has_reached(SHARD, version(ENTRIES), &[]));
     assert_eq!(place.journal.versions(), [0; 0]);
 }
 
@@ -438,7 +434,9 @@ async fn a_locked_row_holds_back_only_what_is_newer() {
     assert_eq!(others, 3 * STEP - 1);
     let reached = |number| {
         let (version, key) = (version(3 * STEP), name(number));
-        place.drain.has_reached(SHARD, version, Some(&key))
+        place
+            .drain
+            .has_reached(SHARD, version, std::slice::from_ref(&key))
     };
     assert!(reached(locked + 1) && !reached(locked));
     place.store.locked.lock().unwrap().clear();
