@@ -21,6 +21,7 @@ const SENT_BYTES_MAX: usize = 48 << 20;
 const LINES: u64 = 1_000_000;
 
 #[test]
+#[ignore = "needs servers"]
 fn a_million_lines_take_no_memory() {
     // What was written stays in the cache, up to its bound.
     let settings = &[("CACHE_CAPACITY_MB", "10")];
