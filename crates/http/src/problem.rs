@@ -31,7 +31,7 @@ pub(crate) const PROBLEM: HeaderValue = HeaderValue::from_static(PROBLEM_MEDIA_T
 
 /// What is wrong with one field of a request.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-struct FieldError {
+pub(crate) struct FieldError {
     /// Its name.
     field: String,
     /// What is wrong with it.
@@ -189,7 +189,7 @@ impl Problem {
         }
     }
 
-    pub(crate) fn document(&self) -> ProblemDocument<'_> {
+    fn document(&self) -> ProblemDocument<'_> {
         ProblemDocument {
             r#type: self.kind.path(),
             title: self.kind.title(),

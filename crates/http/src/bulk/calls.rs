@@ -12,7 +12,8 @@ use crate::description::{
 use crate::example::john;
 use crate::input::NAMES_MAX;
 use crate::ndjson::MEDIA_TYPE;
-use crate::problem::{Kind, Problem, ProblemDocument};
+use crate::position::Position;
+use crate::problem::{FieldError, Kind};
 use crate::write_parameters::taken_by;
 
 /// A user to delete.
@@ -35,17 +36,39 @@ struct WrittenLine {
     version: u64,
 }
 
-/// A line that was not written: the problem.
+/// What a single call would be answered, without the id of a request.
+#[derive(Serialize, ToSchema)]
+struct ProblemOfOne<'a> {
+    /// What went wrong. It is stable, and a path at the service, which describes it.
+    r#type: &'a str,
+    /// The same in a few words.
+    title: &'a str,
+    /// The status of the single call.
+    status: u16,
+    /// What went wrong, for people.
+    detail: &'a str,
+    /// Each field that is wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<FieldError>,
+    /// Where the line is no JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    position: Option<Position>,
+    /// In place of `Retry-After`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    retry_after_s: Option<u64>,
+}
+
+/// A line that was not written.
 #[derive(Serialize, ToSchema)]
 struct RefusedLine<'a> {
     /// The number of the line, from 1.
     line: u64,
-    /// What a single call would be answered.
+    /// Why.
     #[serde(flatten)]
-    problem: ProblemDocument<'a>,
-    /// In place of `Retry-After`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after_s: Option<u64>,
+    problem: ProblemOfOne<'a>,
 }
 
 /// A user that was found.
@@ -64,7 +87,7 @@ struct FoundUser {
     user: User,
 }
 
-/// A user that was not: the problem.
+/// A user that was not.
 #[derive(Serialize, ToSchema)]
 struct UnreadUser<'a> {
     /// The name that was asked for.
@@ -72,13 +95,11 @@ struct UnreadUser<'a> {
     name: String,
     /// What `Cache-Status` would be, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     cache_status: Option<String>,
-    /// What `GET /users/{name}` would be answered.
+    /// Why.
     #[serde(flatten)]
-    problem: ProblemDocument<'a>,
-    /// In place of `Retry-After`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after_s: Option<u64>,
+    problem: ProblemOfOne<'a>,
 }
 
 /// Each name's answer, in the order of the names.
@@ -124,7 +145,7 @@ pub(crate) fn get_many() -> Call {
         .max_items(Some(NAMES_MAX))
         .build();
     let answer = Answer::ok("What each name by itself would be answered, in their order.");
-    let (john, absent) = (john(), Problem::no_such_user());
+    let john = john();
     let found = FoundUser {
         name: john.name.clone(),
         cache_status: "write-through; hit".to_owned(),
@@ -135,8 +156,15 @@ pub(crate) fn get_many() -> Call {
     let unread = UnreadUser {
         name: "Jane Doe".to_owned(),
         cache_status: Some("write-through; fwd=miss".to_owned()),
-        problem: absent.document(),
-        retry_after_s: None,
+        problem: ProblemOfOne {
+            r#type: Kind::NotFound.path(),
+            title: Kind::NotFound.title(),
+            status: Kind::NotFound.status().as_u16(),
+            detail: "there is no user of this name",
+            errors: Vec::new(),
+            position: None,
+            retry_after_s: None,
+        },
     };
     let users = Users {
         users: vec![UserAnswer::Found(found), UserAnswer::Unread(unread)],
