@@ -4,12 +4,12 @@
 #   docker run -p 127.0.0.1:8081:8081 -v write-behind-svc-data:/data write-behind-svc
 
 ARG RUST_VERSION=1.95
-# Both services' files are the same up to their last stages but one, and so are their cached layers.
 FROM rust:${RUST_VERSION}-slim-trixie AS dependencies
 WORKDIR /build
 # Static, with the C library too. A target that is named keeps this from what runs during the build.
 ENV RUSTFLAGS="-C target-feature=+crt-static"
 RUN rustc -vV | sed -n 's/^host: //p' >/target-triple
+# Up to the end of this stage both services' files are the same, and so are their cached layers.
 COPY Cargo.toml Cargo.lock ./
 COPY crates/bench/Cargo.toml crates/bench/
 COPY crates/compare/Cargo.toml crates/compare/
@@ -22,17 +22,15 @@ COPY docker/stub-crates.sh docker/
 RUN docker/stub-crates.sh \
  && cargo build --release --locked --target "$(cat /target-triple)" -p write-behind-svc -p write-through-svc
 
-FROM dependencies AS binaries
+FROM dependencies AS build
 ARG REVISION=
 ENV BUILD_REVISION=${REVISION}
 COPY migrations migrations
 COPY crates crates
 # Cargo goes by times: these sources may be older than what was built of the stubs.
 RUN find crates -name '*.rs' -exec touch {} + \
- && cargo build --release --locked --target "$(cat /target-triple)" -p write-behind-svc -p write-through-svc
-
-FROM binaries AS build
-RUN mkdir -p /data /image/etc/ssl/certs \
+ && cargo build --release --locked --target "$(cat /target-triple)" -p write-behind-svc \
+ && mkdir -p /data /image/etc/ssl/certs \
  && cp "target/$(cat /target-triple)/release/write-behind-svc" /image/ \
  && cp /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/
 
