@@ -1,6 +1,6 @@
 //! Calls about many users, whose bodies and answers are streams.
 //!
-//! What one stream holds is bounded by the constants of [`stream`], [`chunk`] and [`lines`], and the
+//! What one stream holds is bounded by the constants of `stream`, `chunk` and `lines`, and the
 //! number of streams by [`crate::streams::Streams`].
 
 mod answers;
