@@ -134,8 +134,11 @@ fn a_journal_that_is_mounted_over_takes_no_writes() {
         return;
     }
     let refused = put(&client, "second");
-    let unmounted = Command::new("umount").arg(&folder).status();
-    assert!(unmounted.is_ok_and(|status| status.success()));
+    // The service looks at the path in between; while it does, the mount is busy.
+    wait_until("the folder is unmounted", || {
+        let unmounted = Command::new("umount").arg(&folder).status();
+        unmounted.is_ok_and(|status| status.success())
+    });
     assert_eq!(refused.status, 503, "{}", refused.text());
     put_acknowledged(&client, &["second"]);
 }
