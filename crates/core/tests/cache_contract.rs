@@ -13,6 +13,22 @@
 #[path = "contract/suite.rs"]
 mod suite;
 
+/// Each test on every cache.
+macro_rules! on_every_cache {
+    ($tests:tt) => {
+        contract!(
+            [
+                memory: Implementation::Memory,
+                #[ignore = "needs servers"]
+                redis: Implementation::Redis(1),
+                #[ignore = "needs servers"]
+                redis_of_several_shards: Implementation::Redis(SEVERAL),
+            ],
+            $tests
+        );
+    };
+}
+
 #[path = "contract/cache_model.rs"]
 mod cache_model;
 
@@ -334,24 +350,15 @@ async fn no_read_goes_back(implementation: Implementation) {
     .await;
 }
 
-contract!(
-    [
-        memory: Implementation::Memory,
-        #[ignore = "needs servers"]
-        redis: Implementation::Redis(1),
-        #[ignore = "needs servers"]
-        redis_of_several_shards: Implementation::Redis(SEVERAL),
-    ],
-    [
-        a_key_that_was_never_given_is_a_miss,
-        two_caches_do_not_see_each_other,
-        it_says_that_it_is_up,
-        nothing_to_do_is_done,
-        difficult_names_are_distinct_and_unchanged,
-        any_name_and_any_body_come_back_unchanged,
-        the_first_and_the_last_version_are_held,
-        a_tombstone_is_held_like_a_value,
-        a_dropped_get_gives_its_answer_to_no_other_call,
-        no_read_goes_back,
-    ]
-);
+on_every_cache!([
+    a_key_that_was_never_given_is_a_miss,
+    two_caches_do_not_see_each_other,
+    it_says_that_it_is_up,
+    nothing_to_do_is_done,
+    difficult_names_are_distinct_and_unchanged,
+    any_name_and_any_body_come_back_unchanged,
+    the_first_and_the_last_version_are_held,
+    a_tombstone_is_held_like_a_value,
+    a_dropped_get_gives_its_answer_to_no_other_call,
+    no_read_goes_back,
+]);

@@ -13,6 +13,23 @@
 #[path = "contract/suite.rs"]
 mod suite;
 
+/// Each test on every journal.
+macro_rules! on_every_journal {
+    ($tests:tt) => {
+        contract!(
+            [
+                file: Implementation::File(JournalSync::Fsync),
+                file_without_sync: Implementation::File(JournalSync::Os),
+                #[ignore = "needs servers"]
+                redis_stream: Implementation::RedisStream(1),
+                #[ignore = "needs servers"]
+                redis_stream_of_several_shards: Implementation::RedisStream(SEVERAL),
+            ],
+            $tests
+        );
+    };
+}
+
 #[path = "contract/journal_model.rs"]
 mod journal_model;
 
@@ -389,28 +406,18 @@ async fn any_order_of_operations_leaves_what_is_not_acknowledged(implementation:
     .await;
 }
 
-contract!(
-    [
-        file: Implementation::File(JournalSync::Fsync),
-        file_without_sync: Implementation::File(JournalSync::Os),
-        #[ignore = "needs servers"]
-        redis_stream: Implementation::RedisStream(1),
-        #[ignore = "needs servers"]
-        redis_stream_of_several_shards: Implementation::RedisStream(SEVERAL),
-    ],
-    [
-        it_says_what_an_answer_survives,
-        an_empty_journal_has_nothing,
-        nothing_to_do_is_done,
-        entries_are_read_oldest_first_after_a_version,
-        paging_gives_everything_once,
-        reading_takes_nothing_away,
-        the_entries_of_a_key_are_in_its_shard_in_order,
-        appended_entries_survive_reopening,
-        a_dropped_append_is_whole_or_did_not_take_place,
-        any_order_of_operations_leaves_what_is_not_acknowledged,
-    ]
-);
+on_every_journal!([
+    it_says_what_an_answer_survives,
+    an_empty_journal_has_nothing,
+    nothing_to_do_is_done,
+    entries_are_read_oldest_first_after_a_version,
+    paging_gives_everything_once,
+    reading_takes_nothing_away,
+    the_entries_of_a_key_are_in_its_shard_in_order,
+    appended_entries_survive_reopening,
+    a_dropped_append_is_whole_or_did_not_take_place,
+    any_order_of_operations_leaves_what_is_not_acknowledged,
+]);
 
 // Journals that say holds_cache().
 contract!(

@@ -13,6 +13,20 @@
 #[path = "contract/suite.rs"]
 mod suite;
 
+/// Each test on every store.
+macro_rules! on_every_store {
+    ($tests:tt) => {
+        contract!(
+            [
+                sqlite: Implementation::Sqlite,
+                #[ignore = "needs servers"]
+                mysql: Implementation::Mysql,
+            ],
+            $tests
+        );
+    };
+}
+
 #[path = "contract/broken_rows.rs"]
 mod broken_rows;
 
@@ -424,21 +438,14 @@ async fn a_dropped_apply_is_whole_or_did_not_take_place(implementation: Implemen
     );
 }
 
-contract!(
-    [
-        sqlite: Implementation::Sqlite,
-        #[ignore = "needs servers"]
-        mysql: Implementation::Mysql,
-    ],
-    [
-        it_says_that_it_is_up,
-        an_empty_database_has_nothing,
-        the_newest_version_is_that_of_any_row,
-        what_was_applied_is_there_after_reopening,
-        the_identity_stays_and_is_the_databases_own,
-        a_dropped_load_gives_its_answer_to_no_other_call,
-        a_dropped_apply_is_whole_or_did_not_take_place,
-    ]
-);
+on_every_store!([
+    it_says_that_it_is_up,
+    an_empty_database_has_nothing,
+    the_newest_version_is_that_of_any_row,
+    what_was_applied_is_there_after_reopening,
+    the_identity_stays_and_is_the_databases_own,
+    a_dropped_load_gives_its_answer_to_no_other_call,
+    a_dropped_apply_is_whole_or_did_not_take_place,
+]);
 
 // What holds for one product only

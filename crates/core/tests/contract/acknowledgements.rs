@@ -150,20 +150,10 @@ async fn what_is_appended_is_drained_once(implementation: Implementation) {
     assert_eq!((stats.depth, stats.bytes), (0, 0));
 }
 
-contract!(
-    [
-        file: Implementation::File(JournalSync::Fsync),
-        file_without_sync: Implementation::File(JournalSync::Os),
-        #[ignore = "needs servers"]
-        redis_stream: Implementation::RedisStream(1),
-        #[ignore = "needs servers"]
-        redis_stream_of_several_shards: Implementation::RedisStream(SEVERAL),
-    ],
-    [
-        entries_are_forgotten_up_to_and_including_the_acknowledged_one,
-        acknowledging_again_or_less_changes_nothing,
-        acknowledging_one_shard_leaves_the_others,
-        what_was_acknowledged_stays_so_after_reopening,
-        what_is_appended_is_drained_once,
-    ]
-);
+on_every_journal!([
+    entries_are_forgotten_up_to_and_including_the_acknowledged_one,
+    acknowledging_again_or_less_changes_nothing,
+    acknowledging_one_shard_leaves_the_others,
+    what_was_acknowledged_stays_so_after_reopening,
+    what_is_appended_is_drained_once,
+]);

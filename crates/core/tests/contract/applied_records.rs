@@ -314,29 +314,22 @@ async fn a_row_that_no_service_wrote_is_older_than_every_write(implementation: I
     assert_eq!(load(&*store, "old").await, Some(first));
 }
 
-contract!(
-    [
-        sqlite: Implementation::Sqlite,
-        #[ignore = "needs servers"]
-        mysql: Implementation::Mysql,
-    ],
-    [
-        an_applied_record_is_loaded_as_it_was,
-        a_newer_version_replaces_an_older_one,
-        an_older_version_changes_nothing,
-        the_same_version_changes_nothing,
-        each_record_of_a_batch_is_judged_by_itself,
-        versions_from_the_first_to_the_last_are_kept,
-        any_order_and_any_repetition_end_in_the_newest,
-        writers_that_race_leave_the_newest,
-        a_tombstone_keeps_its_version_and_hides_the_row,
-        a_name_that_never_was_can_be_deleted,
-        deleted_stays_deleted_against_an_older_put,
-        a_newer_put_brings_a_deleted_name_back,
-        batches_of_every_size_arrive_whole,
-        a_batch_arrives_whole_or_not_at_all,
-        a_body_that_is_no_user_is_refused_and_changes_nothing,
-        a_row_keeps_its_id_for_ever,
-        a_row_that_no_service_wrote_is_older_than_every_write,
-    ]
-);
+on_every_store!([
+    an_applied_record_is_loaded_as_it_was,
+    a_newer_version_replaces_an_older_one,
+    an_older_version_changes_nothing,
+    the_same_version_changes_nothing,
+    each_record_of_a_batch_is_judged_by_itself,
+    versions_from_the_first_to_the_last_are_kept,
+    any_order_and_any_repetition_end_in_the_newest,
+    writers_that_race_leave_the_newest,
+    a_tombstone_keeps_its_version_and_hides_the_row,
+    a_name_that_never_was_can_be_deleted,
+    deleted_stays_deleted_against_an_older_put,
+    a_newer_put_brings_a_deleted_name_back,
+    batches_of_every_size_arrive_whole,
+    a_batch_arrives_whole_or_not_at_all,
+    a_body_that_is_no_user_is_refused_and_changes_nothing,
+    a_row_keeps_its_id_for_ever,
+    a_row_that_no_service_wrote_is_older_than_every_write,
+]);

@@ -79,18 +79,8 @@ async fn large_batches_and_large_bodies_come_back_whole(implementation: Implemen
     }
 }
 
-contract!(
-    [
-        file: Implementation::File(JournalSync::Fsync),
-        file_without_sync: Implementation::File(JournalSync::Os),
-        #[ignore = "needs servers"]
-        redis_stream: Implementation::RedisStream(1),
-        #[ignore = "needs servers"]
-        redis_stream_of_several_shards: Implementation::RedisStream(SEVERAL),
-    ],
-    [
-        a_tombstone_is_not_an_empty_value,
-        any_name_and_any_body_come_back_unchanged,
-        large_batches_and_large_bodies_come_back_whole,
-    ]
-);
+on_every_journal!([
+    a_tombstone_is_not_an_empty_value,
+    any_name_and_any_body_come_back_unchanged,
+    large_batches_and_large_bodies_come_back_whole,
+]);

@@ -255,20 +255,13 @@ async fn a_page_looks_at_a_bounded_number_of_tombstones(implementation: Implemen
     }
 }
 
-contract!(
-    [
-        sqlite: Implementation::Sqlite,
-        #[ignore = "needs servers"]
-        mysql: Implementation::Mysql,
-    ],
-    [
-        a_broken_row_says_which_rule_it_breaks,
-        broken_rows_hide_no_user_from_any_page,
-        a_padded_name_hides_nothing_and_is_mended,
-        a_write_or_a_delete_replaces_a_broken_row,
-        a_broken_row_is_a_value_to_a_condition,
-        versions_are_those_of_broken_rows_too,
-        an_impossible_version_is_older_than_every_write,
-        a_page_looks_at_a_bounded_number_of_tombstones,
-    ]
-);
+on_every_store!([
+    a_broken_row_says_which_rule_it_breaks,
+    broken_rows_hide_no_user_from_any_page,
+    a_padded_name_hides_nothing_and_is_mended,
+    a_write_or_a_delete_replaces_a_broken_row,
+    a_broken_row_is_a_value_to_a_condition,
+    versions_are_those_of_broken_rows_too,
+    an_impossible_version_is_older_than_every_write,
+    a_page_looks_at_a_bounded_number_of_tombstones,
+]);

@@ -216,22 +216,15 @@ async fn it_is_known_whether_a_version_was_written(implementation: Implementatio
     assert!(!store.has_between(version(15), bound).await.unwrap());
 }
 
-contract!(
-    [
-        sqlite: Implementation::Sqlite,
-        #[ignore = "needs servers"]
-        mysql: Implementation::Mysql,
-    ],
-    [
-        a_row_above_the_ceiling_is_older_than_every_write,
-        a_row_next_to_the_largest_version_ends_no_start,
-        a_ceiling_next_to_the_largest_version_ends_the_start,
-        what_another_process_wrote_is_no_foreign_row,
-        a_ceiling_that_is_missing_is_found_at_the_start,
-        a_lowered_ceiling_is_raised_again,
-        it_is_known_whether_a_version_was_written,
-    ]
-);
+on_every_store!([
+    a_row_above_the_ceiling_is_older_than_every_write,
+    a_row_next_to_the_largest_version_ends_no_start,
+    a_ceiling_next_to_the_largest_version_ends_the_start,
+    what_another_process_wrote_is_no_foreign_row,
+    a_ceiling_that_is_missing_is_found_at_the_start,
+    a_lowered_ceiling_is_raised_again,
+    it_is_known_whether_a_version_was_written,
+]);
 
 /// Each raises the ceiling again and again, since each version is far above the one before.
 #[tokio::test(flavor = "multi_thread")]

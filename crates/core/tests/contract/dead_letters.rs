@@ -417,27 +417,17 @@ fn few(implementation: Implementation) -> u32 {
     }
 }
 
-contract!(
-    [
-        file: Implementation::File(JournalSync::Fsync),
-        file_without_sync: Implementation::File(JournalSync::Os),
-        #[ignore = "needs servers"]
-        redis_stream: Implementation::RedisStream(1),
-        #[ignore = "needs servers"]
-        redis_stream_of_several_shards: Implementation::RedisStream(SEVERAL),
-    ],
-    [
-        one_is_kept_over_reopening_until_it_is_forgotten,
-        only_the_newest_of_a_key_is_kept,
-        one_that_is_set_aside_again_is_one,
-        the_same_or_a_newer_version_in_the_database_ends_one,
-        what_the_database_has_of_other_keys_ends_none,
-        its_entry_remains_until_it_is_acknowledged,
-        they_are_listed_in_the_order_of_their_keys,
-        one_is_forgotten_at_exactly_its_version,
-        stats_count_them,
-        difficult_letters_come_back_whole,
-        any_letter_comes_back_whole,
-        any_order_of_steps_leaves_the_newest_that_has_not_ended,
-    ]
-);
+on_every_journal!([
+    one_is_kept_over_reopening_until_it_is_forgotten,
+    only_the_newest_of_a_key_is_kept,
+    one_that_is_set_aside_again_is_one,
+    the_same_or_a_newer_version_in_the_database_ends_one,
+    what_the_database_has_of_other_keys_ends_none,
+    its_entry_remains_until_it_is_acknowledged,
+    they_are_listed_in_the_order_of_their_keys,
+    one_is_forgotten_at_exactly_its_version,
+    stats_count_them,
+    difficult_letters_come_back_whole,
+    any_letter_comes_back_whole,
+    any_order_of_steps_leaves_the_newest_that_has_not_ended,
+]);

@@ -239,25 +239,16 @@ async fn writers_that_race_leave_the_newest(implementation: Implementation) {
     );
 }
 
-contract!(
-    [
-        memory: Implementation::Memory,
-        #[ignore = "needs servers"]
-        redis: Implementation::Redis(1),
-        #[ignore = "needs servers"]
-        redis_of_several_shards: Implementation::Redis(SEVERAL),
-    ],
-    [
-        of_dirty_records_the_newest_is_held,
-        of_dirty_records_in_one_call_the_newest_is_held,
-        a_dirty_record_does_not_replace_a_newer_clean_one,
-        a_dirty_record_outlives_every_lifetime,
-        a_dirty_record_outlives_a_write_in_flight,
-        an_entry_expires_once_its_version_is_marked_clean,
-        a_clean_entry_is_a_hit_until_it_expires,
-        only_the_version_that_is_held_can_be_marked_clean,
-        of_many_flushed_versions_each_is_judged_by_itself,
-        what_is_not_dirty_is_not_changed_by_marking_it_clean,
-        writers_that_race_leave_the_newest,
-    ]
-);
+on_every_cache!([
+    of_dirty_records_the_newest_is_held,
+    of_dirty_records_in_one_call_the_newest_is_held,
+    a_dirty_record_does_not_replace_a_newer_clean_one,
+    a_dirty_record_outlives_every_lifetime,
+    a_dirty_record_outlives_a_write_in_flight,
+    an_entry_expires_once_its_version_is_marked_clean,
+    a_clean_entry_is_a_hit_until_it_expires,
+    only_the_version_that_is_held_can_be_marked_clean,
+    of_many_flushed_versions_each_is_judged_by_itself,
+    what_is_not_dirty_is_not_changed_by_marking_it_clean,
+    writers_that_race_leave_the_newest,
+]);

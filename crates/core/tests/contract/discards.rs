@@ -91,19 +91,10 @@ async fn a_clean_entry_is_not_touched(implementation: Implementation) {
     assert_eq!(held, Lookup::Hit(filled));
 }
 
-contract!(
-    [
-        memory: Implementation::Memory,
-        #[ignore = "needs servers"]
-        redis: Implementation::Redis(1),
-        #[ignore = "needs servers"]
-        redis_of_several_shards: Implementation::Redis(SEVERAL),
-    ],
-    [
-        a_dirty_record_is_forgotten_at_exactly_its_version,
-        discarding_one_key_leaves_the_others,
-        under_a_mark_of_doubt_the_doubt_stays,
-        a_mark_of_doubt_alone_is_not_touched,
-        a_clean_entry_is_not_touched,
-    ]
-);
+on_every_cache!([
+    a_dirty_record_is_forgotten_at_exactly_its_version,
+    discarding_one_key_leaves_the_others,
+    under_a_mark_of_doubt_the_doubt_stays,
+    a_mark_of_doubt_alone_is_not_touched,
+    a_clean_entry_is_not_touched,
+]);

@@ -320,32 +320,23 @@ async fn a_dirty_record_that_is_older_than_a_doubt_stands_beside_it(
     assert_eq!(hit(&*cache, &key("a")).await, written);
 }
 
-contract!(
-    [
-        memory: Implementation::Memory,
-        #[ignore = "needs servers"]
-        redis: Implementation::Redis(1),
-        #[ignore = "needs servers"]
-        redis_of_several_shards: Implementation::Redis(SEVERAL),
-    ],
-    [
-        a_write_in_flight_hides_a_clean_value,
-        a_write_in_flight_leaves_a_dirty_value_beside_it,
-        a_settled_write_ends_its_doubt,
-        many_settled_writes_end_their_doubts,
-        a_settled_write_ends_no_newer_doubt,
-        a_settled_write_ends_no_newer_doubt_of_a_dirty_record,
-        a_settled_write_does_not_replace_what_is_newer,
-        a_late_settled_write_does_not_replace_an_absent_record,
-        a_settled_write_that_is_too_old_leaves_a_record_dirty,
-        a_settled_record_expires,
-        a_settled_write_whose_mark_was_lost_is_not_held,
-        writers_in_flight_that_race_never_show_an_older_value,
-        a_doubt_ends_when_its_writer_never_settles,
-        a_doubt_lasts_until_its_lifetime_ends,
-        a_dirty_record_that_is_flushed_in_doubt_leaves_the_doubt,
-        the_doubt_that_a_flushed_record_leaves_ends_too,
-        a_dirty_record_that_is_newer_than_a_doubt_ends_it,
-        a_dirty_record_that_is_older_than_a_doubt_stands_beside_it,
-    ]
-);
+on_every_cache!([
+    a_write_in_flight_hides_a_clean_value,
+    a_write_in_flight_leaves_a_dirty_value_beside_it,
+    a_settled_write_ends_its_doubt,
+    many_settled_writes_end_their_doubts,
+    a_settled_write_ends_no_newer_doubt,
+    a_settled_write_ends_no_newer_doubt_of_a_dirty_record,
+    a_settled_write_does_not_replace_what_is_newer,
+    a_late_settled_write_does_not_replace_an_absent_record,
+    a_settled_write_that_is_too_old_leaves_a_record_dirty,
+    a_settled_record_expires,
+    a_settled_write_whose_mark_was_lost_is_not_held,
+    writers_in_flight_that_race_never_show_an_older_value,
+    a_doubt_ends_when_its_writer_never_settles,
+    a_doubt_lasts_until_its_lifetime_ends,
+    a_dirty_record_that_is_flushed_in_doubt_leaves_the_doubt,
+    the_doubt_that_a_flushed_record_leaves_ends_too,
+    a_dirty_record_that_is_newer_than_a_doubt_ends_it,
+    a_dirty_record_that_is_older_than_a_doubt_stands_beside_it,
+]);

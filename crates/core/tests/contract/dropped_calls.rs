@@ -140,13 +140,4 @@ async fn dropped_calls_disturb_no_other(implementation: Implementation) {
     assert!(health.up, "{health:?}");
 }
 
-contract!(
-    [
-        sqlite: Implementation::Sqlite,
-        #[ignore = "needs servers"]
-        mysql: Implementation::Mysql,
-    ],
-    [
-        dropped_calls_disturb_no_other,
-    ]
-);
+on_every_store!([dropped_calls_disturb_no_other,]);

@@ -259,18 +259,11 @@ async fn nothing_of_an_epoch_comes_after_its_end(implementation: Implementation)
     assert!(fenced > 12, "{fenced}");
 }
 
-contract!(
-    [
-        sqlite: Implementation::Sqlite,
-        #[ignore = "needs servers"]
-        mysql: Implementation::Mysql,
-    ],
-    [
-        writes_of_the_epoch_that_it_is_are_applied,
-        writes_of_another_epoch_are_not,
-        a_batch_of_another_epoch_is_left_whole,
-        a_refused_record_is_refused_in_its_epoch,
-        a_transaction_of_another_epoch_does_nothing,
-        nothing_of_an_epoch_comes_after_its_end,
-    ]
-);
+on_every_store!([
+    writes_of_the_epoch_that_it_is_are_applied,
+    writes_of_another_epoch_are_not,
+    a_batch_of_another_epoch_is_left_whole,
+    a_refused_record_is_refused_in_its_epoch,
+    a_transaction_of_another_epoch_does_nothing,
+    nothing_of_an_epoch_comes_after_its_end,
+]);

@@ -248,31 +248,22 @@ async fn any_body_can_be_filled(implementation: Implementation) {
     .await;
 }
 
-contract!(
-    [
-        memory: Implementation::Memory,
-        #[ignore = "needs servers"]
-        redis: Implementation::Redis(1),
-        #[ignore = "needs servers"]
-        redis_of_several_shards: Implementation::Redis(SEVERAL),
-    ],
-    [
-        a_filled_record_is_a_hit,
-        of_two_readers_the_second_is_busy,
-        begin_fill_finds_what_is_held,
-        a_ticket_fills_once,
-        a_ticket_fills_its_own_key_only,
-        a_fill_is_refused_after_a_dirty_record_was_put,
-        a_fill_is_refused_after_a_write_began,
-        a_fill_is_refused_after_a_write_settled,
-        a_fill_is_refused_after_its_ticket_expired,
-        a_ticket_that_expired_is_void_though_another_was_granted,
-        a_filled_record_expires,
-        a_filled_record_that_is_ahead_of_the_clock_raises_it,
-        a_filled_record_that_is_behind_the_clock_does_not_lower_it,
-        an_absent_record_is_held,
-        any_write_replaces_an_absent_record,
-        an_absent_record_has_a_lifetime_of_its_own,
-        any_body_can_be_filled,
-    ]
-);
+on_every_cache!([
+    a_filled_record_is_a_hit,
+    of_two_readers_the_second_is_busy,
+    begin_fill_finds_what_is_held,
+    a_ticket_fills_once,
+    a_ticket_fills_its_own_key_only,
+    a_fill_is_refused_after_a_dirty_record_was_put,
+    a_fill_is_refused_after_a_write_began,
+    a_fill_is_refused_after_a_write_settled,
+    a_fill_is_refused_after_its_ticket_expired,
+    a_ticket_that_expired_is_void_though_another_was_granted,
+    a_filled_record_expires,
+    a_filled_record_that_is_ahead_of_the_clock_raises_it,
+    a_filled_record_that_is_behind_the_clock_does_not_lower_it,
+    an_absent_record_is_held,
+    any_write_replaces_an_absent_record,
+    an_absent_record_has_a_lifetime_of_its_own,
+    any_body_can_be_filled,
+]);

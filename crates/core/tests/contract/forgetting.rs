@@ -180,25 +180,16 @@ async fn a_refill_that_is_ahead_of_the_clock_raises_it(implementation: Implement
     assert!(begin_write(&*cache, &held.key).await > ahead.version);
 }
 
-contract!(
-    [
-        memory: Implementation::Memory,
-        #[ignore = "needs servers"]
-        redis: Implementation::Redis(1),
-        #[ignore = "needs servers"]
-        redis_of_several_shards: Implementation::Redis(SEVERAL),
-    ],
-    [
-        a_clean_value_is_forgotten,
-        other_keys_stay_when_one_is_forgotten,
-        more_values_than_a_batch_are_forgotten,
-        dirty_records_and_doubts_stay,
-        a_reader_that_fills_meanwhile_is_refused,
-        a_clean_value_is_replaced_by_what_the_database_has,
-        only_what_was_held_clean_is_replaced,
-        a_refill_that_is_ahead_of_the_clock_raises_it,
-    ]
-);
+on_every_cache!([
+    a_clean_value_is_forgotten,
+    other_keys_stay_when_one_is_forgotten,
+    more_values_than_a_batch_are_forgotten,
+    dirty_records_and_doubts_stay,
+    a_reader_that_fills_meanwhile_is_refused,
+    a_clean_value_is_replaced_by_what_the_database_has,
+    only_what_was_held_clean_is_replaced,
+    a_refill_that_is_ahead_of_the_clock_raises_it,
+]);
 
 /// The server belongs to others, too, and to other databases' data.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -98,19 +98,10 @@ async fn versions_that_are_issued_at_once_are_distinct(implementation: Implement
     assert_eq!(hit(&*cache, &key("a")).await, newest);
 }
 
-contract!(
-    [
-        memory: Implementation::Memory,
-        #[ignore = "needs servers"]
-        redis: Implementation::Redis(1),
-        #[ignore = "needs servers"]
-        redis_of_several_shards: Implementation::Redis(SEVERAL),
-    ],
-    [
-        no_version_is_issued_before_the_clock_is_raised,
-        versions_follow_the_wall_clock,
-        the_versions_of_a_key_grow_in_the_order_of_its_writes,
-        versions_are_newer_than_every_floor,
-        versions_that_are_issued_at_once_are_distinct,
-    ]
-);
+on_every_cache!([
+    no_version_is_issued_before_the_clock_is_raised,
+    versions_follow_the_wall_clock,
+    the_versions_of_a_key_grow_in_the_order_of_its_writes,
+    versions_are_newer_than_every_floor,
+    versions_that_are_issued_at_once_are_distinct,
+]);

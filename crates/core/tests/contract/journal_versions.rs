@@ -98,19 +98,9 @@ async fn versions_go_on_after_reopening(implementation: Implementation) {
     }
 }
 
-contract!(
-    [
-        file: Implementation::File(JournalSync::Fsync),
-        file_without_sync: Implementation::File(JournalSync::Os),
-        #[ignore = "needs servers"]
-        redis_stream: Implementation::RedisStream(1),
-        #[ignore = "needs servers"]
-        redis_stream_of_several_shards: Implementation::RedisStream(SEVERAL),
-    ],
-    [
-        nothing_is_appended_before_the_clock_is_raised,
-        versions_grow_along_the_journal,
-        versions_are_newer_than_every_floor,
-        versions_go_on_after_reopening,
-    ]
-);
+on_every_journal!([
+    nothing_is_appended_before_the_clock_is_raised,
+    versions_grow_along_the_journal,
+    versions_are_newer_than_every_floor,
+    versions_go_on_after_reopening,
+]);

@@ -84,16 +84,9 @@ async fn what_is_drained_is_ordered_already(implementation: Implementation) {
     assert_eq!(load(&*store, "a").await, Some(numbered("a", 60)));
 }
 
-contract!(
-    [
-        sqlite: Implementation::Sqlite,
-        #[ignore = "needs servers"]
-        mysql: Implementation::Mysql,
-    ],
-    [
-        an_older_write_that_was_issued_is_refused_with_all_its_batch,
-        the_same_write_again_changes_nothing,
-        an_older_write_counts_again_once_an_unconditional_one_has_replaced_the_row,
-        what_is_drained_is_ordered_already,
-    ]
-);
+on_every_store!([
+    an_older_write_that_was_issued_is_refused_with_all_its_batch,
+    the_same_write_again_changes_nothing,
+    an_older_write_counts_again_once_an_unconditional_one_has_replaced_the_row,
+    what_is_drained_is_ordered_already,
+]);

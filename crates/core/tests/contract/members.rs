@@ -252,21 +252,14 @@ async fn a_bypassed_cache_cannot_be_relied_on(implementation: Implementation) {
     assert!(known(&*database).await.relied_upon());
 }
 
-contract!(
-    [
-        sqlite: Implementation::Sqlite,
-        #[ignore = "needs servers"]
-        mysql: Implementation::Mysql,
-    ],
-    [
-        at_first_no_member_is_known,
-        what_is_heard_is_what_follows_from_it,
-        a_database_that_is_opened_again_knows_all,
-        many_may_speak_at_once,
-        what_was_said_before_is_not_heard_after,
-        the_silent_are_removed_if_they_said_nothing_since,
-        leaving_removes_that_member_only,
-        a_cache_that_is_relied_on_is_not_bypassed,
-        a_bypassed_cache_cannot_be_relied_on,
-    ]
-);
+on_every_store!([
+    at_first_no_member_is_known,
+    what_is_heard_is_what_follows_from_it,
+    a_database_that_is_opened_again_knows_all,
+    many_may_speak_at_once,
+    what_was_said_before_is_not_heard_after,
+    the_silent_are_removed_if_they_said_nothing_since,
+    leaving_removes_that_member_only,
+    a_cache_that_is_relied_on_is_not_bypassed,
+    a_bypassed_cache_cannot_be_relied_on,
+]);

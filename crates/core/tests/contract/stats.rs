@@ -97,18 +97,8 @@ async fn stats_agree_with_themselves_while_work_goes_on(implementation: Implemen
     worker.await.unwrap();
 }
 
-contract!(
-    [
-        file: Implementation::File(JournalSync::Fsync),
-        file_without_sync: Implementation::File(JournalSync::Os),
-        #[ignore = "needs servers"]
-        redis_stream: Implementation::RedisStream(1),
-        #[ignore = "needs servers"]
-        redis_stream_of_several_shards: Implementation::RedisStream(SEVERAL),
-    ],
-    [
-        stats_say_how_much_waits,
-        stats_are_the_same_after_reopening,
-        stats_agree_with_themselves_while_work_goes_on,
-    ]
-);
+on_every_journal!([
+    stats_say_how_much_waits,
+    stats_are_the_same_after_reopening,
+    stats_agree_with_themselves_while_work_goes_on,
+]);

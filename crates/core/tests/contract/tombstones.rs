@@ -338,25 +338,18 @@ async fn writes_and_purges_at_once_lose_nothing(implementation: Implementation) 
     assert_eq!(database.ids().len(), 5);
 }
 
-contract!(
-    [
-        sqlite: Implementation::Sqlite,
-        #[ignore = "needs servers"]
-        mysql: Implementation::Mysql,
-    ],
-    [
-        only_old_tombstones_are_purged,
-        purging_goes_on_in_steps_of_old_rows,
-        a_step_from_an_outdated_floor_does_nothing,
-        a_step_beside_a_journal_does_nothing,
-        a_late_drained_record_stays_deleted,
-        a_late_replayed_record_makes_its_row,
-        a_large_late_batch_is_applied_in_part,
-        a_late_issued_record_is_refused,
-        a_late_condition_is_not_judged,
-        a_condition_that_fails_leaves_no_row,
-        what_was_purged_counts_as_the_newest,
-        two_purgers_at_once_remove_each_row_once,
-        writes_and_purges_at_once_lose_nothing,
-    ]
-);
+on_every_store!([
+    only_old_tombstones_are_purged,
+    purging_goes_on_in_steps_of_old_rows,
+    a_step_from_an_outdated_floor_does_nothing,
+    a_step_beside_a_journal_does_nothing,
+    a_late_drained_record_stays_deleted,
+    a_late_replayed_record_makes_its_row,
+    a_large_late_batch_is_applied_in_part,
+    a_late_issued_record_is_refused,
+    a_late_condition_is_not_judged,
+    a_condition_that_fails_leaves_no_row,
+    what_was_purged_counts_as_the_newest,
+    two_purgers_at_once_remove_each_row_once,
+    writes_and_purges_at_once_lose_nothing,
+]);

@@ -447,22 +447,15 @@ async fn transactions_that_hold_each_others_names_all_take_place(implementation:
     assert_eq!(live.len(), NAMES * ROUNDS / 2);
 }
 
-contract!(
-    [
-        sqlite: Implementation::Sqlite,
-        #[ignore = "needs servers"]
-        mysql: Implementation::Mysql,
-    ],
-    [
-        each_condition_holds_for_the_rows_that_it_names,
-        each_is_judged_upon_what_those_before_it_left,
-        a_given_version_that_is_not_newer_takes_no_effect,
-        versions_are_issued_above_the_row_and_the_clock,
-        what_only_a_cache_has_counts_where_it_is_newer,
-        of_what_is_refused_nothing_takes_place,
-        many_are_judged_together,
-        no_increment_is_lost,
-        one_of_those_that_race_creates,
-        transactions_that_hold_each_others_names_all_take_place,
-    ]
-);
+on_every_store!([
+    each_condition_holds_for_the_rows_that_it_names,
+    each_is_judged_upon_what_those_before_it_left,
+    a_given_version_that_is_not_newer_takes_no_effect,
+    versions_are_issued_above_the_row_and_the_clock,
+    what_only_a_cache_has_counts_where_it_is_newer,
+    of_what_is_refused_nothing_takes_place,
+    many_are_judged_together,
+    no_increment_is_lost,
+    one_of_those_that_race_creates,
+    transactions_that_hold_each_others_names_all_take_place,
+]);

@@ -183,17 +183,10 @@ async fn occupations_are_kept_byte_for_byte(implementation: Implementation) {
     }
 }
 
-contract!(
-    [
-        sqlite: Implementation::Sqlite,
-        #[ignore = "needs servers"]
-        mysql: Implementation::Mysql,
-    ],
-    [
-        names_are_equal_byte_for_byte_only,
-        pages_are_in_the_order_of_bytes_and_complete,
-        a_page_begins_after_names_that_are_not_there,
-        any_user_comes_back_unchanged,
-        occupations_are_kept_byte_for_byte,
-    ]
-);
+on_every_store!([
+    names_are_equal_byte_for_byte_only,
+    pages_are_in_the_order_of_bytes_and_complete,
+    a_page_begins_after_names_that_are_not_there,
+    any_user_comes_back_unchanged,
+    occupations_are_kept_byte_for_byte,
+]);

@@ -435,32 +435,23 @@ async fn a_dirty_body_is_left_as_it_was(implementation: Implementation) {
     assert_eq!(get(&*cache, &dirty.key).await, Lookup::Hit(dirty));
 }
 
-contract!(
-    [
-        memory: Implementation::Memory,
-        #[ignore = "needs servers"]
-        redis: Implementation::Redis(1),
-        #[ignore = "needs servers"]
-        redis_of_several_shards: Implementation::Redis(SEVERAL),
-    ],
-    [
-        what_the_database_has_is_not_told,
-        what_only_the_journal_has_is_told,
-        the_newest_write_in_flight_is_told,
-        a_doubt_that_has_ended_is_not_told,
-        each_write_of_a_batch_finds_those_before_it,
-        each_of_many_is_told_its_own,
-        a_withdrawn_write_leaves_nothing,
-        a_withdrawn_write_brings_no_ticket_back,
-        a_withdrawn_write_leaves_a_dirty_record,
-        a_doubt_that_was_there_before_comes_back,
-        a_newer_doubt_stays,
-        what_has_settled_meanwhile_stays,
-        no_settled_doubt_comes_back,
-        what_is_not_held_any_more_stays_away,
-        several_of_one_name_are_withdrawn_together,
-        what_was_written_between_settles,
-        a_doubt_that_came_back_ends_by_itself,
-        a_dirty_body_is_left_as_it_was,
-    ]
-);
+on_every_cache!([
+    what_the_database_has_is_not_told,
+    what_only_the_journal_has_is_told,
+    the_newest_write_in_flight_is_told,
+    a_doubt_that_has_ended_is_not_told,
+    each_write_of_a_batch_finds_those_before_it,
+    each_of_many_is_told_its_own,
+    a_withdrawn_write_leaves_nothing,
+    a_withdrawn_write_brings_no_ticket_back,
+    a_withdrawn_write_leaves_a_dirty_record,
+    a_doubt_that_was_there_before_comes_back,
+    a_newer_doubt_stays,
+    what_has_settled_meanwhile_stays,
+    no_settled_doubt_comes_back,
+    what_is_not_held_any_more_stays_away,
+    several_of_one_name_are_withdrawn_together,
+    what_was_written_between_settles,
+    a_doubt_that_came_back_ends_by_itself,
+    a_dirty_body_is_left_as_it_was,
+]);
