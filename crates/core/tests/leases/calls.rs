@@ -43,7 +43,7 @@ async fn the_holder_is_called_when_another_appends_to_its_empty_shard() {
     assert_eq!(holder.called().await, Call::Entries(shard));
     // A batch of which nothing is appended says nothing.
     assert!(empty().await.is_none());
-    let unknown = cache_core::model::record::Write::delete(crate::suite::key("nobody"));
+    let unknown = cache_core::model::record::Write::delete(crate::suite::key("absent"));
     appended(writer.journal.append(&[unknown]).await).unwrap();
     holder.has_heard_everything(&redis_url(), &identity).await;
 }

@@ -99,7 +99,7 @@ pub(crate) fn entries(redis_url: &str, database: &TestDatabase) -> BTreeMap<Stri
         }
         let number = (!body.is_empty()).then(|| {
             let record = record(name, body);
-            number_of(name, &record).unwrap_or_else(|| panic!("nobody wrote {record}"))
+            number_of(name, &record).unwrap_or_else(|| panic!("no client wrote {record}"))
         });
         let left = redis.command(&["PTTL", &key]).expect("its lifetime");
         // Negative if it has no expiry.

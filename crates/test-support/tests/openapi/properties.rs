@@ -19,7 +19,7 @@ const DOCUMENT: &str = "openapi.json";
 const EXAMPLES_MAX: &str = "12";
 /// How long one service may take. It takes a quarter of a minute on an idle machine.
 const TIMEOUT: Duration = Duration::from_secs(300);
-/// The name of a user whom the database refuses, which `schemathesis.toml` has as well.
+/// The name of a user that the database refuses, which `schemathesis.toml` has as well.
 const REFUSED: &str = "refused";
 
 fn schemathesis(running: &RunningService) -> Command {
