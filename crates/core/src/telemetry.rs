@@ -20,8 +20,7 @@ use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
 
 use crate::error::{Error, Part};
-use crate::model::shard::Shard;
-use crate::model::shard::ShardStats;
+use crate::model::shard::{Shard, ShardStats};
 use crate::model::source::Source;
 use crate::model::version::Version;
 use crate::revision;

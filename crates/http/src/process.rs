@@ -5,9 +5,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use cache_core::commands::identity;
-use cache_core::commands::inspect;
-use cache_core::commands::release;
+use cache_core::commands::{identity, inspect, release};
 use cache_core::error::Error;
 use cache_core::model::user::{check_name, write_json};
 use cache_core::parts;

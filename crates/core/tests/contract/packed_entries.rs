@@ -6,8 +6,7 @@ use cache_core::cache::Lookup;
 use cache_core::error::{Error, Part};
 use cache_core::journal::{Appended, Journal};
 use cache_core::model::record::{Condition, Key, Record, Write};
-use cache_core::model::shard::Shard;
-use cache_core::model::shard::ShardStats;
+use cache_core::model::shard::{Shard, ShardStats};
 use cache_core::model::version::Version;
 use test_support::servers::redis_url;
 

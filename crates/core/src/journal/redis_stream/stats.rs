@@ -7,8 +7,7 @@ use deadpool_redis::redis::Script;
 
 use crate::error::{Part, Result};
 use crate::journal::redis_stream::RedisStreamJournal;
-use crate::model::shard::Shard;
-use crate::model::shard::ShardStats;
+use crate::model::shard::{Shard, ShardStats};
 use crate::redis::{Call, Link, Over, RunKeys, encode_version, parse_version};
 
 static STATS: LazyLock<Script> = LazyLock::new(|| {

@@ -13,8 +13,7 @@ use crate::journal::Journal;
 use crate::lease::Sole;
 use crate::model::dead_letter::{DeadLetter, HeldBackPage};
 use crate::model::record::{Key, Record};
-use crate::model::shard::Shard;
-use crate::model::shard::ShardStats;
+use crate::model::shard::{Shard, ShardStats};
 use crate::outage::back_off::Recovery;
 use crate::store::Origin;
 
