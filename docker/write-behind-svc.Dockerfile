@@ -14,8 +14,11 @@ COPY Cargo.toml Cargo.lock ./
 COPY crates/bench/Cargo.toml crates/bench/
 COPY crates/compare/Cargo.toml crates/compare/
 COPY crates/core/Cargo.toml crates/core/
+COPY crates/e2e/Cargo.toml crates/e2e/
 COPY crates/http/Cargo.toml crates/http/
-COPY crates/test-support/Cargo.toml crates/test-support/
+COPY crates/linearizability/Cargo.toml crates/linearizability/
+COPY crates/testkit/Cargo.toml crates/testkit/
+COPY crates/tidy/Cargo.toml crates/tidy/
 COPY crates/write-behind-svc/Cargo.toml crates/write-behind-svc/
 COPY crates/write-through-svc/Cargo.toml crates/write-through-svc/
 COPY docker/stub-crates.sh docker/

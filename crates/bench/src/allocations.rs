@@ -3,8 +3,8 @@
 use std::io::Read as _;
 use std::net::TcpStream;
 
-use test_support::parts::Parts;
-use test_support::service::Service;
+use testkit::parts::Parts;
+use testkit::service::Service;
 
 use crate::Result;
 use crate::figures::{Figures, Measure};

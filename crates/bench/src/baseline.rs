@@ -1,7 +1,7 @@
 //! Handlers on the same server that only parse, or only answer: what a service is compared with, measured
 //! immediately before and after it.
 
-use test_support::service::ServiceProcess;
+use testkit::service::ServiceProcess;
 
 use crate::Result;
 use crate::load::{Order, Script, THREADS};

@@ -1,7 +1,7 @@
 //! Writes over few and many connections: more of them must not make it slower.
 
-use test_support::parts::Parts;
-use test_support::service::Service;
+use testkit::parts::Parts;
+use testkit::service::Service;
 
 use crate::Result;
 use crate::figures::{FAILED, Figures, LOST, Measure};

@@ -1,7 +1,7 @@
 //! The latency of writes at half of the highest rate, by an open loop.
 
-use test_support::parts::Parts;
-use test_support::service::Service;
+use testkit::parts::Parts;
+use testkit::service::Service;
 
 use crate::Result;
 use crate::figures::{FAILED, Figures, Measure, Row};

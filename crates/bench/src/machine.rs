@@ -5,7 +5,7 @@ use std::process::Command;
 use std::thread;
 
 use serde::{Deserialize, Serialize};
-use test_support::servers::{TestDatabase, redis_url};
+use testkit::servers::{TestDatabase, redis_url};
 
 use crate::Result;
 use crate::output::output_of;

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use test_support::parts::Installation;
-use test_support::servers::TestDatabase;
+use testkit::parts::Installation;
+use testkit::servers::TestDatabase;
 
 use crate::Result;
 use crate::plan::Plan;

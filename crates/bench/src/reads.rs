@@ -3,8 +3,8 @@
 use std::thread;
 
 use serde_json::json;
-use test_support::parts::Parts;
-use test_support::service::Service;
+use testkit::parts::Parts;
+use testkit::service::Service;
 
 use crate::Result;
 use crate::baseline::Baseline;

@@ -1,7 +1,7 @@
 //! What a write that waits for the database takes of Redis's memory.
 
-use test_support::parts::Parts;
-use test_support::service::Service;
+use testkit::parts::Parts;
+use testkit::service::Service;
 
 use crate::Result;
 use crate::backlog;

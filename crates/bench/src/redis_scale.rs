@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use test_support::servers::redis_url;
+use testkit::servers::redis_url;
 
 use crate::Result;
 use crate::figures::{Figures, Measure};

@@ -4,10 +4,10 @@ use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 
-use test_support::http::{Client, Response};
-use test_support::parts::{Installation, Parts};
-use test_support::servers::redis_url;
-use test_support::service::{Service, ServiceProcess};
+use testkit::http::{Client, Response};
+use testkit::parts::{Installation, Parts};
+use testkit::servers::redis_url;
+use testkit::service::{Service, ServiceProcess};
 
 use crate::Result;
 use crate::memory::{self, Memory};

@@ -1,7 +1,7 @@
 //! One write at a time: what write-through costs beside the commit and the round trips that it is made of.
 
-use test_support::parts::Parts;
-use test_support::service::Service;
+use testkit::parts::Parts;
+use testkit::service::Service;
 
 use crate::Result;
 use crate::figures::{FAILED, Figures, LOST, Measure, Row};

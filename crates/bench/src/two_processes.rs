@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use test_support::parts::Parts;
-use test_support::service::Service;
+use testkit::parts::Parts;
+use testkit::service::Service;
 
 use crate::Result;
 use crate::figures::{FAILED, Figures, LOST, Measure, Row};

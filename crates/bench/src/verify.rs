@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::process::Command;
 
 use serde_json::Value;
-use test_support::parts::Installation;
-use test_support::service::Service;
+use testkit::parts::Installation;
+use testkit::service::Service;
 
 use crate::Result;
 use crate::output::output_of;

@@ -12,9 +12,9 @@ use std::net::TcpStream;
 use std::process::Command;
 
 use serde_json::json;
-use test_support::http::Client;
-use test_support::parts::Parts;
-use test_support::service::{Service, ServiceProcess};
+use testkit::http::Client;
+use testkit::parts::Parts;
+use testkit::service::{Service, ServiceProcess};
 
 const REQUESTS: u32 = 2_000;
 /// Both bounds are well above what a request needs.

@@ -78,7 +78,7 @@ mod tests {
     use std::thread;
 
     use serde_json::json;
-    use test_support::http::Client;
+    use testkit::http::Client;
 
     use super::*;
 

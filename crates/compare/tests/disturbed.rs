@@ -16,9 +16,9 @@ use compare::site::binaries::Binaries;
 use compare::site::{Database, Parts, RunningService, Site};
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use test_support::http::Client;
-use test_support::servers::{mysql_url, redis_url};
-use test_support::wait::wait_until;
+use testkit::http::Client;
+use testkit::servers::{mysql_url, redis_url};
+use testkit::wait::wait_until;
 
 /// Shorter than any service waits for its database.
 const SHORT: Duration = Duration::from_millis(700);

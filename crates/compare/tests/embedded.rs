@@ -17,7 +17,7 @@ use compare::site::binaries::Binaries;
 use compare::site::{Database, Parts, RunningService, Site};
 use rustix::process::{Pid, test_kill_process};
 use serde_json::json;
-use test_support::http::Client;
+use testkit::http::Client;
 use url::Url;
 
 async fn embedded() -> Site {

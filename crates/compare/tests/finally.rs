@@ -18,8 +18,8 @@ use compare::pattern::Pattern;
 use compare::site::binaries::Binaries;
 use compare::site::{Parts, RunningService, Site};
 use serde_json::json;
-use test_support::http::{Client, user_path};
-use test_support::servers::{mysql_url, redis_url};
+use testkit::http::{Client, user_path};
+use testkit::servers::{mysql_url, redis_url};
 
 const PREFIX: &str = "Zo\u{eb}_%-";
 
@@ -40,7 +40,7 @@ fn user(number: u32) -> User {
     }
 }
 
-fn version_in(answer: &test_support::http::Response) -> u64 {
+fn version_in(answer: &testkit::http::Response) -> u64 {
     let tag = answer.header("etag").unwrap();
     tag.trim_matches('"').parse().unwrap()
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use compare::fault::Lever;
 use compare::workload::{Fault, FaultKind};
-use test_support::wait::PATIENCE;
+use testkit::wait::PATIENCE;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout};

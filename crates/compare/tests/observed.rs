@@ -20,9 +20,9 @@ use compare::site::{Parts, RunningService, Site};
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Opts};
 use serde_json::json;
-use test_support::http::Client;
-use test_support::own_servers::OwnServer;
-use test_support::servers::{TestDatabase, mysql_url, redis_url};
+use testkit::http::Client;
+use testkit::own_servers::OwnServer;
+use testkit::servers::{TestDatabase, mysql_url, redis_url};
 
 const EVERY: Duration = Duration::from_millis(20);
 

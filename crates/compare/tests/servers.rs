@@ -16,9 +16,9 @@ use compare::site::binaries::Binaries;
 use compare::site::{Database, Parts, RunningService, Site};
 use deadpool_redis::redis::{Client as Redis, Commands as _, Connection};
 use serde_json::json;
-use test_support::http::Client;
-use test_support::own_servers::OwnServer;
-use test_support::servers::{TestDatabase, mysql_url, redis_url};
+use testkit::http::Client;
+use testkit::own_servers::OwnServer;
+use testkit::servers::{TestDatabase, mysql_url, redis_url};
 
 async fn on_servers() -> Site {
     let binaries = Binaries::beside_the_tool().unwrap();
@@ -186,7 +186,7 @@ async fn a_user_who_may_not_create_databases_is_told_so() {
         .map(|(a, b)| (a.to_owned(), b.to_owned()))
         .unwrap();
     let url = format!("mysql://{user}:hidden@{address}");
-    let url = test_support::servers::without_socket(&url);
+    let url = testkit::servers::without_socket(&url);
     let parts = Parts::servers(&redis_url(), &url).unwrap();
     let binaries = Binaries::beside_the_tool().unwrap();
     let refused = Site::prepare(parts, Some(binaries)).await;

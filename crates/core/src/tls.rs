@@ -331,7 +331,7 @@ fn tls_error<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e rustls::Erro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use test_support::certificates::Authority;
+    use testkit::certificates::Authority;
 
     fn peer(tls: &Tls) -> Peer<'_> {
         Peer {

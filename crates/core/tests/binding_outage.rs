@@ -21,7 +21,7 @@ use cache_core::redis::Redis;
 use cache_core::settings::CacheUrl;
 use cache_core::store::Store;
 use cache_core::store::sqlite::SqliteStore;
-use test_support::servers::redis_url;
+use testkit::servers::redis_url;
 
 const TIMEOUT: Duration = Duration::from_secs(1);
 /// Longer than a registration is relied upon after its first renewal.

@@ -67,7 +67,7 @@ use cache_core::model::record::{Key, Record};
 use cache_core::model::version::Version;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use test_support::records::{valid_name, valid_names};
+use testkit::records::{valid_name, valid_names};
 use tokio::task::JoinSet;
 
 use suite::{

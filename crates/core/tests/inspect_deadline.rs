@@ -13,7 +13,7 @@ use cache_core::model::record::Key;
 use cache_core::settings::DatabaseUrl;
 use cache_core::store::inspect::Reader as _;
 use cache_core::store::mysql::{MysqlReader, MysqlStore};
-use test_support::servers::TestDatabase;
+use testkit::servers::TestDatabase;
 
 const PATIENCE: Duration = Duration::from_millis(500);
 

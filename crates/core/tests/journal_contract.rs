@@ -83,7 +83,7 @@ use cache_core::model::shard::{Shard, ShardStats};
 use cache_core::model::version::Version;
 use cache_core::settings::JournalSync;
 use tempfile::TempDir;
-use test_support::records::valid_names;
+use testkit::records::valid_names;
 
 use journal_with_cache::*;
 use suite::{

@@ -24,7 +24,7 @@ use cache_core::store::sqlite::SqliteStore;
 use cache_core::store::{Origin, Proposal, Store, Verdict};
 use cache_core::telemetry::{self, MetricsHandle};
 use tempfile::TempDir;
-use test_support::servers::TestDatabase;
+use testkit::servers::TestDatabase;
 use tokio::sync::{Mutex, MutexGuard};
 
 const TIMEOUT: Duration = Duration::from_secs(60);

@@ -78,7 +78,7 @@ use cache_core::store::{Origin, Store};
 use diesel::sql_types::{BigInt, Text};
 use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use tempfile::TempDir;
-use test_support::servers::TestDatabase;
+use testkit::servers::TestDatabase;
 use tokio::task::JoinSet;
 
 use ceilings::expect_newest;

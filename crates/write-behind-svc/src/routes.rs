@@ -18,7 +18,7 @@ mod tests {
     use cache_core::settings::{Dashboard, Service};
     use cache_http::description::document;
     use cache_http::server;
-    use test_support::generated_page::expect_current;
+    use testkit::generated_page::expect_current;
 
     #[test]
     fn the_description_in_docs_is_current() {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
-use test_support::wait::wait_until;
+use testkit::wait::wait_until;
 
 use crate::tool::Tool;
 

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, test_kill_process};
-use test_support::servers::{TestDatabase, mysql_url, redis_url};
-use test_support::wait::wait_until;
+use testkit::servers::{TestDatabase, mysql_url, redis_url};
+use testkit::wait::wait_until;
 
 use crate::tool::Tool;
 

@@ -1,7 +1,7 @@
 //! Services that run already.
 
-use test_support::parts::Parts;
-use test_support::service::Service;
+use testkit::parts::Parts;
+use testkit::service::Service;
 
 use crate::tool::compare;
 

@@ -1,6 +1,6 @@
 //! On a real Redis and a real MySQL or MariaDB.
 
-use test_support::servers::{mysql_url, redis_url};
+use testkit::servers::{mysql_url, redis_url};
 
 use crate::tool::{compare, number};
 

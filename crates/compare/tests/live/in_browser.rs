@@ -1,7 +1,7 @@
 //! What is seen, and what the buttons do.
 
-use test_support::browser::Browser;
-use test_support::http::Client;
+use testkit::browser::Browser;
+use testkit::http::Client;
 
 use crate::site::Live;
 

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use serde_json::json;
-use test_support::http::Client;
-use test_support::wait::wait_until;
+use testkit::http::Client;
+use testkit::wait::wait_until;
 
 use crate::site::Live;
 

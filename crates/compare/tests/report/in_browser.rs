@@ -7,7 +7,7 @@ use std::env;
 use std::path::Path;
 
 use compare::report::html;
-use test_support::browser::Browser;
+use testkit::browser::Browser;
 
 use crate::samples;
 

@@ -7,7 +7,7 @@ use cache_core::error::Result;
 use cache_core::settings::{DatabaseUrl, Secret};
 use cache_core::store::Store;
 use cache_core::store::mysql::MysqlStore;
-use test_support::servers::TestDatabase;
+use testkit::servers::TestDatabase;
 use tokio::time::Instant;
 
 use crate::{Database, Kind};

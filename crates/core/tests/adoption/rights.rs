@@ -1,7 +1,7 @@
 //! What a start needs of the server: rights, and defaults.
 
-use test_support::own_servers::OwnServer;
-use test_support::servers::{TestDatabase, without_socket};
+use testkit::own_servers::OwnServer;
+use testkit::servers::{TestDatabase, without_socket};
 
 use crate::classic::CLASSIC;
 use crate::mysql::{Mysql, start_at};

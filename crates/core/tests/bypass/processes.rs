@@ -23,8 +23,8 @@ use cache_core::redis::Redis;
 use cache_core::settings::{CacheUrl, DatabaseUrl, Secret};
 use cache_core::store::mysql::MysqlStore;
 use cache_core::store::{Origin, Page, Proposal, Purge, Purged, Store, Verdict};
-use test_support::proxy::ChaosProxy;
-use test_support::servers::{TestDatabase, redis_url};
+use testkit::proxy::ChaosProxy;
+use testkit::servers::{TestDatabase, redis_url};
 use tokio::sync::watch;
 
 /// Shorter than in production, where a machine that is busy must not be taken for

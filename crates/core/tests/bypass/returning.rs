@@ -5,8 +5,8 @@ use cache_core::engine::{Bypass, Engine, Outcome};
 use cache_core::model::record::{Condition, Key, Write};
 use cache_core::model::source::Source;
 use std::time::Duration;
-use test_support::proxy::ChaosProxy;
-use test_support::servers::{TestDatabase, redis_url};
+use testkit::proxy::ChaosProxy;
+use testkit::servers::{TestDatabase, redis_url};
 
 use crate::processes::{Process, body, eventually, put, two};
 

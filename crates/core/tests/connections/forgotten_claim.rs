@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use cache_core::store::claim::{Claim, Held, Usage};
 use cache_core::store::mysql::MysqlClaim;
-use test_support::proxy::ChaosProxy;
-use test_support::wait::wait_until;
+use testkit::proxy::ChaosProxy;
+use testkit::wait::wait_until;
 
 use crate::site::{Site, secret};
 

@@ -1,6 +1,6 @@
 //! Defaults of a server that break what a service promises, unless its sessions are set.
 
-use test_support::servers::TestDatabase;
+use testkit::servers::TestDatabase;
 
 /// Each sets one default, and takes it back so that a test may look. (None limits the time of a
 /// statement: a limit that cuts the store's statements would cut the test's as well.)

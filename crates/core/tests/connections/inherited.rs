@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cache_core::model::record::Condition;
 use cache_core::store::{Origin, Store, Verdict};
-use test_support::own_servers::OwnServer;
+use testkit::own_servers::OwnServer;
 
 use crate::hostile;
 use crate::records::{many, proposal, user};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use cache_core::store::mysql::MysqlStore;
 use diesel_async::{AsyncConnection, AsyncMysqlConnection};
-use test_support::own_servers::OwnServer;
+use testkit::own_servers::OwnServer;
 use tokio::task::JoinSet;
 
 use crate::records::operate;

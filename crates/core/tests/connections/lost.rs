@@ -6,7 +6,7 @@ use std::time::Duration;
 use cache_core::bypass::protocol::Membership;
 use cache_core::store::Store;
 use cache_core::store::mysql::MysqlStore;
-use test_support::proxy::ChaosProxy;
+use testkit::proxy::ChaosProxy;
 use tokio::task::JoinSet;
 
 use crate::records::{OPERATIONS, calls, operate, user};

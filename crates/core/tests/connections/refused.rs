@@ -2,7 +2,7 @@
 
 use cache_core::error::Error;
 use cache_core::store::{Origin, Store};
-use test_support::own_servers::OwnServer;
+use testkit::own_servers::OwnServer;
 
 use crate::records::user;
 use crate::site::Site;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use cache_core::error::Result;
 use cache_core::settings::{DatabaseUrl, Secret};
 use cache_core::store::mysql::MysqlStore;
-use test_support::servers::{TestDatabase, mysql_url, without_socket};
+use testkit::servers::{TestDatabase, mysql_url, without_socket};
 
 /// As many connections as a service has by default.
 pub(crate) const POOL_MAX: usize = 8;

@@ -5,8 +5,8 @@ use cache_core::journal::{Appended, Journal};
 use cache_core::model::record::{Record, Write};
 use cache_core::model::shard::Shard;
 use cache_core::model::version::Version;
-use test_support::own_servers::{AppendFsync, OwnServer};
-use test_support::servers::redis_url;
+use testkit::own_servers::{AppendFsync, OwnServer};
+use testkit::servers::redis_url;
 
 use crate::redis_process::{
     Process, a_name_in_each_shard, command, keys, name_of, names_in_one_shard,

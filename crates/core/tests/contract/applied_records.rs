@@ -9,7 +9,7 @@ use cache_core::model::version::Version;
 use cache_core::store::Origin;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use test_support::records::CHARACTERS_MAX;
+use testkit::records::CHARACTERS_MAX;
 use tokio::task::JoinSet;
 
 use crate::ceilings::expect_newest;

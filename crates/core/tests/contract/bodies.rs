@@ -6,7 +6,7 @@ use cache_core::model::version::Version;
 use cache_core::settings::JournalSync;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use test_support::records::valid_name;
+use testkit::records::valid_name;
 
 use crate::suite::{SEVERAL, append, for_random, key, put, remove};
 use crate::{Implementation, acknowledge, by_shard, stats_of};

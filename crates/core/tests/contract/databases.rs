@@ -8,7 +8,7 @@ use cache_core::error::Error;
 use cache_core::store::mysql::MysqlStore;
 use cache_core::store::{Origin, Store as _};
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection as _};
-use test_support::servers::TestDatabase;
+use testkit::servers::TestDatabase;
 use tokio::task::JoinSet;
 
 use crate::ceilings::expect_newest;

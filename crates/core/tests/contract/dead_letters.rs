@@ -12,7 +12,7 @@ use cache_core::model::version::Version;
 use cache_core::settings::JournalSync;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use test_support::records::{valid_name, valid_names};
+use testkit::records::{valid_name, valid_names};
 
 use crate::suite::{SEVERAL, for_random, key, version};
 use crate::{Implementation, Place, acknowledge, append, names_in_one_shard, put, shards};

@@ -2,7 +2,7 @@
 
 use cache_core::model::record::{Condition, Write};
 use cache_core::store::{Proposal, Purge};
-use test_support::wait::PATIENCE;
+use testkit::wait::PATIENCE;
 
 use super::*;
 use crate::members::says;

@@ -6,7 +6,7 @@ use cache_core::model::dead_letter::DeadLetter;
 use cache_core::model::shard::Shard;
 use cache_core::model::version::Version;
 use cache_core::settings::JournalSync;
-use test_support::servers::redis_url;
+use testkit::servers::redis_url;
 
 use crate::dead_letters::{all, find, flushed, forget, letter, reopen};
 use crate::redis_process::{Process, command, name_of};

@@ -12,7 +12,7 @@ use cache_core::journal::{Appended, Journal};
 use cache_core::model::record::{Key, Record, Write};
 use cache_core::model::version::Version;
 use cache_core::redis::Redis;
-use test_support::servers::redis_url;
+use testkit::servers::redis_url;
 
 use crate::conditional_appends::{self, NAMES};
 use crate::redis_process::name_of;

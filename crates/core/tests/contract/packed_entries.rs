@@ -8,7 +8,7 @@ use cache_core::journal::{Appended, Journal};
 use cache_core::model::record::{Condition, Key, Record, Write};
 use cache_core::model::shard::{Shard, ShardStats};
 use cache_core::model::version::Version;
-use test_support::servers::redis_url;
+use testkit::servers::redis_url;
 
 use crate::acknowledge;
 use crate::page_through;

@@ -21,7 +21,7 @@ use cache_core::model::stored_versions::StoredVersions;
 use cache_core::model::version::Version;
 use cache_core::redis::{Redis, patterns};
 use deadpool_redis::redis::{Client, Cmd, FromRedisValue, RedisResult, ToRedisArgs};
-use test_support::own_servers::{AppendFsync, OwnServer};
+use testkit::own_servers::{AppendFsync, OwnServer};
 
 use crate::suite::{
     SEVERAL, append, appended, connect_for, connect_to, eventually, key, new_identity,

@@ -8,7 +8,7 @@ use cache_core::model::epoch::Epoch;
 use cache_core::model::record::{Condition, Write};
 use cache_core::store::{Origin, Proposal, Purge, Purged, Store, Verdict};
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
-use test_support::servers::TestDatabase;
+use testkit::servers::TestDatabase;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 

@@ -6,7 +6,7 @@ use cache_core::journal::Journal;
 use cache_core::model::dead_letter::DeadLetter;
 use cache_core::model::shard::Shard;
 use cache_core::model::version::Version;
-use test_support::servers::redis_url;
+use testkit::servers::redis_url;
 
 use crate::redis_process::{Process, command, just_before, name_of, names_in_one_shard};
 use crate::suite::{new_identity, put, remove, version};

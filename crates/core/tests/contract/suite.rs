@@ -22,7 +22,7 @@ use cache_core::redis::Redis;
 use cache_core::settings::CacheUrl;
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, TestError, TestRunner};
-use test_support::servers::redis_url;
+use testkit::servers::redis_url;
 use tokio::runtime::Handle;
 
 /// Runs every test of a suite for every implementation, as `module::test`. A

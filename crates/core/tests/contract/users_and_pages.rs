@@ -7,7 +7,7 @@ use cache_core::model::user::User;
 use cache_core::store::Origin;
 use proptest::collection::vec;
 
-use test_support::records::{CHARACTERS_MAX, valid_name, valid_names, valid_occupation};
+use testkit::records::{CHARACTERS_MAX, valid_name, valid_names, valid_occupation};
 
 use crate::suite::{for_random, key};
 use crate::{Implementation, apply, load, numbered, page_through, sorted, user};

@@ -11,7 +11,7 @@ use cache_core::model::record::{Key, Record};
 use cache_core::model::version::Version;
 use cache_core::redis::patterns;
 use deadpool_redis::redis::{Client, cmd};
-use test_support::servers::redis_url;
+use testkit::servers::redis_url;
 
 use crate::suite::{
     SEVERAL, connect_to_redis, eventually, key, new_identity_with, tombstone, value, version,

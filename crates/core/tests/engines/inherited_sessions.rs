@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use cache_core::engine::{Engine, Outcome};
-use test_support::own_servers::OwnServer;
-use test_support::servers::TestDatabase;
+use testkit::own_servers::OwnServer;
+use testkit::servers::TestDatabase;
 
 use crate::parts::{Place, put};
 

@@ -26,7 +26,7 @@ use cache_core::settings::{CacheUrl, DatabaseUrl, JournalSync, Secret};
 use cache_core::store::Store;
 use cache_core::store::mysql::MysqlStore;
 use cache_core::store::sqlite::SqliteStore;
-use test_support::servers::{TestDatabase, redis_url};
+use testkit::servers::{TestDatabase, redis_url};
 
 use crate::switched_store::SwitchedStore;
 

@@ -3,8 +3,8 @@
 use cache_core::journal::Journal;
 use cache_core::lease::{Call, Leases};
 use cache_core::model::version::Version;
-use test_support::own_servers::{AppendFsync, OwnServer};
-use test_support::servers::redis_url;
+use testkit::own_servers::{AppendFsync, OwnServer};
+use testkit::servers::redis_url;
 
 use crate::drainer::{Drainer, LASTING, SHARDS, assert_they_share, every_shard, new_identity};
 use crate::redis_process::{command, names_in_one_shard};

@@ -7,7 +7,7 @@ use cache_core::journal::redis_stream::{RedisStreamJournal, WaitFor};
 use cache_core::lease::redis::RedisLeases;
 use cache_core::lease::{Call, Leases};
 use cache_core::model::shard::Shard;
-use test_support::servers::redis_url;
+use testkit::servers::redis_url;
 
 use crate::redis_process::LONG;
 use crate::suite::{connect_to, new_identity_with};

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use cache_core::lease::{Leases, Sole};
-use test_support::own_servers::{AppendFsync, OwnServer};
+use testkit::own_servers::{AppendFsync, OwnServer};
 
 use crate::drainer::{Drainer, LASTING, SHARDS, assert_they_share, every_shard, new_identity};
 use crate::redis_process::{command, name_of};
@@ -211,7 +211,7 @@ async fn who_does_not_renew_loses_its_shards_to_the_others() {
 async fn what_is_held_ends_by_itself_no_later_than_on_the_server() {
     let identity = new_identity();
     let one = Drainer::start(&identity, "one", SHORT).await;
-    let url = test_support::servers::redis_url();
+    let url = testkit::servers::redis_url();
     for _ in 0..3 {
         let asked = Instant::now();
         one.renew().await;
@@ -238,7 +238,7 @@ async fn a_lease_that_was_taken_meanwhile_is_not_believed_any_more() {
     let one = Drainer::start(&identity, "one", LASTING).await;
     one.renew().await;
     let lease = name_of(&identity, Shard(5), "lease");
-    let url = test_support::servers::redis_url();
+    let url = testkit::servers::redis_url();
     command::<(), _>(&url, &["SET", &lease, "another"]).await;
     one.renew().await;
     assert!(!one.held().contains(&5));

@@ -27,7 +27,7 @@ use cache_core::redis::Redis;
 use cache_core::settings::{CacheUrl, DatabaseUrl, JournalSync};
 use cache_core::store::Store;
 use cache_core::store::mysql::MysqlStore;
-use test_support::servers::{TestDatabase, redis_url};
+use testkit::servers::{TestDatabase, redis_url};
 
 const BOUNDS: GroupCommitBounds = GroupCommitBounds {
     batch_max: 64,

@@ -8,7 +8,7 @@ use cache_core::lease::{Call, Leases};
 use cache_core::model::version::Version;
 use cache_core::redis::Redis;
 use std::time::Duration;
-use test_support::own_servers::{AppendFsync, OwnServer};
+use testkit::own_servers::{AppendFsync, OwnServer};
 
 use crate::redis_process::{LIFETIMES, Process, command};
 use crate::suite::{connect_to, eventually, key, new_identity, put, version};

@@ -5,8 +5,8 @@ use std::time::Duration;
 use cache_core::cache::Lookup;
 use cache_core::journal::Journal;
 use cache_core::model::version::Version;
-use test_support::own_servers::{AppendFsync, OwnServer};
-use test_support::proxy::ChaosProxy;
+use testkit::own_servers::{AppendFsync, OwnServer};
+use testkit::proxy::ChaosProxy;
 
 use crate::redis_process::Process;
 use crate::suite::{new_identity, put};

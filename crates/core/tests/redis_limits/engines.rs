@@ -21,7 +21,7 @@ use cache_core::model::user::User;
 use cache_core::model::version::Version;
 use cache_core::store::sqlite::SqliteStore;
 use cache_core::store::{Origin, Store};
-use test_support::own_servers::{AppendFsync, OwnServer};
+use testkit::own_servers::{AppendFsync, OwnServer};
 
 use crate::out_of_memory::{fill_up, make_room};
 use crate::redis_process::Process;

@@ -11,7 +11,7 @@ use cache_core::journal::redis_stream::{RedisStreamJournal, WaitFor};
 use cache_core::lease::Held;
 use cache_core::model::version::Version;
 use cache_core::redis::Redis;
-use test_support::own_servers::{AppendFsync, OwnServer};
+use testkit::own_servers::{AppendFsync, OwnServer};
 
 use crate::redis_process::{Crashed, LIFETIMES, LONG, command};
 use crate::suite::{connect_to, eventually, key, new_identity, put, value, version};

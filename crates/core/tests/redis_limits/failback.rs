@@ -6,7 +6,7 @@ use cache_core::cache::{Cache, Lookup};
 use cache_core::error::Error;
 use cache_core::journal::Journal;
 use cache_core::model::version::Version;
-use test_support::own_servers::{AppendFsync, OwnServer};
+use testkit::own_servers::{AppendFsync, OwnServer};
 
 use crate::redis_process::{LIFETIMES, Process, command};
 use crate::suite::{eventually, key, new_identity, put, value, version};

@@ -18,7 +18,7 @@ use cache_core::store::Store;
 use cache_core::store::sqlite::SqliteStore;
 use deadpool_redis::redis::RedisResult;
 use tempfile::TempDir;
-use test_support::own_servers::{AppendFsync, OwnServer};
+use testkit::own_servers::{AppendFsync, OwnServer};
 
 use crate::engines::{BOUNDS, PATIENCE, SETTINGS};
 use crate::redis_process::{LONG, Process, name_of, try_command};

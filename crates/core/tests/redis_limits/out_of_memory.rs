@@ -13,7 +13,7 @@ use cache_core::model::dead_letter::DeadLetter;
 use cache_core::model::record::Record;
 use cache_core::model::shard::Shard;
 use cache_core::model::version::Version;
-use test_support::own_servers::{AppendFsync, OwnServer};
+use testkit::own_servers::{AppendFsync, OwnServer};
 
 use crate::redis_process::{Crashed, Process, a_name_in_each_shard, command, name_of};
 use crate::suite::{SEVERAL, appended, key, put, remove, value, version};

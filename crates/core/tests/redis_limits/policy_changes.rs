@@ -7,7 +7,7 @@ use cache_core::journal::{Appended, Journal};
 use cache_core::model::record::{Key, Record};
 use cache_core::model::shard::Shard;
 use cache_core::model::version::Version;
-use test_support::own_servers::{AppendFsync, OwnServer};
+use testkit::own_servers::{AppendFsync, OwnServer};
 
 use crate::redis_process::{Crashed, Process, Stored, command, keys};
 use crate::suite::{append, eventually, key, new_identity, put};

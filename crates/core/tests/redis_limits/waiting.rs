@@ -8,7 +8,7 @@ use cache_core::journal::{Appended, Journal};
 use cache_core::model::version::Version;
 use cache_core::settings::{self, Command, Service};
 use deadpool_redis::redis::Value;
-use test_support::own_servers::{AppendFsync, OwnServer};
+use testkit::own_servers::{AppendFsync, OwnServer};
 
 use crate::eviction::open;
 use crate::redis_process::{Process, a_name_in_each_shard, command};

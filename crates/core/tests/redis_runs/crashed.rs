@@ -11,7 +11,7 @@ use cache_core::model::dead_letter::DeadLetter;
 use cache_core::model::record::Record;
 use cache_core::model::version::Version;
 use cache_core::redis::{Redis, patterns};
-use test_support::own_servers::{AppendFsync, OwnServer};
+use testkit::own_servers::{AppendFsync, OwnServer};
 
 use crate::redis_process::{Crashed, Process, Stored, keys};
 use crate::suite::{key, new_identity, put, remove, tombstone, value, version};

@@ -11,8 +11,8 @@ use cache_core::error::Error;
 use cache_core::model::record::{Condition, Record, Write};
 use cache_core::store::mysql::MysqlStore;
 use cache_core::store::{Origin, Proposal, Store, Verdict};
-use test_support::own_servers::OwnServer;
-use test_support::servers::{TestDatabase, mysql_url, without_socket};
+use testkit::own_servers::OwnServer;
+use testkit::servers::{TestDatabase, mysql_url, without_socket};
 
 use crate::server::open;
 use crate::{good, user};

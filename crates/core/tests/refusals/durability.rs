@@ -2,8 +2,8 @@
 
 use cache_core::store::Store;
 use diesel_async::SimpleAsyncConnection;
-use test_support::own_servers::OwnServer;
-use test_support::servers::TestDatabase;
+use testkit::own_servers::OwnServer;
+use testkit::servers::TestDatabase;
 
 use crate::server::{connect, open};
 

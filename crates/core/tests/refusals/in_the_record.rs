@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use cache_core::model::record::Record;
 use cache_core::store::{Origin, Store};
-use test_support::servers::TestDatabase;
+use testkit::servers::TestDatabase;
 
 use crate::server::open;
 use crate::{expect_refused, good, is_refused, is_unavailable, tombstone, user};

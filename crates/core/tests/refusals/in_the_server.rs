@@ -10,8 +10,8 @@ use cache_core::model::version::Version;
 use cache_core::store::mysql::MysqlStore;
 use cache_core::store::{Origin, Store};
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
-use test_support::proxy::ChaosProxy;
-use test_support::servers::TestDatabase;
+use testkit::proxy::ChaosProxy;
+use testkit::servers::TestDatabase;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use cache_core::settings::{DatabaseUrl, Secret};
 use cache_core::store::mysql::MysqlStore;
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
-use test_support::servers::{TestDatabase, without_socket};
+use testkit::servers::{TestDatabase, without_socket};
 use tokio::sync::Mutex;
 
 /// Longer than a statement waits for its locks.

@@ -3,7 +3,7 @@
 //! `UPDATE_DOCUMENTS=1 cargo test -p cache-core --lib settings::table::document` writes it.
 
 use clap::{Arg, CommandFactory as _};
-use test_support::generated_page::expect_current;
+use testkit::generated_page::expect_current;
 
 use super::{Setting, TABLE, secret_file};
 use crate::settings::Service;

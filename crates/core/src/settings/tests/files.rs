@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
-use test_support::certificates::{Authority, Validity};
+use testkit::certificates::{Authority, Validity};
 
 use super::*;
 

@@ -251,7 +251,7 @@ fn client_identity(identity: &Identity) -> Result<ClientIdentity> {
 mod tests {
     use super::*;
     use crate::settings::DatabaseUrl;
-    use test_support::certificates::{Authority, Validity};
+    use testkit::certificates::{Authority, Validity};
 
     fn connector(url: &str, tls: Tls) -> Result<Connector> {
         match DatabaseUrl::parse(url) {

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use test_support::generated_page::expect_current;
+use testkit::generated_page::expect_current;
 
 use super::*;
 

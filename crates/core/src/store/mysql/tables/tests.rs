@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use test_support::servers::TestDatabase;
+use testkit::servers::TestDatabase;
 
 use super::MysqlTables;
 use crate::settings::{DatabaseUrl, Secret};
