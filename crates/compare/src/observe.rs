@@ -6,7 +6,7 @@ mod load;
 mod merge;
 mod others;
 mod processes;
-mod procfs;
+mod used;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -1,10 +1,9 @@
 //! How busy the machine was with what is no part of the comparison.
 
-use std::fs;
 use std::thread;
 use std::time::Instant;
 
-use rustix::param::clock_ticks_per_second;
+use procfs::{CpuTime, CurrentSI as _, KernelStats};
 
 use crate::report::ProcessUse;
 
@@ -41,33 +40,19 @@ fn share(others_s: f64, capacity_s: f64) -> Option<f64> {
     (capacity_s > 0.0).then(|| (others_s / capacity_s).clamp(0.0, 1.0))
 }
 
-fn busy_s() -> Option<f64> {
-    let ticks = busy_ticks(&fs::read_to_string("/proc/stat").ok()?)?;
-    Some(ticks as f64 / clock_ticks_per_second() as f64)
-}
-
 /// Of all processors since the start: all but idle, and waiting for a disk, which is idle as well.
-fn busy_ticks(stat: &str) -> Option<u64> {
-    let mut fields = stat.lines().next()?.split_whitespace();
-    if fields.next()? != "cpu" {
-        return None;
-    }
-    let ticks: Vec<u64> = fields.map_while(|field| field.parse().ok()).collect();
-    let [
+fn busy_s() -> Option<f64> {
+    let CpuTime {
         user,
         nice,
         system,
-        _idle,
-        _waiting,
-        interrupts,
-        soft_interrupts,
-        stolen,
-        ..,
-    ] = ticks.as_slice()
-    else {
-        return None;
-    };
-    Some(user + nice + system + interrupts + soft_interrupts + stolen)
+        irq,
+        softirq,
+        steal,
+        ..
+    } = KernelStats::current().ok()?.total;
+    let ticks = user + nice + system + irq? + softirq? + steal?;
+    Some(ticks as f64 / procfs::ticks_per_second() as f64)
 }
 
 #[cfg(test)]
@@ -75,14 +60,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-
-    #[test]
-    fn all_but_idle_and_waiting_is_busy() {
-        let stat = "cpu  1 20 300 4000 50000 600000 7000000 80000000 9 9\ncpu0 1 1 1 1 1 1 1 1\n";
-        assert_eq!(busy_ticks(stat), Some(87_600_321));
-        assert_eq!(busy_ticks("cpu0 1 1 1 1 1 1 1 1\n"), None);
-        assert_eq!(busy_ticks("cpu 1 2\n"), None);
-    }
 
     #[test]
     fn what_is_known_is_not_the_others() {

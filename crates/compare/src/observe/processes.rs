@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::Watched;
 use super::address::listener_at;
-use super::procfs::{self, Used};
+use super::used::{Used, used};
 use crate::pattern::Pattern;
 use crate::report::ProcessUse;
 use crate::server_url::ServerUrl;
@@ -67,7 +67,7 @@ impl Processes {
     pub(super) async fn look(&mut self) {
         for process in &mut self.0 {
             let used = match &mut process.asked {
-                Asked::System { pid } => procfs::used(*pid),
+                Asked::System { pid } => used(*pid),
                 Asked::Redis(reader) => {
                     let used = reader.used().await;
                     used.map(|(cpu_s, memory_bytes)| Used {

@@ -186,6 +186,8 @@ fn binary_in(messages: &str, name: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use procfs::process::Process;
+
     use super::*;
 
     #[test]
@@ -262,9 +264,8 @@ mod tests {
         let child = std::fs::read_to_string(folder.join("child")).unwrap();
         let deadline = std::time::Instant::now() + Duration::from_secs(20);
         // The process that inherits the child may not have reaped it yet.
-        while std::fs::read_to_string(format!("/proc/{}/stat", child.trim()))
-            .is_ok_and(|stat| !stat.contains(") Z "))
-        {
+        let child: i32 = child.trim().parse().unwrap();
+        while Process::new(child).is_ok_and(|child| child.is_alive()) {
             assert!(std::time::Instant::now() < deadline, "it runs on");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

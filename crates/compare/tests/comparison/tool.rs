@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use procfs::process::Process;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -100,16 +101,12 @@ impl Tool {
 
     /// The processes that it has started and that still run.
     pub(crate) fn children(&self) -> Vec<u32> {
-        let own = self.child.id();
-        let list = format!("/proc/{own}/task");
-        let tasks = std::fs::read_dir(list).unwrap();
-        let children = tasks
-            .filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("children")).ok())
-            .flat_map(|list| {
-                let pids: Vec<u32> = list.split(' ').filter_map(|pid| pid.parse().ok()).collect();
-                pids
-            });
-        children.collect()
+        let own = Process::new(self.child.id().cast_signed()).unwrap();
+        let tasks = own.tasks().unwrap().flatten();
+        tasks
+            .filter_map(|task| task.children().ok())
+            .flatten()
+            .collect()
     }
 
     /// To its whole group, as a terminal does.

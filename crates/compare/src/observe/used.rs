@@ -1,8 +1,6 @@
 //! What Linux says of a process.
 
-use std::fs;
-
-use rustix::param::clock_ticks_per_second;
+use procfs::process::Process;
 
 /// What a process has used.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,30 +14,12 @@ pub(super) struct Used {
 /// The processor time and memory of a process; `None` if there is no such process, or `/proc`
 /// does not tell.
 pub(super) fn used(pid: u32) -> Option<Used> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let process = Process::new(pid.try_into().ok()?).ok()?;
+    let stat = process.stat().ok()?;
     Some(Used {
-        cpu_s: ticks_in(&stat)? as f64 / clock_ticks_per_second() as f64,
-        memory_bytes: resident_in(&status)?,
+        cpu_s: (stat.utime + stat.stime) as f64 / procfs::ticks_per_second() as f64,
+        memory_bytes: process.status().ok()?.vmrss? * 1024,
     })
-}
-
-/// Of user and system time. The second field, the name, may have spaces and parentheses of its
-/// own; the others are numbers, of which these are the 14th and 15th.
-fn ticks_in(stat: &str) -> Option<u64> {
-    let (_, after_name) = stat.rsplit_once(')')?;
-    let mut times = after_name.split_whitespace().skip(11);
-    let user: u64 = times.next()?.parse().ok()?;
-    let system: u64 = times.next()?.parse().ok()?;
-    Some(user + system)
-}
-
-fn resident_in(status: &str) -> Option<u64> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-    Some(kilobytes * 1024)
 }
 
 #[cfg(test)]
@@ -49,12 +29,6 @@ mod tests {
     use rustix::time::{ClockId, clock_gettime};
 
     use super::*;
-
-    #[test]
-    fn a_name_may_look_like_other_fields() {
-        let stat = "7 (a) b 1 2) S 1 7 7 0 -1 4194560 1 2 3 4 250 50 9 9 20 0 1 0 1 1 1";
-        assert_eq!(ticks_in(stat), Some(300));
-    }
 
     #[test]
     fn who_burns_processor_time_and_memory_has_used_it() {
@@ -74,7 +48,7 @@ mod tests {
         let after = used(pid).unwrap();
         assert_eq!(std::hint::black_box(&memory).last(), Some(&1));
         // It is counted in whole ticks, of user and of system time.
-        let tick_s = 1.0 / clock_ticks_per_second() as f64;
+        let tick_s = 1.0 / procfs::ticks_per_second() as f64;
         let burnt_s = after.cpu_s - before.cpu_s;
         assert!(burnt_s >= burn.as_secs_f64() - 2.0 * tick_s, "{burnt_s} s");
         assert!(after.memory_bytes >= 64 << 20, "{after:?}");
