@@ -32,7 +32,8 @@ const PARTS: &str = "core/src/cache.rs core/src/cache/* core/src/journal.rs core
                      core/src/store.rs core/src/store/* core/src/lease.rs core/src/lease/*";
 const REDIS: &str = "core/src/redis.rs core/src/redis/* core/src/cache/redis.rs core/src/cache/redis/* \
                      core/src/journal/redis_stream.rs core/src/journal/redis_stream/* \
-                     core/src/lease/redis.rs core/src/lease/redis/* compare/src/servers/redis.rs";
+                     core/src/lease/redis.rs core/src/lease/redis/* compare/src/servers/redis.rs \
+                     testkit/src/redis_connection.rs";
 const TLS: &str = "core/src/tls.rs core/src/tls/* e2e/tests/traces/secure.rs";
 const TRACE: &str = "core/src/model/trace_context.rs core/src/telemetry/trace.rs core/src/telemetry/trace/* \
                      e2e/tests/traces/*";
