@@ -4,7 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -115,8 +115,8 @@ impl Status {
         } else {
             "waiting for the last answers".to_owned()
         };
-        let per_second = thousands(per_second.round() as u64);
-        format!("{per_second}/s, {} failed, {left}", thousands(*failed))
+        let per_second = HumanCount(per_second.round() as u64);
+        format!("{per_second}/s, {} failed, {left}", HumanCount(*failed))
     }
 
     fn line(&self, pattern: Pattern) -> String {
@@ -134,19 +134,6 @@ fn rate(before: (Instant, Reading), after: (Instant, Reading)) -> f64 {
     } else {
         0.0
     }
-}
-
-/// `1234567` as `1,234,567`.
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.char_indices() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 fn milliseconds(duration: Duration) -> u64 {
@@ -190,17 +177,5 @@ mod tests {
         let after = (began + Duration::from_secs(2), reading(300, 30));
         assert_eq!(rate(before, after), 110.0);
         assert_eq!(rate(after, after), 0.0);
-    }
-
-    #[test]
-    fn long_numbers_have_commas() {
-        for (number, text) in [
-            (0, "0"),
-            (999, "999"),
-            (1_000, "1,000"),
-            (12_345_678, "12,345,678"),
-        ] {
-            assert_eq!(thousands(number), text);
-        }
     }
 }

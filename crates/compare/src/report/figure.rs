@@ -1,5 +1,7 @@
 //! Figures as people read them. None of these writes `NaN` or `inf`, whatever it is given.
 
+use indicatif::HumanCount;
+
 /// What stands where nothing is known.
 pub(super) const UNKNOWN: &str = "–";
 
@@ -8,15 +10,7 @@ const DIGITS_FROM: f64 = 1e15;
 
 /// `12,345`.
 pub(super) fn count(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    HumanCount(count).to_string()
 }
 
 /// To the nearest whole one; nothing below zero.
