@@ -105,7 +105,7 @@ pub enum JournalSync {
 /// What write-through does while its cache is unavailable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum CacheAway {
+pub enum CacheUnavailable {
     /// Goes on against the database alone.
     Bypass,
     /// Answers that it is unavailable.
@@ -182,7 +182,7 @@ pub struct Settings {
     /// Bound of the memory cache.
     pub cache_capacity_bytes: u64,
     /// What to do while the cache is unavailable (write-through).
-    pub cache_away: CacheAway,
+    pub cache_unavailable: CacheUnavailable,
     /// How long the cache is trusted while the database is unavailable (write-through).
     pub cache_lease: Duration,
     /// Most group commits in the database; 0 = as the database likes it (write-through).
@@ -264,7 +264,7 @@ struct Raw {
     cache_absent_ttl_s: u64,
     cache_capacity_mb: u64,
     #[serde(default = "bypass")]
-    cache_away: CacheAway,
+    cache_unavailable: CacheUnavailable,
     #[serde(default)]
     cache_lease_ms: u64,
     #[serde(default)]
@@ -281,8 +281,8 @@ struct Raw {
     log_format: LogFormat,
 }
 
-fn bypass() -> CacheAway {
-    CacheAway::Bypass
+fn bypass() -> CacheUnavailable {
+    CacheUnavailable::Bypass
 }
 
 fn fsync() -> JournalSync {
@@ -469,7 +469,7 @@ fn finish(service: Service, raw: Raw, traces: TraceSettings) -> Result<Settings,
         cache_ttl: Duration::from_secs(raw.cache_ttl_s),
         cache_absent_ttl: Duration::from_secs(raw.cache_absent_ttl_s),
         cache_capacity_bytes: raw.cache_capacity_mb.saturating_mul(1 << 20),
-        cache_away: raw.cache_away,
+        cache_unavailable: raw.cache_unavailable,
         cache_lease: Duration::from_millis(raw.cache_lease_ms),
         commit_lanes: raw.commit_lanes,
         redis_timeout: Duration::from_millis(raw.redis_timeout_ms),

@@ -21,7 +21,7 @@ use futures_util::StreamExt as _;
 
 use crate::body;
 use crate::connection::Clock;
-use crate::durability::Wanted;
+use crate::durability::RequestedDurability;
 use crate::ndjson::{NDJSON, headed};
 use crate::problem::Problem;
 use crate::state::State;
@@ -44,7 +44,7 @@ pub(crate) async fn batch(
     mut payload: Payload,
 ) -> Result<HttpResponse, Error> {
     body::check_type(&request, "application/x-ndjson")?;
-    let wanted = Wanted::of(&request)?;
+    let wanted = RequestedDurability::of(&request)?;
     if [IF_MATCH, IF_NONE_MATCH]
         .iter()
         .any(|header| request.headers().contains_key(header))

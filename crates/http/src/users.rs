@@ -21,7 +21,7 @@ use crate::bulk;
 use crate::cache_control::wants_reload;
 use crate::cache_status::cache_status;
 use crate::connection::Clock;
-use crate::durability::Wanted;
+use crate::durability::RequestedDurability;
 use crate::input::{parse_name, parse_user};
 use crate::json::JSON;
 use crate::path;
@@ -97,7 +97,7 @@ async fn write(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let body = body::read_json(&request, payload).await?;
-    let wanted = Wanted::of(&request)?;
+    let wanted = RequestedDurability::of(&request)?;
     let write = put(&body, None)?.traced(traced::context(&request));
     // It is part of the connection's buffer, which can be used again then.
     drop(body);
@@ -133,7 +133,7 @@ async fn put_user(
 ) -> Result<HttpResponse, Problem> {
     let body = body::read_json(&request, payload).await?;
     let name = path::name(&request)?;
-    let wanted = Wanted::of(&request)?;
+    let wanted = RequestedDurability::of(&request)?;
     let write = put(&body, Some(&name))?.traced(traced::context(&request));
     drop(body);
     write_user(&state, wanted, Preconditions::of(&request)?, write).await
@@ -142,7 +142,7 @@ async fn put_user(
 async fn delete_user(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let write = Write::delete(Key::from(&*path::name(&request)?));
     let write = write.traced(traced::context(&request));
-    let wanted = Wanted::of(&request)?;
+    let wanted = RequestedDurability::of(&request)?;
     let (version, durability) = Preconditions::of(&request)?
         .write(&*state.engine, wanted, write)
         .await?;
@@ -160,7 +160,7 @@ fn put(body: &[u8], path_name: Option<&str>) -> Result<Write, Problem> {
 
 async fn write_user(
     state: &State,
-    wanted: Wanted,
+    wanted: RequestedDurability,
     preconditions: Preconditions,
     write: Write,
 ) -> Result<HttpResponse, Problem> {

@@ -100,7 +100,10 @@ fn replay_call() -> Call {
         "replayDeadLetter",
         "Apply a dead letter once more",
     )
-    .answers(Answer::ok("The database has the write, and the letter ended.").json(&REPLAYED))
+    .answers(
+        Answer::ok("The database has the write or a newer one of the name, and the letter ended.")
+            .json(&REPLAYED),
+    )
     .refuses(&[Kind::StillRefused, Kind::OutcomeUnknown, Kind::BacklogFull]);
     of_one(call)
 }
@@ -212,7 +215,7 @@ async fn list(
 }
 
 const REPLAYED: Message = Message {
-    message: "The write is in the database.",
+    message: "The database has the write or a newer one; the dead letter is gone.",
 };
 
 async fn replay(engine: Data<WriteBehind>, request: HttpRequest) -> Result<HttpResponse, Problem> {

@@ -2,7 +2,6 @@
 //! and what a failed connection means.
 
 use std::error::Error as StdError;
-use std::time::Duration;
 
 use deadpool_redis::redis::io::tcp::TcpSettings;
 use deadpool_redis::redis::io::tcp::socket2::TcpKeepalive;
@@ -16,16 +15,9 @@ use tokio::net::TcpStream;
 
 use crate::error::{Error, Part, Result};
 use crate::settings::{Address, Secret};
+use crate::timing;
 use crate::tls::{CACHE_KEYS, Peer, Tls};
 
-/// How long a server may take to answer a command that needs no login.
-const PLAIN_ANSWER_TIME_MAX: Duration = Duration::from_secs(1);
-
-/// After how long without a word the system asks whether the other end is still
-/// there, how often it asks again, and how many times: less than the shortest time
-/// after which firewalls and load balancers forget a connection (AWS: 350 s).
-const KEEPALIVE_TIME: Duration = Duration::from_secs(30);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_PROBES_MAX: u32 = 3;
 
 /// A Redis server.
@@ -42,8 +34,8 @@ impl Endpoint {
     pub(super) fn new(address: Address) -> Result<Endpoint> {
         let Address { url, tls } = address;
         let keepalive = TcpKeepalive::new()
-            .with_time(KEEPALIVE_TIME)
-            .with_interval(KEEPALIVE_INTERVAL)
+            .with_time(timing::TCP_KEEPALIVE_TIMEOUT)
+            .with_interval(timing::TCP_KEEPALIVE_INTERVAL)
             .with_retries(KEEPALIVE_PROBES_MAX);
         let tcp = TcpSettings::default().set_keepalive(keepalive);
         let info = connection_info(&url, &tls).map_err(|error| {
@@ -103,7 +95,7 @@ impl Endpoint {
     pub(super) async fn speaks_no_tls(&self, part: Part) -> Option<Error> {
         let peer = self.peer(part)?;
         let asked = ask_plainly(peer.host, peer.port);
-        match tokio::time::timeout(PLAIN_ANSWER_TIME_MAX, asked).await {
+        match tokio::time::timeout(timing::REDIS_PLAIN_ANSWER_TIMEOUT, asked).await {
             // A status or an error. TLS would begin otherwise.
             Ok(Ok(b'+' | b'-')) => {
                 let sentence = format!("{} does not speak TLS", peer.name());

@@ -11,6 +11,21 @@ use crate::settings::places::Places;
 use crate::settings::table::{Setting, TABLE};
 use crate::settings::{BadSetting, Service, bad, secret_file};
 
+/// Settings that had another name in an older version, before the one that they have now.
+const RENAMED: [(&str, &str); 1] = [("CACHE_AWAY", "CACHE_UNAVAILABLE")];
+
+/// Those of the service's settings that had another name.
+fn renamed(service: Service) -> impl Iterator<Item = (&'static str, &'static str)> {
+    RENAMED.into_iter().filter(move |(_, new)| {
+        let mut known = TABLE.iter().filter(|setting| setting.is_for(service));
+        known.any(|setting| setting.key == *new)
+    })
+}
+
+fn is_called(old: &str, new: &str) -> BadSetting {
+    bad(old, format!("is called {new} now, with the same values"))
+}
+
 /// What a settings file says, by the names in lower case.
 struct SettingsFile {
     path: String,
@@ -37,12 +52,18 @@ impl SettingsFile {
         })
     }
 
-    /// Refuses a name that is none of the service's.
+    /// Refuses a name that is none of the service's, or one of an older version.
     fn check_names(&self, service: Service) -> Result<(), BadSetting> {
         let is_known = |name: &str| {
             let mut known = TABLE.iter().filter(|setting| setting.is_for(service));
             known.any(|setting| setting.names().any(|known| known.to_lowercase() == name))
         };
+        for (old, new) in renamed(service) {
+            let old = old.to_lowercase();
+            if self.values.contains_key(&old) {
+                return Err(self.places.locate(is_called(&old, new)));
+            }
+        }
         match self.values.keys().find(|name| !is_known(name)) {
             None => Ok(()),
             Some(name) => {
@@ -77,6 +98,9 @@ pub(super) fn merge(
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<(Config, Places), BadSetting> {
     let environment = |key: &str| environment(key).filter(|value| !value.is_empty());
+    if let Some((old, new)) = renamed(service).find(|(old, _)| environment(old).is_some()) {
+        return Err(is_called(old, new));
+    }
     let known = || TABLE.iter().filter(|setting| setting.is_for(service));
     let mut builder = Config::builder();
     for setting in known() {

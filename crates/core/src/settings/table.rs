@@ -207,7 +207,7 @@ pub(super) const TABLE: &[Setting] = &[
         "most megabytes of clean records in the memory cache",
     ),
     write_through(
-        "CACHE_AWAY",
+        "CACHE_UNAVAILABLE",
         "bypass",
         "while Redis is unavailable: bypass = read from and write to the database alone, refuse = answer 503",
     ),

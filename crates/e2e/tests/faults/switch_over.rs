@@ -76,7 +76,7 @@ fn nothing_old_is_read_after_failing_back(service: Service) {
     replicate(&one, &two);
     let mut installation = Installation::on(service, one.url(), TestDatabase::create());
     match service {
-        Service::WriteThrough => installation.set("CACHE_AWAY", "refuse"),
+        Service::WriteThrough => installation.set("CACHE_UNAVAILABLE", "refuse"),
         Service::WriteBehind => installation.set("REDIS_WAIT_REPLICAS", "1"),
     }
     let first = installation.start(service);

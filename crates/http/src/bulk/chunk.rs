@@ -14,7 +14,7 @@ use cache_core::outage::Outages;
 use futures_util::{StreamExt as _, future, stream};
 use metrics::counter;
 
-use crate::durability::Wanted;
+use crate::durability::RequestedDurability;
 use crate::problem::Problem;
 use crate::retry_after::seconds_of;
 use crate::state::State;
@@ -89,7 +89,7 @@ impl Chunk {
     }
 
     /// Writes all lines, and returns the answers. The values are submitted at the first poll.
-    pub(super) async fn write(self, state: Data<State>, wanted: Wanted) -> Vec<u8> {
+    pub(super) async fn write(self, state: Data<State>, wanted: RequestedDurability) -> Vec<u8> {
         let keys = self.values.iter().map(|(key, _)| key);
         // In the order of the outcomes.
         let keys: Vec<Key> = match wanted.persisted_within() {
@@ -124,7 +124,12 @@ fn written(outcome: Result<Outcome, Error>) -> Written {
 }
 
 /// Waits until those that were journaled are in the database, if that is wanted.
-async fn persist(state: &State, wanted: Wanted, keys: &[Key], outcomes: &mut [Written]) {
+async fn persist(
+    state: &State,
+    wanted: RequestedDurability,
+    keys: &[Key],
+    outcomes: &mut [Written],
+) {
     let Some(within) = wanted.persisted_within() else {
         return;
     };

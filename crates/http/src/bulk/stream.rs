@@ -24,7 +24,7 @@ use super::chunk::Chunk;
 use super::lines::{LINE_BYTES_MAX, Line, Lines};
 use crate::body;
 use crate::connection::REQUEST_TIMEOUT;
-use crate::durability::Wanted;
+use crate::durability::RequestedDurability;
 use crate::input::{self, parse_line};
 use crate::problem::{Kind, Problem};
 use crate::state::State;
@@ -68,7 +68,7 @@ enum End {
 /// See the module.
 pub(super) struct Stream {
     state: Data<State>,
-    wanted: Wanted,
+    wanted: RequestedDurability,
     sender: Sender,
     lines: Lines,
     /// Read, and held back by a write of its name.
@@ -86,7 +86,7 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(state: Data<State>, wanted: Wanted, sender: Sender) -> Stream {
+    pub(super) fn new(state: Data<State>, wanted: RequestedDurability, sender: Sender) -> Stream {
         Stream {
             state,
             wanted,

@@ -140,6 +140,39 @@ fn no_test_file_is_too_long() {
     assert_eq!(too_long(texts), [""; 0]);
 }
 
+/// What a duration's name ends with, before `_MIN` or `_MAX`.
+const DURATIONS: [&str; 4] = ["_TIMEOUT", "_INTERVAL", "_BACKOFF", "_LIFETIME"];
+const TIMING: &str = "core/src/timing.rs";
+
+/// The names of a source's constant durations; those of its tests are left out.
+fn durations(text: &str) -> impl Iterator<Item = &str> {
+    let text = text.split("#[cfg(test)]").next().unwrap();
+    let declared = text.lines().filter(|line| !line.contains("const fn "));
+    let declared = declared.filter_map(|line| line.split_once("const "));
+    declared.filter_map(|(_, constant)| {
+        let (name, of) = constant.split_once(": ")?;
+        of.trim_start_matches("std::time::")
+            .starts_with("Duration")
+            .then_some(name)
+    })
+}
+
+#[test]
+fn durations_of_the_core_stand_in_one_table() {
+    for source in read_sources() {
+        let is_of_tests = ["/tests/", "tests.rs"].map(|part| source.file.contains(part));
+        if !source.file.starts_with("core/src/") || is_of_tests.contains(&true) {
+            continue;
+        }
+        for name in durations(&source.text) {
+            assert_eq!(source.file, TIMING, "{name} belongs there");
+            let stem = name.trim_end_matches("_MIN").trim_end_matches("_MAX");
+            let is_named_so = DURATIONS.iter().any(|shape| stem.ends_with(shape));
+            assert!(is_named_so, "{name} ends with none of {DURATIONS:?}");
+        }
+    }
+}
+
 /// `scripts/test` runs what bears this mark by itself, with servers, and nothing else that is ignored.
 const NEEDS_SERVERS: &str = "#[ignore = \"needs servers\"]";
 
