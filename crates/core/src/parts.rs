@@ -1,6 +1,7 @@
 //! Which concrete cache, journal and store the settings ask for: the only
 //! place that names them all.
 
+mod client_files;
 mod database;
 mod inspect;
 mod reach;
@@ -37,6 +38,7 @@ use crate::store::claim::Usage;
 
 use reach::Reached;
 
+pub use client_files::ClientFiles;
 pub use database::migrate;
 pub(crate) use database::{Database, claim, open_database};
 pub(crate) use inspect::inspect;
@@ -80,6 +82,7 @@ pub struct Parts {
     binding: Arc<dyn BindingStore>,
     guard: Option<Arc<Guard>>,
     redis: Option<Arc<Redis>>,
+    client_files: ClientFiles,
     file: Option<FileJournal>,
     lifetimes: Lifetimes,
     /// When the start has to have come to an end.
@@ -87,6 +90,11 @@ pub struct Parts {
 }
 
 impl Parts {
+    /// The files of TLS to Redis and to the database.
+    pub fn client_files(&self) -> ClientFiles {
+        self.client_files.clone()
+    }
+
     /// Opens database, cache and file journal, waiting for servers that are coming up.
     ///
     /// # Errors
@@ -95,6 +103,8 @@ impl Parts {
     /// no secure connection to one of them. After a refused start, database, Redis and files
     /// are as they were, except for tables that were brought up to date.
     pub async fn open(settings: &Settings) -> Result<Parts> {
+        let (settings, client_files) = client_files::followed(settings)?;
+        let settings = &settings;
         let by = settings.startup_by();
         let mut database = open_database(settings, by).await?;
         let reached = reach::reach(settings, database.store.dataset(), by).await?;
@@ -137,6 +147,7 @@ impl Parts {
             binding: database.binding,
             guard,
             redis,
+            client_files,
             file,
             lifetimes,
             start_by: by,

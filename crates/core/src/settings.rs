@@ -15,8 +15,9 @@ mod traces;
 mod urls;
 
 pub use command_line::{
-    Adopt, Command, IdentityAction, InspectOptions, JournalAction, MigrateOptions,
+    Adopt, Command, IdentityAction, InspectOptions, JournalAction, MigrateOptions, TokenOptions,
 };
+pub(crate) use secret_file::content as file_content;
 pub use traces::{TraceHeaders, TraceSettings};
 pub use urls::{Address, CacheUrl, DatabaseUrl, JournalUrl, Secret};
 
@@ -135,6 +136,18 @@ pub struct Settings {
     pub allowed_origins: Vec<String>,
     /// The page with live figures.
     pub dashboard: Dashboard,
+    /// Origins of pages of other sites that may call the service and read its answers.
+    pub cors_origins: Vec<String>,
+    /// The certificate and the private key to speak TLS with; without them plain HTTP.
+    pub tls_files: Option<(PathBuf, PathBuf)>,
+    /// Requests a second of each client; 0 = no limit.
+    pub rate_limit_per_s: u32,
+    /// How many of those may come at once; 0 = those of a second.
+    pub rate_limit_burst: u32,
+    /// Most requests in flight; 0 = no limit.
+    pub requests_max: usize,
+    /// The file with the tokens of clients; without it no client needs one.
+    pub auth_tokens_file: Option<PathBuf>,
     /// The database.
     pub database: DatabaseUrl,
     /// CAs and client certificate for it, besides what the URL says.
@@ -222,6 +235,13 @@ struct Raw {
     listen: SocketAddr,
     allowed_origins: String,
     dashboard: Dashboard,
+    auth_tokens_file: String,
+    cors_origins: String,
+    tls_cert_file: String,
+    tls_key_file: String,
+    rate_limit_per_s: u32,
+    rate_limit_burst: u32,
+    requests_max: usize,
     database_url: String,
     database_ca_file: String,
     database_cert_file: String,
@@ -379,10 +399,15 @@ pub fn read(
         Some(Action::Journal { action }) => Command::Journal(action, settings()?),
         Some(Action::Release) => Command::Release(settings()?),
         Some(Action::Inspect(options)) => Command::Inspect(options, settings()?),
-        Some(Action::Healthcheck { ready }) => Command::Healthcheck {
-            listen: sources::listen(service, file, &environment)?,
-            ready,
-        },
+        Some(Action::Token(options)) => Command::Token(options),
+        Some(Action::Healthcheck { ready }) => {
+            let (listen, speaks_tls) = sources::listen(service, file, &environment)?;
+            Command::Healthcheck {
+                listen,
+                speaks_tls,
+                ready,
+            }
+        }
     })
 }
 
@@ -436,6 +461,8 @@ fn finish(service: Service, raw: Raw, traces: TraceSettings) -> Result<Settings,
         JournalUrl::parse(&raw.journal_url, &cache).map_err(|reason| bad("JOURNAL_URL", reason))?;
     let allowed_origins =
         origins::parse(&raw.allowed_origins).map_err(|reason| bad("ALLOWED_ORIGINS", reason))?;
+    let cors_origins =
+        origins::parse(&raw.cors_origins).map_err(|reason| bad("CORS_ORIGINS", reason))?;
     if tracing_subscriber::EnvFilter::try_new(&raw.log).is_err() || !has_level(&raw.log) {
         let reason =
             "must be error, warn, info, debug or trace, or a tracing filter with one of them";
@@ -446,6 +473,12 @@ fn finish(service: Service, raw: Raw, traces: TraceSettings) -> Result<Settings,
         listen: raw.listen,
         allowed_origins,
         dashboard: raw.dashboard,
+        auth_tokens_file: path(raw.auth_tokens_file),
+        cors_origins,
+        tls_files: tls::of_service(&raw.tls_cert_file, &raw.tls_key_file)?,
+        rate_limit_per_s: raw.rate_limit_per_s,
+        rate_limit_burst: raw.rate_limit_burst,
+        requests_max: raw.requests_max,
         database,
         database_tls,
         cache,
@@ -487,6 +520,11 @@ fn finish(service: Service, raw: Raw, traces: TraceSettings) -> Result<Settings,
         },
         traces,
     })
+}
+
+/// `None` where none is given.
+fn path(text: String) -> Option<PathBuf> {
+    (!text.is_empty()).then(|| PathBuf::from(text))
 }
 
 #[cfg(test)]

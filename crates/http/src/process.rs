@@ -12,11 +12,11 @@ use cache_core::parts;
 use cache_core::process::shutdown::Signals;
 use cache_core::settings::{
     self, Command, EXIT_BAD_SETTINGS, InspectOptions, JournalAction, MigrateOptions, Service,
-    Settings,
+    Settings, TokenOptions,
 };
 use cache_core::telemetry::{self, escape, trace};
 
-use crate::{descriptors, healthcheck, huge_pages};
+use crate::{auth, descriptors, healthcheck, huge_pages};
 
 /// Runs a service's `main` on the runtime that everything but the HTTP server's
 /// workers is on. Whatever still blocks a thread at its end is left behind: it is
@@ -87,7 +87,12 @@ where
             }
             return ExitCode::from(code);
         }
-        Ok(Command::Healthcheck { listen, ready }) => return healthcheck(service, listen, ready),
+        Ok(Command::Token(options)) => return token(service, &options),
+        Ok(Command::Healthcheck {
+            listen,
+            speaks_tls,
+            ready,
+        }) => return healthcheck(service, listen, speaks_tls, ready),
         Ok(Command::Migrate(settings, options)) => {
             telemetry::start_log(&settings.log);
             migrate(*settings, options, signals).await
@@ -215,15 +220,30 @@ async fn on_journal(
     Ok(())
 }
 
+/// Prints a new token and its line.
+fn token(service: Service, options: &TokenOptions) -> ExitCode {
+    match auth::make_token(options) {
+        Ok(text) => {
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(reason) => {
+            complain(&format!("{}: {reason}\n", service.binary()));
+            ExitCode::from(EXIT_BAD_SETTINGS)
+        }
+    }
+}
+
 /// Exits with 0 when the service is well, else with 1.
-fn healthcheck(service: Service, listen: SocketAddr, ready: bool) -> ExitCode {
+fn healthcheck(service: Service, listen: SocketAddr, speaks_tls: bool, ready: bool) -> ExitCode {
     if listen.port() == 0 {
         let reason = "LISTEN: with port 0 it is not known which port the service took";
         complain(&format!("{}: {reason}\n", service.binary()));
         return ExitCode::from(EXIT_BAD_SETTINGS);
     }
     let path = if ready { "/readyz" } else { "/healthz" };
-    match healthcheck::ask(healthcheck::address(listen), path, healthcheck::TIME_MAX) {
+    let address = healthcheck::address(listen);
+    match healthcheck::ask(address, speaks_tls, path, healthcheck::TIME_MAX) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             let reason = escape::controls(&reason);

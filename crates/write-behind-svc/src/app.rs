@@ -36,6 +36,7 @@ async fn start(
     let (journal, leases) = parts.open_journal(&settings).await?;
     let purger = parts.purger(&settings, Some(journal.clone()));
     let outages = parts.outages();
+    let client_files = parts.client_files();
     let settings = WriteBehindSettings {
         group_commit: GroupCommitBounds {
             batch_max: settings.batch_max,
@@ -69,6 +70,7 @@ async fn start(
         claimed,
         guard,
         outages,
+        client_files,
         purging: purger.map(Purger::start),
     };
     Ok((started, routes))

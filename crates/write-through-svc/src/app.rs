@@ -49,6 +49,7 @@ async fn start(settings: Settings) -> cache_core::error::Result<(Started, fn(&mu
     };
     let purger = parts.purger(&settings, None);
     let outages = parts.outages();
+    let client_files = parts.client_files();
     let start = |_| {
         let (cache, store) = (parts.cache.clone(), parts.store.clone());
         WriteThrough::start(cache, store, access.clone(), write_through)
@@ -59,6 +60,7 @@ async fn start(settings: Settings) -> cache_core::error::Result<(Started, fn(&mu
         claimed,
         guard,
         outages,
+        client_files,
         purging: purger.map(Purger::start),
     };
     Ok((started, routes::configure))

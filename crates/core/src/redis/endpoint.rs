@@ -41,11 +41,6 @@ impl Endpoint {
     /// When the driver does not take the URL.
     pub(super) fn new(address: Address) -> Result<Endpoint> {
         let Address { url, tls } = address;
-        let keepalive = TcpKeepalive::new()
-            .with_time(KEEPALIVE_TIME)
-            .with_interval(KEEPALIVE_INTERVAL)
-            .with_retries(KEEPALIVE_PROBES_MAX);
-        let tcp = TcpSettings::default().set_keepalive(keepalive);
         let info = connection_info(&url, &tls).map_err(|error| {
             let reason = error.detail().unwrap_or("is not one that the driver takes");
             Error::BadSetting {
@@ -53,7 +48,7 @@ impl Endpoint {
                 reason: reason.into(),
             }
         })?;
-        let info = info.set_tcp_settings(tcp);
+        let info = info.set_tcp_settings(tcp_settings());
         Ok(Endpoint { url, tls, info })
     }
 
@@ -64,13 +59,19 @@ impl Endpoint {
 
     /// What every connection to it is opened with.
     pub(super) fn info(&self) -> ConnectionInfo {
-        self.info.clone()
+        let newer = self.tls.newer();
+        let newer = newer.and_then(|tls| connection_info(&self.url, &tls).ok());
+        match newer {
+            // With the files of TLS as they are now.
+            Some(info) => info.set_tcp_settings(tcp_settings()),
+            None => self.info.clone(),
+        }
     }
 
     /// The same without a chosen database: not every kind of server has several.
     pub(super) fn info_without_database(&self) -> ConnectionInfo {
         let settings = self.info.redis_settings().clone().set_db(0);
-        self.info.clone().set_redis_settings(settings)
+        self.info().set_redis_settings(settings)
     }
 
     /// The number of the database that the URL names.
@@ -88,7 +89,7 @@ impl Endpoint {
     pub(super) fn info_for_pushes(&self) -> ConnectionInfo {
         let settings = self.info.redis_settings().clone();
         let settings = settings.set_protocol(ProtocolVersion::RESP3);
-        self.info.clone().set_redis_settings(settings)
+        self.info().set_redis_settings(settings)
     }
 
     /// What it means that opening a connection failed.
@@ -126,6 +127,14 @@ impl Endpoint {
             _ => None,
         }
     }
+}
+
+fn tcp_settings() -> TcpSettings {
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_TIME)
+        .with_interval(KEEPALIVE_INTERVAL)
+        .with_retries(KEEPALIVE_PROBES_MAX);
+    TcpSettings::default().set_keepalive(keepalive)
 }
 
 /// The first byte of what a server answers to `PING`.

@@ -53,6 +53,9 @@ pub(super) fn check_type(setting: &Setting, merged: &config::Config) -> Result<(
                 "COMMIT_LANES",
                 "JOURNAL_BYTES_MAX",
                 "TOMBSTONE_RETENTION_S",
+                "RATE_LIMIT_PER_S",
+                "RATE_LIMIT_BURST",
+                "REQUESTS_MAX",
             ];
             let min = match setting.key {
                 "LEASE_MS" | "CACHE_LEASE_MS" => LEASE_MIN_MS,

@@ -26,9 +26,13 @@ pub enum Command {
     Healthcheck {
         /// What `LISTEN` says.
         listen: SocketAddr,
+        /// Whether there is a `TLS_CERT_FILE`.
+        speaks_tls: bool,
         /// Whether to ask if it can serve, rather than if it lives.
         ready: bool,
     },
+    /// Make a token, print it and its line for `AUTH_TOKENS_FILE`, and exit.
+    Token(TokenOptions),
     /// Print this and exit with this code.
     Print(String, u8),
 }
@@ -83,6 +87,9 @@ pub(super) enum Action {
     /// Print what cache, journal, dead letters and database hold of one name, and which value a reader
     /// gets. Only reads, also while services run. Exit code 1 when a part could not be read.
     Inspect(InspectOptions),
+    /// Make a token for a client, and print it with its line for AUTH_TOKENS_FILE. Changes no file and
+    /// needs no setting.
+    Token(TokenOptions),
     /// Ask the service that runs here whether it lives: exit code 0 if so, else 1. Needs
     /// no setting but LISTEN.
     Healthcheck {
@@ -100,6 +107,16 @@ pub struct InspectOptions {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// For whom a token is, and what it allows.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct TokenOptions {
+    /// What the token allows. Each right includes those before it.
+    #[arg(value_parser = ["read", "write", "admin"])]
+    pub right: String,
+    /// What the log calls its holder: at most 64 letters, digits, `.`, `_` and `-`.
+    pub name: String,
 }
 
 /// What to do about the identity.

@@ -10,6 +10,7 @@ use config::{Config, ConfigBuilder, ValueKind};
 use crate::settings::places::Places;
 use crate::settings::table::{Setting, TABLE};
 use crate::settings::{BadSetting, Service, bad, secret_file};
+use crate::tls::server::CERTIFICATE_KEY;
 
 /// What a settings file says, by the names in lower case.
 struct SettingsFile {
@@ -145,7 +146,7 @@ fn secret(
     }
 }
 
-/// Where the service listens, without a look at what its other settings are.
+/// Where the service listens and whether it speaks TLS, without a look at what its other settings are.
 ///
 /// # Errors
 /// When the setting is no address, or the file that may have it cannot be read.
@@ -153,19 +154,20 @@ pub(super) fn listen(
     service: Service,
     file: Option<&Path>,
     environment: impl Fn(&str) -> Option<String>,
-) -> Result<SocketAddr, BadSetting> {
+) -> Result<(SocketAddr, bool), BadSetting> {
     const KEY: &str = "LISTEN";
-    let given = environment(KEY).filter(|value| !value.is_empty());
-    let given = match (given, file) {
-        (Some(given), _) => Some(given),
-        (None, Some(file)) => {
-            let values = SettingsFile::read(file)?.values;
-            values.get("listen").map(ToString::to_string)
-        }
-        (None, None) => None,
+    let in_file = match file {
+        Some(file) => SettingsFile::read(file)?.values,
+        None => BTreeMap::new(),
+    };
+    let given = |key: &str| {
+        let value = environment(key).filter(|value| !value.is_empty());
+        value.or_else(|| in_file.get(&key.to_lowercase()).map(ToString::to_string))
     };
     let default = || TABLE.iter().find(|setting| setting.key == KEY);
-    let given = given.or_else(|| default().map(|setting| setting.default_for(service)));
-    let parsed = given.and_then(|given| given.parse().ok());
-    parsed.ok_or_else(|| bad(KEY, super::check::ADDRESS_WANTED))
+    let listen = given(KEY).or_else(|| default().map(|setting| setting.default_for(service)));
+    let parsed = listen.and_then(|listen| listen.parse().ok());
+    let listen = parsed.ok_or_else(|| bad(KEY, super::check::ADDRESS_WANTED))?;
+    let speaks_tls = given(CERTIFICATE_KEY).is_some_and(|path| !path.is_empty());
+    Ok((listen, speaks_tls))
 }

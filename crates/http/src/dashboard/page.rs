@@ -12,6 +12,7 @@ const STYLE: &str = include_str!("page/page.css");
 const SCRIPT: &str = concat!(
     include_str!("page/state.js"),
     include_str!("page/elements.js"),
+    include_str!("../auth/page.js"),
     include_str!("page/charts.js"),
     include_str!("page/parts.js"),
     include_str!("page/services.js"),

@@ -33,7 +33,8 @@ const PARTS: &str = "core/src/cache.rs core/src/cache/* core/src/journal.rs core
 const REDIS: &str = "core/src/redis.rs core/src/redis/* core/src/cache/redis.rs core/src/cache/redis/* \
                      core/src/journal/redis_stream.rs core/src/journal/redis_stream/* \
                      core/src/lease/redis.rs core/src/lease/redis/* compare/src/servers/redis.rs";
-const TLS: &str = "core/src/tls.rs core/src/tls/* e2e/tests/traces/secure.rs";
+const TLS: &str = "core/src/tls.rs core/src/tls/* e2e/tests/traces/secure.rs \
+                   e2e/tests/protection/tls_client.rs";
 const TRACE: &str = "core/src/model/trace_context.rs core/src/telemetry/trace.rs core/src/telemetry/trace/* \
                      e2e/tests/traces/*";
 const MYSQL: &str = "core/src/store.rs core/src/store/* testkit/src/* \

@@ -3,6 +3,7 @@
 
 const SILENCE_MS_MAX = 5000;
 const RETRY_MS = 2000;
+const RETRY_AFTER_END_MS = 1000;
 
 const services = config.services.map((service) => new Service(service));
 const charts = CHARTS.map((spec) => new Chart(spec));
@@ -61,15 +62,36 @@ function take(event) {
   }
 }
 
-function listen() {
-  const source = new EventSource(config.events_url);
-  source.addEventListener("past", (message) => takePast(JSON.parse(message.data)));
-  source.addEventListener("message", (message) => take(JSON.parse(message.data)));
-  source.addEventListener("error", () => {
-    lose();
-    // It tries again by itself, but not after an answer that is no stream.
-    if (source.readyState === EventSource.CLOSED) setTimeout(listen, RETRY_MS);
-  });
+/* One event of the stream. */
+function hear(frame) {
+  const fields = frame.split("\n").map((line) => line.split(/: (.*)/, 2));
+  const { event, data } = Object.fromEntries(fields);
+  if (data !== undefined) (event === "past" ? takePast : take)(JSON.parse(data));
+}
+
+async function read(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let text = ""; ; ) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const frames = (text + value).split("\n\n");
+    text = frames.pop();
+    frames.forEach(hear);
+  }
+}
+
+// Not by an EventSource, which cannot send a token.
+async function listen() {
+  const answer = await ask(config.events_url, { headers: { Accept: "text/event-stream" }, cache: "no-store" }).catch(() => null);
+  if (answer !== null && [401, 403].includes(answer.status)) {
+    say("lost", "A token is needed");
+    askForToken("The figures are for holders of a token with the right to read.", listen);
+    return;
+  }
+  // A stream that breaks off is as good as one that ends.
+  if (answer?.ok) await read(answer.body).catch((error) => error.name === "SyntaxError" && reportError(error));
+  lose();
+  setTimeout(listen, answer?.ok ? RETRY_AFTER_END_MS : RETRY_MS);
 }
 
 setInterval(() => {

@@ -106,7 +106,7 @@ class Service {
 /* What went wrong, or null. */
 async function post(url, body) {
   try {
-    const answer = await fetch(url, {
+    const answer = await ask(url, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),
@@ -114,8 +114,10 @@ async function post(url, body) {
     });
     const text = await answer.text();
     if (answer.ok) return null;
-    const problem = answer.headers.get("Content-Type") === "application/problem+json" ? JSON.parse(text).detail : "";
-    return `${answer.status} ${problem}`.trim();
+    const isProblem = answer.headers.get("Content-Type") === "application/problem+json";
+    const { type, detail = "" } = isProblem ? JSON.parse(text) : {};
+    if (wantsToken(answer.status, type)) askForToken("The buttons need a token with the right to write.");
+    return `${answer.status} ${detail}`.trim();
   } catch (error) {
     return error.name === "TimeoutError" ? `no answer in ${REQUEST_MS_MAX / 1000} s` : "no answer";
   }
