@@ -344,14 +344,8 @@ pub fn read(
     arguments: impl IntoIterator<Item = std::ffi::OsString>,
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<Command, BadSetting> {
-    let parser = Arguments::command()
-        .name(service.binary())
-        .version(revision::in_words(version, revision::revision()))
-        .about(about)
-        .after_help(help(service))
-        .mut_subcommand("journal", |journal| {
-            journal.hide(service == Service::WriteThrough)
-        });
+    let version = revision::in_words(version, revision::revision());
+    let parser = parser(service, version, about.to_owned());
     let arguments = match parser
         .try_get_matches_from(arguments)
         .and_then(|found| Arguments::from_arg_matches(&found))
@@ -384,6 +378,18 @@ pub fn read(
             ready,
         },
     })
+}
+
+/// The command line of the service, which `--help`, the manual page and completions are made of.
+fn parser(service: Service, version: String, about: String) -> clap::Command {
+    Arguments::command()
+        .name(service.binary())
+        .version(version)
+        .about(about)
+        .after_help(help(service))
+        .mut_subcommand("journal", |journal| {
+            journal.hide(service == Service::WriteThrough)
+        })
 }
 
 fn load(

@@ -336,3 +336,5 @@ pub(super) fn help(service: Service) -> String {
 
 #[cfg(test)]
 mod document;
+#[cfg(test)]
+mod packaged;
