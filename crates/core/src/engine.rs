@@ -175,6 +175,11 @@ pub trait Engine: Debug + Send + Sync + 'static {
     /// A page of live records as the database has them, in the order of keys.
     async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page>;
 
+    /// How many acknowledged writes the database does not have yet; `None` where that is not known.
+    async fn waiting(&self) -> Option<u64> {
+        Some(0)
+    }
+
     /// The state of every part.
     async fn health(&self) -> Health;
 

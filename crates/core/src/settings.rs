@@ -15,7 +15,8 @@ mod traces;
 mod urls;
 
 pub use command_line::{
-    Adopt, Command, IdentityAction, InspectOptions, JournalAction, MigrateOptions,
+    Adopt, Command, ExportOptions, FileFormat, IdentityAction, ImportOptions, InspectOptions,
+    JournalAction, MigrateOptions,
 };
 pub use traces::{TraceHeaders, TraceSettings};
 pub use urls::{Address, CacheUrl, DatabaseUrl, JournalUrl, Secret};
@@ -379,6 +380,8 @@ pub fn read(
         Some(Action::Journal { action }) => Command::Journal(action, settings()?),
         Some(Action::Release) => Command::Release(settings()?),
         Some(Action::Inspect(options)) => Command::Inspect(options, settings()?),
+        Some(Action::Import(options)) => Command::Import(options, settings()?),
+        Some(Action::Export(options)) => Command::Export(options, settings()?),
         Some(Action::Healthcheck { ready }) => Command::Healthcheck {
             listen: sources::listen(service, file, &environment)?,
             ready,

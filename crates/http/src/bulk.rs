@@ -5,6 +5,7 @@
 
 mod answers;
 pub(crate) mod calls;
+mod change;
 mod chunk;
 mod export;
 mod get;
@@ -26,9 +27,11 @@ use crate::ndjson::{NDJSON, headed};
 use crate::problem::Problem;
 use crate::state::State;
 
-pub(crate) use chunk::started;
+pub(crate) use change::{Change, too_long};
+pub(crate) use chunk::{Chunk, started};
 pub(crate) use export::export;
 pub(crate) use get::get_many;
+pub(crate) use lines::{LINE_BYTES_MAX, Lines};
 
 use stream::Stream;
 

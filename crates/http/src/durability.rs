@@ -44,6 +44,11 @@ impl Wanted {
         })
     }
 
+    /// Waits for the database so long, or not at all.
+    pub(crate) fn within(persisted_within: Option<Duration>) -> Wanted {
+        Wanted { persisted_within }
+    }
+
     /// How safe a write of write-behind is when it is answered.
     pub(crate) fn durability(self) -> Durability {
         match self.persisted_within {

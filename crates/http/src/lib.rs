@@ -50,6 +50,7 @@ pub mod streamed;
 pub mod streams;
 mod trace_context;
 mod traced;
+mod transfer;
 pub mod unknown;
 mod unread;
 mod user_json;

@@ -55,7 +55,7 @@ pub struct Started {
 
 impl Started {
     /// Stops the engine and the rest, in an order in which none waits for another.
-    async fn stop(self, deadline: Deadline) {
+    pub(crate) async fn stop(self, deadline: Deadline) {
         let stop = self.engine.stop(deadline.left());
         // The engine keeps its deadline by itself, and has something to say after it.
         if deadline.unless_hurried(stop).await.is_none() {

@@ -320,6 +320,16 @@ impl Engine for WriteBehind {
         self.store.page(after, limit).await
     }
 
+    async fn waiting(&self) -> Option<u64> {
+        let stats = self.journal.stats().await.ok()?;
+        Some(
+            stats
+                .iter()
+                .map(|shard| shard.depth + shard.held_back)
+                .sum(),
+        )
+    }
+
     async fn health(&self) -> Health {
         let (cache, journal, database) = tokio::join!(
             self.cache.health(),

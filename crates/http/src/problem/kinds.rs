@@ -84,8 +84,8 @@ kinds! {
         "The body has over 16 KiB, which no valid one has."
         "Send less. Nothing was done.";
     UnsupportedMediaType "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE
-        "The body is not sent as JSON"
-        "`Content-Type` is not `application/json`."
+        "The body has another media type than the call takes"
+        "`Content-Type` is not `application/json`, or of a batch not `application/x-ndjson`. `detail` names it."
         "Send it as that. Nothing was done.";
     UnknownHost "unknown-host" MISDIRECTED_REQUEST
         "Browsers do not reach the service by this host name"
