@@ -99,9 +99,11 @@ async fn show(state: Data<State>) -> HttpResponse {
         services: vec![WatchedService {
             name: name.to_owned(),
             write_url: (state.dashboard == Dashboard::On).then(|| format!("/{name}")),
+            kill_url: None,
         }],
         events_url: EVENTS_PATH.to_owned(),
         database_url: None,
+        redis_url: None,
     })
 }
 

@@ -8,8 +8,8 @@ use futures_util::stream;
 use hyper::StatusCode;
 use hyper::header::ETAG;
 
-use super::{Kept, Row};
 use crate::error::{Error, Result};
+use crate::kept::{Kept, Row};
 use crate::service_client::{Reply, ServiceClient};
 
 /// Connections, each with one request at a time.

@@ -173,13 +173,16 @@ impl Ended {
         self
     }
 
-    /// What a pattern's service made of it.
+    /// What a pattern's service made of the first workload, the first time.
     pub(crate) fn service(&self, pattern: &str) -> &Value {
-        let services = self.report["services"].as_array().unwrap();
-        let found = services
-            .iter()
-            .find(|service| service["pattern"] == pattern);
+        let mut runs = self.runs().iter();
+        let found = runs.find(|run| run["pattern"] == pattern);
         found.unwrap_or_else(|| panic!("no {pattern}: {}", self.report))
+    }
+
+    /// All runs of the first workload.
+    pub(crate) fn runs(&self) -> &Vec<Value> {
+        self.report["scenarios"][0]["runs"].as_array().unwrap()
     }
 
     /// What the services and the tool left where temporary files are.

@@ -30,6 +30,8 @@ pub struct PageConfig {
     /// Where `{"paused": true}` and `{"paused": false}` are sent by `POST`; without it there is no button
     /// for that.
     pub database_url: Option<String>,
+    /// The same of Redis.
+    pub redis_url: Option<String>,
 }
 
 /// A service that a page shows.
@@ -39,6 +41,9 @@ pub struct WatchedService {
     pub name: String,
     /// Where the page's buttons send a record by `POST`; without it there are no buttons.
     pub write_url: Option<String>,
+    /// Where `{"killed": true}` and `{"killed": false}` are sent by `POST`; without it there is no button
+    /// for that.
+    pub kill_url: Option<String>,
 }
 
 /// The answer with the page. Its Content-Security-Policy allows the page's own script and style alone, by

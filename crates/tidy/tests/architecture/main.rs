@@ -51,7 +51,7 @@ const STORE_AND_USER: &str =
     "core/src/store.rs core/src/store/* core/src/model/user.rs core/src/model/user/*";
 const HTTP: &str = "http/src/* *-svc/src/app.rs *-svc/src/routes.rs *-svc/src/journal.rs \
                     *-svc/src/dead_letters.rs *-svc/src/replay.rs *-svc/src/main.rs bench/src/bin/bench-baseline.rs \
-                    compare/src/no_op.rs compare/src/live.rs compare/src/live/controls.rs \
+                    compare/src/own_service.rs compare/src/own_service/* compare/src/live.rs compare/src/live/controls.rs \
                     compare/src/live/guard.rs";
 const DESCRIBED: &str = "http/src/* *-svc/src/dead_letters.rs *-svc/src/journal.rs *-svc/src/replay.rs \
                          core/src/model/user/schema.rs core/src/outage/health.rs core/src/engine.rs";

@@ -6,7 +6,7 @@ const RETRY_MS = 2000;
 
 const services = config.services.map((service) => new Service(service));
 const charts = CHARTS.map((spec) => new Chart(spec));
-const database = config.database_url === null ? null : new Database();
+const story = config.services.length > 1 ? new Story() : null;
 document.body.classList.toggle("several", services.length > 1);
 if (services.length === 1) {
   document.getElementById("parts").append(services[0].parts.box);
@@ -17,6 +17,8 @@ document.getElementById("services").append(...services.map(({ card }) => card));
 document.getElementById("charts").append(...charts.map(({ card }) => card));
 
 let heardAt = null;
+// A span in which the pause began has figures from before it, so it is not shown as paused.
+let wasPaused = false;
 
 function say(state, text) {
   connection.dataset.state = state;
@@ -31,7 +33,9 @@ function lose() {
 
 /* Notes an event for the charts. */
 function keep(event) {
-  const entry = { at: event.at_ms, paused: event.database_paused === true, services: {} };
+  const isPaused = event.database_paused === true;
+  const entry = { at: event.at_ms, paused: isPaused && wasPaused, services: {} };
+  wasPaused = isPaused;
   for (const { name, reachable, ...figures } of event.services) {
     for (const [key, value] of Object.entries(figures)) if (known(value)) figuresSeen.add(key);
     if (reachable && "requests_per_second" in figures) entry.services[name] = figures;
@@ -54,7 +58,7 @@ function take(event) {
   for (const { name, ...figures } of event.services) {
     services.find((service) => service.name === name)?.show(figures, event.at_ms);
   }
-  if (database !== null && known(event.database_paused)) database.show(event.database_paused);
+  story?.show(event);
   for (const chart of charts) {
     chart.card.hidden = !isShown(chart.spec);
     chart.draw();
