@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 
+import packages
 from load import Load
 from stack import (
     BUILD_SECONDS_MAX,
@@ -333,6 +334,14 @@ def a_container_with_wrong_settings_says_so_and_ends():
             done = run("docker", "run", "--rm", *options, image_of(WRITE_BEHIND), *arguments, check=False)
             equal(done.returncode, 64, f"{options} {done.stderr}")
             assert expected in done.stderr and "secret@" not in done.stderr, done.stderr
+
+
+@check
+def the_packages_install_upgrade_and_leave():
+    """The Debian packages of the images' binaries, on a machine of their own with systemd."""
+    with tempfile.TemporaryDirectory() as folder:
+        binaries = packages.binaries_of([(image_of(service), service.image) for service in SERVICES], folder)
+        packages.the_packages_keep_their_promises(binaries, folder)
 
 
 def accepts(service):

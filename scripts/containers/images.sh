@@ -23,6 +23,13 @@ get_images() {
   done < <(sed -n 's/^ *image: \(redis\|mysql\|prom\/prometheus\):\(.*\)$/\1:\2/p' docker/compose.yaml)
 }
 
+# A Debian that boots, to install packages on. No registry has it.
+get_machine() {
+  local tree
+  tree=$(machine_tree)
+  import "$tree" write-cache-test/machine
+}
+
 get_image() {
   local name=$1 make=$2 folder=$3
   if can_be_had "$name"; then
@@ -44,12 +51,11 @@ import() {
 # With the toolchain of this machine, and its certificate authorities, since it reaches the registry of
 # crates by them.
 make_compiler() {
-  local name=$1 context=$2/compiler tree
-  tree=$(compiler_tree)
-  import "$tree" write-cache-test/compiler
+  local name=$1 context=$2/compiler
+  get_machine
   mkdir -p "$context"
   cat >"$context/Dockerfile" <<-'DOCKERFILE'
-	FROM write-cache-test/compiler
+	FROM write-cache-test/machine
 	COPY toolchain /usr/local
 	COPY ca-certificates.crt /etc/ssl/certs/
 	ENV CARGO_HOME=/usr/local/cargo
@@ -81,6 +87,7 @@ make_server() {
   docker build --quiet --tag "$name" "$context" >/dev/null
 }
 
-compiler_tree() {
-  debian_tree trixie ca-certificates gcc libc6-dev
+# What the compiler's image and the machine that packages are installed on are made of: one is sooner made than two.
+machine_tree() {
+  debian_tree trixie ca-certificates gcc libc6-dev systemd systemd-sysv adduser man-db procps
 }

@@ -1,16 +1,17 @@
 //! An allocator that counts allocations, and a socket that reports the counts to each client.
 
 use std::alloc::System;
-use std::error::Error;
 use std::future::Future;
 use std::io::{self, Write as _};
 use std::net::TcpListener;
 use std::process::ExitCode;
 use std::thread;
 
-use cache_core::process::shutdown::Signals;
+use cache_core::error::Error;
 use cache_core::settings::{Service, Settings};
 use cache_http::process;
+use cache_http::resource::Routes;
+use cache_http::server::Started;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 /// What is asked of an allocator does not depend on which one it is, so this one need not be fast.
@@ -18,20 +19,21 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// What the `main` of a counted service is: tells the counts, and then is the service's own.
-pub(crate) fn run<F>(
+pub(crate) fn run<F, R>(
     service: Service,
     version: &'static str,
     about: &'static str,
-    serve: impl FnOnce(Settings, Signals) -> F,
+    start: impl FnOnce(Settings) -> F,
 ) -> ExitCode
 where
-    F: Future<Output = Result<(), Box<dyn Error>>>,
+    F: Future<Output = Result<(Started, R), Error>> + Send + 'static,
+    R: Fn(&mut Routes) + Clone + Send + 'static,
 {
     if let Err(error) = tell_counts() {
         eprintln!("{error}");
         return ExitCode::FAILURE;
     }
-    process::run(process::main(service, version, about, serve))
+    process::run(process::main(service, version, about, start))
 }
 
 /// Says on standard output where the counts are told: each connection is sent allocations, reallocations

@@ -1,9 +1,10 @@
 //! The machine and the servers, as they describe themselves.
 
-use std::fs;
 use std::process::Command;
 use std::thread;
 
+use procfs::{CpuInfo, Current as _, Meminfo};
+use rustix::system::uname;
 use serde::{Deserialize, Serialize};
 use testkit::servers::{TestDatabase, redis_url};
 
@@ -24,15 +25,17 @@ pub(crate) struct Machine {
 impl Machine {
     /// This machine and the servers that were started for the run.
     pub(crate) fn this() -> Result<Machine> {
-        let read = |path| fs::read_to_string(path).unwrap_or_default();
         let database = TestDatabase::create();
         let version = database.query_rows("SELECT VERSION()");
         let version = version.first().and_then(|row| row.first());
         Ok(Machine {
-            processor: field(&read("/proc/cpuinfo"), "model name").unwrap_or_default(),
+            processor: CpuInfo::current()?
+                .model_name(0)
+                .unwrap_or_default()
+                .to_owned(),
             cores: thread::available_parallelism().map_or(1, usize::from),
-            memory_mib: mebibytes(&read("/proc/meminfo")),
-            kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+            memory_mib: Meminfo::current()?.mem_total >> 20,
+            kernel: uname().release().to_string_lossy().into_owned(),
             redis: redis_info("server", "redis_version")?,
             database: version.cloned().unwrap_or_default(),
         })
@@ -58,12 +61,6 @@ pub(crate) fn redis_info(section: &str, name: &str) -> Result<String> {
     field(&text, name).ok_or_else(|| format!("Redis does not tell its {name}").into())
 }
 
-fn mebibytes(meminfo: &str) -> u64 {
-    let total = field(meminfo, "MemTotal").unwrap_or_default();
-    let kib: u64 = total.trim_end_matches(" kB").parse().unwrap_or_default();
-    kib / 1024
-}
-
 /// The first value of `name: value`.
 fn field(text: &str, name: &str) -> Option<String> {
     text.lines().find_map(|line| {
@@ -78,12 +75,6 @@ mod tests {
 
     #[test]
     fn fields_are_found_by_their_names() {
-        assert_eq!(
-            mebibytes("MemTotal:       8388608 kB\nMemFree: 1 kB\n"),
-            8192
-        );
-        let cpuinfo = "processor\t: 0\nmodel name\t: Some CPU @ 2 GHz\nmodel name\t: other\n";
-        assert_eq!(field(cpuinfo, "model name").unwrap(), "Some CPU @ 2 GHz");
         assert_eq!(
             field("redis_version:7.0.15\r\n", "redis_version").unwrap(),
             "7.0.15"

@@ -1,6 +1,6 @@
 //! The memory of a process, as Linux tells it.
 
-use std::fs;
+use procfs::process::Process;
 
 use crate::Result;
 use crate::figures::{Measure, Row};
@@ -32,30 +32,10 @@ impl Memory {
 
 /// The resident memory of a process.
 pub(crate) fn of_process(id: u32) -> Result<Memory> {
-    let status = fs::read_to_string(format!("/proc/{id}/status"))?;
-    let kib = |field| {
-        kib(&status, field).ok_or_else(|| format!("/proc/{id}/status does not have {field}"))
-    };
+    let status = Process::new(id.try_into()?)?.status()?;
+    let told = |kib: Option<u64>| kib.ok_or("Linux does not tell the memory of a process");
     Ok(Memory {
-        now_kib: kib("VmRSS:")?,
-        most_kib: kib("VmHWM:")?,
+        now_kib: told(status.vmrss)?,
+        most_kib: told(status.vmhwm)?,
     })
-}
-
-fn kib(status: &str, field: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
-    line.trim().strip_suffix(" kB")?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_field_is_found_by_its_name() {
-        let status = "VmPeak:\t  9 kB\nVmHWM:\t    1234 kB\nVmRSS:\t     567 kB\n";
-        assert_eq!(kib(status, "VmHWM:"), Some(1234));
-        assert_eq!(kib(status, "VmRSS:"), Some(567));
-        assert_eq!(kib(status, "VmSwap:"), None);
-    }
 }

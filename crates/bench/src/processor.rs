@@ -1,9 +1,8 @@
 //! Processor time by process, which is the figure that survives a noisy machine.
 
-use std::fs;
 use std::ops::Sub;
 
-use rustix::param::clock_ticks_per_second;
+use procfs::process::Process;
 
 use crate::Result;
 use crate::figures::{Measure, Row};
@@ -113,31 +112,16 @@ impl Sub for Used {
 
 /// The processor time of a process and of its children that have ended, since it began.
 pub(crate) fn seconds_of(id: u32) -> Result<f64> {
-    let path = format!("/proc/{id}/stat");
-    let stat = fs::read_to_string(&path)?;
-    let ticks = ticks_in(&stat).ok_or_else(|| format!("{path} has no times"))?;
-    Ok(ticks as f64 / clock_ticks_per_second() as f64)
-}
-
-/// User and system time, and those of children. The second field is the program's name, which may have spaces
-/// and parentheses of its own; the others are numbers, of which these are the 14th to 17th.
-fn ticks_in(stat: &str) -> Option<u64> {
-    let (_, after_name) = stat.rsplit_once(')')?;
-    let mut times = after_name.split_whitespace().skip(11);
-    (0..4).map(|_| times.next()?.parse::<u64>().ok()).sum()
+    let stat = Process::new(id.try_into()?)?.stat()?;
+    let of_children = u64::try_from(stat.cutime + stat.cstime)?;
+    let ticks = stat.utime + stat.stime + of_children;
+    Ok(ticks as f64 / procfs::ticks_per_second() as f64)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::figures::Figures;
-
-    #[test]
-    fn a_name_may_look_like_other_fields() {
-        let stat = "7 (a) b 1 2) S 1 7 7 0 -1 4194560 1 2 3 4 250 50 9 1 20 0 1 0 1 1 1";
-        assert_eq!(ticks_in(stat), Some(310));
-        assert_eq!(ticks_in("7 (a) S 1 7"), None);
-    }
 
     #[test]
     fn time_is_shared_among_the_requests_that_succeeded() {

@@ -8,10 +8,8 @@
 mod connection;
 mod failure;
 mod fill;
-mod limits;
 mod load;
 mod message;
-mod meter;
 mod outcome;
 mod pacer;
 mod summary;
@@ -34,24 +32,55 @@ use crate::stop::{Stop, told};
 use crate::workload::Workload;
 
 use connection::Connection;
-use limits::Limits;
 use load::Load;
 use worker::Worker;
 
 pub use fill::fill;
-pub use limits::ANSWER_MAX;
-pub use meter::{Meter, Reading};
-pub use summary::{Driven, DrivenOperation, DrivenSlice, latency, percentiles};
+pub use summary::Driven;
 pub use target::Target;
+pub use totals::IN_TIME;
 
-/// Requests that were never sent are looked at one by one up to so many, and beyond that in
-/// so many groups.
-const UNSENT_GROUPS_MAX: u64 = 100_000;
+/// How long an answer may take. A request without one by then has failed, and whether it has
+/// an effect is unknown. After the end of a workload, what is in flight is waited for that long.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
+/// How long a connection that has failed is left alone: twice as long each time, up to the
+/// second.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
+
+/// A test has others, so as not to wait for half a minute.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// For one answer, from when the request was sent.
+    answer: Duration,
+    /// For all answers, when the load is stopped before its end.
+    stop: Duration,
+    /// After which a connection without a request is exchanged for another one. A service closes
+    /// one some time or other (after five seconds, those that are compared), and a request that
+    /// is sent at just that moment fails without having told anything.
+    idle: Duration,
+    /// How often all this is looked at.
+    heartbeat: Duration,
+    /// For the last requests that were due to be taken by the connections that are free.
+    last_taken: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            answer: ANSWER_MAX,
+            stop: Duration::from_secs(1),
+            idle: Duration::from_secs(3),
+            heartbeat: Duration::from_millis(200),
+            last_taken: Duration::from_millis(10),
+        }
+    }
+}
 
 /// Sends the workload to the service. Each request is entered into the ledger right before it is
 /// sent and right after its answer has come. At the end of the workload's duration nothing more is
-/// sent, and what is in flight is waited for, no longer than [`ANSWER_MAX`]; when `stop`
-/// becomes true, the same at once, and for at most a second.
+/// sent, and what is in flight is waited for, no longer than half a minute; when `stop`
+/// becomes true, the same at once, and for at most a second. `begun` is told when all connections
+/// are open and the first request is due.
 ///
 /// # Errors
 /// [`Error::Failed`] where not all connections to the service can be opened in the beginning.
@@ -60,27 +89,10 @@ pub async fn drive(
     target: &Target,
     workload: &Workload,
     ledger: &Arc<Ledger>,
-    meter: &Arc<Meter>,
-    stop: Stop,
-) -> Result<Driven> {
-    drive_from(target, workload, ledger, meter, stop, |_| {}).await
-}
-
-/// As [`drive`], and calls `begun` with the time at which all connections are open and the first
-/// request is due.
-///
-/// # Errors
-/// As [`drive`].
-pub async fn drive_from(
-    target: &Target,
-    workload: &Workload,
-    ledger: &Arc<Ledger>,
-    meter: &Arc<Meter>,
     stop: Stop,
     begun: impl FnOnce(Instant),
 ) -> Result<Driven> {
-    let limits = Limits::default();
-    drive_within(limits, target, workload, ledger, meter, stop, begun).await
+    drive_within(Limits::default(), target, workload, ledger, stop, begun).await
 }
 
 async fn drive_within(
@@ -88,19 +100,16 @@ async fn drive_within(
     target: &Target,
     workload: &Workload,
     ledger: &Arc<Ledger>,
-    meter: &Arc<Meter>,
     mut stop: Stop,
     begun: impl FnOnce(Instant),
 ) -> Result<Driven> {
     // Before the time is taken, so that the first requests do not have to wait for that.
-    let connections = open_all(target, workload.connections, limits).await?;
-    let load = Arc::new(Load::begin(target, workload, ledger, meter, limits)?);
+    let lanes = Load::begin(target, workload, ledger, limits)?.lanes.len();
+    let connections = open_all(target, workload.connections * lanes, limits).await?;
+    let load = Arc::new(Load::begin(target, workload, ledger, limits)?);
     let _ending = Ending(Arc::clone(&load));
     begun(load.began);
-    let mut workers = JoinSet::new();
-    for connection in connections {
-        workers.spawn(Worker::new(Arc::clone(&load), connection).run());
-    }
+    let workers = start_workers(&load, connections);
     if let Some(schedule) = load.schedule {
         pacer::start(Arc::clone(&load), schedule)
             .map_err(|error| Error::failed("starting a thread", error))?;
@@ -117,23 +126,20 @@ async fn drive_within(
 
     let due = match &load.schedule {
         Some(schedule) => schedule.due_before(sent_for),
-        None => load.taken(),
+        None => load.lanes.iter().map(load::Lane::taken_until).sum(),
     };
-    let unsent = due.saturating_sub(load.taken());
-    load.with_totals(|totals| {
-        for group in unsent_groups(load.taken(), unsent) {
-            let waited = load.schedule.map_or(Duration::ZERO, |schedule| {
-                sent_for.saturating_sub(schedule.due_at(group.first))
-            });
-            let operation = load.requests.request(group.first).operation;
-            totals.add_unsent(operation, waited, group.count);
-        }
-        let driven = Driven::new(totals, sent_for, due, unsent)?;
-        Ok(match &load.schedule {
-            Some(schedule) => driven.with_due(schedule, totals.slice_length),
-            None => driven,
-        })
-    })
+    let unsent = load.add_unsent(due, sent_for);
+    load.with_totals(|totals| Driven::new(totals, sent_for, due, unsent))
+}
+
+/// The connections take turns among the lanes.
+fn start_workers(load: &Arc<Load>, connections: Vec<Connection>) -> JoinSet<()> {
+    let mut workers = JoinSet::new();
+    for (index, connection) in connections.into_iter().enumerate() {
+        let lane = index % load.lanes.len();
+        workers.spawn(Worker::new(Arc::clone(load), lane, connection).run());
+    }
+    workers
 }
 
 /// Ends a load on drop, also when the caller is cancelled.
@@ -170,17 +176,17 @@ async fn last_taken(load: &Load) {
     };
     let due = schedule.due_before(load.duration);
     let until = Instant::now() + load.limits.last_taken;
-    while load.taken() < due && Instant::now() < until {
+    while !load.has_taken_before(due) && Instant::now() < until {
         sleep(Duration::from_millis(1)).await;
     }
 }
 
 /// Waits for what is in flight. When `stop` becomes true nothing more is sent, and what takes
 /// too long then is given up.
-async fn finish(load: &Load, mut workers: JoinSet<Result<()>>, mut stop: Stop) -> Result<()> {
+async fn finish(load: &Load, mut workers: JoinSet<()>, mut stop: Stop) -> Result<()> {
     let all_ended = async {
         while let Some(ended) = workers.join_next().await {
-            ended.map_err(|error| Error::failed("driving a connection", error))??;
+            ended.map_err(|error| Error::failed("driving a connection", error))?;
         }
         Ok(())
     };
@@ -195,20 +201,4 @@ async fn finish(load: &Load, mut workers: JoinSet<Result<()>>, mut stop: Stop) -
         result = all_ended => result,
         () = given_up => Ok(()),
     }
-}
-
-/// Requests with numbers that follow each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Group {
-    first: u64,
-    count: u64,
-}
-
-/// Cuts `count` requests from `first` on into at most [`UNSENT_GROUPS_MAX`].
-fn unsent_groups(first: u64, count: u64) -> impl Iterator<Item = Group> {
-    let size = count.div_ceil(UNSENT_GROUPS_MAX).max(1);
-    (0..count.div_ceil(size)).map(move |group| Group {
-        first: first + group * size,
-        count: size.min(count - group * size),
-    })
 }

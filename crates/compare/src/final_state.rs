@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::kept::{Kept, Row};
-use crate::pattern::Pattern;
 use crate::servers::mysql;
 use crate::service_client::ServiceClient;
 use crate::site::{Database, RunningService};
@@ -68,9 +67,9 @@ pub async fn answers(service: &RunningService, names: &[String]) -> Result<Final
 /// (3600). Returns how long that took, in seconds: 0 with write-through; `None` if it was not
 /// over in time, or the service does not say.
 pub async fn settle(service: &RunningService, patience_s: u32) -> Option<f64> {
-    match service.pattern() {
-        Pattern::WriteThrough => Some(0.0),
-        Pattern::WriteBehind => {
+    match service.pattern().is_behind() {
+        false => Some(0.0),
+        true => {
             // The service gives up first.
             let patience = Duration::from_secs(u64::from(patience_s) + 5);
             let mut client = ServiceClient::new(service.address(), patience);

@@ -1,6 +1,5 @@
-//! Drives the same workload against `write-through-svc` and `write-behind-svc`,
-//! watches both and what they run on, checks that nothing acknowledged was lost,
-//! and reports what each pattern won and what that cost.
+//! Drives the same workloads against `write-through-svc` and `write-behind-svc`, watches both and
+//! what they run on, checks that nothing acknowledged was lost, and says which pattern to take.
 
 pub mod arguments;
 pub mod ceiling;
@@ -13,12 +12,10 @@ pub mod ledger;
 pub mod live;
 pub mod machine;
 mod measure;
-pub mod no_op;
 pub mod observe;
-pub mod open_files;
 pub mod output;
+pub mod own_service;
 pub mod pattern;
-pub mod progress;
 pub mod report;
 pub mod request;
 pub mod run;
@@ -31,5 +28,4 @@ pub mod site;
 pub mod sqlite;
 mod started;
 pub mod stop;
-pub mod warnings;
 pub mod workload;

@@ -3,7 +3,9 @@
 mod controls;
 mod guard;
 mod load;
+mod shown;
 mod watch;
+mod words;
 
 use std::io;
 use std::net::TcpListener;
@@ -15,17 +17,22 @@ use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use std::time::Duration;
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, WorkloadArguments};
 use crate::error::{Error, Result};
 use crate::pattern::Pattern;
 use crate::run::{parts, prepare};
-use crate::site::{Parts, RunningService, Site};
+use crate::site::Parts;
 use crate::stop::{Stop, told};
-use crate::workload::Workload;
+use crate::workload::{Rate, Workload};
 use controls::Controls;
+use shown::Shown;
 
 /// How long requests that are under way may take once the page is to be served no longer.
 const STOP_MAX: Duration = Duration::from_secs(3);
+
+/// What is sent unless a workload is asked for: few enough requests to leave the page its processor.
+const RATE: f64 = 200.0;
+const NAMES: u32 = 1_000;
 
 /// Starts both services at once, or finds them, and serves the page until `stop`.
 ///
@@ -33,26 +40,36 @@ const STOP_MAX: Duration = Duration::from_secs(3);
 /// For what makes no sense; when a service or a server does not do what is needed, or the
 /// address of the page is taken.
 pub async fn serve(arguments: &Arguments, stop: Stop) -> Result<()> {
-    let workload = arguments.workload.workload()?;
+    let mut workload = arguments.workload.workload()?;
     check(arguments, &workload)?;
-    let parts = parts(&arguments.parts)?;
+    if arguments.workload == WorkloadArguments::default() {
+        workload.rate = Rate::PerSecond(RATE);
+        workload.names = NAMES;
+    }
+    let parts = parts(&arguments.parts);
     // Before anything is built or started.
     let listener = TcpListener::bind(arguments.listen)
         .map_err(|error| Error::failed(format_args!("listening on {}", arguments.listen), error))?;
     let may_pause = !matches!(parts, Parts::Running { .. });
     let site = prepare(&arguments.parts, parts, &stop).await?;
-    let mut services = Vec::new();
+    let mut services: Vec<Shown> = Vec::new();
     let served = async {
-        start(&site, may_pause, &mut services).await?;
-        if arguments.workload.is_asked_for() {
-            load::send_to_all(&services, &workload, &stop).await?;
+        for pattern in Pattern::BOTH {
+            let service = match may_pause {
+                true => site.start_breakable(pattern).await?,
+                false => site.start(pattern, false).await?,
+            };
+            services.push(Shown::new(service));
         }
+        load::send_to_all(&services, &workload, &stop).await?;
         serve_page(listener, &services, &stop).await
     }
     .await;
     let mut outcome = served;
     for service in services {
-        outcome = outcome.and(service.stop().await);
+        if let Some(running) = service.running.lock().await.take() {
+            outcome = outcome.and(running.stop().await);
+        }
     }
     outcome.and(site.clean_up().await)
 }
@@ -72,17 +89,10 @@ fn check(arguments: &Arguments, workload: &Workload) -> Result<()> {
     Ok(())
 }
 
-async fn start(site: &Site, may_pause: bool, services: &mut Vec<RunningService>) -> Result<()> {
-    for pattern in Pattern::BOTH {
-        services.push(site.start(pattern, may_pause).await?);
-    }
-    Ok(())
-}
-
-async fn serve_page(listener: TcpListener, services: &[RunningService], stop: &Stop) -> Result<()> {
+async fn serve_page(listener: TcpListener, services: &[Shown], stop: &Stop) -> Result<()> {
     let failed = |error: io::Error| Error::failed("serving the page", error);
     let address = listener.local_addr().map_err(failed)?;
-    let controls = Data::from(Arc::new(Controls::over(services, stop.clone())));
+    let controls = Data::from(Arc::new(Controls::over(services, stop.clone()).await));
     let server = HttpServer::new(move || {
         App::new()
             .app_data(controls.clone())
@@ -97,7 +107,7 @@ async fn serve_page(listener: TcpListener, services: &[RunningService], stop: &S
     let handle = server.handle();
     let running = tokio::spawn(server);
     for service in services {
-        println!("{}  {}", service.pattern().name(), service.url());
+        println!("{}  http://{}/", service.pattern.name(), service.address);
     }
     println!("listening  http://{address}/");
     told(&mut stop.clone()).await;

@@ -1,53 +1,28 @@
 //! The machine that all of it runs on, as Linux tells it.
 
-use std::fs;
+use std::env::consts::OS;
 use std::thread;
+
+use procfs::{CpuInfo, Current as _, Meminfo};
+use rustix::system::uname;
 
 use crate::report::Machine;
 
 /// This machine. What the system does not tell is left out.
 pub fn this() -> Machine {
-    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let processor = CpuInfo::current().ok();
+    let model = processor.as_ref().and_then(|cpus| cpus.model_name(0));
     Machine {
         processors: thread::available_parallelism().map_or(1, usize::from),
-        processor_model: field(&read("/proc/cpuinfo"), "model name").map(str::to_owned),
-        memory_bytes: memory_bytes(&read("/proc/meminfo")),
-        system: format!(
-            "{} {}",
-            std::env::consts::OS,
-            read("/proc/sys/kernel/osrelease").trim()
-        )
-        .trim()
-        .to_owned(),
+        processor_model: model.map(str::to_owned),
+        memory_bytes: Meminfo::current().map_or(0, |memory| memory.mem_total),
+        system: format!("{OS} {}", uname().release().to_string_lossy()),
     }
-}
-
-fn memory_bytes(meminfo: &str) -> u64 {
-    let total = field(meminfo, "MemTotal").and_then(|total| total.strip_suffix(" kB"));
-    let kib: u64 = total.and_then(|kib| kib.parse().ok()).unwrap_or_default();
-    kib * 1024
-}
-
-/// The first value of `name: value`.
-fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    text.lines().find_map(|line| {
-        let (found, value) = line.split_once(':')?;
-        (found.trim() == name).then_some(value.trim())
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_fields_are_found_by_their_names() {
-        let meminfo = "MemTotal:       24123456 kB\nMemFree:         123 kB\n";
-        assert_eq!(memory_bytes(meminfo), 24_123_456 * 1024);
-        assert_eq!(memory_bytes(""), 0);
-        let cpuinfo = "processor\t: 0\nmodel name\t: Some CPU @ 2 GHz\nmodel name\t: other\n";
-        assert_eq!(field(cpuinfo, "model name"), Some("Some CPU @ 2 GHz"));
-    }
 
     #[test]
     fn this_machine_has_processors_and_memory() {

@@ -6,16 +6,15 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use crate::drive::{Driven, Meter, Target, drive, drive_from, fill};
+use crate::drive::{Driven, Target, drive, fill};
 use crate::error::{Error, Result};
 use crate::fault::Lever;
 use crate::final_state::{self, settle};
 use crate::ledger::{Final, Ledger};
-use crate::observe::{Observations, Observer, Watched, merge};
+use crate::observe::{Observations, Observer, Watched};
 use crate::pattern::Pattern;
-use crate::progress::Progress;
-use crate::report::{Check, FaultSpan, Latency, ServiceReport};
-use crate::say::say;
+use crate::report::{Check, FaultSpan, Run};
+use crate::say::{Progress, say};
 use crate::site::{RunningService, Site};
 use crate::stop::{Stop, is_told, told};
 use crate::workload::{Fault, Workload, record};
@@ -41,13 +40,13 @@ const SILENT_MAX: Duration = Duration::from_secs(2);
 #[derive(Debug, Default)]
 pub(crate) struct Measured {
     /// `None` if it was to end before anything was measured.
-    pub(crate) report: Option<ServiceReport>,
+    pub(crate) run: Option<Run>,
     /// What went wrong, and leaves the report without something, or in doubt.
     pub(crate) problems: Vec<String>,
 }
 
-/// Starts the pattern's service, has it do the workload, and stops it. The names begin with
-/// `prefix`.
+/// Starts the pattern's service, has it do the workload, and stops it. `names`: of the run, for who
+/// waits, and what the names of its records begin with.
 ///
 /// # Errors
 /// When the service cannot be started or reached. What goes wrong later is among the problems.
@@ -55,17 +54,17 @@ pub(crate) async fn measure(
     site: &Site,
     pattern: Pattern,
     workload: &Workload,
-    prefix: &str,
+    names: (&str, &str),
     stop: Stop,
 ) -> Result<Measured> {
     let service = site.start(pattern, workload.fault.is_some()).await?;
     let mut problems = Vec::new();
-    let measured = measure_running(&service, workload, prefix, stop, &mut problems).await;
+    let measured = measure_running(&service, workload, names, stop, &mut problems).await;
     if let Err(error) = service.stop().await {
         problems.push(error.to_string());
     }
     match measured {
-        Ok(report) => Ok(Measured { report, problems }),
+        Ok(run) => Ok(Measured { run, problems }),
         // Why it stopped says more than that it is not there.
         Err(error) => Err(Error::Failed(
             [error.to_string()]
@@ -80,10 +79,10 @@ pub(crate) async fn measure(
 async fn measure_running(
     service: &RunningService,
     workload: &Workload,
-    prefix: &str,
+    (name, prefix): (&str, &str),
     stop: Stop,
     problems: &mut Vec<String>,
-) -> Result<Option<ServiceReport>> {
+) -> Result<Option<Run>> {
     let ledger = Arc::new(Ledger::new());
     prepare(service, workload, prefix, &ledger, &stop, problems).await?;
     if is_told(&stop) {
@@ -93,11 +92,14 @@ async fn measure_running(
 
     let observer = Observer::start(Watched::of(service), LOOK_EVERY).await;
     let mut begun = None;
-    let driven = send(service, workload, prefix, &ledger, stop.clone(), |began| {
+    let target = Target::find(service.pattern(), service.url(), prefix).await?;
+    let progress = Progress::start(name, workload.duration);
+    let driven = drive(&target, workload, &ledger, stop.clone(), |began| {
         let injecting = inject(service.database_lever(), workload.fault, began.into());
         begun = Some((began, injecting));
     })
     .await;
+    drop(progress);
     let (began, injecting) = match begun {
         Some((began, injecting)) => (began, injecting),
         None => (std::time::Instant::now(), None),
@@ -125,9 +127,9 @@ async fn measure_running(
             None
         }
     };
-    let mut timeline = driven.timeline();
-    merge(&mut timeline, &observations, began);
-    Ok(Some(ServiceReport {
+    let mut timeline = driven.timeline.clone();
+    observations.fill_in(&mut timeline, began);
+    Ok(Some(Run {
         timeline,
         settled_after_s,
         check,
@@ -146,17 +148,8 @@ async fn prepare(
     stop: &Stop,
     problems: &mut Vec<String>,
 ) -> Result<()> {
-    let unwatched = Arc::new(Meter::default());
     let target = Target::find(service.pattern(), service.url(), prefix).await?;
-    let filled = fill(
-        &target,
-        workload,
-        FILL_MAX,
-        ledger,
-        &unwatched,
-        stop.clone(),
-    )
-    .await?;
+    let filled = fill(&target, workload, FILL_MAX, ledger, stop.clone()).await?;
     if is_told(stop) {
         return Ok(());
     }
@@ -177,7 +170,7 @@ async fn prepare(
     // Of names of its own, so that the workload's own values are all different.
     let target = Target::find(service.pattern(), service.url(), &format!("{prefix}w")).await?;
     let apart = Arc::new(Ledger::new());
-    drive(&target, &warm_up, &apart, &unwatched, stop.clone()).await?;
+    drive(&target, &warm_up, &apart, stop.clone(), |_| {}).await?;
     if !is_told(stop) && settled(service, stop).await.is_none() {
         problems.push(format!(
             "{} still had to bring records into the database when the workload began",
@@ -211,22 +204,6 @@ async fn settled(service: &RunningService, stop: &Stop) -> Option<f64> {
             .await
             .map(|_| began.elapsed().as_secs_f64()),
     }
-}
-
-async fn send(
-    service: &RunningService,
-    workload: &Workload,
-    prefix: &str,
-    ledger: &Arc<Ledger>,
-    stop: Stop,
-    begun: impl FnOnce(std::time::Instant),
-) -> Result<Driven> {
-    let target = Target::find(service.pattern(), service.url(), prefix).await?;
-    let meter = Arc::new(Meter::default());
-    let progress = Progress::start(service.pattern(), workload.duration, Arc::clone(&meter));
-    let driven = drive_from(&target, workload, ledger, &meter, stop, begun).await;
-    progress.finish();
-    driven
 }
 
 /// A fault that is done to a database, until it is over.
@@ -313,31 +290,24 @@ fn figures(
     driven: &Driven,
     observations: &Observations,
     acknowledged: u64,
-) -> ServiceReport {
-    ServiceReport {
+) -> Run {
+    let driven = driven.clone();
+    Run {
         pattern: service.pattern(),
         url: service.url().to_string(),
         seconds: driven.seconds,
         due: driven.due,
         unsent: driven.unsent,
-        per_second: driven.per_second(),
         acknowledged,
-        failed_latency: driven.failed_latency(),
-        operations: driven.operation_reports(),
-        latency: driven.latency(),
-        percentiles: driven.percentiles(),
-        errors: driven.errors.clone(),
+        failed_latency: driven.failed_latency,
+        operations: driven.operations,
+        latency: driven.latency,
+        percentiles: driven.percentiles,
+        errors: driven.errors,
         timeline: Vec::new(),
-        commit_lag: match service.pattern() {
-            // It was committed before it was answered.
-            Pattern::WriteThrough => Some(Latency {
-                count: acknowledged,
-                ..Latency::default()
-            }),
-            Pattern::WriteBehind => observations.commit_lag(),
-        },
+        commit_lag: observations.commit_lag(),
         settled_after_s: None,
-        database: observations.database(acknowledged),
+        database: observations.database(),
         cache: driven.cache,
         journal: observations.journal(),
         processes: observations.processes().to_vec(),

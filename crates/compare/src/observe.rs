@@ -3,10 +3,7 @@
 
 mod address;
 mod load;
-mod merge;
-mod others;
 mod processes;
-mod procfs;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -16,16 +13,13 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::report::{DatabaseLoad, JournalPeak, Latency, ProcessUse};
+use crate::report::{CommitLag, DatabaseLoad, JournalPeak, ProcessUse, Slice};
 use crate::server_url::ServerUrl;
 use crate::servers::mysql::{Counts, StatusReader};
 use crate::service_client::ServiceClient;
 use crate::site::{Database, RunningService};
 
-pub use merge::merge;
-
-use others::Others;
-use processes::Processes;
+use processes::{Others, Processes};
 
 /// How long the service may take to give its figures. It counts as silent then, until the next look.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -111,9 +105,6 @@ pub struct Observations {
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Look {
     at: Instant,
-    rows: Option<f64>,
-    reads: f64,
-    hits: f64,
     journal_depth: Option<f64>,
     journal_age_s: Option<f64>,
 }
@@ -122,11 +113,6 @@ impl Look {
     fn of(snapshot: &Snapshot, at: Instant) -> Look {
         Look {
             at,
-            rows: snapshot
-                .has(load::ROWS)
-                .then(|| snapshot.sum(load::ROWS, &[])),
-            reads: snapshot.sum(load::READS, &[]),
-            hits: snapshot.sum(load::READS, &[("outcome", "hit")]),
             journal_depth: snapshot.gauge("write_cache_journal_depth_entries", &[]),
             journal_age_s: snapshot.gauge("write_cache_journal_oldest_age_seconds", &[]),
         }
@@ -135,22 +121,37 @@ impl Look {
 
 impl Observations {
     /// What the database was asked while it was watched: by the server if it could be asked,
-    /// else by the service; `None` if neither says. `acknowledged`: how many writes and deletes
-    /// were answered with success meanwhile.
+    /// else by the service; `None` if neither says.
     ///
     /// A server counts the statements of all its clients, so another program's load on it is counted,
     /// too. It is asked at both ends; where it does not answer at one of them the service's own counts
     /// are taken. So of two services on the same server one may be counted by the server and the other
     /// by itself: `counted_by` says which.
-    pub fn database(&self, acknowledged: u64) -> Option<DatabaseLoad> {
-        load::database(self, acknowledged)
+    pub fn database(&self) -> Option<DatabaseLoad> {
+        load::database(self)
     }
 
-    /// How long after the answer the database had committed a write, as the service counts it;
-    /// `None` where it does not. Percentiles are within the resolution of its buckets; what is
-    /// beyond the last one counts as its bound.
-    pub fn commit_lag(&self) -> Option<Latency> {
+    /// How long after the answer the database had committed a write at most, as the service counts
+    /// it; `None` where it does not.
+    pub fn commit_lag(&self) -> Option<CommitLag> {
         load::commit_lag(self)
+    }
+
+    /// Fills in what was in the journal at the end of each slice; `began` is the time of the first
+    /// request. A slice without a look stays as it is.
+    pub fn fill_in(&self, slices: &mut [Slice], began: Instant) {
+        let after = |seconds: f64| {
+            let time = Duration::try_from_secs_f64(seconds).ok()?;
+            began.checked_add(time)
+        };
+        for slice in slices {
+            let (from, until) = (after(slice.at_s), after(slice.at_s + slice.seconds));
+            let within = |look: &&Look| Some(look.at) > from && Some(look.at) <= until;
+            if let Some(last) = self.looks.iter().rfind(within) {
+                slice.journal_depth = last.journal_depth.map(|depth| depth as u64);
+                slice.journal_age_s = last.journal_age_s;
+            }
+        }
     }
 
     /// The most that was seen to wait in the journal; `None` where there is none.

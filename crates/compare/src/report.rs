@@ -1,23 +1,22 @@
 //! What a comparison found, as `report.json` has it.
 
-pub mod findings;
 pub mod html;
-pub mod json;
-pub mod pictures;
 pub mod table;
+pub mod verdict;
 
+mod chart;
 mod escape;
 mod figure;
-mod palette;
-mod quantile;
+mod measured;
 mod rows;
-mod totals;
-mod words;
+mod warnings;
 
 use serde::Serialize;
 
 use crate::pattern::Pattern;
 use crate::workload::Workload;
+
+pub use warnings::warnings;
 
 /// A whole comparison.
 #[derive(Clone, Debug, Serialize)]
@@ -34,16 +33,23 @@ pub struct Report {
     pub machine: Machine,
     /// What the services ran on, in words: `memory cache, SQLite`.
     pub parts: String,
-    /// What was asked of each.
-    pub workload: Workload,
     /// What the tool itself can drive.
     pub ceiling: Option<Ceiling>,
-    /// What each service made of it: write-through first.
-    pub services: Vec<ServiceReport>,
-    /// Which pattern won what, by how much, and what that cost; one sentence each.
-    pub findings: Vec<String>,
+    /// What was asked, and what came of it.
+    pub scenarios: Vec<Scenario>,
+    /// Which pattern to take: three lines.
+    pub verdict: Vec<String>,
     /// Why some of the figures may mean less than they seem to.
     pub warnings: Vec<String>,
+}
+
+/// A workload, and every run of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Scenario {
+    /// What was asked.
+    pub workload: Workload,
+    /// In the order in which they were made: the patterns take turns.
+    pub runs: Vec<Run>,
 }
 
 /// The machine that tool, services and (where the tool started them) servers share.
@@ -69,9 +75,9 @@ pub struct Ceiling {
     pub tool_cpu_us_per_request: f64,
 }
 
-/// What one service made of the workload.
+/// What one service made of a workload, once.
 #[derive(Clone, Debug, Serialize)]
-pub struct ServiceReport {
+pub struct Run {
     /// Which.
     pub pattern: Pattern,
     /// Where it listened.
@@ -83,8 +89,6 @@ pub struct ServiceReport {
     pub due: u64,
     /// How many of these were never sent, since no connection was free in time.
     pub unsent: u64,
-    /// Successful answers within that time, a second.
-    pub per_second: f64,
     /// Writes and deletes that were acknowledged.
     pub acknowledged: u64,
     /// By operation: those that occurred.
@@ -100,8 +104,8 @@ pub struct ServiceReport {
     /// What happened when: slices of equal length, in order.
     pub timeline: Vec<Slice>,
     /// How long after the answer the database had committed a write; `None` where it was
-    /// not measured. With write-through 0: it is committed before.
-    pub commit_lag: Option<Latency>,
+    /// not measured.
+    pub commit_lag: Option<CommitLag>,
     /// How long after the last request the database had everything, in seconds; `None` where that
     /// was not waited for to the end.
     pub settled_after_s: Option<f64>,
@@ -151,10 +155,18 @@ pub struct Latency {
     pub p99_ms: f64,
     /// 99.9 %.
     pub p999_ms: f64,
-    /// 99.99 %.
-    pub p9999_ms: f64,
     /// The longest.
     pub max_ms: f64,
+}
+
+/// Bounds of times, in milliseconds: a histogram's, so what it counted took no longer. `None` where
+/// that is longer than its last bound.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct CommitLag {
+    /// For half of the writes.
+    pub p50_at_most_ms: Option<f64>,
+    /// For 99 %.
+    pub p99_at_most_ms: Option<f64>,
 }
 
 /// A point of a latency distribution.
@@ -175,31 +187,20 @@ pub struct ErrorCount {
     pub count: u64,
 }
 
-/// What happened in one slice of the time. Absent where nothing was measured in it.
+/// What became of the requests that were due in one slice of the time, whenever they ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Slice {
     /// Its begin, in seconds from the first request.
     pub at_s: f64,
     /// Its length, in seconds.
     pub seconds: f64,
-    /// Successful answers in it, a second.
-    pub per_second: f64,
-    /// Failed requests in it, a second.
-    pub failed_per_second: f64,
-    /// Requests that should have been sent in it, a second; `None` without a rate, and after the
-    /// end of the workload.
-    pub due_per_second: Option<f64>,
-    /// Latency of what was answered successfully in it.
-    pub p50_ms: Option<f64>,
-    /// Its 99th percentile.
-    pub p99_ms: Option<f64>,
-    /// The longest.
-    pub max_ms: Option<f64>,
-    /// Rows that were brought into the database in it, a second.
-    pub database_rows_per_second: Option<f64>,
-    /// The share of reads that the cache answered, 0 to 1.
-    pub cache_hit_share: Option<f64>,
-    /// Entries that waited in the journal at its end.
+    /// How many were due; without a rate, how many were sent.
+    pub due: u64,
+    /// Those of them that were answered within a second of that.
+    pub in_time: u64,
+    /// Those that failed. All others were answered late, or never sent.
+    pub failed: u64,
+    /// Entries that waited in the journal at its end; absent where that is unknown.
     pub journal_depth: Option<u64>,
     /// The age of the oldest of them, in seconds.
     pub journal_age_s: Option<f64>,
@@ -216,9 +217,6 @@ pub struct DatabaseLoad {
     pub rows: u64,
     /// Committed transactions that wrote.
     pub commits: u64,
-    /// Rows for each acknowledged write: below 1 where writes of one name were coalesced,
-    /// above 1 where one was written more than once. `None` without acknowledged writes.
-    pub rows_per_write: Option<f64>,
 }
 
 /// Where reads were answered from.
@@ -284,4 +282,79 @@ pub struct FaultSpan {
     pub from_s: f64,
     /// The same.
     pub until_s: f64,
+}
+
+impl Scenario {
+    /// The runs of one pattern.
+    pub fn of(&self, pattern: Pattern) -> impl Iterator<Item = &Run> {
+        self.runs.iter().filter(move |run| run.pattern == pattern)
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &'static str {
+        self.workload.preset.unwrap_or("this workload")
+    }
+}
+
+impl Report {
+    /// Every run of every workload.
+    pub fn runs(&self) -> impl Iterator<Item = &Run> {
+        self.scenarios.iter().flat_map(|scenario| &scenario.runs)
+    }
+
+    /// Whether a service lost something that it had acknowledged, or read something stale. What a
+    /// handler of the tool's own loses is what it is there to show.
+    pub fn has_losses(&self) -> bool {
+        let mut own = self.runs().filter(|run| !run.pattern.is_naive());
+        own.any(|run| {
+            let check = run.check.as_ref();
+            check.is_some_and(|check| check.lost > 0 || check.stale_reads > 0)
+        })
+    }
+
+    /// The patterns that were run, in the order in which they are shown.
+    pub fn patterns(&self) -> Vec<Pattern> {
+        let mut all = Pattern::ALL.to_vec();
+        all.retain(|pattern| self.runs().any(|run| run.pattern == *pattern));
+        all
+    }
+
+    /// The whole report as indented JSON, with a newline at its end. A figure that is no finite
+    /// number is `null`, as is what is absent.
+    pub fn json(&self) -> String {
+        // It holds no map and no type whose serialisation fails.
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_else(|_| "null".to_owned());
+        text.push('\n');
+        text
+    }
+}
+
+impl Run {
+    /// Requests that were answered as they should be.
+    pub fn succeeded(&self) -> u64 {
+        self.operations.iter().map(|one| one.succeeded).sum()
+    }
+
+    /// Requests that failed.
+    pub fn failed(&self) -> u64 {
+        self.operations.iter().map(|one| one.failed).sum()
+    }
+
+    /// Those answered within a second of when they were due.
+    pub fn in_time(&self) -> u64 {
+        self.timeline.iter().map(|slice| slice.in_time).sum()
+    }
+
+    /// What was due while the database was disturbed: slices of which most is within that time.
+    pub fn disturbed(&self) -> impl Iterator<Item = &Slice> {
+        let (from_s, until_s) = match &self.fault {
+            Some(fault) => (fault.from_s, fault.until_s),
+            None => (f64::INFINITY, f64::INFINITY),
+        };
+        let within = move |slice: &&Slice| {
+            let middle_s = slice.at_s + slice.seconds / 2.0;
+            (from_s..until_s).contains(&middle_s)
+        };
+        self.timeline.iter().filter(within)
+    }
 }

@@ -107,12 +107,26 @@ impl ServerUrl {
             .clear()
             .extend_pairs(kept)
             .append_pair(PREFER_SOCKET, "false");
+        ServerUrl(url).placed_at(proxy)
+    }
+
+    /// The same URL at another address.
+    ///
+    /// # Errors
+    /// When it has no place for one.
+    pub fn placed_at(&self, address: SocketAddr) -> Result<ServerUrl> {
+        let mut url = self.0.clone();
         let placed =
-            url.set_ip_host(proxy.ip()).is_ok() && url.set_port(Some(proxy.port())).is_ok();
-        if !placed {
-            return Err(Error::Usage(format!("{self} cannot be reached by a proxy")));
+            url.set_ip_host(address.ip()).is_ok() && url.set_port(Some(address.port())).is_ok();
+        match placed {
+            true => Ok(ServerUrl(url)),
+            false => Err(Error::Usage(format!("{self} cannot be reached by a proxy"))),
         }
-        Ok(ServerUrl(url))
+    }
+
+    /// Whether it is a Redis without TLS, whose certificate no proxy has to have.
+    pub fn is_plain_redis(&self) -> bool {
+        self.0.scheme() == "redis"
     }
 }
 

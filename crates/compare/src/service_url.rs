@@ -7,6 +7,16 @@ use url::Url;
 
 use crate::error::{Error, Result};
 
+/// The URL in a text.
+///
+/// # Errors
+/// As [`check`], and where it is no URL at all.
+pub(crate) fn parse(text: &str) -> Result<Url> {
+    let url = Url::parse(text).map_err(|why| Error::Usage(format!("not a URL: {why}")))?;
+    check(&url)?;
+    Ok(url)
+}
+
 /// Checks that it is `http://HOST:PORT` and nothing else.
 ///
 /// # Errors

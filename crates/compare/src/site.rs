@@ -23,6 +23,13 @@ use binaries::Binaries;
 use leftovers::Leftovers;
 use process::ServiceProcess;
 
+/// The variable that makes of this tool one of its own services, and says which.
+pub const SERVES: &str = "COMPARE_SERVES";
+/// The plain handlers.
+pub(crate) const NAIVE: &str = "naive";
+/// Where a plain handler keeps its entries in Redis.
+pub(crate) const KEY: &str = "COMPARE_KEY";
+
 /// What the services run on.
 #[derive(Clone, Debug)]
 pub enum Parts {
@@ -85,6 +92,7 @@ pub struct RunningService {
     address: SocketAddr,
     url: Url,
     lever: Option<Lever>,
+    redis_lever: Option<Lever>,
     // In this order: the process ends before its folder is removed.
     process: Option<ServiceProcess>,
     folder: Option<ScratchFolder>,
@@ -144,10 +152,28 @@ impl Site {
     /// When it does not start, with what it said; when its database cannot be disturbed and
     /// may have to be.
     pub async fn start(&self, pattern: Pattern, fault_possible: bool) -> Result<RunningService> {
+        self.start_with(pattern, fault_possible, false).await
+    }
+
+    /// The same, and its Redis can be taken away, too, if it has one without TLS.
+    ///
+    /// # Errors
+    /// As [`Site::start`].
+    pub async fn start_breakable(&self, pattern: Pattern) -> Result<RunningService> {
+        self.start_with(pattern, true, true).await
+    }
+
+    async fn start_with(
+        &self,
+        pattern: Pattern,
+        fault_possible: bool,
+        redis_too: bool,
+    ) -> Result<RunningService> {
         match &self.parts {
             Parts::Embedded => self.start_embedded(pattern, fault_possible).await,
             Parts::Servers { cache, database } => {
-                self.start_on_servers(pattern, cache, database, fault_possible)
+                let faults = (fault_possible, redis_too);
+                self.start_on_servers(pattern, cache, database, faults)
                     .await
             }
             Parts::Running { .. } if fault_possible => Err(Error::Usage(
@@ -159,15 +185,16 @@ impl Site {
                 write_through,
                 write_behind,
             } => {
-                let url = match pattern {
-                    Pattern::WriteThrough => write_through,
-                    Pattern::WriteBehind => write_behind,
+                let url = match pattern.is_behind() {
+                    false => write_through,
+                    true => write_behind,
                 };
                 Ok(RunningService {
                     pattern,
                     address: running::check(pattern, url).await?,
                     url: url.clone(),
                     lever: None,
+                    redis_lever: None,
                     process: None,
                     folder: None,
                     database: None,
@@ -186,6 +213,9 @@ impl Site {
         let file = folder.path().join("users.db");
         let database = format!("sqlite://{}", file.display());
         let mut settings = vec![("DATABASE_URL", database)];
+        if pattern.is_naive() {
+            settings.push((SERVES, NAIVE.to_owned()));
+        }
         if pattern == Pattern::WriteBehind {
             let journal = format!("file:{}", folder.path().join("journal").display());
             settings.push(("JOURNAL_URL", journal));
@@ -201,7 +231,7 @@ impl Site {
         pattern: Pattern,
         cache: &ServerUrl,
         server: &ServerUrl,
-        fault_possible: bool,
+        (fault_possible, redis_too): (bool, bool),
     ) -> Result<RunningService> {
         let mut reached = server.clone();
         let mut lever = None;
@@ -212,24 +242,38 @@ impl Site {
             }
             lever = Some(proxy);
         }
+        let (mut reached_cache, mut redis_lever) = (cache.clone(), None);
+        if redis_too && cache.is_plain_redis() {
+            let proxy = Lever::before_server(cache.host(), cache.port()).await?;
+            if let Some(address) = proxy.proxy() {
+                reached_cache = cache.placed_at(address)?;
+            }
+            redis_lever = Some(proxy);
+        }
         let name = leftovers::unique_name(match pattern {
             Pattern::WriteThrough => "wt",
             Pattern::WriteBehind => "wb",
+            Pattern::NaiveThrough | Pattern::NaiveBehind => "naive",
         });
         // Before it is there, so that nothing that happens from here on leaves it behind.
         self.leftovers().add(server, name.clone());
         mysql::create_database(server, &name).await?;
         let folder = ScratchFolder::make()?;
         let reached = reached.with_database(&name);
-        let settings = [
+        let mut settings = vec![
             ("DATABASE_URL", reached.expose().to_owned()),
-            ("CACHE_URL", cache.expose().to_owned()),
+            ("CACHE_URL", reached_cache.expose().to_owned()),
         ];
+        if pattern.is_naive() {
+            settings.push((SERVES, NAIVE.to_owned()));
+            settings.push((KEY, name.clone()));
+        }
         let process = self.start_process(pattern, &folder, &settings).await?;
         let database = Database::Mysql(server.with_database(&name));
         let service = running_service(pattern, process, folder, database)?;
         Ok(RunningService {
             lever,
+            redis_lever,
             redis: Some(cache.clone()),
             ..service
         })
@@ -244,7 +288,7 @@ impl Site {
         let Some(binaries) = &self.binaries else {
             return Err(Error::Usage("there are no services to start".to_owned()));
         };
-        ServiceProcess::start(binaries.of(pattern), folder.path(), settings).await
+        ServiceProcess::start(&binaries.of(pattern), folder.path(), settings).await
     }
 
     /// Drops the databases of services that were started, and removes what these left in Redis.
@@ -314,6 +358,33 @@ impl RunningService {
         self.lever.as_ref()
     }
 
+    /// What takes its Redis away, if that was said to be possible.
+    pub fn redis_lever(&self) -> Option<&Lever> {
+        self.redis_lever.as_ref()
+    }
+
+    /// Kills it, if it was started here.
+    ///
+    /// # Errors
+    /// When it is there a while later.
+    pub async fn kill(&mut self) -> Result<()> {
+        match &mut self.process {
+            Some(process) => process.kill().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Starts it again on the same parts, where it was.
+    ///
+    /// # Errors
+    /// When it does not start, with what it said.
+    pub async fn restart(&mut self) -> Result<()> {
+        match &mut self.process {
+            Some(process) => process.restart().await,
+            None => Ok(()),
+        }
+    }
+
     /// Its Redis, if it has one and the tool can reach that.
     pub fn redis(&self) -> Option<&ServerUrl> {
         self.redis.as_ref()
@@ -329,6 +400,11 @@ impl RunningService {
         if let Some(lever) = self.lever.take() {
             // So that it can bring what it has to the database. If it cannot, it says so.
             let _ = lever.restore().await;
+        }
+        if let Some(lever) = self.redis_lever.take() {
+            let _ = lever.restore().await;
+            // The proxy has to be there until the service has stopped.
+            self.redis_lever = Some(lever);
         }
         let stopped = match self.process.take() {
             Some(process) => process.stop().await,
@@ -356,6 +432,7 @@ fn running_service(
         address,
         url,
         lever: None,
+        redis_lever: None,
         process: Some(process),
         folder: Some(folder),
         database: Some(database),

@@ -1,10 +1,14 @@
 //! A service's SQLite file, reached into beside the service.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use cache_core::model::user::User;
 
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
+
+use crate::error::{Error, Result};
 use crate::kept::{Kept, Row};
 
 /// How long a reader waits, which is only while the file is taken back after a crash.
@@ -79,6 +83,72 @@ impl WriteLock {
     pub fn data_version(&self) -> rusqlite::Result<i64> {
         let query = "PRAGMA data_version";
         self.0.query_row(query, [], |row| row.get(0))
+    }
+}
+
+/// The table of a plain handler: a row for each write. `users` is a view of the newest ones.
+#[derive(Clone, Debug)]
+pub(crate) struct PlainTable(Arc<Mutex<Connection>>);
+
+impl PlainTable {
+    pub(crate) fn make(file: &Path) -> rusqlite::Result<PlainTable> {
+        let connection = Connection::open(file)?;
+        // A file that is locked is an error at once, as a server is that refuses connections.
+        connection.busy_timeout(Duration::ZERO)?;
+        connection.execute_batch(
+            "PRAGMA journal_mode = WAL; \
+             CREATE TABLE plain_users (id INTEGER PRIMARY KEY, name TEXT, age INTEGER, occupation TEXT, \
+                 version INTEGER, deleted_at TEXT); \
+             CREATE INDEX plain_names ON plain_users (name); \
+             CREATE VIEW users AS SELECT * FROM plain_users \
+                 WHERE id IN (SELECT MAX(id) FROM plain_users GROUP BY name)",
+        )?;
+        Ok(PlainTable(Arc::new(Mutex::new(connection))))
+    }
+
+    pub(crate) async fn insert(&self, user: User, version: u64) -> Result<()> {
+        let insert = "INSERT INTO plain_users (name, age, occupation, version) VALUES (?, ?, ?, ?)";
+        self.with(move |connection| {
+            let version = version.cast_signed();
+            let row = (&user.name, user.age, &user.occupation, version);
+            connection.execute(insert, row).map(drop)
+        })
+        .await
+    }
+
+    pub(crate) async fn remove(&self, name: String) -> Result<()> {
+        let remove = "DELETE FROM plain_users WHERE name = ?";
+        self.with(move |connection| connection.execute(remove, [name]).map(drop))
+            .await
+    }
+
+    pub(crate) async fn newest(&self, name: String) -> Result<Option<(User, u64)>> {
+        let select = "SELECT name, age, occupation, version FROM plain_users WHERE name = ? \
+                      ORDER BY id DESC LIMIT 1";
+        self.with(move |connection| {
+            let found = connection.query_row(select, [name], |row| {
+                let user = User {
+                    name: row.get(0)?,
+                    age: row.get(1)?,
+                    occupation: row.get(2)?,
+                };
+                Ok((user, row.get::<_, i64>(3)?.cast_unsigned()))
+            });
+            found.optional()
+        })
+        .await
+    }
+
+    async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let connection = Arc::clone(&self.0);
+        let locked = move || work(&connection.lock().unwrap_or_else(PoisonError::into_inner));
+        let done = tokio::task::spawn_blocking(locked).await;
+        let failed = |why: &dyn std::fmt::Display| Error::failed("a plain handler's file", why);
+        done.map_err(|why| failed(&why))?
+            .map_err(|why| failed(&why))
     }
 }
 

@@ -1,8 +1,9 @@
 //! Receives the signals to stop: Ctrl-C, SIGTERM, or a terminal that is closed.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, IsTerminal as _, Write as _};
 
+use procfs::process::Process;
 use rustix::stdio::{dup2_stderr, dup2_stdout};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -88,13 +89,9 @@ async fn received(signal: Option<&mut Signal>) {
 
 /// Whether the process that started this one has it ignore the signal.
 fn is_ignored(kind: SignalKind) -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigIgn:"))
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let status = Process::myself().and_then(|own| own.status());
     // The first signal has the lowest bit.
-    mask.is_some_and(|mask| mask >> (kind.as_raw_value() - 1) & 1 == 1)
+    status.is_ok_and(|status| status.sigign >> (kind.as_raw_value() - 1) & 1 == 1)
 }
 
 /// Which outputs are a terminal.

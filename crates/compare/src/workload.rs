@@ -11,7 +11,7 @@ mod requests;
 mod schedule;
 mod validation;
 
-pub use presets::Preset;
+pub use presets::{Preset, question};
 pub use requests::Requests;
 pub use schedule::Schedule;
 
@@ -43,6 +43,43 @@ pub struct Workload {
     pub fault: Option<Fault>,
     /// What the sequence of requests is made from.
     pub seed: u64,
+}
+
+impl Workload {
+    /// In half a line: `2000 requests a second for 20 s, 25 % reads`.
+    pub fn in_words(&self) -> String {
+        let seconds = |duration: Duration| format!("{} s", duration.as_secs_f64());
+        let mut words = match self.rate {
+            Rate::Saturation => "as many requests as are answered".to_owned(),
+            Rate::PerSecond(rate) => format!("{rate:.0} requests a second"),
+        };
+        if let Some(Bursts {
+            factor,
+            period,
+            share,
+        }) = self.bursts
+        {
+            let (length, period) = (seconds(period.mul_f64(share)), seconds(period));
+            words += &format!(", {factor} times as many for {length} of every {period}");
+        }
+        words += &format!(
+            " for {}, {:.0} % reads",
+            seconds(self.duration),
+            self.reads * 100.0
+        );
+        if let Some(Fault { kind, from, until }) = self.fault {
+            let what = match kind {
+                FaultKind::Outage => "unavailable".to_owned(),
+                FaultKind::SlowDown { delay } => format!("{} ms slower", delay.as_secs_f64() * 1e3),
+            };
+            words += &format!(
+                ", database {what} from {} to {}",
+                seconds(from),
+                seconds(until)
+            );
+        }
+        words
+    }
 }
 
 /// How many requests are sent.

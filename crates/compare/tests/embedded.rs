@@ -11,7 +11,6 @@
 use std::net::TcpListener;
 use std::path::PathBuf;
 
-use compare::error::Error;
 use compare::pattern::Pattern;
 use compare::site::binaries::Binaries;
 use compare::site::{Database, Parts, RunningService, Site};
@@ -87,44 +86,13 @@ async fn a_service_that_does_not_start_is_quoted() {
     let binaries = Binaries::beside_the_tool().unwrap();
     let settings = [("BATCH_MAX", "many".to_owned())];
     let binary = binaries.of(Pattern::WriteThrough);
-    let refused = ServiceProcess::start(binary, folder.path(), &settings).await;
+    let refused = ServiceProcess::start(&binary, folder.path(), &settings).await;
     let refused = refused.unwrap_err().to_string();
     assert!(
         refused.starts_with("write-through-svc did not start (exit status: 64)"),
         "{refused}"
     );
     assert!(refused.contains("BATCH_MAX"), "{refused}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn services_that_run_already_are_found_and_left_running() {
-    let site = embedded().await;
-    let write_through = site.start(Pattern::WriteThrough, false).await.unwrap();
-    let write_behind = site.start(Pattern::WriteBehind, false).await.unwrap();
-    let parts = |write_through: &Url, write_behind: &Url| Parts::Running {
-        write_through: write_through.clone(),
-        write_behind: write_behind.clone(),
-    };
-    let found = Site::prepare(parts(write_through.url(), write_behind.url()), None).await;
-    let found = found
-        .unwrap()
-        .start(Pattern::WriteBehind, false)
-        .await
-        .unwrap();
-    assert_eq!(found.address(), write_behind.address());
-    assert!(found.pid().is_none() && found.database().is_none());
-    found.stop().await.unwrap();
-    write_and_read(&write_behind);
-
-    let exchanged = Site::prepare(parts(write_behind.url(), write_through.url()), None).await;
-    let refused = exchanged.unwrap_err().to_string();
-    assert!(
-        refused.contains("is write-behind, not write-through"),
-        "{refused}"
-    );
-
-    write_through.stop().await.unwrap();
-    write_behind.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -159,26 +127,4 @@ async fn what_answers_at_a_url_and_is_no_service_is_refused() {
         refused.starts_with("nothing answers at http://"),
         "{refused}"
     );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_url_of_a_service_has_no_password_and_no_path_and_is_not_repeated() {
-    let site = embedded().await;
-    let service = site.start(Pattern::WriteThrough, false).await.unwrap();
-    let address = service.address();
-    for text in [
-        format!("http://me:hidden@{address}"),
-        format!("http://{address}/hidden"),
-        format!("http://{address}/?hidden"),
-    ] {
-        let url = Url::parse(&text).unwrap();
-        let parts = Parts::Running {
-            write_through: url.clone(),
-            write_behind: url,
-        };
-        let refused = Site::prepare(parts, None).await.unwrap_err();
-        assert!(matches!(refused, Error::Usage(_)), "{refused:?}");
-        assert!(!refused.to_string().contains("hidden"), "{refused}");
-    }
-    service.stop().await.unwrap();
 }

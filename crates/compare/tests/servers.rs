@@ -95,28 +95,6 @@ async fn each_service_has_a_database_of_its_own_and_nothing_of_it_is_left() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs servers"]
-async fn what_one_service_left_is_gone_before_the_next_one_starts() {
-    let site = on_servers().await;
-    let mut redis = Redis::open(redis_url()).unwrap().get_connection().unwrap();
-    for pattern in Pattern::BOTH {
-        let service = site.start(pattern, false).await.unwrap();
-        write(&service, "Ada");
-        let database = database_of(&service).clone();
-        let identity = mysql::identity(&database).await.unwrap().unwrap();
-        let keys = patterns(&identity);
-        let names = kept(&mut redis, &keys);
-        assert!(!names.is_empty(), "{pattern:?} keeps nothing in Redis");
-        service.stop().await.unwrap();
-        site.clean_up().await.unwrap();
-        assert_eq!(databases(&name_of(&database)), 0);
-        let names = kept(&mut redis, &keys);
-        assert!(names.is_empty(), "{names:?}");
-    }
-    site.clean_up().await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs servers"]
 async fn what_cannot_be_removed_is_named() {
     let mut server = OwnServer::database();
     let binaries = Binaries::beside_the_tool().unwrap();

@@ -14,17 +14,11 @@ pub use served_by::{CacheSite, Kinship, ServedBy};
 pub use words::{in_memory_in_words, in_words};
 
 use std::fmt;
-use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::error::Result;
 use crate::model::version::Version;
-
-/// How long a process that stopped renewing its registration counts as alive.
-pub const LIFETIME: Duration = Duration::from_secs(6);
-/// How often a registration is renewed.
-pub(crate) const RENEWAL: Duration = Duration::from_secs(2);
 
 /// What follows the token where the bodies of records are packed. A later form takes another number.
 const PACKED: &str = "+1";

@@ -16,15 +16,9 @@ use crate::bypass::protocol::{Member, Membership};
 use crate::cache::Cache;
 use crate::error::{Error, Part, Result};
 use crate::model::epoch::Epoch;
+use crate::timing;
 
 use heartbeat::Keeper;
-
-/// How long a write waits at most for the cache to be left, or used again.
-const PATIENCE: Duration = Duration::from_secs(3);
-
-/// How often a process that begins to rely on the cache checks whether all others
-/// know of it.
-const RELY_PAUSE: Duration = Duration::from_millis(50);
 
 /// How a process takes part in the protocol.
 #[derive(Clone, Debug)]
@@ -67,7 +61,7 @@ pub async fn rely(membership: &dyn Membership, holder: &str) -> Result<Epoch> {
             !member.for_good && !has_heard && began.elapsed() <= lease
         })
     {
-        tokio::time::sleep(RELY_PAUSE).await;
+        tokio::time::sleep(timing::RELIANCE_INTERVAL).await;
         view = membership.rely(holder, false).await?;
     }
     Ok(membership.rely(holder, true).await?.epoch)
@@ -75,7 +69,7 @@ pub async fn rely(membership: &dyn Membership, holder: &str) -> Result<Epoch> {
 
 /// What this process may do now.
 #[derive(Clone, Debug)]
-pub enum Standing {
+pub enum Mode {
     /// Use the cache.
     Trusts(Permit),
     /// Write to the database alone, fenced by this epoch.
@@ -108,7 +102,7 @@ enum Until {
 }
 
 impl State {
-    fn standing(&self) -> Standing {
+    fn mode(&self) -> Mode {
         let trusts = match self.trusted {
             Some(Until::ForEver) => true,
             Some(Until::Then(then)) => Instant::now() < then,
@@ -116,11 +110,11 @@ impl State {
         };
         if trusts {
             let fence = Some(self.epoch);
-            Standing::Trusts(Permit { fence })
+            Mode::Trusts(Permit { fence })
         } else if self.bypasses {
-            Standing::Bypasses(self.epoch)
+            Mode::Bypasses(self.epoch)
         } else {
-            Standing::Neither(self.problem.clone())
+            Mode::Neither(self.problem.clone())
         }
     }
 }
@@ -193,18 +187,18 @@ impl Access {
     }
 
     /// What this process may do now.
-    pub fn standing(&self) -> Standing {
+    pub fn mode(&self) -> Mode {
         match &self.0 {
-            None => Standing::Trusts(Permit { fence: None }),
-            Some(shared) => shared.state.borrow().standing(),
+            None => Mode::Trusts(Permit { fence: None }),
+            Some(shared) => shared.state.borrow().mode(),
         }
     }
 
     /// The right to use the cache, if there is one now.
     pub fn permit(&self) -> Option<Permit> {
-        match self.standing() {
-            Standing::Trusts(permit) => Some(permit),
-            Standing::Bypasses(_) | Standing::Neither(_) => None,
+        match self.mode() {
+            Mode::Trusts(permit) => Some(permit),
+            Mode::Bypasses(_) | Mode::Neither(_) => None,
         }
     }
 
@@ -218,14 +212,14 @@ impl Access {
     ///
     /// # Errors
     /// Why not.
-    pub fn past(&self) -> Result<()> {
-        let away = || Error::unavailable(Part::Cache, "others rely on it");
+    pub fn may_bypass(&self) -> Result<()> {
+        let relied_upon = || Error::unavailable(Part::Cache, "others rely on it");
         let Some(shared) = &self.0 else {
-            return Err(away());
+            return Err(relied_upon());
         };
         let state = shared.state.borrow();
         if state.relied_upon {
-            return Err(away());
+            return Err(relied_upon());
         }
         // IMPORTANT: after that moment another process may have begun to rely on the
         // cache without waiting for this one.
@@ -267,13 +261,13 @@ impl Access {
         }
         let left = changes.wait_for(|state| {
             state.relied_upon
-                || match state.standing() {
-                    Standing::Trusts(now) => now != permit,
-                    Standing::Bypasses(_) => true,
-                    Standing::Neither(_) => false,
+                || match state.mode() {
+                    Mode::Trusts(now) => now != permit,
+                    Mode::Bypasses(_) => true,
+                    Mode::Neither(_) => false,
                 }
         });
-        match tokio::time::timeout(PATIENCE, left).await {
+        match tokio::time::timeout(timing::EPOCH_CHANGE_TIMEOUT, left).await {
             Ok(Ok(state)) if !state.relied_upon => Ok(()),
             _ => Err(error.clone()),
         }
@@ -291,13 +285,16 @@ impl Access {
         let mut changes = shared.state.subscribe();
         shared.calls.look.notify_one();
         let writable = changes.wait_for(|state| {
-            ended != Some(state.epoch) && !matches!(state.standing(), Standing::Neither(_))
+            ended != Some(state.epoch) && !matches!(state.mode(), Mode::Neither(_))
         });
-        if matches!(tokio::time::timeout(PATIENCE, writable).await, Ok(Ok(_))) {
+        if matches!(
+            tokio::time::timeout(timing::EPOCH_CHANGE_TIMEOUT, writable).await,
+            Ok(Ok(_))
+        ) {
             return Ok(());
         }
-        match self.standing() {
-            Standing::Neither(problem) => Err(problem),
+        match self.mode() {
+            Mode::Neither(problem) => Err(problem),
             _ => Err(Error::Fenced),
         }
     }

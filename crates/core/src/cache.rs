@@ -204,7 +204,7 @@ pub trait Cache: Debug + Send + Sync + 'static {
     /// Changes to another epoch: nothing that was held before is held any more. If the server is
     /// in another run than the given one, the cache is unavailable from then on. (A cache that
     /// is never bypassed has one epoch and one run.)
-    fn enter(&self, _: Epoch, _run: Option<&str>) {}
+    fn enter_epoch(&self, _: Epoch, _run: Option<&str>) {}
 
     /// Checks that the cache takes writes, and returns the run of its server. What it writes for
     /// that is removed at once.

@@ -1,5 +1,6 @@
 //! Subcommands of the services.
 
+pub mod export;
 pub mod identity;
 pub mod inspect;
 pub mod release;

@@ -18,7 +18,8 @@ use bytes::Bytes;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::error::{Part, Result};
+use crate::error::{Error, Part, Result};
+use crate::model::decision::Decision;
 use crate::model::record::{Key, Record, Write};
 use crate::model::source::Source;
 use crate::model::version::Version;
@@ -45,7 +46,7 @@ impl Durability {
     }
 }
 
-/// What became of a write.
+/// The answer to a write: a [`Decision`], and how safe the write is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It took place.
@@ -57,6 +58,23 @@ pub enum Outcome {
     },
     /// Its condition does not hold, and nothing changed.
     ConditionFailed,
+}
+
+impl Outcome {
+    /// The answer to a write that is as safe as `durability` once it is written.
+    ///
+    /// # Errors
+    /// [`Error::Undecided`] for one that was to be tried again, and was not.
+    pub(crate) fn of(decision: Decision, durability: Durability) -> Result<Outcome> {
+        match decision {
+            Decision::Written(version) => Ok(Outcome::Written {
+                version,
+                durability,
+            }),
+            Decision::ConditionFailed => Ok(Outcome::ConditionFailed),
+            Decision::Retry => Err(Error::Undecided),
+        }
+    }
 }
 
 /// The answer to a read.
@@ -174,6 +192,11 @@ pub trait Engine: Debug + Send + Sync + 'static {
 
     /// A page of live records as the database has them, in the order of keys.
     async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page>;
+
+    /// How many acknowledged writes the database does not have yet; `None` where that is not known.
+    async fn waiting(&self) -> Option<u64> {
+        Some(0)
+    }
 
     /// The state of every part.
     async fn health(&self) -> Health;

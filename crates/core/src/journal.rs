@@ -1,14 +1,15 @@
 //! The journal: acknowledged writes that the database does not have yet.
 
+pub mod dead_letters;
 pub mod file;
 pub mod redis_stream;
-
-use std::fmt::Debug;
 
 use async_trait::async_trait;
 
 use crate::error::Result;
-use crate::model::dead_letter::{DeadLetter, HeldBackPage, LetterQuery, LetterScan, ScanPosition};
+use crate::journal::dead_letters::DeadLetters;
+use crate::model::dead_letter::DeadLetter;
+use crate::model::decision::Decision;
 use crate::model::record::{Key, Record, Write};
 use crate::model::shard::{Shard, ShardStats};
 use crate::model::stored_versions::StoredVersions;
@@ -18,18 +19,6 @@ use crate::outage::health::PartHealth;
 
 /// About how many bytes an entry takes in a stream of Redis besides its key and body.
 const ENTRY_OVERHEAD_BYTES: u64 = 50;
-
-/// What became of an append.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Appended {
-    /// The write is in the journal at this version.
-    At(Version),
-    /// The write's condition does not hold; nothing was written.
-    ConditionFailed,
-    /// Whether the condition holds cannot be told, since the cache does not
-    /// hold the key; nothing was written. Fill the cache and try again.
-    Unknown,
-}
 
 /// What the journal has of a name.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +33,7 @@ pub struct Waiting {
 
 /// A journal: append-only, in the order of versions within a shard.
 #[async_trait]
-pub trait Journal: Debug + Send + Sync + 'static {
+pub trait Journal: DeadLetters {
     /// Number of shards, at least 1.
     fn shards(&self) -> u16;
 
@@ -64,13 +53,13 @@ pub trait Journal: Debug + Send + Sync + 'static {
     }
 
     /// Issues a version to each write, in order, and makes the batch durable.
-    /// A write that was answered [`Appended::At`] may be acknowledged.
+    /// A write that was answered [`Decision::Written`] may be acknowledged.
     ///
     /// # Errors
     /// By write. [`crate::error::Error::Unseeded`] before [`Journal::raise`],
     /// [`crate::error::Error::Full`] and [`crate::error::Error::NotWritten`]: it
     /// is not in the journal. After any other it may be.
-    async fn append(&self, writes: &[Write]) -> Vec<Result<Appended>>;
+    async fn append(&self, writes: &[Write]) -> Vec<Result<Decision>>;
 
     /// Entries that wait in all shards. What is appended and acknowledged through this value is counted
     /// at once, the work of other processes when this one next asks.
@@ -100,7 +89,7 @@ pub trait Journal: Debug + Send + Sync + 'static {
     /// [`crate::error::Error::Unseeded`] when it cannot continue, since the journal's server
     /// has restarted, perhaps with other entries: read from the beginning.
     /// [`crate::error::Error::Corrupt`] when one of them cannot be understood;
-    /// [`Journal::set_aside_undecodable`] gets it out of the way.
+    /// [`DeadLetters::set_aside_undecodable`] gets it out of the way.
     /// [`crate::error::Error::Unseeded`] when the shard's entries are lost:
     /// [`Journal::raise`] brings back what the cache has of them yet.
     async fn read(&self, shard: Shard, after: Version, max: usize) -> Result<Vec<Record>>;
@@ -119,83 +108,6 @@ pub trait Journal: Debug + Send + Sync + 'static {
         through: Version,
         flushed: &[(Key, Version)],
     ) -> Result<()>;
-
-    /// Keeps a write that the database refuses as a dead letter, durably,
-    /// unless there is a newer one of its key. Its entry remains until
-    /// [`Journal::acknowledge`].
-    async fn set_aside(&self, shard: Shard, letter: &DeadLetter) -> Result<()> {
-        self.set_aside_within(shard, letter, u64::MAX)
-            .await
-            .map(drop)
-    }
-
-    /// The same, with at most `max` dead letters in the shard: beyond, the write is held back.
-    /// One whose key has a dead letter takes that one's place. Returns whether it is held back.
-    async fn set_aside_within(&self, shard: Shard, letter: &DeadLetter, max: u64) -> Result<bool>;
-
-    /// What is held back in a shard, in the order of the keys, after the key `after`: a page of `max`.
-    async fn held_back(
-        &self,
-        shard: Shard,
-        after: Option<&Key>,
-        max: usize,
-    ) -> Result<HeldBackPage>;
-
-    /// Makes a dead letter of the write that is held back, if it has the version of `letter` and its shard
-    /// has fewer than `max` dead letters. Its reason becomes that of `letter`. Returns whether it is a
-    /// dead letter now.
-    async fn promote(&self, letter: &DeadLetter, max: u64) -> Result<bool>;
-
-    /// Makes dead letters of those entries of a shard that cannot be understood.
-    /// Returns how many there were.
-    async fn set_aside_undecodable(&self, shard: Shard) -> Result<u64>;
-
-    /// Dead letters in the order of their keys, at most `max`, and what is held back among them.
-    async fn dead_letters(&self, max: usize) -> Result<Vec<DeadLetter>> {
-        self.dead_letter_page(&LetterQuery::first(max)).await
-    }
-
-    /// The same of those that a query asks for. Needs memory for these only.
-    async fn dead_letter_page(&self, query: &LetterQuery) -> Result<Vec<DeadLetter>>;
-
-    /// Dead letters that a query asks for, in no particular order, from a position on: about as many as it
-    /// asks for, and some if there are any. A scan to the end costs one pass over all letters. It has each
-    /// letter that is there all the while, perhaps more than once.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Unseeded`] where the position is of an earlier run of the journal's server:
-    /// begin again.
-    async fn scan_letters(
-        &self,
-        query: &LetterQuery,
-        from: Option<&ScanPosition>,
-    ) -> Result<LetterScan> {
-        let mut query = query.clone();
-        if let Some(ScanPosition::After(key)) = from {
-            query.after = Some(key.clone());
-        }
-        let letters = self.dead_letter_page(&query).await?;
-        let last = letters.last().filter(|_| letters.len() == query.max);
-        let next = last.map(|letter| ScanPosition::After(letter.record.key.clone()));
-        Ok(LetterScan { letters, next })
-    }
-
-    /// Of each letter: whether it is there still, at its version.
-    async fn still_there(&self, letters: &[DeadLetter]) -> Result<Vec<bool>> {
-        let mut there = Vec::with_capacity(letters.len());
-        for letter in letters {
-            let now = self.dead_letter(&letter.record.key).await?;
-            there.push(now.is_some_and(|now| now.record.version == letter.record.version));
-        }
-        Ok(there)
-    }
-
-    /// The dead letter of `key`, also if it is held back.
-    async fn dead_letter(&self, key: &Key) -> Result<Option<DeadLetter>>;
-
-    /// Removes the dead letter of `key`, if it has this version. Returns whether
-    /// it had.
-    async fn forget_dead_letter(&self, key: &Key, version: Version) -> Result<bool>;
 
     /// Seeds the version clock: what it issues from now on is newer than all
     /// that the database has and than all that the journal holds.

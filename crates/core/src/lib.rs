@@ -24,5 +24,6 @@ pub mod revision;
 pub mod settings;
 pub mod store;
 pub mod telemetry;
+pub mod timing;
 pub mod tls;
 pub mod watched;

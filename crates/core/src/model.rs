@@ -2,6 +2,7 @@
 
 pub mod dataset;
 pub mod dead_letter;
+pub mod decision;
 pub mod epoch;
 pub mod record;
 pub mod shard;

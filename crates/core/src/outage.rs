@@ -3,7 +3,7 @@
 //!
 //! There is one [`Outage`] a part. The wrappers of this module note in it how each call of the part
 //! ended, by its kind. A probe asks the part for both kinds while nothing else does, and more often while
-//! something fails. From both follow `/readyz`, three kinds of lines in the log (away, still away, back),
+//! something fails. From both follow `/readyz`, three kinds of lines in the log (unavailable, still unavailable, available again),
 //! and which calls are refused at once. See `docs/design/outages.md`.
 
 pub mod admission;
@@ -31,6 +31,7 @@ use crate::model::shard::ShardStats;
 use crate::outage::back_off::Recovery;
 use crate::outage::health::PartHealth;
 use crate::telemetry::repeated;
+use crate::timing;
 
 use calls::Each;
 use state::{By, Event, State};
@@ -38,11 +39,6 @@ use state::{By, Event, State};
 pub use calls::Calls;
 pub use outages::{Outages, PartState};
 pub use prober::Probe;
-
-/// A probe that takes longer to fail than this is one of a part that leaves its callers waiting.
-const SLOW: Duration = Duration::from_millis(250);
-/// How long a look waits for probes at most.
-const LOOK_MAX: Duration = Duration::from_secs(4);
 
 /// What clients of a service notice while a part is unavailable.
 #[derive(Clone, Copy, Debug)]
@@ -152,7 +148,7 @@ impl Outage {
             return Ok(());
         }
         self.state().refused(1);
-        let reason = "it is known to be away";
+        let reason = "it is known to be unavailable";
         Err(match calls {
             Calls::Reads => Error::unavailable(self.part, reason),
             Calls::Writes => Error::not_written(self.part, reason),
@@ -236,12 +232,12 @@ impl Outage {
                 part = part.as_str(),
                 calls = down.calls.as_str(),
                 reason = down.reason,
-                "the {part} is away: {}",
+                "the {part} is unavailable: {}",
                 self.consequence(down.calls)
             ),
             Some(Event::Back(down)) => tracing::info!(
                 part = part.as_str(),
-                away_ms = down.since.elapsed().as_millis() as u64,
+                outage_ms = down.since.elapsed().as_millis() as u64,
                 failed_calls = down.failed_calls,
                 "the {part} is back"
             ),
@@ -277,7 +273,7 @@ impl Outage {
             failed_calls = down.failed_calls,
             waiting,
             oldest_age_s,
-            "the {part} is still away: {}",
+            "the {part} is still unavailable: {}",
             self.consequence(down.calls)
         );
     }
@@ -287,7 +283,7 @@ impl Outage {
         let Some(queue) = self.queue.get() else {
             return (None, None);
         };
-        match tokio::time::timeout(SLOW, queue.stats()).await {
+        match tokio::time::timeout(timing::SLOW_PROBE_TIMEOUT, queue.stats()).await {
             Ok(Ok(shards)) => {
                 let depth = shards.iter().map(|shard| shard.depth).sum();
                 let oldest_us = shards.iter().map(|shard| shard.oldest_age_us).max();
@@ -310,7 +306,7 @@ impl Outage {
                 let ended = self.next_probe(was_down);
                 match was_down {
                     // A probe that takes longer is answered by what is known.
-                    true => drop(tokio::time::timeout(SLOW, ended).await),
+                    true => drop(tokio::time::timeout(timing::SLOW_PROBE_TIMEOUT, ended).await),
                     false => ended.await,
                 }
                 if was_down || self.is_down() || !self.is_failing.load(Ordering::Acquire) {
@@ -318,7 +314,7 @@ impl Outage {
                 }
             }
         };
-        let _ = tokio::time::timeout(LOOK_MAX, look).await;
+        let _ = tokio::time::timeout(timing::PROBED_HEALTH_TIMEOUT, look).await;
         self.probed.borrow().health.clone()
     }
 
@@ -346,7 +342,7 @@ impl Outage {
     fn now(&self) -> PartState {
         let state = self.state();
         let down = state.down();
-        let calls = state.calls_away();
+        let calls = state.calls_unavailable();
         PartState {
             part: self.part,
             up: down.is_none(),

@@ -1,6 +1,7 @@
 //! Which concrete cache, journal and store the settings ask for: the only
 //! place that names them all.
 
+mod client_files;
 mod database;
 mod inspect;
 mod reach;
@@ -8,7 +9,6 @@ mod watched;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -31,32 +31,23 @@ use crate::ownership::claim::{Claimed, Taken};
 use crate::ownership::guard::{Guard, GuardSettings};
 use crate::process::startup;
 use crate::redis::Redis;
-use crate::settings::{CacheAway, JournalAction, JournalUrl, Service, Settings};
+use crate::settings::{CacheUnavailable, JournalAction, JournalUrl, Service, Settings};
 use crate::store::Store;
 use crate::store::claim::Usage;
+use crate::timing;
 
 use reach::Reached;
 
+pub use client_files::ClientFiles;
 pub use database::migrate;
 pub(crate) use database::{Database, claim, open_database};
 pub(crate) use inspect::inspect;
 pub(crate) use reach::open_redis;
 
-/// How long a name is read from the database after a write whose outcome is unknown. Far longer than
-/// a statement waits for its locks there: one that is still running when its names' doubt ends could
-/// commit unseen.
-const IN_DOUBT_LIFETIME: Duration = Duration::from_secs(600);
-/// How long a reader that died keeps others from filling a key. One that takes
-/// longer to load a row does not fill it.
-const FILL_LIFETIME: Duration = Duration::from_secs(3);
-
-/// How long a reader that can do without Redis waits for it.
-const READ_PATIENCE: Duration = Duration::from_millis(250);
-
 /// Services that rely on the cache for good, or have a journal with writes that the database
 /// lacks, as rows in the database. `crate::commands::release` removes a row.
 const WRITE_BEHIND: &str = "every write-behind-svc";
-const REFUSING: &str = "every write-through-svc with CACHE_AWAY=refuse";
+const REFUSING: &str = "every write-through-svc with CACHE_UNAVAILABLE=refuse";
 
 /// The row of a service that relies on the cache for good.
 pub(crate) fn holder(service: Service) -> &'static str {
@@ -80,6 +71,7 @@ pub struct Parts {
     binding: Arc<dyn BindingStore>,
     guard: Option<Arc<Guard>>,
     redis: Option<Arc<Redis>>,
+    client_files: ClientFiles,
     file: Option<FileJournal>,
     lifetimes: Lifetimes,
     /// When the start has to have come to an end.
@@ -87,6 +79,11 @@ pub struct Parts {
 }
 
 impl Parts {
+    /// The files of TLS to Redis and to the database.
+    pub fn client_files(&self) -> ClientFiles {
+        self.client_files.clone()
+    }
+
     /// Opens database, cache and file journal, waiting for servers that are coming up.
     ///
     /// # Errors
@@ -95,6 +92,8 @@ impl Parts {
     /// no secure connection to one of them. After a refused start, database, Redis and files
     /// are as they were, except for tables that were brought up to date.
     pub async fn open(settings: &Settings) -> Result<Parts> {
+        let (settings, client_files) = client_files::followed(settings)?;
+        let settings = &settings;
         let by = settings.startup_by();
         let mut database = open_database(settings, by).await?;
         let reached = reach::reach(settings, database.store.dataset(), by).await?;
@@ -121,8 +120,8 @@ impl Parts {
         let lifetimes = Lifetimes {
             clean: settings.cache_ttl,
             absent: settings.cache_absent_ttl,
-            in_doubt: IN_DOUBT_LIFETIME,
-            fill: FILL_LIFETIME,
+            in_doubt: timing::IN_DOUBT_LIFETIME,
+            fill: timing::FILL_LIFETIME,
         };
         let redis = reached.map(|reached| reached.redis);
         let store = watched::store(settings, database.store);
@@ -137,6 +136,7 @@ impl Parts {
             binding: database.binding,
             guard,
             redis,
+            client_files,
             file,
             lifetimes,
             start_by: by,
@@ -219,7 +219,7 @@ impl Parts {
         let rely = async |_| bypass::rely(&*self.membership, WRITE_BEHIND).await;
         let epoch = startup::within(self.start_by, rely).await?;
         if let Some(redis) = &self.redis {
-            redis.enter(epoch, None);
+            redis.enter_epoch(epoch, None);
         }
         let (journal, leases) = opened;
         let journal = watched::journal(journal);
@@ -245,7 +245,8 @@ impl Parts {
                 let leases =
                     RedisLeases::new(redis.clone(), name_of_this_process(), settings.lease);
                 // An answer that waits for replicas may take that much longer.
-                let appends = redis.again(settings.redis_timeout + settings.redis_wait_timeout)?;
+                let appends =
+                    redis.with_timeout(settings.redis_timeout + settings.redis_wait_timeout)?;
                 let answers = async |by| startup::until(by, Part::Cache, appends.answers()).await;
                 startup::within(self.start_by, answers).await?;
                 let open = |_| {
@@ -333,7 +334,8 @@ fn name_of_this_process() -> String {
 
 /// Whether the service goes on without its cache.
 fn may_bypass(settings: &Settings) -> bool {
-    settings.service == Service::WriteThrough && settings.cache_away == CacheAway::Bypass
+    settings.service == Service::WriteThrough
+        && settings.cache_unavailable == CacheUnavailable::Bypass
 }
 
 /// Checks that no Redis serves the database. It would hold values, and maybe writes, that a process
@@ -415,7 +417,7 @@ fn cache(
         return Ok((Arc::new(MemoryCache::new(capacity, lifetimes)), None));
     };
     let reads = match may_bypass(settings) {
-        true => redis.again(settings.redis_timeout.min(READ_PATIENCE))?,
+        true => redis.with_timeout(settings.redis_timeout.min(timing::CACHE_READ_TIMEOUT))?,
         false => redis.clone(),
     };
     let cache = RedisCache::reading_by(reads, redis.clone(), lifetimes).watching_clocks();

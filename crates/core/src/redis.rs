@@ -209,14 +209,14 @@ impl Redis {
     ///
     /// # Errors
     /// When the driver does not take the URL.
-    pub fn again(&self, timeout: Duration) -> Result<Arc<Redis>> {
+    pub fn with_timeout(&self, timeout: Duration) -> Result<Arc<Redis>> {
         let (keyspace, place) = (self.keyspace.clone(), self.place.clone());
         Redis::with(self.opener.endpoint.clone(), timeout, keyspace, place)
     }
 
     /// Uses the names of this epoch from now on, in all links to this server, and
     /// no other run of the server than the given one.
-    pub fn enter(&self, epoch: Epoch, run: Option<&str>) {
+    pub fn enter_epoch(&self, epoch: Epoch, run: Option<&str>) {
         let used = Used {
             epoch,
             run: run.map(str::to_owned),

@@ -7,6 +7,7 @@ mod check;
 mod command_line;
 mod origins;
 mod places;
+mod raw;
 mod secret_file;
 mod sources;
 mod table;
@@ -15,8 +16,10 @@ mod traces;
 mod urls;
 
 pub use command_line::{
-    Adopt, Command, IdentityAction, InspectOptions, JournalAction, MigrateOptions,
+    Adopt, Command, ExportOptions, FileFormat, IdentityAction, ImportOptions, InspectOptions,
+    JournalAction, MigrateOptions, TokenOptions,
 };
+pub(crate) use secret_file::content as file_content;
 pub use traces::{TraceHeaders, TraceSettings};
 pub use urls::{Address, CacheUrl, DatabaseUrl, JournalUrl, Secret};
 
@@ -30,6 +33,7 @@ use tokio::time::Instant;
 
 use check::{check_type, has_level};
 use command_line::{Action, Arguments};
+use raw::{Raw, YesOrNo};
 use table::{TABLE, help};
 
 use crate::revision;
@@ -105,7 +109,7 @@ pub enum JournalSync {
 /// What write-through does while its cache is unavailable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum CacheAway {
+pub enum CacheUnavailable {
     /// Goes on against the database alone.
     Bypass,
     /// Answers that it is unavailable.
@@ -135,6 +139,18 @@ pub struct Settings {
     pub allowed_origins: Vec<String>,
     /// The page with live figures.
     pub dashboard: Dashboard,
+    /// Origins of pages of other sites that may call the service and read its answers.
+    pub cors_origins: Vec<String>,
+    /// The certificate and the private key to speak TLS with; without them plain HTTP.
+    pub tls_files: Option<(PathBuf, PathBuf)>,
+    /// Requests a second of each client; 0 = no limit.
+    pub rate_limit_per_s: u32,
+    /// How many of those may come at once; 0 = those of a second.
+    pub rate_limit_burst: u32,
+    /// Most requests in flight; 0 = no limit.
+    pub requests_max: usize,
+    /// The file with the tokens of clients; without it no client needs one.
+    pub auth_tokens_file: Option<PathBuf>,
     /// The database.
     pub database: DatabaseUrl,
     /// CAs and client certificate for it, besides what the URL says.
@@ -182,7 +198,7 @@ pub struct Settings {
     /// Bound of the memory cache.
     pub cache_capacity_bytes: u64,
     /// What to do while the cache is unavailable (write-through).
-    pub cache_away: CacheAway,
+    pub cache_unavailable: CacheUnavailable,
     /// How long the cache is trusted while the database is unavailable (write-through).
     pub cache_lease: Duration,
     /// Most group commits in the database; 0 = as the database likes it (write-through).
@@ -214,90 +230,6 @@ impl Settings {
     pub fn startup_by(&self) -> Instant {
         Instant::now() + self.startup_deadline
     }
-}
-
-/// Values as they come from file and environment.
-#[derive(Debug, Deserialize)]
-struct Raw {
-    listen: SocketAddr,
-    allowed_origins: String,
-    dashboard: Dashboard,
-    database_url: String,
-    database_ca_file: String,
-    database_cert_file: String,
-    database_key_file: String,
-    cache_url: String,
-    cache_ca_file: String,
-    cache_cert_file: String,
-    cache_key_file: String,
-    #[serde(default)]
-    journal_url: String,
-    #[serde(default = "fsync")]
-    journal_sync: JournalSync,
-    #[serde(default)]
-    journal_segment_bytes: u64,
-    #[serde(default)]
-    journal_entries_max: u64,
-    #[serde(default)]
-    journal_bytes_max: u64,
-    #[serde(default)]
-    journal_age_max_s: u64,
-    #[serde(default)]
-    dead_letters_max: u64,
-    #[serde(default)]
-    drain_batch_max: usize,
-    #[serde(default)]
-    drain_parallel_max: usize,
-    #[serde(default)]
-    drain_linger_ms: u64,
-    #[serde(default)]
-    lease_ms: u64,
-    #[serde(default)]
-    redis_wait_replicas: u32,
-    #[serde(default = "no")]
-    redis_wait_fsync: YesOrNo,
-    #[serde(default)]
-    redis_wait_timeout_ms: u64,
-    batch_max: usize,
-    waiting_max: usize,
-    cache_ttl_s: u64,
-    cache_absent_ttl_s: u64,
-    cache_capacity_mb: u64,
-    #[serde(default = "bypass")]
-    cache_away: CacheAway,
-    #[serde(default)]
-    cache_lease_ms: u64,
-    #[serde(default)]
-    commit_lanes: usize,
-    redis_timeout_ms: u64,
-    database_pool_max: usize,
-    database_timeout_ms: u64,
-    tombstone_retention_s: u64,
-    startup_deadline_s: u64,
-    shutdown_deadline_s: u64,
-    keep_alive_s: u64,
-    http_workers: usize,
-    log: String,
-    log_format: LogFormat,
-}
-
-fn bypass() -> CacheAway {
-    CacheAway::Bypass
-}
-
-fn fsync() -> JournalSync {
-    JournalSync::Fsync
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum YesOrNo {
-    Yes,
-    No,
-}
-
-fn no() -> YesOrNo {
-    YesOrNo::No
 }
 
 /// Why settings are refused; names the key.
@@ -344,14 +276,8 @@ pub fn read(
     arguments: impl IntoIterator<Item = std::ffi::OsString>,
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<Command, BadSetting> {
-    let parser = Arguments::command()
-        .name(service.binary())
-        .version(revision::in_words(version, revision::revision()))
-        .about(about)
-        .after_help(help(service))
-        .mut_subcommand("journal", |journal| {
-            journal.hide(service == Service::WriteThrough)
-        });
+    let version = revision::in_words(version, revision::revision());
+    let parser = parser(service, version, about.to_owned());
     let arguments = match parser
         .try_get_matches_from(arguments)
         .and_then(|found| Arguments::from_arg_matches(&found))
@@ -379,11 +305,30 @@ pub fn read(
         Some(Action::Journal { action }) => Command::Journal(action, settings()?),
         Some(Action::Release) => Command::Release(settings()?),
         Some(Action::Inspect(options)) => Command::Inspect(options, settings()?),
-        Some(Action::Healthcheck { ready }) => Command::Healthcheck {
-            listen: sources::listen(service, file, &environment)?,
-            ready,
-        },
+        Some(Action::Token(options)) => Command::Token(options),
+        Some(Action::Healthcheck { ready }) => {
+            let (listen, speaks_tls) = sources::listen(service, file, &environment)?;
+            Command::Healthcheck {
+                listen,
+                speaks_tls,
+                ready,
+            }
+        }
+        Some(Action::Import(options)) => Command::Import(options, settings()?),
+        Some(Action::Export(options)) => Command::Export(options, settings()?),
     })
+}
+
+/// The command line of the service, which `--help`, the manual page and completions are made of.
+fn parser(service: Service, version: String, about: String) -> clap::Command {
+    Arguments::command()
+        .name(service.binary())
+        .version(version)
+        .about(about)
+        .after_help(help(service))
+        .mut_subcommand("journal", |journal| {
+            journal.hide(service == Service::WriteThrough)
+        })
 }
 
 fn load(
@@ -436,6 +381,8 @@ fn finish(service: Service, raw: Raw, traces: TraceSettings) -> Result<Settings,
         JournalUrl::parse(&raw.journal_url, &cache).map_err(|reason| bad("JOURNAL_URL", reason))?;
     let allowed_origins =
         origins::parse(&raw.allowed_origins).map_err(|reason| bad("ALLOWED_ORIGINS", reason))?;
+    let cors_origins =
+        origins::parse(&raw.cors_origins).map_err(|reason| bad("CORS_ORIGINS", reason))?;
     if tracing_subscriber::EnvFilter::try_new(&raw.log).is_err() || !has_level(&raw.log) {
         let reason =
             "must be error, warn, info, debug or trace, or a tracing filter with one of them";
@@ -446,6 +393,12 @@ fn finish(service: Service, raw: Raw, traces: TraceSettings) -> Result<Settings,
         listen: raw.listen,
         allowed_origins,
         dashboard: raw.dashboard,
+        auth_tokens_file: path(raw.auth_tokens_file),
+        cors_origins,
+        tls_files: tls::of_service(&raw.tls_cert_file, &raw.tls_key_file)?,
+        rate_limit_per_s: raw.rate_limit_per_s,
+        rate_limit_burst: raw.rate_limit_burst,
+        requests_max: raw.requests_max,
         database,
         database_tls,
         cache,
@@ -469,7 +422,7 @@ fn finish(service: Service, raw: Raw, traces: TraceSettings) -> Result<Settings,
         cache_ttl: Duration::from_secs(raw.cache_ttl_s),
         cache_absent_ttl: Duration::from_secs(raw.cache_absent_ttl_s),
         cache_capacity_bytes: raw.cache_capacity_mb.saturating_mul(1 << 20),
-        cache_away: raw.cache_away,
+        cache_unavailable: raw.cache_unavailable,
         cache_lease: Duration::from_millis(raw.cache_lease_ms),
         commit_lanes: raw.commit_lanes,
         redis_timeout: Duration::from_millis(raw.redis_timeout_ms),
@@ -487,6 +440,11 @@ fn finish(service: Service, raw: Raw, traces: TraceSettings) -> Result<Settings,
         },
         traces,
     })
+}
+
+/// `None` where none is given.
+fn path(text: String) -> Option<PathBuf> {
+    (!text.is_empty()).then(|| PathBuf::from(text))
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ mod tombstones;
 mod transaction;
 mod upsert;
 
-pub use judge::{Proposal, Verdict, judge};
+pub use judge::{Proposal, judge};
 pub use locks::Locks;
 pub use page::{POSITION_BYTES_MAX, Page, ROWS_PASSED_MAX};
 pub use schema::Adoption;
@@ -36,6 +36,7 @@ use async_trait::async_trait;
 
 use crate::error::Result;
 use crate::model::dataset::Dataset;
+use crate::model::decision::Decision;
 use crate::model::epoch::Epoch;
 use crate::model::record::{Key, Record};
 use crate::model::stored_versions::StoredVersions;
@@ -108,7 +109,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// # Errors
     /// As [`Store::apply`]; but after an unknown outcome, doing it again may judge
     /// otherwise.
-    async fn transact(&self, proposals: &[Proposal], fence: Option<Epoch>) -> Result<Vec<Verdict>>;
+    async fn transact(&self, proposals: &[Proposal], fence: Option<Epoch>)
+    -> Result<Vec<Decision>>;
 
     /// Which of `keys` [`Store::apply`] would wait for, after it has failed with
     /// [`crate::error::Error::Locked`]. Waits for no row.

@@ -28,7 +28,6 @@ use crate::revision;
 use buckets::{COMMIT_LAGS_S, DURATIONS_S, SIZES};
 pub use handle::MetricsHandle;
 pub use log::{flush_log, start_log};
-pub use upkeep::UPKEEP_INTERVAL;
 
 /// Starts to count, and a task that keeps what was counted small even if the metrics are never
 /// scraped. Call it before the first metric is touched, on a tokio runtime with a clock.

@@ -2,9 +2,11 @@
 //! and what a failed handshake means.
 
 pub(crate) mod public;
+pub mod server;
 
 use std::error::Error as StdError;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use pkcs8::{ObjectIdentifier, PrivateKeyInfoRef};
@@ -13,6 +15,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{
     AlertDescription, CertificateError, ClientConfig, InconsistentKeys, RootCertStore, crypto,
 };
+use tokio::sync::watch;
 
 /// The names of the settings that one server's files are in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +47,10 @@ pub const DATABASE_KEYS: TlsKeys = TlsKeys {
 pub struct Tls {
     ca: Option<Arc<[u8]>>,
     identity: Option<Arc<Identity>>,
+    /// The files that these came from, each with its setting.
+    files: Arc<[(&'static str, PathBuf)]>,
+    /// What the files have held since, where they are read again.
+    newest: Option<watch::Receiver<Arc<Tls>>>,
 }
 
 /// A client certificate with its chain, and its private key.
@@ -96,7 +103,7 @@ fn rsa_key_inside(pkcs8: &[u8]) -> Option<&[u8]> {
 }
 
 /// What is wrong with one of the files, and the setting that names it.
-pub(crate) type Unusable = (&'static str, String);
+pub type Unusable = (&'static str, String);
 
 impl Tls {
     /// Checks the contents of the files, all in PEM: CA certificates, and a client
@@ -126,7 +133,48 @@ impl Tls {
         Ok(Tls {
             ca: ca.map(Arc::from),
             identity: identity.map(|(certificate, key)| Arc::new(Identity { certificate, key })),
+            ..Tls::default()
         })
+    }
+
+    /// The same, which came from these files: CA, certificate and key, as far as there are any.
+    pub(crate) fn of_files(self, files: Vec<(&'static str, PathBuf)>) -> Tls {
+        Tls {
+            files: files.into(),
+            ..self
+        }
+    }
+
+    /// The files that this came from.
+    pub(crate) fn files(&self) -> &[(&'static str, PathBuf)] {
+        &self.files
+    }
+
+    /// What the same files hold, from their contents.
+    ///
+    /// # Errors
+    /// As [`Tls::new`].
+    pub(crate) fn read_again(&self, keys: TlsKeys, contents: &[Vec<u8>]) -> Result<Tls, Unusable> {
+        let of = |key| {
+            let place = self.files.iter().position(|(setting, _)| *setting == key)?;
+            contents.get(place).cloned()
+        };
+        Tls::new(keys, of(keys.ca), of(keys.certificate).zip(of(keys.key)))
+    }
+
+    /// The same, whose files are read again.
+    pub(crate) fn followed(self, newest: watch::Receiver<Arc<Tls>>) -> Tls {
+        Tls {
+            newest: Some(newest),
+            ..self
+        }
+    }
+
+    /// What the files hold now, if that is another thing than at start.
+    pub(crate) fn newer(&self) -> Option<Arc<Tls>> {
+        let newest = self.newest.as_ref()?;
+        let has_changed = newest.has_changed().unwrap_or(false);
+        has_changed.then(|| newest.borrow().clone())
     }
 
     /// The CA certificates in PEM that alone are trusted, if some are given.
@@ -163,27 +211,36 @@ fn may_be_shown(
     key: &[u8],
 ) -> Result<(), Unusable> {
     let chain = certificates(keys.certificate, certificate)?;
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| {
-        let reason = "holds no private key in PEM that could be read without a password";
-        (keys.key, reason.to_owned())
-    })?;
-    let config = ClientConfig::builder_with_provider(crypto::ring::default_provider().into())
+    let key = private_key(keys.key, key)?;
+    let failed = |error| unusable((keys.certificate, keys.key), &error);
+    ClientConfig::builder_with_provider(crypto::ring::default_provider().into())
         .with_safe_default_protocol_versions()
-        .map_err(|error| (keys.certificate, error.to_string()))?;
-    match config
+        .map_err(failed)?
         .with_root_certificates(roots)
         .with_client_auth_cert(chain, key)
-    {
-        Ok(_) => Ok(()),
-        Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
-            let reason = format!("is not the key of the certificate in {}", keys.certificate);
-            Err((keys.key, reason))
-        }
-        Err(rustls::Error::InvalidCertificate(_)) => {
+        .map(drop)
+        .map_err(failed)
+}
+
+fn private_key(setting: &'static str, text: &[u8]) -> Result<PrivateKeyDer<'static>, Unusable> {
+    PrivateKeyDer::from_pem_slice(text).map_err(|_| {
+        let reason = "holds no private key in PEM that could be read without a password";
+        (setting, reason.to_owned())
+    })
+}
+
+/// Why a certificate and a key, in the files that these settings name, cannot be used.
+fn unusable((certificate, key): (&'static str, &'static str), error: &rustls::Error) -> Unusable {
+    match error {
+        rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => (
+            key,
+            format!("is not the key of the certificate in {certificate}"),
+        ),
+        rustls::Error::InvalidCertificate(_) => {
             let reason = "holds a certificate that cannot be read";
-            Err((keys.certificate, reason.to_owned()))
+            (certificate, reason.to_owned())
         }
-        Err(_) => Err((keys.key, "is of a kind that is not supported".to_owned())),
+        _ => (key, "is of a kind that is not supported".to_owned()),
     }
 }
 
@@ -374,7 +431,7 @@ mod tests {
         assert!(public.contains("a public CA (a private one goes into DATABASE_CA_FILE)"));
         let private = Tls {
             ca: Some(Arc::from(*b"")),
-            identity: None,
+            ..Tls::default()
         };
         let private = peer(&private).distrust(&unknown).unwrap();
         assert!(

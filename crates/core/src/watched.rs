@@ -1,6 +1,7 @@
 //! Backends whose calls are noted, so that an outage is known and failed calls are refused at once.
 
 mod cache;
+mod dead_letters;
 mod journal;
 mod store;
 

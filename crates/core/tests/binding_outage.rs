@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use cache_core::binding::{BindingStore, Bound, CacheSite, LIFETIME, ServedBy};
+use cache_core::binding::{BindingStore, Bound, CacheSite, ServedBy};
 use cache_core::error::Result;
 use cache_core::model::version::Version;
 use cache_core::ownership::guard::{Guard, GuardSettings};
@@ -21,6 +21,7 @@ use cache_core::redis::Redis;
 use cache_core::settings::CacheUrl;
 use cache_core::store::Store;
 use cache_core::store::sqlite::SqliteStore;
+use cache_core::timing;
 use testkit::servers::redis_url;
 
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -201,7 +202,10 @@ async fn a_slow_database_keeps_no_process_from_objecting() {
         if found.contender.is_none() {
             return;
         }
-        assert!(began.elapsed() < LIFETIME, "nothing was objected");
+        assert!(
+            began.elapsed() < timing::REGISTRATION_LIFETIME,
+            "nothing was objected"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

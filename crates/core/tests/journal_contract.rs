@@ -298,7 +298,7 @@ async fn paging_gives_everything_once(implementation: Implementation) {
     }
 }
 
-async fn reading_takes_nothing_away(implementation: Implementation) {
+async fn reading_removes_nothing(implementation: Implementation) {
     let place = implementation.new_place();
     let journal = place.open().await;
     let appended = append(&*journal, &[put("a", "x"), put("a", "y")]).await;
@@ -411,7 +411,7 @@ on_every_journal!([
     nothing_to_do_is_done,
     entries_are_read_oldest_first_after_a_version,
     paging_gives_everything_once,
-    reading_takes_nothing_away,
+    reading_removes_nothing,
     the_entries_of_a_key_are_in_its_shard_in_order,
     appended_entries_survive_reopening,
     a_dropped_append_is_whole_or_did_not_take_place,

@@ -15,13 +15,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use cache_core::bypass::protocol::Membership;
 use cache_core::error::{Error, Result};
+use cache_core::model::decision::Decision;
 use cache_core::model::epoch::Epoch;
 use cache_core::model::record::{Condition, Key, Record, Write};
 use cache_core::model::version::Version;
 use cache_core::settings::DatabaseUrl;
 use cache_core::store::mysql::MysqlStore;
 use cache_core::store::sqlite::SqliteStore;
-use cache_core::store::{Origin, Proposal, Store, Verdict};
+use cache_core::store::{Origin, Proposal, Store};
 use cache_core::telemetry::{self, MetricsHandle};
 use tempfile::TempDir;
 use testkit::servers::TestDatabase;
@@ -222,7 +223,7 @@ async fn judged_writes_are_counted(store: &dyn StoreWithMembers, holds: u64) {
     assert!(
         matches!(
             verdicts[..],
-            [Verdict::Written(_), Verdict::ConditionFailed]
+            [Decision::Written(_), Decision::ConditionFailed]
         ),
         "{verdicts:?}"
     );
@@ -236,7 +237,7 @@ async fn judged_writes_are_counted(store: &dyn StoreWithMembers, holds: u64) {
     assert_eq!(of_one, expected);
 
     let (verdicts, of_none) = counted(store.transact(&proposals, None)).await;
-    assert_eq!(verdicts.unwrap(), [Verdict::ConditionFailed; 2]);
+    assert_eq!(verdicts.unwrap(), [Decision::ConditionFailed; 2]);
     let expected = Counts {
         reads: 2,
         writes: 2 * holds,

@@ -5,7 +5,8 @@
 
 use std::alloc::System;
 
-use cache_core::telemetry::{self, UPKEEP_INTERVAL};
+use cache_core::telemetry;
+use cache_core::timing;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 #[global_allocator]
@@ -31,7 +32,7 @@ async fn samples_are_counted_and_not_kept_without_a_scrape() {
         for _ in 0..SAMPLES_A_ROUND {
             telemetry::batch_committed("test", 3);
         }
-        tokio::time::sleep(2 * UPKEEP_INTERVAL).await;
+        tokio::time::sleep(2 * timing::METRICS_UPKEEP_INTERVAL).await;
     }
     let grown = bytes_held().saturating_sub(before);
     let all = ROUNDS * SAMPLES_A_ROUND * SAMPLE_BYTES;

@@ -1,9 +1,11 @@
-//! What the log says of each request at debug level: a span around it, and a line with its answer.
+//! What the log says of requests: at debug level a span around each and a line with its answer, and a line for each
+//! call of an operator.
 
 use std::time::Duration;
 
 use actix_web::body::{BodySize, MessageBody as _};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderValue;
 use cache_core::telemetry::trace::RequestSpan;
 use tracing::field::Empty;
@@ -52,7 +54,13 @@ impl Access {
     }
 
     /// The request was answered.
-    pub(crate) fn end(self, span: &Span, elapsed: Duration, answer: &ServiceResponse) {
+    pub(crate) fn end(
+        self,
+        span: &Span,
+        elapsed: Duration,
+        client: Option<&str>,
+        answer: &ServiceResponse,
+    ) {
         let request_id = answer.headers().get(X_REQUEST_ID);
         let status = answer.status().as_u16();
         span.record("status", status);
@@ -67,6 +75,7 @@ impl Access {
             parent: None,
             method = self.method,
             route = self.route,
+            client,
             status,
             duration_us = elapsed.as_micros() as u64,
             bytes,
@@ -75,6 +84,12 @@ impl Access {
             "answered"
         );
     }
+}
+
+/// Says who has made a call that only an operator may make.
+pub(crate) fn audit(client: &str, method: &str, route: &str, status: StatusCode) {
+    let status = status.as_u16();
+    tracing::info!(client, method, route, status, "admin call");
 }
 
 fn text(request_id: &HeaderValue) -> &str {

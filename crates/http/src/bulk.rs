@@ -5,6 +5,7 @@
 
 mod answers;
 pub(crate) mod calls;
+mod change;
 mod chunk;
 mod export;
 mod get;
@@ -21,14 +22,16 @@ use futures_util::StreamExt as _;
 
 use crate::body;
 use crate::connection::Clock;
-use crate::durability::Wanted;
+use crate::durability::RequestedDurability;
 use crate::ndjson::{NDJSON, headed};
 use crate::problem::Problem;
 use crate::state::State;
 
-pub(crate) use chunk::started;
+pub(crate) use change::{Change, too_long};
+pub(crate) use chunk::{Chunk, started};
 pub(crate) use export::export;
 pub(crate) use get::get_many;
+pub(crate) use lines::{LINE_BYTES_MAX, Lines};
 
 use stream::Stream;
 
@@ -44,7 +47,7 @@ pub(crate) async fn batch(
     mut payload: Payload,
 ) -> Result<HttpResponse, Error> {
     body::check_type(&request, "application/x-ndjson")?;
-    let wanted = Wanted::of(&request)?;
+    let wanted = RequestedDurability::of(&request)?;
     if [IF_MATCH, IF_NONE_MATCH]
         .iter()
         .any(|header| request.headers().contains_key(header))

@@ -10,7 +10,7 @@ use cache_core::model::record::Key;
 use crate::description::{Answer, Call, ENGINE, PARAMETERS, Tag, name_in_path};
 use crate::path;
 use crate::problem::Problem;
-use crate::resource::{Routes, on, resource};
+use crate::resource::{Right, Routes, on, resource};
 use crate::state::State;
 
 /// Adds both.
@@ -19,13 +19,18 @@ pub fn configure(routes: &mut Routes) {
         routes,
         "/cache",
         "DELETE",
-        vec![on(Method::DELETE, forget_all, forget_all_call)],
+        vec![on(
+            Method::DELETE,
+            Right::Admin,
+            forget_all,
+            forget_all_call,
+        )],
     );
     resource(
         routes,
         "/cache/users/{name}",
         "DELETE",
-        vec![on(Method::DELETE, forget, forget_call)],
+        vec![on(Method::DELETE, Right::Write, forget, forget_call)],
     );
 }
 

@@ -18,8 +18,9 @@ use std::time::Duration;
 use actix_web::{HttpMessage as _, HttpRequest};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
+
+use crate::tls::Stream;
 
 /// How long a client may take to send one request, head and body together.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -40,21 +41,21 @@ const UNSENT_BYTES_MAX: u32 = 16 * 1024;
 /// A connection that fails with [`io::ErrorKind::TimedOut`] when its client is too slow.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     clock: Rc<Clock>,
     tick: Pin<Box<Sleep>>,
     /// When something was last sent or received.
     used_at: Instant,
-    crowd: Rc<Crowd>,
+    crowd: Member,
     /// Whether a read has to be repeated when the client takes something again.
     read_waits: bool,
 }
 
 impl Connection {
     /// Bounds the time that the client at the other end may take.
-    pub(crate) fn new(stream: TcpStream, crowd: Rc<Crowd>) -> Connection {
+    pub(crate) fn new(stream: Stream, crowd: Member) -> Connection {
         // Without it, the kernel holds up to megabytes for each connection.
-        if let Err(error) = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX) {
+        if let Err(error) = SockRef::from(stream.socket()).set_tcp_notsent_lowat(UNSENT_BYTES_MAX) {
             tracing::debug!(%error, "the bytes that wait in the kernel are not bounded");
         }
         Connection {
@@ -62,7 +63,7 @@ impl Connection {
             clock: Rc::default(),
             tick: Box::pin(sleep(TICK)),
             used_at: Instant::now(),
-            crowd: crowd.joined(),
+            crowd,
             read_waits: false,
         }
     }
@@ -78,10 +79,10 @@ impl Connection {
             let now = Instant::now();
             if self.clock.is_overdue(now, self.used_at) {
                 // Unsent bytes are discarded, instead of being kept in the kernel.
-                let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+                let _ = SockRef::from(self.stream.socket()).set_linger(Some(Duration::ZERO));
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
-            if self.clock.is_idle() && now >= self.used_at + self.crowd.keep_alive() {
+            if self.clock.is_idle() && now >= self.used_at + self.crowd.0.keep_alive() {
                 return Poll::Ready(Ok(()));
             }
             self.tick.as_mut().reset(now + TICK);
@@ -147,7 +148,20 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        match Pin::new(&mut self.stream).poll_flush(context) {
+            Poll::Ready(flushed) => {
+                self.taken(context);
+                Poll::Ready(flushed)
+            }
+            // What TLS has encrypted waits for the client, as what is written without it does.
+            Poll::Pending => {
+                self.clock.blocked();
+                match self.poll_bounds(context) {
+                    Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                    _ => Poll::Pending,
+                }
+            }
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -155,9 +169,13 @@ impl AsyncWrite for Connection {
     }
 }
 
-impl Drop for Connection {
+/// A connection in the crowd of its thread, also while its handshake lasts, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Member(Rc<Crowd>);
+
+impl Drop for Member {
     fn drop(&mut self) {
-        self.crowd.open.set(self.crowd.open.get() - 1);
+        self.0.open.set(self.0.open.get() - 1);
     }
 }
 
@@ -181,9 +199,10 @@ impl Crowd {
         })
     }
 
-    fn joined(self: Rc<Self>) -> Rc<Self> {
+    /// One more connection.
+    pub(crate) fn join(self: &Rc<Self>) -> Member {
         self.open.set(self.open.get() + 1);
-        self
+        Member(self.clone())
     }
 
     fn keep_alive(&self) -> Duration {

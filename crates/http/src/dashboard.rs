@@ -22,7 +22,7 @@ use crate::description::{Answer, Call, PAGE, Tag};
 use crate::figures::{Figures, ParseError, Sampler, Snapshot};
 use crate::live::{Event, Moment, Place, Recent, ServiceEvent, VIEWERS_MAX, frame, frames};
 use crate::problem::{Kind, Problem};
-use crate::resource::{Routes, get, resource};
+use crate::resource::{Right, Routes, get, resource};
 use crate::state::State;
 use crate::streamed::received;
 
@@ -45,12 +45,17 @@ const EVENTS_PATH: &str = "/dashboard/events";
 /// Adds the page and its events, unless they are switched off.
 pub(crate) fn configure(routes: &mut Routes, shown: Dashboard) {
     if shown != Dashboard::Off {
-        resource(routes, PATH, "GET, HEAD", vec![get(show, show_call)]);
+        resource(
+            routes,
+            PATH,
+            "GET, HEAD",
+            vec![get(Right::Anyone, show, show_call)],
+        );
         resource(
             routes,
             EVENTS_PATH,
             "GET, HEAD",
-            vec![get(watch, watch_call)],
+            vec![get(Right::Read, watch, watch_call)],
         );
     }
 }
@@ -99,9 +104,11 @@ async fn show(state: Data<State>) -> HttpResponse {
         services: vec![WatchedService {
             name: name.to_owned(),
             write_url: (state.dashboard == Dashboard::On).then(|| format!("/{name}")),
+            kill_url: None,
         }],
         events_url: EVENTS_PATH.to_owned(),
         database_url: None,
+        redis_url: None,
     })
 }
 

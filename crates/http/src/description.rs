@@ -11,6 +11,7 @@ mod parameters;
 mod refusals;
 mod routes;
 mod schemas;
+mod security;
 
 pub use answer::Answer;
 pub use call::{Call, Tag};

@@ -11,7 +11,7 @@ use utoipa::openapi::schema::{Object, Type};
 use crate::description::{Answer, Call, Document, PAGE, Tag};
 use crate::html::{html, source};
 use crate::json::JSON;
-use crate::resource::{Routes, get, resource};
+use crate::resource::{Right, Routes, get, resource};
 use crate::state::State;
 
 /// Where the document is.
@@ -23,6 +23,7 @@ const PAGE_TEXT: &str = include_str!("documents/page.html");
 const STYLE: &str = include_str!("documents/page.css");
 const SCRIPT: &str = concat!(
     include_str!("documents/elements.js"),
+    include_str!("auth/page.js"),
     include_str!("documents/schemas.js"),
     include_str!("documents/attempt.js"),
     include_str!("documents/page.js"),
@@ -39,12 +40,17 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 
 /// Adds both.
 pub(crate) fn configure(routes: &mut Routes) {
-    resource(routes, PATH, "GET, HEAD", vec![get(show, show_call)]);
+    resource(
+        routes,
+        PATH,
+        "GET, HEAD",
+        vec![get(Right::Anyone, show, show_call)],
+    );
     resource(
         routes,
         PAGE_PATH,
         "GET, HEAD",
-        vec![get(show_page, show_page_call)],
+        vec![get(Right::Anyone, show_page, show_page_call)],
     );
 }
 

@@ -18,19 +18,19 @@ pub(crate) const LEVELS: [&str; 2] = ["journaled", "persisted"];
 /// What a write's query string asks for: `durability=persisted` waits until it
 /// is committed in the database, for `timeout_s` seconds at most.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted {
+pub struct RequestedDurability {
     persisted_within: Option<Duration>,
 }
 
-impl Wanted {
+impl RequestedDurability {
     /// Reads the query string of a write.
     ///
     /// # Errors
     /// `422` for what is unknown or wrong in it.
-    pub fn of(request: &HttpRequest) -> Result<Wanted, Problem> {
+    pub fn of(request: &HttpRequest) -> Result<RequestedDurability, Problem> {
         let text = request.query_string();
         if text.is_empty() {
-            return Ok(Wanted {
+            return Ok(RequestedDurability {
                 persisted_within: None,
             });
         }
@@ -39,9 +39,14 @@ impl Wanted {
         let timeout_s = query.number("timeout_s", 0..=TIMEOUT_S_MAX, TIMEOUT_S_DEFAULT);
         query.finish()?;
         let wanted = level == Durability::Persisted.as_str();
-        Ok(Wanted {
+        Ok(RequestedDurability {
             persisted_within: wanted.then(|| Duration::from_secs(timeout_s.into())),
         })
+    }
+
+    /// Waits for the database so long, or not at all.
+    pub(crate) fn within(persisted_within: Option<Duration>) -> RequestedDurability {
+        RequestedDurability { persisted_within }
     }
 
     /// How safe a write of write-behind is when it is answered.

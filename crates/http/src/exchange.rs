@@ -10,8 +10,10 @@ use actix_web::{Error, ResponseError as _};
 use futures_util::future::Either;
 use tracing::{Instrument as _, Span};
 
-use crate::access::Access;
+use crate::access::{Access, audit};
+use crate::auth::{Right, Rights};
 use crate::connection::Clock;
+use crate::door::Entered;
 use crate::in_flight;
 use crate::observe::{Observed, method_label, status_of};
 use crate::problem::{self, PROBLEM};
@@ -26,13 +28,15 @@ const REVALIDATED: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// No cache keeps any other answer.
 const NOT_KEPT: HeaderValue = HeaderValue::from_static("no-store");
 
-/// Refuses a request of a page of another origin, and answers others with `routes`. Bounds the answer,
+/// Refuses a request that may not be made, by the page or the client that sends it, and answers others with
+/// `routes`. Bounds the answer,
 /// says whether caches may keep it, and counts it.
 ///
 /// # Errors
 /// As `routes`.
 pub(crate) fn exchange<S>(
     observed: &Observed,
+    rights: &Rights,
     mut request: ServiceRequest,
     routes: &S,
 ) -> impl Future<Output = Result<ServiceResponse, Error>> + use<S>
@@ -53,19 +57,26 @@ where
     let in_flight = observed.is_of_clients().then(|| in_flight::begin(began));
     let held = unread::hold(&mut request);
     let state = request.app_data::<Data<State>>().cloned();
-    let refusal = state.as_ref().and_then(|state| {
-        let origins = &state.origins;
-        origins.refusal(request.method(), request.headers())
-    });
-    let answer = match refusal {
-        Some(problem) => {
+    let needed = rights.of(request.method());
+    let entered = match &state {
+        Some(state) => state.door.enter(&request, observed.route(), needed),
+        None => Ok(Entered::default()),
+    };
+    let permission = state.as_ref().and_then(|state| state.door.cors(&request));
+    let (entered, answer) = match entered {
+        Err(problem) => {
             let refused = request.into_response(problem.error_response());
-            Either::Left(ready(Ok(refused)))
+            (Entered::default(), Either::Left(ready(Ok(refused))))
         }
-        None => Either::Right(span.in_scope(|| routes.call(request))),
+        Ok(entered) => {
+            let answer = span.in_scope(|| routes.call(request));
+            (entered, Either::Right(answer))
+        }
     };
     let answer = answer.instrument(span.clone());
     async move {
+        // As a whole, since a field by itself would leave its place at once.
+        let entered = entered;
         let (_in_progress, _in_flight) = (in_progress, in_flight);
         let answered = answer.await.map(|response| match state {
             Some(state) => {
@@ -82,9 +93,16 @@ where
             trace.end(status_of(&answered).as_u16());
         }
         // What bounded it may have answered in its place.
-        let answered = identified(answered?, &request_id);
+        let mut answered = identified(answered?, &request_id);
+        if let Some(permission) = permission {
+            permission.say(answered.headers_mut());
+        }
+        let client = entered.client.as_ref().map(|client| &*client.name);
+        if let Some(client) = client.filter(|_| needed == Right::Admin) {
+            audit(client, method, observed.route(), answered.status());
+        }
         if let Some(access) = access {
-            access.end(&span, elapsed, &answered);
+            access.end(&span, elapsed, client, &answered);
         }
         Ok(match held {
             Some(held) => answered.map_body(|_, body| held.until_answered(body)),

@@ -67,6 +67,7 @@ where
     };
     let mut asked = Request::with_payload(body);
     asked.head_mut().clone_from(request.head());
+    asked.extensions_mut().insert(Preview);
     if let Some(clock) = clock.clone() {
         asked.extensions_mut().insert(clock);
     }
@@ -85,6 +86,10 @@ where
     let held = Held::of(request.take_payload());
     Err(answer.map_body(|_, body| held.until_answered(body)))
 }
+
+/// Marks a request whose routes are asked whether they want its body: it comes again if they do.
+#[derive(Debug)]
+pub(crate) struct Preview;
 
 /// A body that never comes, and that notes whether it was read.
 struct Awaited(Rc<Cell<bool>>);

@@ -1,9 +1,9 @@
 //! `/healthz` and `/readyz`.
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 use cache_core::engine::{Bypass, Health};
 use cache_core::outage::Calls;
 use cache_core::outage::health::PartHealth;
@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::description::{Answer, Call, Header, Tag};
 use crate::json::json;
-use crate::resource::{Routes, get, resource};
+use crate::resource::{Right, Routes, get, resource};
 use crate::retry_after;
 use crate::state::State;
 
@@ -22,9 +22,14 @@ pub fn configure(routes: &mut Routes) {
         routes,
         "/healthz",
         "GET, HEAD",
-        vec![get(alive, alive_call)],
+        vec![get(Right::Anyone, alive, alive_call)],
     );
-    resource(routes, "/readyz", "GET, HEAD", vec![get(ready, ready_call)]);
+    resource(
+        routes,
+        "/readyz",
+        "GET, HEAD",
+        vec![get(Right::Anyone, ready, ready_call)],
+    );
 }
 
 /// The process lives.
@@ -43,10 +48,18 @@ struct Readiness {
     service: &'static str,
     /// `ready` or `not ready`.
     status: &'static str,
-    /// Whether the cache is bypassed, since it is unavailable.
-    bypassing: bool,
-    /// Each backend.
-    parts: Health,
+    /// Whether the cache is bypassed, since it is unavailable. Not without the right to read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    bypassing: Option<bool>,
+    /// Each backend. Not without the right to read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    parts: Option<Health>,
+    /// What an operator should put right, though the service works. Not without the right to read.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false)]
+    warnings: Vec<String>,
 }
 
 fn alive_call() -> Call {
@@ -66,14 +79,15 @@ fn ready_call() -> Call {
         Readiness {
             service: "write-through",
             status,
-            bypassing: false,
-            parts: Health {
+            bypassing: Some(false),
+            parts: Some(Health {
                 cache: part("memory", "this process"),
                 journal: None,
                 database: part("sqlite", "data/write-through/users.db"),
                 bypass: Bypass::Never,
                 needs_database: true,
-            },
+            }),
+            warnings: Vec::new(),
         }
     };
     let not_ready = Answer::new(
@@ -85,6 +99,7 @@ fn ready_call() -> Call {
         "isReady",
         "Readiness, and the state of each backend",
     )
+    .text("Without the right to read, where tokens are needed, it has `service` and `status` only.")
     .answers(Answer::ok("The service can serve requests.").json(&example("ready")))
     .answers(
         not_ready
@@ -99,8 +114,8 @@ async fn alive() -> HttpResponse {
 }
 
 /// `200` when every part is up without which calls fail, `503` when one is not; the
-/// same document.
-async fn ready(state: Data<State>) -> HttpResponse {
+/// same document. Names and addresses of servers are for callers that may read.
+async fn ready(state: Data<State>, request: HttpRequest) -> HttpResponse {
     let parts = state.engine.health().await;
     let missing = parts.missing();
     let up = missing.is_empty();
@@ -119,11 +134,16 @@ async fn ready(state: Data<State>) -> HttpResponse {
         response.insert_header((RETRY_AFTER, retry_after::seconds(longest)));
     }
     let status = if up { "ready" } else { "not ready" };
+    let may_read = state.door.allows(request.headers(), Right::Read);
     let readiness = Readiness {
         service: state.service.name(),
         status,
-        bypassing: parts.bypass == Bypass::Now,
-        parts,
+        bypassing: may_read.then_some(parts.bypass == Bypass::Now),
+        parts: may_read.then_some(parts),
+        warnings: match may_read {
+            true => state.door.warnings(),
+            false => Vec::new(),
+        },
     };
     json(response, &readiness)
 }

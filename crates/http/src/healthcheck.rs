@@ -1,9 +1,11 @@
 //! Asking a service that runs on this machine how it is, for a container that has
 //! neither a shell nor another program to do that.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
+
+use cache_core::tls::server::ask_this_machine;
 
 /// How long all of it may take.
 pub const TIME_MAX: Duration = Duration::from_secs(3);
@@ -25,8 +27,14 @@ pub fn address(listen: SocketAddr) -> SocketAddr {
 ///
 /// # Errors
 /// What came instead, in one line.
-pub fn ask(address: SocketAddr, path: &str, time_max: Duration) -> Result<(), String> {
-    let status = status(address, path, Instant::now() + time_max).map_err(|error| {
+pub fn ask(
+    address: SocketAddr,
+    speaks_tls: bool,
+    path: &str,
+    time_max: Duration,
+) -> Result<(), String> {
+    let scheme = if speaks_tls { "https" } else { "http" };
+    let status = status(address, speaks_tls, path, Instant::now() + time_max).map_err(|error| {
         let reason = match error.kind() {
             // The second is what a read with a time limit says on Unix.
             io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
@@ -34,18 +42,42 @@ pub fn ask(address: SocketAddr, path: &str, time_max: Duration) -> Result<(), St
             }
             _ => error.to_string(),
         };
-        format!("http://{address}{path}: {reason}")
+        format!("{scheme}://{address}{path}: {reason}")
     })?;
     match status.as_str() {
         "200" => Ok(()),
-        other => Err(format!("http://{address}{path}: answered {other}")),
+        other => Err(format!("{scheme}://{address}{path}: answered {other}")),
     }
 }
 
-fn status(address: SocketAddr, path: &str, deadline: Instant) -> io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, left(deadline)?)?;
+fn status(
+    address: SocketAddr,
+    speaks_tls: bool,
+    path: &str,
+    deadline: Instant,
+) -> io::Result<String> {
+    let socket = TcpStream::connect_timeout(&address, left(deadline)?)?;
+    match speaks_tls {
+        true => {
+            // Before the first reads and writes, which are those of the handshake.
+            socket.set_write_timeout(Some(left(deadline)?))?;
+            socket.set_read_timeout(Some(left(deadline)?))?;
+            let stream = ask_this_machine(socket.try_clone()?)?;
+            status_from(stream, &socket, path, deadline)
+        }
+        false => status_from(socket.try_clone()?, &socket, path, deadline),
+    }
+}
+
+fn status_from(
+    mut stream: impl Read + Write,
+    socket: &TcpStream,
+    path: &str,
+    deadline: Instant,
+) -> io::Result<String> {
+    let address = socket.peer_addr()?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.set_write_timeout(Some(left(deadline)?))?;
+    socket.set_write_timeout(Some(left(deadline)?))?;
     stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     while answer.len() < ANSWER_BYTES_MAX {
@@ -54,7 +86,7 @@ fn status(address: SocketAddr, path: &str, deadline: Instant) -> io::Result<Stri
         }
         // The timeout shrinks to what is left, so that a peer that sends byte by byte
         // gains nothing.
-        stream.set_read_timeout(Some(left(deadline)?))?;
+        socket.set_read_timeout(Some(left(deadline)?))?;
         let mut bytes = [0; ANSWER_BYTES_MAX];
         match stream.read(&mut bytes)? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -123,7 +155,12 @@ mod tests {
             (b"", Some("unexpected end of file")),
             (&[b'x'; 5000], Some("the answer is no HTTP")),
         ] {
-            let outcome = ask(answering(answer), "/healthz", Duration::from_secs(20));
+            let outcome = ask(
+                answering(answer),
+                false,
+                "/healthz",
+                Duration::from_secs(20),
+            );
             match expected {
                 None => assert_eq!(outcome, Ok(())),
                 Some(reason) => {
@@ -149,7 +186,7 @@ mod tests {
         });
         for address in [silent, dripping] {
             let began = Instant::now();
-            let said = ask(address, "/healthz", TIME_MAX).unwrap_err();
+            let said = ask(address, false, "/healthz", TIME_MAX).unwrap_err();
             assert!(said.ends_with("no answer within 300ms"), "{said}");
             assert!(began.elapsed() >= TIME_MAX);
             assert!(began.elapsed() < Duration::from_secs(10));
@@ -161,7 +198,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let gone = listener.local_addr().unwrap();
         drop(listener);
-        let said = ask(gone, "/healthz", Duration::from_secs(20)).unwrap_err();
+        let said = ask(gone, false, "/healthz", Duration::from_secs(20)).unwrap_err();
         assert!(
             said.starts_with(&format!("http://{gone}/healthz: ")),
             "{said}"

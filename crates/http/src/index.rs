@@ -15,7 +15,7 @@ use crate::accept::prefers;
 use crate::description::{Answer, Call, Header, RequestHeader, Tag};
 use crate::html::{html, source};
 use crate::json::json;
-use crate::resource::{Routes, get, resource};
+use crate::resource::{Right, Routes, get, resource};
 use crate::state::State;
 use crate::{dashboard, documents};
 
@@ -30,7 +30,12 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 
 /// Adds it.
 pub fn configure(routes: &mut Routes) {
-    resource(routes, "/", "GET, HEAD", vec![get(show, show_call)]);
+    resource(
+        routes,
+        "/",
+        "GET, HEAD",
+        vec![get(Right::Anyone, show, show_call)],
+    );
 }
 
 fn show_call() -> Call {

@@ -23,6 +23,16 @@ const MONITORING: &[&str] = &[
     "/flush",
 ];
 
+/// Whether requests of the route are those of clients.
+pub(crate) fn is_of_clients(route: &str) -> bool {
+    !MONITORING.contains(&route)
+}
+
+/// Whether the route tells a load balancer whether to send requests, so that none may be refused.
+pub(crate) fn is_a_probe(route: &str) -> bool {
+    matches!(route, "/healthz" | "/readyz")
+}
+
 /// The label of all paths that no route has.
 pub(crate) const UNKNOWN_ROUTE: &str = "unknown";
 
@@ -62,7 +72,7 @@ impl Observed {
 
     /// Whether the route is one whose requests show by their age whether the service hangs.
     pub(crate) fn is_of_clients(&self) -> bool {
-        !MONITORING.contains(&self.route)
+        is_of_clients(self.route)
     }
 
     /// Records how a request was answered, and how long that took.

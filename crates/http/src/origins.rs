@@ -17,12 +17,33 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
     listed: Vec<String>,
+    /// Those of pages of other sites that may call it.
+    others: Vec<String>,
+    /// Whether its pages are reached by `https`.
+    is_secure: bool,
 }
 
 impl Origins {
     /// These origins, as browsers send them: `https://users.example`.
     pub fn listed(listed: Vec<String>) -> Origins {
-        Origins { listed }
+        Origins {
+            listed,
+            others: Vec::new(),
+            is_secure: false,
+        }
+    }
+
+    /// The same for a service that speaks TLS, or not.
+    #[must_use]
+    pub fn secure(self, is_secure: bool) -> Origins {
+        Origins { is_secure, ..self }
+    }
+
+    /// The same, and these origins of other sites, whose pages may send any request. Their hosts are none of this
+    /// service.
+    #[must_use]
+    pub fn with_others(self, others: Vec<String>) -> Origins {
+        Origins { others, ..self }
     }
 
     /// The refusal of a request, by its head; `None` if it may be answered.
@@ -45,7 +66,7 @@ impl Origins {
             ));
         };
         let is_own = match has_origin {
-            true => only(headers, ORIGIN).is_some_and(|origin| is_of(origin, host)),
+            true => only(headers, ORIGIN).is_some_and(|origin| self.is_own(origin, host)),
             false => only(headers, SEC_FETCH_SITE)
                 .is_some_and(|site| matches!(site, "same-origin" | "none")),
         };
@@ -57,8 +78,18 @@ impl Origins {
         Some(Problem::new(Kind::ForeignOrigin, detail))
     }
 
+    fn is_own(&self, origin: &str, host: &str) -> bool {
+        match self.is_secure {
+            false => is_of(origin, host),
+            true => origin
+                .strip_prefix("https://")
+                .is_some_and(|authority| authority.eq_ignore_ascii_case(host)),
+        }
+    }
+
     fn lists(&self, origin: &str) -> bool {
-        self.listed.iter().any(|listed| listed == origin)
+        let mut all = self.listed.iter().chain(&self.others);
+        all.any(|listed| listed == origin)
     }
 
     fn knows(&self, host: &str) -> bool {

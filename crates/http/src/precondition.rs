@@ -11,7 +11,7 @@ use cache_core::error::Error;
 use cache_core::model::record::{Condition, Record, Write};
 use cache_core::model::version::Version;
 
-use crate::durability::Wanted;
+use crate::durability::RequestedDurability;
 use crate::problem::Problem;
 
 /// Most entity tags in one header.
@@ -97,12 +97,12 @@ impl Preconditions {
     /// condition must hold as well. Returns its version and how safe it is.
     ///
     /// # Errors
-    /// As [`Wanted::write`]. `412` when they do not hold, and `404` for a delete
+    /// As [`RequestedDurability::write`]. `412` when they do not hold, and `404` for a delete
     /// without `If-Match` that finds no user.
     pub async fn write(
         &self,
         engine: &dyn Engine,
-        wanted: Wanted,
+        wanted: RequestedDurability,
         write: Write,
     ) -> Result<(Version, Durability), Problem> {
         let key = write.key.clone();
@@ -167,7 +167,7 @@ impl Preconditions {
 /// is read, if it is still that when it is written.
 async fn replace_another(
     engine: &dyn Engine,
-    wanted: Wanted,
+    wanted: RequestedDurability,
     write: Write,
     than: &[Version],
 ) -> Result<Outcome, Problem> {

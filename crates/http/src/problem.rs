@@ -11,7 +11,7 @@ use std::fmt;
 use actix_web::body::{BoxBody, MessageBody as _};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use cache_core::error::{Error, Part};
 use cache_core::outage::Calls;
@@ -81,8 +81,8 @@ pub struct Problem {
     kind: Kind,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
-    // Boxed, since few answers have it.
-    allow: Option<Box<HeaderValue>>,
+    // Boxed, since few answers have one.
+    header: Option<Box<(HeaderName, HeaderValue)>>,
     retry_after: Option<RetryAfter>,
     position: Option<Position>,
     // Boxed for the same reason.
@@ -137,7 +137,7 @@ impl Problem {
             kind,
             detail: detail.into(),
             errors: Vec::new(),
-            allow: None,
+            header: None,
             retry_after: None,
             position: None,
             cause: None,
@@ -183,9 +183,19 @@ impl Problem {
     /// `405` with the methods that the resource has, as a list.
     pub fn method_not_allowed(allow: &HeaderValue) -> Problem {
         let detail = format!("this resource takes {}", allow.to_str().unwrap_or_default());
+        Problem::with_header(Kind::MethodNotAllowed, detail, ALLOW, allow.clone())
+    }
+
+    /// An error of this type, whose answer has one more header.
+    pub(crate) fn with_header(
+        kind: Kind,
+        detail: impl Into<Cow<'static, str>>,
+        name: HeaderName,
+        value: HeaderValue,
+    ) -> Problem {
         Problem {
-            allow: Some(Box::new(allow.clone())),
-            ..Problem::new(Kind::MethodNotAllowed, detail)
+            header: Some(Box::new((name, value))),
+            ..Problem::new(kind, detail)
         }
     }
 
@@ -464,8 +474,9 @@ impl ResponseError for Problem {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.kind.status());
         response.insert_header((CONTENT_TYPE, PROBLEM));
-        if let Some(allow) = &self.allow {
-            response.insert_header((ALLOW, HeaderValue::clone(allow)));
+        if let Some(header) = &self.header {
+            let (name, value) = &**header;
+            response.insert_header((name.clone(), value.clone()));
         }
         match self.retry_after {
             None => {}

@@ -7,16 +7,21 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::description::{Answer, Call, Tag, choice, in_path};
 use crate::path;
 use crate::problem::{Kind, Problem};
-use crate::resource::{Routes, get, resource};
+use crate::resource::{Right, Routes, get, resource};
 
 /// Adds both.
 pub fn configure(routes: &mut Routes) {
-    resource(routes, "/problems", "GET, HEAD", vec![get(list, list_call)]);
+    resource(
+        routes,
+        "/problems",
+        "GET, HEAD",
+        vec![get(Right::Anyone, list, list_call)],
+    );
     resource(
         routes,
         "/problems/{name}",
         "GET, HEAD",
-        vec![get(show, show_call)],
+        vec![get(Right::Anyone, show, show_call)],
     );
 }
 

@@ -1,5 +1,7 @@
 //! The process around a service: settings, telemetry, what to do, exit code.
 
+mod files;
+
 use std::future::Future;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -12,11 +14,13 @@ use cache_core::parts;
 use cache_core::process::shutdown::Signals;
 use cache_core::settings::{
     self, Command, EXIT_BAD_SETTINGS, InspectOptions, JournalAction, MigrateOptions, Service,
-    Settings,
+    Settings, TokenOptions,
 };
 use cache_core::telemetry::{self, escape, trace};
 
-use crate::{descriptors, healthcheck, huge_pages};
+use crate::resource::Routes;
+use crate::server::{self, Started};
+use crate::{auth, descriptors, healthcheck, huge_pages};
 
 /// Runs a service's `main` on the runtime that everything but the HTTP server's
 /// workers is on. Whatever still blocks a thread at its end is left behind: it is
@@ -50,18 +54,20 @@ impl Drop for Flush {
     }
 }
 
-/// What a service's `main` is: reads the settings, starts the log, and runs
-/// `serve` or does what the command line asks for instead.
+/// What a service's `main` is: reads the settings, starts the log, and serves what `start` makes, or
+/// does what the command line asks for instead. `start` returns the service's own routes as well.
 ///
-/// Exits with 0 after a clean stop, 64 for bad settings, 1 for everything else.
-pub async fn main<F>(
+/// Exits with 0 after a clean stop, 64 for bad settings, 2 after an import that refused some lines, 1 for
+/// everything else.
+pub async fn main<F, R>(
     service: Service,
     version: &'static str,
     about: &'static str,
-    serve: impl FnOnce(Settings, Signals) -> F,
+    start: impl FnOnce(Settings) -> F,
 ) -> ExitCode
 where
-    F: Future<Output = Result<(), Box<dyn std::error::Error>>>,
+    F: Future<Output = Result<(Started, R), Error>> + Send + 'static,
+    R: Fn(&mut Routes) + Clone + Send + 'static,
 {
     // First of all, so that none is lost: a process that is told to stop while
     // it starts must stop too.
@@ -87,7 +93,12 @@ where
             }
             return ExitCode::from(code);
         }
-        Ok(Command::Healthcheck { listen, ready }) => return healthcheck(service, listen, ready),
+        Ok(Command::Token(options)) => return token(service, &options),
+        Ok(Command::Healthcheck {
+            listen,
+            speaks_tls,
+            ready,
+        }) => return healthcheck(service, listen, speaks_tls, ready),
         Ok(Command::Migrate(settings, options)) => {
             telemetry::start_log(&settings.log);
             migrate(*settings, options, signals).await
@@ -110,13 +121,26 @@ where
             let text = async move { release::run(&settings).await };
             print(text, signals).await
         }
+        Ok(Command::Import(options, settings)) => {
+            telemetry::start_log(&settings.log);
+            let start = start(Settings::clone(&settings));
+            match files::import(options, *settings, signals, start).await {
+                Ok(outcome) => return ExitCode::from(files::exit_code(service, outcome)),
+                Err(error) => Err(error),
+            }
+        }
+        Ok(Command::Export(options, settings)) => {
+            telemetry::start_log(&settings.log);
+            files::export(options, *settings, signals).await
+        }
         Ok(Command::Journal(action, settings)) => {
             telemetry::start_log(&settings.log);
             on_journal(action, *settings, signals).await
         }
         Ok(Command::Serve(settings)) => {
             telemetry::start_log(&settings.log);
-            serve_traced(*settings, signals, serve).await
+            let start = start(Settings::clone(&settings));
+            serve_traced(*settings, version, signals, start).await
         }
     };
     match outcome {
@@ -132,17 +156,18 @@ where
 }
 
 /// Serves, with traces if the settings ask for them.
-async fn serve_traced<F>(
+async fn serve_traced<R>(
     settings: Settings,
+    version: &str,
     signals: Signals,
-    serve: impl FnOnce(Settings, Signals) -> F,
+    start: impl Future<Output = Result<(Started, R), Error>> + Send + 'static,
 ) -> Result<(), Box<dyn std::error::Error>>
 where
-    F: Future<Output = Result<(), Box<dyn std::error::Error>>>,
+    R: Fn(&mut Routes) + Clone + Send + 'static,
 {
     descriptors::prepare(&settings)?;
     trace::start(&settings)?;
-    let served = serve(settings, signals).await;
+    let served = server::run(&settings, version, signals, start).await;
     // Only now, so that the drain has had its time.
     trace::stop().await;
     served
@@ -215,15 +240,30 @@ async fn on_journal(
     Ok(())
 }
 
+/// Prints a new token and its line.
+fn token(service: Service, options: &TokenOptions) -> ExitCode {
+    match auth::make_token(options) {
+        Ok(text) => {
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(reason) => {
+            complain(&format!("{}: {reason}\n", service.binary()));
+            ExitCode::from(EXIT_BAD_SETTINGS)
+        }
+    }
+}
+
 /// Exits with 0 when the service is well, else with 1.
-fn healthcheck(service: Service, listen: SocketAddr, ready: bool) -> ExitCode {
+fn healthcheck(service: Service, listen: SocketAddr, speaks_tls: bool, ready: bool) -> ExitCode {
     if listen.port() == 0 {
         let reason = "LISTEN: with port 0 it is not known which port the service took";
         complain(&format!("{}: {reason}\n", service.binary()));
         return ExitCode::from(EXIT_BAD_SETTINGS);
     }
     let path = if ready { "/readyz" } else { "/healthz" };
-    match healthcheck::ask(healthcheck::address(listen), path, healthcheck::TIME_MAX) {
+    let address = healthcheck::address(listen);
+    match healthcheck::ask(address, speaks_tls, path, healthcheck::TIME_MAX) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             let reason = escape::controls(&reason);

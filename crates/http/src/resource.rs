@@ -7,6 +7,8 @@ use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::web;
 use actix_web::{Handler, HttpResponse, Responder, Route};
 
+pub use crate::auth::Right;
+use crate::auth::Rights;
 pub use crate::description::Routes;
 use crate::description::{Call, Described};
 use crate::exchange::exchange;
@@ -17,6 +19,7 @@ use crate::problem::Problem;
 pub struct Endpoint {
     method: Method,
     route: Route,
+    right: Right,
     /// What it does; `None` for `HEAD`, which is described with `GET`.
     call: Option<fn() -> Call>,
 }
@@ -27,8 +30,8 @@ impl std::fmt::Debug for Endpoint {
     }
 }
 
-/// `GET`, and with it `HEAD`. `call` describes it.
-pub fn get<F, Args>(handler: F, call: fn() -> Call) -> Vec<Endpoint>
+/// `GET`, and with it `HEAD`, for callers that have the right. `call` describes it.
+pub fn get<F, Args>(right: Right, handler: F, call: fn() -> Call) -> Vec<Endpoint>
 where
     F: Handler<Args>,
     Args: actix_web::FromRequest + 'static,
@@ -37,21 +40,26 @@ where
     let get = (Method::GET, Some(call));
     let methods = [get, (Method::HEAD, None)].into_iter();
     methods
-        .map(|(method, call)| endpoint(method, handler.clone(), call))
+        .map(|(method, call)| endpoint(method, right, handler.clone(), call))
         .collect()
 }
 
-/// Any method by itself. `call` describes it.
-pub fn on<F, Args>(method: Method, handler: F, call: fn() -> Call) -> Vec<Endpoint>
+/// Any method by itself, for callers that have the right. `call` describes it.
+pub fn on<F, Args>(method: Method, right: Right, handler: F, call: fn() -> Call) -> Vec<Endpoint>
 where
     F: Handler<Args>,
     Args: actix_web::FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    vec![endpoint(method, handler, Some(call))]
+    vec![endpoint(method, right, handler, Some(call))]
 }
 
-fn endpoint<F, Args>(method: Method, handler: F, call: Option<fn() -> Call>) -> Endpoint
+fn endpoint<F, Args>(
+    method: Method,
+    right: Right,
+    handler: F,
+    call: Option<fn() -> Call>,
+) -> Endpoint
 where
     F: Handler<Args>,
     Args: actix_web::FromRequest + 'static,
@@ -63,6 +71,7 @@ where
     Endpoint {
         route: web::route().guard(is_asked).to(handler),
         method,
+        right,
         call,
     }
 }
@@ -84,6 +93,7 @@ pub fn resource(
 ) {
     let observed = Observed::new(path);
     let mut resource = web::resource(path);
+    let mut rights = Vec::new();
     for endpoint in endpoints.into_iter().flatten() {
         debug_assert!(
             allow
@@ -91,9 +101,11 @@ pub fn resource(
                 .any(|method| method == endpoint.method.as_str())
         );
         resource = resource.route(endpoint.route);
+        rights.push((endpoint.method.clone(), endpoint.right));
         routes.describe(endpoint.call.map(|call| Described {
             path,
             method: endpoint.method,
+            right: endpoint.right,
             call,
         }));
     }
@@ -106,9 +118,10 @@ pub fn resource(
     };
     resource = resource.route(web::method(Method::OPTIONS).to(answer_options));
     let refuse = move || std::future::ready(Err::<&str, _>(Problem::method_not_allowed(&allow)));
+    let rights = Rights::new(rights);
     let resource = resource
         .default_service(web::to(refuse))
-        .wrap_fn(move |request, routes| exchange(&observed, request, routes));
+        .wrap_fn(move |request, routes| exchange(&observed, &rights, request, routes));
     routes.add(|config| {
         config.service(resource);
     });

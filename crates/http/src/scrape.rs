@@ -12,7 +12,7 @@ use flate2::write::GzEncoder;
 
 use crate::description::{Answer, Call, Header, PAGE, RequestHeader, Tag};
 use crate::problem::{Kind, Problem};
-use crate::resource::{Routes, get, resource};
+use crate::resource::{Right, Routes, get, resource};
 use crate::state::State;
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -23,7 +23,7 @@ pub fn configure(routes: &mut Routes) {
         routes,
         "/metrics",
         "GET, HEAD",
-        vec![get(metrics, metrics_call)],
+        vec![get(Right::Read, metrics, metrics_call)],
     );
 }
 

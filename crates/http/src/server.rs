@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_http::error::DispatchError;
 use actix_http::{HttpService, KeepAlive, Request};
 use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, map_config};
 use actix_web::App;
@@ -19,6 +20,7 @@ use cache_core::outage::Outages;
 use cache_core::outage::health::PartHealth;
 use cache_core::ownership::claim::Claimed;
 use cache_core::ownership::guard::Guard;
+use cache_core::parts::ClientFiles;
 use cache_core::process::shutdown::{Deadline, Signals};
 use cache_core::settings::{self, Dashboard, Settings};
 use cache_core::telemetry::{self, MetricsHandle};
@@ -29,12 +31,13 @@ use crate::connection::{Connection, Crowd};
 use crate::dashboard;
 use crate::description::Document;
 use crate::descriptors;
+use crate::door::Door;
 use crate::expect::expect;
 use crate::live::{Recent, Viewers};
-use crate::origins::Origins;
 use crate::resource::Routes;
 use crate::state::State;
 use crate::streams::Streams;
+use crate::tls::{ServerTls, Stream};
 use crate::unread::LINGER;
 use crate::{bulk, cache, documents, health, index, problems, scrape, start, unknown, users};
 
@@ -49,13 +52,15 @@ pub struct Started {
     pub guard: Option<Arc<Guard>>,
     /// How the engine's parts are.
     pub outages: Outages,
+    /// The files of TLS to Redis and to the database.
+    pub client_files: ClientFiles,
     /// What removes old tombstones.
     pub purging: Option<Purging>,
 }
 
 impl Started {
     /// Stops the engine and the rest, in an order in which none waits for another.
-    async fn stop(self, deadline: Deadline) {
+    pub(crate) async fn stop(self, deadline: Deadline) {
         let stop = self.engine.stop(deadline.left());
         // The engine keeps its deadline by itself, and has something to say after it.
         if deadline.unless_hurried(stop).await.is_none() {
@@ -86,6 +91,7 @@ where
     R: Fn(&mut Routes) + Clone + Send + 'static,
 {
     let metrics = telemetry::start_metrics(settings.service.name())?;
+    let door = Door::open(settings)?;
     let address = take(settings.listen)?;
     let Some(started) = signals.unless_stopped(start).await else {
         return Ok(());
@@ -94,8 +100,9 @@ where
     if let Some(claimed) = &started.claimed {
         started.engine = claimed.admits(started.engine);
     }
+    let state = (metrics, door);
     let served = listen(
-        settings, version, address, &started, signals, metrics, own_routes,
+        settings, version, address, &started, signals, state, own_routes,
     )
     .await;
     let deadline = match &served {
@@ -131,7 +138,7 @@ async fn listen(
     address: TcpSocket,
     started: &Started,
     mut signals: Signals,
-    metrics: MetricsHandle,
+    (metrics, door): (MetricsHandle, Door),
     own_routes: impl Fn(&mut Routes) + Clone + Send + 'static,
 ) -> io::Result<Deadline> {
     let listener = address.listen(CONNECTIONS_WAITING_MAX).map_err(|error| {
@@ -139,7 +146,17 @@ async fn listen(
     })?;
     let listener = listener.into_std()?;
     let (address, health) = (listener.local_addr()?, started.engine.health().await);
-    announce(settings.service, version, address, &health);
+    let scheme = if door.tls().is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    announce(
+        settings.service,
+        version,
+        &format!("{scheme}://{address}"),
+        &health,
+    );
     start::log(settings.service, version, address, &health);
     let shutdown_deadline = settings.shutdown_deadline;
     let signal = async move {
@@ -157,7 +174,7 @@ async fn listen(
         dashboard: settings.dashboard,
         recent: Recent::default(),
         viewers: Viewers::new(),
-        origins: Origins::listed(settings.allowed_origins.clone()),
+        door: door.beside(started.client_files.clone()),
         answers: Answers::default(),
         streams: Streams::new(settings.waiting_max),
     };
@@ -201,10 +218,15 @@ pub async fn serve(
         state.dashboard,
     );
     let routes = move || routes(&own_routes, shown);
-    let document = Data::new(Document::of(state.service, &routes()));
+    let document = Data::new(Document::of(
+        state.service,
+        &routes(),
+        state.door.wants_tokens(),
+    ));
     let state = Data::new(state);
     let figures_of = state.clone();
-    let server = build(listener, threads, move || {
+    let tls = state.door.tls().cloned();
+    let server = build(listener, threads, tls, move || {
         App::new()
             .app_data(state.clone())
             .app_data(document.clone())
@@ -253,6 +275,7 @@ const CONNECTIONS_WAITING_MAX: u32 = 128;
 fn build<A>(
     listener: TcpListener,
     threads: Threads,
+    tls: Option<ServerTls>,
     app: impl Fn() -> A + Clone + Send + 'static,
 ) -> io::Result<Server>
 where
@@ -274,6 +297,7 @@ where
         .shutdown_timeout(u64::from(u32::MAX));
     let stopping = server.graceful_shutdown_signal();
     let serve = move || {
+        let tls = tls.clone();
         // On each of the threads, also on one that replaces another.
         worker::enter();
         let stopping = stopping.clone();
@@ -294,10 +318,17 @@ where
             })
             .h1(map_config(app(), |()| AppConfig::default()));
         let connect = move |stream: TcpStream| {
-            let crowd = crowd.clone();
+            let (member, tls) = (crowd.join(), tls.clone());
             async move {
                 let peer = stream.peer_addr().ok();
-                Ok((Connection::new(stream, crowd), peer))
+                let stream = match tls {
+                    None => Stream::Plain(stream),
+                    Some(tls) => tls.accept(stream).await.map_err(|error| {
+                        tracing::debug!(%error, "no secure connection to a client");
+                        DispatchError::Io(error)
+                    })?,
+                };
+                Ok((Connection::new(stream, member), peer))
             }
         };
         fn_service(connect).and_then(http)
@@ -310,7 +341,7 @@ const DRAIN_RESERVE: Duration = Duration::from_secs(5);
 
 /// Says on standard output where the service listens, what it runs on, and what
 /// to try.
-fn announce(service: settings::Service, version: &str, address: SocketAddr, health: &Health) {
+fn announce(service: settings::Service, version: &str, url: &str, health: &Health) {
     let part = |name, part: &PartHealth| {
         let durability = part
             .durability
@@ -319,7 +350,7 @@ fn announce(service: settings::Service, version: &str, address: SocketAddr, heal
         format!("  {name:<10} {}: {}{durability}\n", part.kind, part.at)
     };
     let mut text = format!(
-        "{} {version}\n  {:<10} http://{address}\n",
+        "{} {version}\n  {:<10} {url}\n",
         service.binary(),
         "listening"
     );
@@ -329,7 +360,7 @@ fn announce(service: settings::Service, version: &str, address: SocketAddr, heal
     }
     text += &part("database", &health.database);
     text += &format!(
-        "  {:<10} curl -X POST http://{address}/{} -H 'Content-Type: application/json' \
+        "  {:<10} curl -X POST {url}/{} -H 'Content-Type: application/json' \
          -d '{{\"name\": \"John Doe\", \"age\": 30, \"occupation\": \"Engineer\"}}'\n",
         "try",
         service.name()

@@ -8,9 +8,9 @@ use cache_core::settings::{Dashboard, Service};
 use cache_core::telemetry::MetricsHandle;
 
 use crate::answers::Answers;
+use crate::door::Door;
 use crate::in_flight;
 use crate::live::{Recent, Viewers};
-use crate::origins::Origins;
 use crate::streams::Streams;
 
 /// The engine behind the routes.
@@ -30,8 +30,8 @@ pub struct State {
     pub recent: Recent,
     /// The clients that watch the dashboard.
     pub viewers: Viewers,
-    /// The pages that may write.
-    pub origins: Origins,
+    /// What a request passes before its route is called.
+    pub door: Door,
     /// The room for large answers.
     pub answers: Answers,
     /// The room for streams.

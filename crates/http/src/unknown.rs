@@ -7,6 +7,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use cache_core::settings::Service;
 
+use crate::auth::Rights;
 use crate::exchange::exchange;
 use crate::observe::{Observed, UNKNOWN_ROUTE};
 use crate::problem::{Kind, Problem};
@@ -30,9 +31,10 @@ const OWN: &[(&str, Service)] = &[
 /// Has what no other route takes answered: also `*`, which no path matches.
 pub fn configure(config: &mut ServiceConfig) {
     let observed = Observed::new(UNKNOWN_ROUTE);
+    let rights = Rights::default();
     config.default_service(apply_fn_factory(
         web::to(answer_unknown),
-        move |request, routes| exchange(&observed, request, routes),
+        move |request, routes| exchange(&observed, &rights, request, routes),
     ));
 }
 

@@ -17,7 +17,7 @@ use actix_web::error::PayloadError;
 use bytes::Bytes;
 use futures_util::Stream;
 
-/// How long the rest of a body is read and thrown away after the answer.
+/// How long the rest of a body is read and discarded after the answer.
 pub(crate) const LINGER: Duration = Duration::from_secs(3);
 
 /// Keeps a request's body; `None` where there is none.

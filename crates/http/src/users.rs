@@ -21,14 +21,14 @@ use crate::bulk;
 use crate::cache_control::wants_reload;
 use crate::cache_status::cache_status;
 use crate::connection::Clock;
-use crate::durability::Wanted;
+use crate::durability::RequestedDurability;
 use crate::input::{parse_name, parse_user};
 use crate::json::JSON;
 use crate::path;
 use crate::precondition::{Preconditions, ReadVerdict};
 use crate::problem::Problem;
 use crate::query::Query;
-use crate::resource::{Routes, get, on, resource};
+use crate::resource::{Right, Routes, get, on, resource};
 use crate::state::State;
 use crate::traced;
 use crate::user_json;
@@ -43,13 +43,18 @@ const PAGE_DEFAULT: u32 = 100;
 
 /// Adds the routes under `/users`.
 pub fn configure(routes: &mut Routes) {
-    resource(routes, "/users", "GET, HEAD", vec![get(list, calls::list)]);
+    resource(
+        routes,
+        "/users",
+        "GET, HEAD",
+        vec![get(Right::Read, list, calls::list)],
+    );
     // Before the users by name, of which one may be called so.
     let named = || {
         vec![
-            get(get_user, calls::get),
-            on(Method::PUT, put_user, calls::put),
-            on(Method::DELETE, delete_user, calls::delete),
+            get(Right::Read, get_user, calls::get),
+            on(Method::PUT, Right::Write, put_user, calls::put),
+            on(Method::DELETE, Right::Write, delete_user, calls::delete),
         ]
         .into_iter()
         .flatten()
@@ -57,10 +62,20 @@ pub fn configure(routes: &mut Routes) {
     };
     let methods = "GET, HEAD, POST, PUT, DELETE";
     let mut batch = named();
-    batch.extend(on(Method::POST, bulk::batch, bulk::calls::batch));
+    batch.extend(on(
+        Method::POST,
+        Right::Write,
+        bulk::batch,
+        bulk::calls::batch,
+    ));
     resource(routes, "/users/batch", methods, vec![batch]);
     let mut get_many = named();
-    get_many.extend(on(Method::POST, bulk::get_many, bulk::calls::get_many));
+    get_many.extend(on(
+        Method::POST,
+        Right::Read,
+        bulk::get_many,
+        bulk::calls::get_many,
+    ));
     resource(routes, "/users/get", methods, vec![get_many]);
     resource(
         routes,
@@ -76,13 +91,13 @@ pub fn configure_own(routes: &mut Routes, write_path: &'static str, read_path: &
         routes,
         write_path,
         "POST",
-        vec![on(Method::POST, write, calls::write)],
+        vec![on(Method::POST, Right::Write, write, calls::write)],
     );
     resource(
         routes,
         read_path,
         "POST",
-        vec![on(Method::POST, read, calls::read)],
+        vec![on(Method::POST, Right::Read, read, calls::read)],
     );
 }
 
@@ -97,7 +112,7 @@ async fn write(
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
     let body = body::read_json(&request, payload).await?;
-    let wanted = Wanted::of(&request)?;
+    let wanted = RequestedDurability::of(&request)?;
     let write = put(&body, None)?.traced(traced::context(&request));
     // It is part of the connection's buffer, which can be used again then.
     drop(body);
@@ -133,7 +148,7 @@ async fn put_user(
 ) -> Result<HttpResponse, Problem> {
     let body = body::read_json(&request, payload).await?;
     let name = path::name(&request)?;
-    let wanted = Wanted::of(&request)?;
+    let wanted = RequestedDurability::of(&request)?;
     let write = put(&body, Some(&name))?.traced(traced::context(&request));
     drop(body);
     write_user(&state, wanted, Preconditions::of(&request)?, write).await
@@ -142,7 +157,7 @@ async fn put_user(
 async fn delete_user(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let write = Write::delete(Key::from(&*path::name(&request)?));
     let write = write.traced(traced::context(&request));
-    let wanted = Wanted::of(&request)?;
+    let wanted = RequestedDurability::of(&request)?;
     let (version, durability) = Preconditions::of(&request)?
         .write(&*state.engine, wanted, write)
         .await?;
@@ -160,7 +175,7 @@ fn put(body: &[u8], path_name: Option<&str>) -> Result<Write, Problem> {
 
 async fn write_user(
     state: &State,
-    wanted: Wanted,
+    wanted: RequestedDurability,
     preconditions: Preconditions,
     write: Write,
 ) -> Result<HttpResponse, Problem> {

@@ -1,9 +1,9 @@
 //! A small HTTP client that hides nothing: a path is sent as it is given, a status is never an error,
 //! and no redirect is followed.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{HeaderMap, Request};
@@ -167,15 +167,8 @@ impl Response {
 
 /// `/users/{name}` with all of the name but ASCII letters and digits percent-encoded.
 pub fn user_path(name: &str) -> String {
-    let mut path = "/users/".to_owned();
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() {
-            path.push(char::from(byte));
-        } else {
-            let _ = write!(path, "%{byte:02X}");
-        }
-    }
-    path
+    let name = utf8_percent_encode(name, NON_ALPHANUMERIC);
+    format!("/users/{name}")
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub mod own_servers;
 pub mod parts;
 pub mod proxy;
 pub mod records;
-pub mod resp;
+pub mod redis_connection;
 pub mod servers;
 pub mod service;
 pub mod small_disk;

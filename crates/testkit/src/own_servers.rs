@@ -19,7 +19,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::proxy::authority;
-use crate::resp::RedisConnection;
+use crate::redis_connection::RedisConnection;
 use folders::{copy_folder, own_folder};
 use programs::server_command;
 
@@ -245,14 +245,9 @@ impl Drop for OwnServer {
 
 /// Asks for the process id, so that only the server started here counts.
 fn sentinel_is_ready(server: &OwnServer, child: &Child) -> bool {
-    let info = RedisConnection::open(&server.url)
-        .and_then(|mut redis| redis.command(&["INFO", "server"]))
-        .ok()
-        .and_then(|reply| reply.bytes())
-        .unwrap_or_default();
-    let own = format!("process_id:{}", child.id());
-    let info = String::from_utf8_lossy(&info);
-    info.lines().any(|line| line.trim_end() == own)
+    let process_id =
+        RedisConnection::open(&server.url).and_then(|mut redis| redis.info("server", "process_id"));
+    process_id.is_ok_and(|id| id == Some(child.id()))
 }
 
 fn redis_is_ready(server: &OwnServer, child: &Child) -> bool {
@@ -276,28 +271,30 @@ pub fn free_port() -> u16 {
 
 #[cfg(test)]
 mod tests {
+    use redis::{FromRedisValue, RedisResult};
+
     use super::*;
     use crate::servers::query;
+
+    fn ask<T: FromRedisValue>(server: &OwnServer, words: &[&str]) -> RedisResult<T> {
+        RedisConnection::open(server.url()).and_then(|mut redis| redis.ask(words))
+    }
 
     #[test]
     #[ignore = "needs servers"]
     fn a_redis_has_its_data_after_a_kill() {
         let mut server = OwnServer::redis(AppendFsync::Always, "64mb");
-        let ask = |server: &OwnServer, words: &[&str]| {
-            RedisConnection::open(server.url()).and_then(|mut redis| redis.command(words))
-        };
-        ask(&server, &["SET", "a", "kept"]).unwrap();
+        ask::<()>(&server, &["SET", "a", "kept"]).unwrap();
         let url = server.url().to_owned();
         server.kill_9();
-        assert!(ask(&server, &["GET", "a"]).is_err());
+        assert!(ask::<String>(&server, &["GET", "a"]).is_err());
         server.restart();
         assert_eq!(server.url(), url);
-        let kept = ask(&server, &["GET", "a"]).unwrap();
-        assert_eq!(kept.bytes().unwrap(), b"kept");
-        let settings = ask(&server, &["CONFIG", "GET", "maxmemory"]).unwrap();
-        assert_eq!(settings.many()[1].clone().bytes().unwrap(), b"67108864");
+        assert_eq!(ask::<String>(&server, &["GET", "a"]).unwrap(), "kept");
+        let setting: Vec<String> = ask(&server, &["CONFIG", "GET", "maxmemory"]).unwrap();
+        assert_eq!(setting, ["maxmemory", "67108864"]);
         server.stop();
-        assert!(ask(&server, &["GET", "a"]).is_err());
+        assert!(ask::<String>(&server, &["GET", "a"]).is_err());
     }
 
     #[test]

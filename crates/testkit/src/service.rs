@@ -361,28 +361,30 @@ fn keep_reading(
         let mut line = Vec::new();
         while matches!(output.read_until(b'\n', &mut line), Ok(1..)) {
             let text = String::from_utf8_lossy(&line);
+            // First, so that what the process says after its address comes after it.
+            logs.push(&text);
             if let Some(base_url) = base_url_in(&text)
                 && let Some(listening) = listening.take()
             {
                 let _ = listening.send(base_url);
             }
-            logs.push(&text);
             line.clear();
         }
     })
 }
 
-/// `http://127.0.0.1:PORT`, if the line has it and the port is not 0.
+/// The address in the line, if its port is not 0: with its scheme, and on this machine.
 fn base_url_in(line: &str) -> Option<String> {
-    const START: &str = "http://127.0.0.1:";
-    let (_, rest) = line.split_once(START)?;
+    let starts = ["http://127.0.0.1:", "https://127.0.0.1:", "http://0.0.0.0:"];
+    let (start, rest) = starts
+        .iter()
+        .find_map(|start| Some((start, line.split_once(start)?.1)))?;
     let digits_end = rest
         .find(|character: char| !character.is_ascii_digit())
         .unwrap_or(rest.len());
-    match rest[..digits_end].parse::<u16>() {
-        Ok(0) | Err(_) => None,
-        Ok(port) => Some(format!("{START}{port}")),
-    }
+    let port: u16 = rest[..digits_end].parse().ok()?;
+    let start = start.replace("0.0.0.0", "127.0.0.1");
+    (port != 0).then(|| format!("{start}{port}"))
 }
 
 #[derive(Clone, Debug, Default)]
@@ -426,6 +428,8 @@ mod tests {
                 r#"{"url":"http://127.0.0.1:65535/docs"}"#,
                 Some("http://127.0.0.1:65535"),
             ),
+            ("https://127.0.0.1:1", Some("https://127.0.0.1:1")),
+            ("http://0.0.0.0:1", Some("http://127.0.0.1:1")),
             ("http://127.0.0.1:0", None),
             ("http://127.0.0.1:", None),
             ("http://127.0.0.1:70000", None),

@@ -1,7 +1,5 @@
 //! Puts the service together.
 
-use std::error::Error;
-
 use actix_web::web::Data;
 use cache_core::concurrency::group_commit::GroupCommitBounds;
 use cache_core::engine::purge::Purger;
@@ -9,25 +7,18 @@ use cache_core::engine::write_behind::backlog::BacklogLimits;
 use cache_core::engine::write_behind::drainer::DrainerSettings;
 use cache_core::engine::write_behind::{WriteBehind, WriteBehindSettings};
 use cache_core::parts::Parts;
-use cache_core::process::shutdown::Signals;
 use cache_core::process::startup;
 use cache_core::settings::Settings;
 use cache_http::resource::Routes;
-use cache_http::server::{self, Started};
+use cache_http::server::Started;
 
 use crate::routes;
 
-/// Builds the engine on the parts that the settings name and serves it.
+/// Builds the engine on the parts that the settings name, and the routes that only this service has.
 ///
 /// # Errors
-/// When a part cannot be opened or the address is taken.
-pub(crate) async fn serve(settings: Settings, signals: Signals) -> Result<(), Box<dyn Error>> {
-    let version = env!("CARGO_PKG_VERSION");
-    let starting = start(settings.clone());
-    server::run(&settings, version, signals, starting).await
-}
-
-async fn start(
+/// When a part cannot be opened.
+pub(crate) async fn start(
     settings: Settings,
 ) -> cache_core::error::Result<(Started, impl Fn(&mut Routes) + Clone + Send + 'static)> {
     let mut parts = Parts::open(&settings).await?;
@@ -36,6 +27,7 @@ async fn start(
     let (journal, leases) = parts.open_journal(&settings).await?;
     let purger = parts.purger(&settings, Some(journal.clone()));
     let outages = parts.outages();
+    let client_files = parts.client_files();
     let settings = WriteBehindSettings {
         group_commit: GroupCommitBounds {
             batch_max: settings.batch_max,
@@ -69,6 +61,7 @@ async fn start(
         claimed,
         guard,
         outages,
+        client_files,
         purging: purger.map(Purger::start),
     };
     Ok((started, routes))

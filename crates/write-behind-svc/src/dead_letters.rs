@@ -16,7 +16,7 @@ use cache_http::json::{Message, json};
 use cache_http::path;
 use cache_http::problem::{Kind, Problem};
 use cache_http::query::Query;
-use cache_http::resource::{Routes, get, on, resource};
+use cache_http::resource::{Right, Routes, get, on, resource};
 use cache_http::state::State;
 use serde::Serialize;
 use serde_json::{Value, json as value};
@@ -34,7 +34,7 @@ pub(crate) fn configure(routes: &mut Routes) {
         routes,
         "/dead-letters",
         "GET, HEAD",
-        vec![get(list, list_call)],
+        vec![get(Right::Admin, list, list_call)],
     );
     // Before the letters by name, of which one may be called so.
     resource(
@@ -42,21 +42,26 @@ pub(crate) fn configure(routes: &mut Routes) {
         "/dead-letters/replay",
         "POST, DELETE",
         vec![
-            on(Method::POST, replay::replay_all, replay::replay_all_call),
-            on(Method::DELETE, delete, delete_call),
+            on(
+                Method::POST,
+                Right::Admin,
+                replay::replay_all,
+                replay::replay_all_call,
+            ),
+            on(Method::DELETE, Right::Admin, delete, delete_call),
         ],
     );
     resource(
         routes,
         "/dead-letters/{name}",
         "DELETE",
-        vec![on(Method::DELETE, delete, delete_call)],
+        vec![on(Method::DELETE, Right::Admin, delete, delete_call)],
     );
     resource(
         routes,
         "/dead-letters/{name}/replay",
         "POST",
-        vec![on(Method::POST, replay, replay_call)],
+        vec![on(Method::POST, Right::Admin, replay, replay_call)],
     );
 }
 
@@ -100,7 +105,10 @@ fn replay_call() -> Call {
         "replayDeadLetter",
         "Apply a dead letter once more",
     )
-    .answers(Answer::ok("The database has the write, and the letter ended.").json(&REPLAYED))
+    .answers(
+        Answer::ok("The database has the write or a newer one of the name, and the letter ended.")
+            .json(&REPLAYED),
+    )
     .refuses(&[Kind::StillRefused, Kind::OutcomeUnknown, Kind::BacklogFull]);
     of_one(call)
 }
@@ -212,7 +220,7 @@ async fn list(
 }
 
 const REPLAYED: Message = Message {
-    message: "The write is in the database.",
+    message: "The database has the write or a newer one; the dead letter is gone.",
 };
 
 async fn replay(engine: Data<WriteBehind>, request: HttpRequest) -> Result<HttpResponse, Problem> {

@@ -10,7 +10,7 @@ use cache_http::description::{Answer, Call, ENGINE, PARAMETERS, Tag, query, whol
 use cache_http::json::json;
 use cache_http::problem::{Kind, Problem};
 use cache_http::query::Query;
-use cache_http::resource::{Routes, get, on, resource};
+use cache_http::resource::{Right, Routes, get, on, resource};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -23,13 +23,13 @@ pub(crate) fn configure(routes: &mut Routes) {
         routes,
         "/journal",
         "GET, HEAD",
-        vec![get(journal, journal_call)],
+        vec![get(Right::Read, journal, journal_call)],
     );
     resource(
         routes,
         "/flush",
         "POST",
-        vec![on(Method::POST, flush, flush_call)],
+        vec![on(Method::POST, Right::Admin, flush, flush_call)],
     );
 }
 

@@ -21,6 +21,6 @@ fn main() -> ExitCode {
         Service::WriteBehind,
         version,
         about,
-        app::serve,
+        app::start,
     ))
 }

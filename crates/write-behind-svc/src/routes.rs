@@ -23,7 +23,7 @@ mod tests {
     #[test]
     fn the_description_in_docs_is_current() {
         let routes = server::routes(super::configure, Dashboard::On);
-        let document = document(Service::WriteBehind, &routes);
+        let document = document(Service::WriteBehind, &routes, true);
         let text = document.to_pretty_json().unwrap() + "\n";
         let update = "UPDATE_DOCUMENTS=1 cargo test -p write-behind-svc description";
         expect_current("openapi/write-behind.json", &text, update);

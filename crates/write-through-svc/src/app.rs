@@ -1,16 +1,13 @@
 //! Puts the service together.
 
-use std::error::Error;
-
 use cache_core::concurrency::group_commit::GroupCommitBounds;
 use cache_core::engine::purge::Purger;
 use cache_core::engine::write_through::{WriteThrough, WriteThroughSettings};
 use cache_core::parts::Parts;
-use cache_core::process::shutdown::Signals;
 use cache_core::process::startup;
 use cache_core::settings::{DatabaseUrl, Settings};
 use cache_http::resource::Routes;
-use cache_http::server::{self, Started};
+use cache_http::server::Started;
 
 use crate::routes;
 
@@ -19,17 +16,13 @@ const LANES_SQLITE: usize = 1;
 /// One statement runs while the log is flushed for another.
 const LANES_MYSQL: usize = 2;
 
-/// Builds the engine on the parts that the settings name and serves it.
+/// Builds the engine on the parts that the settings name, and the routes that only this service has.
 ///
 /// # Errors
-/// When a part cannot be opened or the address is taken.
-pub(crate) async fn serve(settings: Settings, signals: Signals) -> Result<(), Box<dyn Error>> {
-    let version = env!("CARGO_PKG_VERSION");
-    let starting = start(settings.clone());
-    server::run(&settings, version, signals, starting).await
-}
-
-async fn start(settings: Settings) -> cache_core::error::Result<(Started, fn(&mut Routes))> {
+/// When a part cannot be opened.
+pub(crate) async fn start(
+    settings: Settings,
+) -> cache_core::error::Result<(Started, fn(&mut Routes))> {
     let mut parts = Parts::open(&settings).await?;
     let claimed = parts.claimed();
     let guard = parts.guard();
@@ -49,6 +42,7 @@ async fn start(settings: Settings) -> cache_core::error::Result<(Started, fn(&mu
     };
     let purger = parts.purger(&settings, None);
     let outages = parts.outages();
+    let client_files = parts.client_files();
     let start = |_| {
         let (cache, store) = (parts.cache.clone(), parts.store.clone());
         WriteThrough::start(cache, store, access.clone(), write_through)
@@ -59,6 +53,7 @@ async fn start(settings: Settings) -> cache_core::error::Result<(Started, fn(&mu
         claimed,
         guard,
         outages,
+        client_files,
         purging: purger.map(Purger::start),
     };
     Ok((started, routes::configure))

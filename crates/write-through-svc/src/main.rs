@@ -17,6 +17,6 @@ fn main() -> ExitCode {
         Service::WriteThrough,
         version,
         about,
-        app::serve,
+        app::start,
     ))
 }

@@ -21,5 +21,5 @@ use cache_core::settings::Service;
 
 fn main() -> ExitCode {
     let (version, about) = (env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_DESCRIPTION"));
-    counting::run(Service::WriteBehind, version, about, app::serve)
+    counting::run(Service::WriteBehind, version, about, app::start)
 }

@@ -13,5 +13,5 @@ use cache_core::settings::Service;
 
 fn main() -> ExitCode {
     let (version, about) = (env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_DESCRIPTION"));
-    counting::run(Service::WriteThrough, version, about, app::serve)
+    counting::run(Service::WriteThrough, version, about, app::start)
 }

@@ -3,14 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
-
-use super::limits::Limits;
-use super::load::Load;
-use super::meter::Meter;
+use super::load::{Lane, Load};
 use super::target::Target;
-use super::worker::Worker;
-use super::{Driven, finish, open_all};
+use super::{Driven, Limits, finish, open_all, start_workers};
 use crate::error::Result;
 use crate::ledger::Ledger;
 use crate::stop::Stop;
@@ -26,20 +21,15 @@ pub async fn fill(
     workload: &Workload,
     duration: Duration,
     ledger: &Arc<Ledger>,
-    meter: &Arc<Meter>,
     stop: Stop,
 ) -> Result<Driven> {
     let limits = Limits::default();
     let connections = open_all(target, workload.connections, limits).await?;
-    let load = Load::begin_filling(target, workload, duration, ledger, meter, limits)?;
+    let load = Load::begin_filling(target, workload, duration, ledger, limits)?;
     let load = Arc::new(load);
     let _ending = super::Ending(Arc::clone(&load));
-    let mut workers = JoinSet::new();
-    for connection in connections {
-        workers.spawn(Worker::new(Arc::clone(&load), connection).run());
-    }
-    finish(&load, workers, stop).await?;
+    finish(&load, start_workers(&load, connections), stop).await?;
     let seconds = load.began.elapsed();
-    let written = load.taken().min(workload.names.into());
-    load.with_totals(|totals| Driven::new(totals, seconds, written, 0))
+    let taken: u64 = load.lanes.iter().map(Lane::taken_until).sum();
+    load.with_totals(|totals| Driven::new(totals, seconds, taken, 0))
 }

@@ -1,18 +1,18 @@
 //! What the connections of one load share.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
-use super::limits::Limits;
+use super::Limits;
 use super::message::Messages;
-use super::meter::Meter;
 use super::target::Target;
 use super::totals::Totals;
 use crate::error::Result;
 use crate::ledger::Ledger;
+use crate::request::{Operation, Request};
 use crate::workload::{Rate, Requests, Schedule, Workload};
 
 /// One load, from its first request to its end.
@@ -20,7 +20,7 @@ use crate::workload::{Rate, Requests, Schedule, Workload};
 pub(super) struct Load {
     pub(super) target: Target,
     pub(super) messages: Messages,
-    pub(super) requests: Requests,
+    requests: Requests,
     /// So many, if they are not limited by the time alone.
     count: Option<u64>,
     /// `None` where each connection sends as fast as it is answered.
@@ -29,23 +29,71 @@ pub(super) struct Load {
     pub(super) duration: Duration,
     pub(super) limits: Limits,
     pub(super) ledger: Arc<Ledger>,
-    pub(super) meter: Arc<Meter>,
     totals: Mutex<Totals>,
-    /// The number of the next request that no connection has taken.
-    next: AtomicU64,
+    pub(super) lanes: Vec<Lane>,
+    is_over: AtomicBool,
+    is_abandoned: AtomicBool,
+}
+
+/// Requests that have connections of their own. With a rate, reads have some and changes have
+/// others: a read must not wait in the tool behind writes that a service holds up.
+#[derive(Debug)]
+pub(super) struct Lane {
+    kind: Kind,
+    /// The number of the next request that may be of this lane and no connection has taken.
+    next: Mutex<u64>,
     /// One permit for each request that is due and not taken. Closed when nothing more is to
     /// be sent.
     pub(super) due: Semaphore,
-    is_over: AtomicBool,
-    is_abandoned: AtomicBool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Everything,
+    Reads,
+    Changes,
 }
 
 /// A request that a connection has taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Taken {
-    pub(super) number: u64,
+    pub(super) request: Request,
     /// What its latency is counted from.
     pub(super) since: Instant,
+}
+
+impl Lane {
+    fn new(kind: Kind) -> Lane {
+        Lane {
+            kind,
+            next: Mutex::new(0),
+            due: Semaphore::new(0),
+        }
+    }
+
+    fn has(&self, operation: Operation) -> bool {
+        match self.kind {
+            Kind::Everything => true,
+            Kind::Reads => operation == Operation::Read,
+            Kind::Changes => operation != Operation::Read,
+        }
+    }
+
+    /// Takes the next request of this lane.
+    fn take(&self, requests: &Requests) -> Request {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let request = requests.request(*next);
+            *next += 1;
+            if self.has(request.operation) {
+                return request;
+            }
+        }
+    }
+
+    pub(super) fn taken_until(&self) -> u64 {
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Load {
@@ -54,22 +102,25 @@ impl Load {
         target: &Target,
         workload: &Workload,
         ledger: &Arc<Ledger>,
-        meter: &Arc<Meter>,
         limits: Limits,
     ) -> Result<Load> {
+        let schedule = Schedule::of(workload);
+        let (reads, changes) = (workload.reads > 0.0, workload.reads < 1.0);
+        let kinds = match schedule {
+            Some(_) if reads && changes => vec![Kind::Changes, Kind::Reads],
+            _ => vec![Kind::Everything],
+        };
         Ok(Load {
             target: target.clone(),
             messages: Messages::new(target, workload.value_chars)?,
             requests: Requests::new(workload)?,
             count: None,
-            schedule: Schedule::of(workload),
+            schedule,
             duration: workload.duration,
             limits,
             ledger: Arc::clone(ledger),
-            meter: Arc::clone(meter),
-            totals: Mutex::new(Totals::new(workload.duration, limits.answer)?),
-            next: AtomicU64::new(0),
-            due: Semaphore::new(0),
+            totals: Mutex::new(Totals::new(workload.duration)?),
+            lanes: kinds.into_iter().map(Lane::new).collect(),
             is_over: AtomicBool::new(false),
             is_abandoned: AtomicBool::new(false),
             began: Instant::now(),
@@ -82,7 +133,6 @@ impl Load {
         workload: &Workload,
         duration: Duration,
         ledger: &Arc<Ledger>,
-        meter: &Arc<Meter>,
         limits: Limits,
     ) -> Result<Load> {
         let workload = Workload {
@@ -94,52 +144,92 @@ impl Load {
         Ok(Load {
             requests: Requests::filling(),
             count: Some(workload.names.into()),
-            ..Load::begin(target, &workload, ledger, meter, limits)?
+            ..Load::begin(target, &workload, ledger, limits)?
         })
     }
 
-    /// So many more requests are due.
-    pub(super) fn call(&self, requests: u64) {
-        if requests > 0 {
-            self.meter.add_due(requests);
-            self.due
-                .add_permits(usize::try_from(requests).unwrap_or(Semaphore::MAX_PERMITS));
+    /// The requests of these numbers are due.
+    pub(super) fn call(&self, numbers: std::ops::Range<u64>) {
+        let mut called = vec![0; self.lanes.len()];
+        for number in numbers {
+            let operation = self.requests.request(number).operation;
+            for (lane, called) in self.lanes.iter().zip(&mut called) {
+                *called += usize::from(lane.has(operation));
+            }
+        }
+        for (lane, called) in self.lanes.iter().zip(called) {
+            lane.due.add_permits(called);
         }
     }
 
     /// Takes the next request of an open loop. The caller holds a permit for it.
-    pub(super) fn take_due(&self, schedule: &Schedule) -> Taken {
-        let number = self.next.fetch_add(1, Relaxed);
+    pub(super) fn take_due(&self, lane: &Lane, schedule: &Schedule) -> Taken {
+        let request = lane.take(&self.requests);
         Taken {
-            number,
-            since: self.began + schedule.due_at(number),
+            request,
+            since: self.began + schedule.due_at(request.number),
         }
     }
 
     /// The next request where there is no rate; `None` when the time is over, or there is none
     /// any more.
-    pub(super) fn take_next(&self) -> Option<Taken> {
+    pub(super) fn take_next(&self, lane: &Lane) -> Option<Taken> {
         let now = Instant::now();
         if self.is_over() || now.duration_since(self.began) >= self.duration {
             return None;
         }
-        let number = self.next.fetch_add(1, Relaxed);
-        if self.count.is_some_and(|count| number >= count) {
+        let mut next = lane.next.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.count.is_some_and(|count| *next >= count) {
             return None;
         }
-        self.meter.add_due(1);
-        Some(Taken { number, since: now })
+        let request = self.requests.request(*next);
+        *next += 1;
+        Some(Taken {
+            request,
+            since: now,
+        })
     }
 
-    /// How many were taken.
-    pub(super) fn taken(&self) -> u64 {
-        self.next.load(Relaxed)
+    /// Counts every request before `due` that no connection has taken, and returns how many these
+    /// are. At most [`UNSENT_MAX`] are looked at, and each stands for as many as it must.
+    pub(super) fn add_unsent(&self, due: u64, sent_for: Duration) -> u64 {
+        const UNSENT_MAX: u64 = 1_000_000;
+        let Some(schedule) = self.schedule else {
+            return 0;
+        };
+        let mut unsent = 0;
+        for lane in &self.lanes {
+            let from = lane.taken_until();
+            let stride = due.saturating_sub(from).div_ceil(UNSENT_MAX).max(1);
+            for number in (from..due).step_by(usize::try_from(stride).unwrap_or(usize::MAX)) {
+                let operation = self.requests.request(number).operation;
+                if lane.has(operation) {
+                    let count = stride.min(due - number);
+                    let due_at = schedule.due_at(number);
+                    let waited = sent_for.saturating_sub(due_at);
+                    self.with_totals(|totals| totals.add_unsent(operation, due_at, waited, count));
+                    unsent += count;
+                }
+            }
+        }
+        unsent
+    }
+
+    /// Whether every request before this number was taken.
+    pub(super) fn has_taken_before(&self, due: u64) -> bool {
+        let operation = |number| self.requests.request(number).operation;
+        self.lanes.iter().all(|lane| {
+            let mut left = lane.taken_until()..due;
+            left.all(|number| !lane.has(operation(number)))
+        })
     }
 
     /// From now on nothing more is sent.
     pub(super) fn end(&self) {
         self.is_over.store(true, Relaxed);
-        self.due.close();
+        for lane in &self.lanes {
+            lane.due.close();
+        }
     }
 
     pub(super) fn is_over(&self) -> bool {

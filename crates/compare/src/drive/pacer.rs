@@ -28,7 +28,7 @@ fn pace(load: &Load, schedule: &Schedule) {
     while !load.is_over() {
         let now = load.began.elapsed();
         let due = schedule.due_before(now.min(load.duration));
-        load.call(due - called);
+        load.call(called..due);
         called = due;
         if now >= load.duration {
             return;

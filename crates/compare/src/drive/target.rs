@@ -48,6 +48,16 @@ impl Target {
         })
     }
 
+    /// The service that is known to listen at an address.
+    ///
+    /// # Errors
+    /// As [`Target::find`].
+    pub async fn at(pattern: Pattern, address: SocketAddr, prefix: &str) -> Result<Target> {
+        let url = Url::parse(&format!("http://{address}"));
+        let url = url.map_err(|why| Error::failed(address, why))?;
+        Target::find(pattern, &url, prefix).await
+    }
+
     /// Which pattern the service follows.
     pub fn pattern(&self) -> Pattern {
         self.pattern

@@ -8,13 +8,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::TryAcquireError;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use super::BACK_OFF;
 use super::connection::{Connection, NoReply};
 use super::failure::Failure;
-use super::limits::BACK_OFF;
-use super::load::{Load, Taken};
+use super::load::{Lane, Load, Taken};
 use super::outcome::Outcome;
 use super::totals::Sample;
-use crate::error::Result;
 use crate::request::Request;
 use crate::workload::Schedule;
 
@@ -28,6 +27,8 @@ const ATTEMPTS: usize = 2;
 #[derive(Debug)]
 pub(super) struct Worker {
     load: Arc<Load>,
+    /// The index of its lane.
+    lane: usize,
     connection: Option<Connection>,
     heartbeat: Interval,
     back_off: Option<Duration>,
@@ -35,11 +36,12 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(load: Arc<Load>, connection: Connection) -> Worker {
+    pub(super) fn new(load: Arc<Load>, lane: usize, connection: Connection) -> Worker {
         let mut heartbeat = interval(load.limits.heartbeat);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Worker {
             load,
+            lane,
             connection: Some(connection),
             heartbeat,
             back_off: None,
@@ -48,41 +50,42 @@ impl Worker {
     }
 
     /// Works until the load is over.
-    pub(super) async fn run(mut self) -> Result<()> {
+    pub(super) async fn run(mut self) {
         while let Some(taken) = self.take().await {
-            self.carry_out(taken).await?;
+            self.carry_out(taken).await;
         }
-        self.flush()
+        self.flush();
     }
 
     async fn take(&mut self) -> Option<Taken> {
         if let Some(pause) = self.back_off {
             tokio::time::sleep(pause).await;
         }
-        match self.load.schedule {
-            None => self.load.take_next(),
-            Some(schedule) => self.take_due(&schedule).await,
+        let load = Arc::clone(&self.load);
+        let lane = load.lanes.get(self.lane)?;
+        match load.schedule {
+            None => load.take_next(lane),
+            Some(schedule) => self.take_due(&load, lane, &schedule).await,
         }
     }
 
     /// Waits until a request is due, and meanwhile keeps the connection fresh, so that no
     /// request has to wait for a new one.
-    async fn take_due(&mut self, schedule: &Schedule) -> Option<Taken> {
+    async fn take_due(&mut self, load: &Load, lane: &Lane, schedule: &Schedule) -> Option<Taken> {
         loop {
-            let load = &*self.load;
-            match load.due.try_acquire() {
+            match lane.due.try_acquire() {
                 Ok(permit) => {
                     permit.forget();
-                    return Some(load.take_due(schedule));
+                    return Some(load.take_due(lane, schedule));
                 }
                 Err(TryAcquireError::Closed) => return None,
                 Err(TryAcquireError::NoPermits) => {}
             }
             let renew = tokio::select! {
                 biased;
-                permit = load.due.acquire() => {
+                permit = lane.due.acquire() => {
                     permit.ok()?.forget();
-                    return Some(load.take_due(schedule));
+                    return Some(load.take_due(lane, schedule));
                 }
                 // Exchanged with the next heartbeat and not at once, so that this does not go
                 // in circles with a service that closes every connection.
@@ -104,21 +107,19 @@ impl Worker {
         }
     }
 
-    async fn carry_out(&mut self, taken: Taken) -> Result<()> {
-        let request = self.load.requests.request(taken.number);
+    async fn carry_out(&mut self, taken: Taken) {
+        let request = taken.request;
         let (outcome, ended) = self.answer(request).await;
-        self.load.meter.count(outcome.failure.is_some());
         self.batch.push(Sample {
             operation: request.operation,
             failure: outcome.failure,
             source: outcome.source,
+            due: taken.since.saturating_duration_since(self.load.began),
             latency: ended.saturating_duration_since(taken.since),
-            ended: ended.saturating_duration_since(self.load.began),
         });
         if self.batch.len() >= BATCH {
-            self.flush()?;
+            self.flush();
         }
-        Ok(())
     }
 
     /// What came of a request, and when.
@@ -172,12 +173,9 @@ impl Worker {
             .map_err(|error| Failure::Connection(error.kind()))
     }
 
-    fn flush(&mut self) -> Result<()> {
-        let samples = std::mem::take(&mut self.batch);
-        self.load.with_totals(|totals| totals.add(&samples))?;
-        self.batch = samples;
+    fn flush(&mut self) {
+        self.load.with_totals(|totals| totals.add(&self.batch));
         self.batch.clear();
-        Ok(())
     }
 }
 

@@ -7,9 +7,10 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use hyper::StatusCode;
 use hyper::header::ETAG;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Kept, Row};
 use crate::error::{Error, Result};
+use crate::kept::{Kept, Row};
 use crate::service_client::{Reply, ServiceClient};
 
 /// Connections, each with one request at a time.
@@ -49,11 +50,7 @@ async fn rows_of(service: SocketAddr, names: &[String]) -> Result<Vec<Row>> {
 
 /// With all of the name but letters and digits percent-encoded.
 fn path(name: &str) -> String {
-    let encoded = |byte: u8| match byte {
-        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    let name: String = name.bytes().map(encoded).collect();
+    let name = utf8_percent_encode(name, NON_ALPHANUMERIC);
     format!("/users/{name}")
 }
 

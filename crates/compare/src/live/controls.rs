@@ -1,24 +1,22 @@
 //! The page, its events, and what its buttons do.
 
-use std::net::SocketAddr;
-
 use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{self, Bytes, Data, Json, Path, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
 use cache_http::dashboard::{PageConfig, WatchedService, page};
-use cache_http::live::{Event, Place, VIEWERS_MAX, Viewers, events};
+use cache_http::live::{Place, VIEWERS_MAX, Viewers, events};
 use cache_http::streamed::received;
 use serde::Deserialize;
 use std::time::Duration;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::timeout;
 
+use super::shown::Shown;
+use super::watch::LiveEvent;
 use crate::error::Result;
 use crate::fault::Lever;
-use crate::pattern::Pattern;
 use crate::service_client::ServiceClient;
-use crate::site::RunningService;
 use crate::stop::{Stop, told};
 
 /// A write may wait for a database that is paused, as long as the service lets it.
@@ -29,44 +27,37 @@ const SILENCE_MAX: Duration = Duration::from_secs(10);
 
 const EVENTS_PATH: &str = "/events";
 const DATABASE_PATH: &str = "/database";
+const REDIS_PATH: &str = "/redis";
 
 /// What the page is about.
 #[derive(Debug)]
 pub(super) struct Controls {
-    services: Vec<(Pattern, SocketAddr)>,
-    levers: Vec<Lever>,
-    /// Held while the databases are being paused or resumed.
-    paused: Mutex<watch::Sender<bool>>,
-    told: watch::Receiver<Event>,
+    services: Vec<Shown>,
+    database: Pause,
+    redis: Pause,
+    told: watch::Receiver<LiveEvent>,
     viewers: Viewers,
     stop: Stop,
 }
 
-impl Controls {
-    /// Over these services; their databases can be paused where the tool has a lever to each.
-    pub(super) fn over(services: &[RunningService], stop: Stop) -> Controls {
-        let levers: Vec<Lever> = services
-            .iter()
-            .filter_map(|service| service.database_lever().cloned())
-            .collect();
-        let addresses: Vec<(Pattern, SocketAddr)> = services
-            .iter()
-            .map(|service| (service.pattern(), service.address()))
-            .collect();
+/// What the levers of one kind do together.
+#[derive(Debug)]
+struct Pause {
+    levers: Vec<Lever>,
+    /// Held while they are being moved.
+    paused: Mutex<watch::Sender<bool>>,
+}
+
+impl Pause {
+    fn new(levers: Vec<Lever>) -> (Pause, Option<watch::Receiver<bool>>) {
         let (paused, is_paused) = watch::channel(false);
         let is_paused = (!levers.is_empty()).then_some(is_paused);
-        Controls {
-            told: super::watch::start(&addresses, is_paused),
-            services: addresses,
-            levers,
-            paused: Mutex::new(paused),
-            viewers: Viewers::new(),
-            stop,
-        }
+        let paused = Mutex::new(paused);
+        (Pause { levers, paused }, is_paused)
     }
 
     /// Both or neither: where one cannot be paused, all go on.
-    async fn pause(&self, paused: bool) -> Result<()> {
+    async fn set(&self, paused: bool) -> Result<()> {
         let told = self.paused.lock().await;
         if paused && let Err(error) = self.take_away().await {
             // What cannot be put right, either, the page tells at the next try.
@@ -97,13 +88,43 @@ impl Controls {
     }
 }
 
+impl Controls {
+    /// Over these services. What the tool has a lever to can be paused.
+    pub(super) async fn over(services: &[Shown], stop: Stop) -> Controls {
+        let (mut databases, mut redis) = (Vec::new(), Vec::new());
+        for service in services {
+            let running = service.running.lock().await;
+            let running = running.as_ref();
+            databases.extend(running.and_then(|one| one.database_lever().cloned()));
+            redis.extend(running.and_then(|one| one.redis_lever().cloned()));
+        }
+        let (database, database_paused) = Pause::new(databases);
+        let (redis, redis_paused) = Pause::new(redis);
+        Controls {
+            told: super::watch::start(services, database_paused, redis_paused),
+            services: services.to_vec(),
+            database,
+            redis,
+            viewers: Viewers::new(),
+            stop,
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<&Shown> {
+        let mut services = self.services.iter();
+        services.find(|service| service.pattern.name() == name)
+    }
+}
+
 /// Adds the routes.
 pub(super) fn configure(config: &mut ServiceConfig) {
     config
         .route("/", web::get().to(show))
         .route(EVENTS_PATH, web::get().to(watch_services))
         .route("/services/{service}/write", web::post().to(write))
-        .route(DATABASE_PATH, web::post().to(pause_database));
+        .route("/services/{service}/kill", web::post().to(kill))
+        .route(DATABASE_PATH, web::post().to(pause_database))
+        .route(REDIS_PATH, web::post().to(pause_redis));
 }
 
 async fn show(controls: Data<Controls>) -> HttpResponse {
@@ -112,13 +133,18 @@ async fn show(controls: Data<Controls>) -> HttpResponse {
         services: controls
             .services
             .iter()
-            .map(|(pattern, _)| WatchedService {
-                name: pattern.name().to_owned(),
-                write_url: Some(format!("/services/{}/write", pattern.name())),
+            .map(|service| {
+                let url = |what| format!("/services/{}/{what}", service.pattern.name());
+                WatchedService {
+                    name: service.pattern.name().to_owned(),
+                    write_url: Some(url("write")),
+                    kill_url: service.is_own.then(|| url("kill")),
+                }
             })
             .collect(),
         events_url: EVENTS_PATH.to_owned(),
-        database_url: (!controls.levers.is_empty()).then(|| DATABASE_PATH.to_owned()),
+        database_url: (!controls.database.levers.is_empty()).then(|| DATABASE_PATH.to_owned()),
+        redis_url: (!controls.redis.levers.is_empty()).then(|| REDIS_PATH.to_owned()),
     })
 }
 
@@ -137,10 +163,10 @@ async fn watch_services(controls: Data<Controls>) -> HttpResponse {
 /// Tells one viewer what there is to tell until the viewer is gone, takes nothing for too long,
 /// or the page is served no longer. The place is free then.
 async fn tell(
-    mut events: watch::Receiver<Event>,
+    mut events: watch::Receiver<LiveEvent>,
     mut stop: Stop,
     _place: Place,
-    viewer: mpsc::Sender<Event>,
+    viewer: mpsc::Sender<LiveEvent>,
 ) {
     loop {
         tokio::select! {
@@ -163,14 +189,11 @@ async fn tell(
 
 /// Passes a record on to the service, and its answer back.
 async fn write(controls: Data<Controls>, service: Path<String>, body: Bytes) -> HttpResponse {
-    let found = controls
-        .services
-        .iter()
-        .find(|(pattern, _)| pattern.name() == service.as_str());
-    let Some((pattern, address)) = found else {
+    let Some(service) = controls.find(&service) else {
         return HttpResponse::NotFound().body("there is no such service");
     };
-    let mut client = ServiceClient::new(*address, WRITE_PATIENCE);
+    let mut client = ServiceClient::new(service.address, WRITE_PATIENCE);
+    let pattern = service.pattern;
     match client.post_json(pattern.write_path(), body).await {
         Ok(reply) => {
             let status = StatusCode::from_u16(reply.status.as_u16());
@@ -186,16 +209,54 @@ async fn write(controls: Data<Controls>, service: Path<String>, body: Bytes) -> 
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+struct WantedPause {
     paused: bool,
 }
 
-async fn pause_database(controls: Data<Controls>, wanted: Json<Wanted>) -> impl Responder {
-    if controls.levers.is_empty() {
-        return HttpResponse::NotFound().body("the databases are out of this tool's reach");
+async fn pause_database(controls: Data<Controls>, wanted: Json<WantedPause>) -> impl Responder {
+    pause(&controls.database, &wanted).await
+}
+
+async fn pause_redis(controls: Data<Controls>, wanted: Json<WantedPause>) -> impl Responder {
+    pause(&controls.redis, &wanted).await
+}
+
+async fn pause(what: &Pause, wanted: &WantedPause) -> HttpResponse {
+    if what.levers.is_empty() {
+        return HttpResponse::NotFound().body("that is out of this tool's reach");
     }
-    match controls.pause(wanted.paused).await {
+    match what.set(wanted.paused).await {
         Ok(()) => HttpResponse::Ok().json(serde_json::json!({ "paused": wanted.paused })),
+        Err(error) => HttpResponse::InternalServerError().body(error.to_string()),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WantedKill {
+    killed: bool,
+}
+
+/// Kills a service as `kill -9` does, or starts it again where it was.
+async fn kill(
+    controls: Data<Controls>,
+    service: Path<String>,
+    wanted: Json<WantedKill>,
+) -> impl Responder {
+    let found = controls.find(&service).filter(|service| service.is_own);
+    let Some(service) = found else {
+        return HttpResponse::NotFound().body("there is no such service that the tool has started");
+    };
+    let mut running = service.running.lock().await;
+    let Some(running) = running.as_mut() else {
+        return HttpResponse::ServiceUnavailable().body("the tool is ending");
+    };
+    let done = match wanted.killed {
+        true => running.kill().await,
+        false => running.restart().await,
+    };
+    match done {
+        Ok(()) => HttpResponse::Ok().json(serde_json::json!({ "killed": wanted.killed })),
         Err(error) => HttpResponse::InternalServerError().body(error.to_string()),
     }
 }
@@ -209,7 +270,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_takes_nothing_for_ten_seconds_loses_the_place() {
         let viewers = Viewers::new();
-        let (events, told) = watch::channel(Event::now(Vec::new()));
+        let (events, told) = watch::channel(LiveEvent::default());
         let (_stop, stop) = watch::channel(false);
         let (sender, _never_read) = mpsc::channel(1);
         let place = viewers.enter().unwrap();
@@ -219,7 +280,7 @@ mod tests {
         let telling = tokio::spawn(tell(told, stop, place, sender));
         let happening = tokio::spawn(async move {
             loop {
-                events.send_replace(Event::now(Vec::new()));
+                events.send_replace(LiveEvent::default());
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
         });
@@ -234,13 +295,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_takes_what_comes_is_told_for_as_long_as_it_does() {
-        let (events, told) = watch::channel(Event::now(Vec::new()));
+        let (events, told) = watch::channel(LiveEvent::default());
         let (stopping, stop) = watch::channel(false);
         let (sender, mut viewer) = mpsc::channel(1);
         let place = Viewers::new().enter().unwrap();
         let telling = tokio::spawn(tell(told, stop, place, sender));
         for _ in 0..60 {
-            events.send_replace(Event::now(Vec::new()));
+            events.send_replace(LiveEvent::default());
             assert!(viewer.recv().await.is_some());
             tokio::time::sleep(Duration::from_secs(1)).await;
         }

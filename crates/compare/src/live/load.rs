@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::drive::{Meter, Target, drive};
+use super::shown::Shown;
+use crate::drive::{Target, drive};
 use crate::error::Result;
 use crate::ledger::Ledger;
 use crate::run::unique_prefix;
 use crate::say::say;
-use crate::site::RunningService;
 use crate::stop::Stop;
 use crate::workload::Workload;
 
@@ -21,7 +21,7 @@ const DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 /// # Errors
 /// When a service cannot be reached.
 pub(super) async fn send_to_all(
-    services: &[RunningService],
+    services: &[Shown],
     workload: &Workload,
     stop: &Stop,
 ) -> Result<()> {
@@ -32,11 +32,11 @@ pub(super) async fn send_to_all(
             fault: None,
             ..workload.clone()
         };
-        let target = Target::find(service.pattern(), service.url(), &prefix).await?;
+        let target = Target::at(service.pattern, service.address, &prefix).await?;
         let stop = stop.clone();
         tokio::spawn(async move {
-            let (ledger, meter) = (Arc::new(Ledger::new()), Arc::new(Meter::default()));
-            if let Err(error) = drive(&target, &workload, &ledger, &meter, stop).await {
+            let ledger = Arc::new(Ledger::new());
+            if let Err(error) = drive(&target, &workload, &ledger, stop, |_| {}).await {
                 say(&format!("{}: {error}", target.pattern().name()));
             }
         });

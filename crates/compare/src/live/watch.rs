@@ -1,20 +1,43 @@
 //! How both services are, again and again.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use cache_http::dashboard::EVENT_PERIOD;
 use cache_http::figures::{Sampler, Snapshot};
 use cache_http::live::{Event, ServiceEvent};
 use futures_util::future::join_all;
+use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::shown::Shown;
+use super::words;
 use crate::pattern::Pattern;
 use crate::service_client::ServiceClient;
 
 /// How long a service may take to give its figures; it counts as unavailable then.
 const PATIENCE: Duration = Duration::from_millis(900);
+
+/// What the page is told each second.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct LiveEvent {
+    #[serde(flatten)]
+    pub(super) event: Event,
+    /// What is happening, in words.
+    pub(super) words: String,
+    /// Whether Redis is paused, where the tool can pause it.
+    pub(super) redis_paused: Option<bool>,
+}
+
+impl Default for LiveEvent {
+    fn default() -> LiveEvent {
+        LiveEvent {
+            event: Event::now(Vec::new()),
+            words: String::new(),
+            redis_paused: None,
+        }
+    }
+}
 
 /// A service that is asked for its figures.
 #[derive(Debug)]
@@ -24,30 +47,35 @@ struct Watched {
     sampler: Sampler,
 }
 
-/// Asks the services for their figures for as long as there is a receiver. `paused` says
-/// whether the databases are paused, where the tool can pause them.
+/// Asks the services for their figures for as long as there is a receiver. The others say what is
+/// paused, where the tool can pause it.
 pub(super) fn start(
-    services: &[(Pattern, SocketAddr)],
-    paused: Option<watch::Receiver<bool>>,
-) -> watch::Receiver<Event> {
-    let mut services: Vec<Watched> = services
-        .iter()
-        .map(|(pattern, address)| Watched {
-            pattern: *pattern,
-            client: ServiceClient::new(*address, PATIENCE),
-            sampler: Sampler::new(),
-        })
-        .collect();
-    let (sender, receiver) = watch::channel(Event::now(Vec::new()));
+    services: &[Shown],
+    database_paused: Option<watch::Receiver<bool>>,
+    redis_paused: Option<watch::Receiver<bool>>,
+) -> watch::Receiver<LiveEvent> {
+    let services = services.iter().map(|service| Watched {
+        pattern: service.pattern,
+        client: ServiceClient::new(service.address, PATIENCE),
+        sampler: Sampler::new(),
+    });
+    let mut services: Vec<Watched> = services.collect();
+    let (sender, receiver) = watch::channel(LiveEvent::default());
     tokio::spawn(async move {
+        let is = |paused: &Option<watch::Receiver<bool>>| paused.as_ref().map(|one| *one.borrow());
         let mut ticks = interval(EVENT_PERIOD);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !sender.is_closed() {
             ticks.tick().await;
             let events = join_all(services.iter_mut().map(look)).await;
             let mut event = Event::now(events);
-            event.database_paused = paused.as_ref().map(|paused| *paused.borrow());
-            sender.send_replace(event);
+            event.database_paused = is(&database_paused);
+            let redis_paused = is(&redis_paused);
+            sender.send_replace(LiveEvent {
+                words: words::of(&event, redis_paused == Some(true)),
+                event,
+                redis_paused,
+            });
         }
     });
     receiver

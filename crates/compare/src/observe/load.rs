@@ -1,17 +1,16 @@
 //! What of a service's counters goes into a report.
 
-use cache_http::figures::{Buckets, Snapshot};
+use cache_http::figures::Snapshot;
 
 use super::Observations;
-use crate::report::{DatabaseLoad, Latency};
+use crate::report::{CommitLag, DatabaseLoad};
 
 const STATEMENTS: &str = "write_cache_store_statements_total";
-pub(super) const ROWS: &str = "write_cache_store_rows_committed_total";
+const ROWS: &str = "write_cache_store_rows_committed_total";
 const COMMITS: &str = "write_cache_store_commits_total";
-pub(super) const READS: &str = "write_cache_cache_reads_total";
 const COMMIT_LAG: &str = "write_cache_commit_lag_seconds";
 
-pub(super) fn database(seen: &Observations, acknowledged: u64) -> Option<DatabaseLoad> {
+pub(super) fn database(seen: &Observations) -> Option<DatabaseLoad> {
     let (counted_by, statements, rows, commits) = match seen.by_server {
         Some(counts) => ("the server", counts.statements, counts.rows, counts.commits),
         None => (
@@ -26,28 +25,19 @@ pub(super) fn database(seen: &Observations, acknowledged: u64) -> Option<Databas
         statements,
         rows,
         commits,
-        rows_per_write: (acknowledged > 0).then(|| rows as f64 / acknowledged as f64),
     })
 }
 
-pub(super) fn commit_lag(seen: &Observations) -> Option<Latency> {
+/// A bucket's bound is no measurement: it is said to be a bound, and beyond the last one nothing is
+/// said.
+pub(super) fn commit_lag(seen: &Observations) -> Option<CommitLag> {
     let (first, last) = (seen.first.as_ref()?, seen.last.as_ref()?);
     let histogram = |snapshot: &Snapshot| snapshot.histogram(COMMIT_LAG, &[]);
-    latency(&histogram(last).since(&histogram(first)))
-}
-
-/// `None` where there was nothing.
-fn latency(buckets: &Buckets) -> Option<Latency> {
-    let at = |share| buckets.quantile(share).map(|seconds| seconds * 1e3);
-    Some(Latency {
-        count: buckets.count() as u64,
-        mean_ms: buckets.mean()? * 1e3,
-        p50_ms: at(0.5)?,
-        p90_ms: at(0.9)?,
-        p99_ms: at(0.99)?,
-        p999_ms: at(0.999)?,
-        p9999_ms: at(0.9999)?,
-        max_ms: at(1.0)?,
+    let lags = histogram(last).since(&histogram(first));
+    let at_most = |share| lags.bound(share).map(|seconds| seconds * 1e3);
+    (lags.count() > 0.0).then(|| CommitLag {
+        p50_at_most_ms: at_most(0.5),
+        p99_at_most_ms: at_most(0.99),
     })
 }
 
@@ -86,40 +76,37 @@ mod tests {
             "write_cache_store_statements_total{kind=\"read\"} 6\nwrite_cache_store_statements_total{kind=\"write\"} 3\n\
              write_cache_store_rows_committed_total 60\nwrite_cache_store_commits_total 5\n",
         );
-        let load = database(&seen, 100).unwrap();
+        let load = database(&seen).unwrap();
         assert_eq!(load.counted_by, "the service");
         assert_eq!((load.statements, load.rows, load.commits), (4, 50, 3));
-        assert_eq!(load.rows_per_write, Some(0.5));
-        assert_eq!(database(&seen, 0).unwrap().rows_per_write, None);
     }
 
     #[test]
     fn what_a_service_does_not_count_is_absent_and_not_nothing() {
         let seen = seen("", "write_cache_cache_reads_total{outcome=\"hit\"} 1\n");
-        assert_eq!(database(&seen, 1), None);
+        assert_eq!(database(&seen), None);
         assert_eq!(commit_lag(&seen), None);
     }
 
     #[test]
-    fn the_lag_is_of_what_was_committed_meanwhile() {
-        let text = |counts: [u32; 3], sum: f64| {
+    fn a_lag_is_a_bound_and_none_beyond_the_last_bucket() {
+        let text = |counts: [u32; 3]| {
             let [first, second, all] = counts;
             format!(
                 "write_cache_commit_lag_seconds_bucket{{le=\"0.1\"}} {first}\n\
-                 write_cache_commit_lag_seconds_bucket{{le=\"0.2\"}} {second}\n\
+                 write_cache_commit_lag_seconds_bucket{{le=\"15\"}} {second}\n\
                  write_cache_commit_lag_seconds_bucket{{le=\"+Inf\"}} {all}\n\
-                 write_cache_commit_lag_seconds_sum {sum}\nwrite_cache_commit_lag_seconds_count {all}\n"
+                 write_cache_commit_lag_seconds_sum 1\nwrite_cache_commit_lag_seconds_count {all}\n"
             )
         };
-        let seen = seen(&text([10, 10, 10], 1.0), &text([10, 110, 110], 16.0));
-        let lag = commit_lag(&seen).unwrap();
-        assert_eq!(lag.count, 100);
-        for (found, expected) in [
-            (lag.mean_ms, 150.0),
-            (lag.p50_ms, 150.0),
-            (lag.max_ms, 200.0),
-        ] {
-            assert!((found - expected).abs() < 1e-6, "{lag:?}");
-        }
+        let of = |last| commit_lag(&seen(&text([10, 10, 10]), &text(last))).unwrap();
+        let lag = of([10, 110, 110]);
+        assert_eq!(lag.p50_at_most_ms, Some(15_000.0));
+        // Half of these took longer than the last bound, and how long is unknown.
+        let lag = of([60, 60, 110]);
+        assert_eq!(
+            (lag.p50_at_most_ms, lag.p99_at_most_ms),
+            (Some(100.0), None)
+        );
     }
 }

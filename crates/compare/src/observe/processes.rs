@@ -1,10 +1,14 @@
 //! What the processes use that a comparison is about.
 
 use std::net::SocketAddr;
+use std::thread;
+use std::time::Instant;
+
+use procfs::CurrentSI as _;
+use procfs::process::Process as OfSystem;
 
 use super::Watched;
 use super::address::listener_at;
-use super::procfs::{self, Used};
 use crate::pattern::Pattern;
 use crate::report::ProcessUse;
 use crate::server_url::ServerUrl;
@@ -12,6 +16,15 @@ use crate::servers::redis::UseReader;
 
 /// What databases are called as programs.
 const DATABASES: [&str; 2] = ["mariadbd", "mysqld"];
+
+/// What a process has used since its start.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Used {
+    /// User and system time, in seconds.
+    cpu_s: f64,
+    /// Resident now.
+    memory_bytes: u64,
+}
 
 /// Those that could be found.
 pub(super) struct Processes(Vec<Process>);
@@ -67,7 +80,7 @@ impl Processes {
     pub(super) async fn look(&mut self) {
         for process in &mut self.0 {
             let used = match &mut process.asked {
-                Asked::System { pid } => procfs::used(*pid),
+                Asked::System { pid } => used(*pid),
                 Asked::Redis(reader) => {
                     let used = reader.used().await;
                     used.map(|(cpu_s, memory_bytes)| Used {
@@ -121,4 +134,65 @@ async fn pid_of(server: &ServerUrl) -> Option<u32> {
 async fn pid_at(address: SocketAddr, names: [&'static str; 2]) -> Option<u32> {
     let look = tokio::task::spawn_blocking(move || listener_at(address, &names));
     look.await.ok().flatten()
+}
+
+/// `None` if there is no such process, or `/proc` does not tell.
+fn used(pid: u32) -> Option<Used> {
+    let stat = OfSystem::new(i32::try_from(pid).ok()?).ok()?.stat().ok()?;
+    Some(Used {
+        cpu_s: (stat.utime + stat.stime) as f64 / procfs::ticks_per_second() as f64,
+        memory_bytes: stat.rss * procfs::page_size(),
+    })
+}
+
+/// How busy the machine is with what is no part of the comparison, from now on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Others {
+    since: Instant,
+    busy_s: Option<f64>,
+}
+
+impl Others {
+    pub(super) fn begin() -> Others {
+        Others {
+            since: Instant::now(),
+            busy_s: busy_s(),
+        }
+    }
+
+    /// The share of the machine's processor time since then that none of these processes used, 0
+    /// to 1. It contains the kernel's work that is not done for a process.
+    pub(super) fn share(self, used: &[ProcessUse]) -> Option<f64> {
+        let processors = thread::available_parallelism().ok()?.get() as f64;
+        let known_s: f64 = used.iter().map(|process| process.cpu_s).sum();
+        let others_s = busy_s()? - self.busy_s? - known_s;
+        let capacity_s = processors * self.since.elapsed().as_secs_f64();
+        (capacity_s > 0.0).then(|| (others_s / capacity_s).clamp(0.0, 1.0))
+    }
+}
+
+/// Of all processors since the start: all but idle, and waiting for a disk, which is idle as well.
+fn busy_s() -> Option<f64> {
+    let total = procfs::KernelStats::current().ok()?.total;
+    let interrupts = total.irq? + total.softirq? + total.steal?;
+    let ticks = total.user + total.nice + total.system + interrupts;
+    Some(ticks as f64 / procfs::ticks_per_second() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_has_used_what_the_system_says() {
+        let before = used(std::process::id()).unwrap();
+        assert!(before.memory_bytes > 1 << 20, "{before:?}");
+        let began = Instant::now();
+        while used(std::process::id()).unwrap().cpu_s <= before.cpu_s {
+            assert!(began.elapsed().as_secs() < 60, "{before:?}");
+        }
+        assert_eq!(used(u32::MAX), None);
+        let share = Others::begin().share(&[]).unwrap();
+        assert!((0.0..=1.0).contains(&share), "{share}");
+    }
 }

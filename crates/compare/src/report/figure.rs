@@ -3,13 +3,14 @@
 /// What stands where nothing is known.
 pub(super) const UNKNOWN: &str = "–";
 
-/// More than this is written with an exponent.
-const DIGITS_FROM: f64 = 1e15;
-
 /// `12,345`.
-pub(super) fn count(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+pub(super) fn count(value: f64) -> String {
+    if !value.is_finite() {
+        return UNKNOWN.to_owned();
+    }
+    // The cast saturates.
+    let digits = (value.max(0.0).round() as u64).to_string();
+    let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
@@ -17,31 +18,6 @@ pub(super) fn count(count: u64) -> String {
         text.push(digit);
     }
     text
-}
-
-/// To the nearest whole one; nothing below zero.
-pub(super) fn whole(value: f64) -> String {
-    if !value.is_finite() {
-        UNKNOWN.to_owned()
-    } else if value >= DIGITS_FROM {
-        format!("{value:.1e}")
-    } else {
-        // The cast saturates, and the value is far below what it holds.
-        count(value.max(0.0).round() as u64)
-    }
-}
-
-/// Three digits that mean something: `0.042`, `1.83`, `18.3`, `12,345`.
-pub(super) fn three_digits(value: f64) -> String {
-    match value {
-        value if !value.is_finite() => UNKNOWN.to_owned(),
-        value if value <= 0.0 => "0".to_owned(),
-        value if value < 0.0005 => "<0.001".to_owned(),
-        value if value < 0.9995 => format!("{value:.3}"),
-        value if value < 9.995 => format!("{value:.2}"),
-        value if value < 99.95 => format!("{value:.1}"),
-        value => whole(value),
-    }
 }
 
 /// Two digits that mean something: `0.042`, `1.8`, `18`, `183`.
@@ -53,46 +29,31 @@ pub(super) fn two_digits(value: f64) -> String {
         value if value < 0.0995 => format!("{value:.3}"),
         value if value < 0.995 => format!("{value:.2}"),
         value if value < 9.95 => format!("{value:.1}"),
-        value => whole(value),
+        value => count(value),
     }
 }
 
-/// A time of so many milliseconds, in the unit that suits it: `0.42 ms`, `24 ms`, `6.2 s`.
+/// A time in the unit that suits it: `0.42 ms`, `24 ms`, `6.2 s`.
 pub(super) fn milliseconds(value_ms: f64) -> String {
-    if value_ms.is_finite() && value_ms >= 999.5 {
-        format!("{} s", two_digits(value_ms / 1e3))
-    } else {
-        format!("{} ms", two_digits(value_ms))
+    match value_ms.is_finite() && value_ms >= 999.5 {
+        true => format!("{} s", two_digits(value_ms / 1e3)),
+        false => format!("{} ms", two_digits(value_ms)),
     }
 }
 
-/// A time of so many seconds, in the unit that suits it: `24 ms`, `6.2 s`.
+/// The same of so many seconds.
 pub(super) fn seconds(value_s: f64) -> String {
     milliseconds(value_s * 1e3)
 }
 
-/// A point in time: `6.0 s`.
-pub(super) fn moment(at_s: f64) -> String {
-    if at_s.is_finite() && at_s.abs() < DIGITS_FROM {
-        format!("{:.1} s", at_s.max(0.0))
-    } else {
-        UNKNOWN.to_owned()
-    }
+/// `120 µs`.
+pub(super) fn microseconds(value_us: f64) -> String {
+    format!("{} µs", two_digits(value_us))
 }
 
-/// `12.3 MiB`.
-pub(super) fn bytes(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-    let mut value = bytes as f64;
-    let mut unit = "EiB";
-    for smaller in UNITS {
-        if value < 999.5 {
-            unit = smaller;
-            break;
-        }
-        value /= 1024.0;
-    }
-    format!("{} {unit}", three_digits(value))
+/// `12 MiB`, of bytes.
+pub(super) fn mebibytes(value: f64) -> String {
+    format!("{} MiB", two_digits(value / f64::from(1 << 20)))
 }
 
 /// `93 %`, of a share from 0 to 1. Only all of it is `100 %`, and only nothing `0 %`.
@@ -101,67 +62,10 @@ pub(super) fn percent(share: f64) -> String {
         percent if !percent.is_finite() => UNKNOWN.to_owned(),
         percent if percent <= 0.0 => "0 %".to_owned(),
         percent if percent < 0.1 => "<0.1 %".to_owned(),
-        percent if percent < 9.95 => format!("{} %", trimmed(percent)),
-        percent if percent >= 100.0 => format!("{} %", whole(percent)),
+        percent if percent >= 100.0 => "100 %".to_owned(),
         percent if percent > 99.9 => ">99.9 %".to_owned(),
-        percent if percent > 99.0 => format!("{percent:.1} %"),
+        percent if !(9.95..=99.0).contains(&percent) => format!("{percent:.1} %"),
         percent => format!("{percent:.0} %"),
-    }
-}
-
-/// With one decimal, or none where that is 0: `1.5`, `2`.
-pub(super) fn trimmed(value: f64) -> String {
-    if !value.is_finite() || value >= 100.0 {
-        return whole(value);
-    }
-    let text = format!("{:.1}", value.max(0.0));
-    text.strip_suffix(".0").unwrap_or(&text).to_owned()
-}
-
-/// For an axis: `0.01`, `2.5`, `1,000`, `20,000`, `1.2 M`.
-pub(super) fn on_axis(value: f64) -> String {
-    const MILLION: f64 = 1e6;
-    match value {
-        value if !value.is_finite() => UNKNOWN.to_owned(),
-        value if value <= 0.0 => "0".to_owned(),
-        value if !(1e-6..1e15).contains(&value) => format!("{value:.0e}"),
-        value if value >= 1e12 => format!("{} T", trimmed(value / 1e12)),
-        value if value >= 1e9 => format!("{} G", trimmed(value / 1e9)),
-        value if value >= MILLION => format!("{} M", trimmed(value / MILLION)),
-        value if value >= 100.0 => whole(value),
-        value => {
-            // Six decimals are enough for what is left, and no digit of a tick is beyond.
-            let text = format!("{value:.6}");
-            text.trim_end_matches('0').trim_end_matches('.').to_owned()
-        }
-    }
-}
-
-/// What two positive figures are to each other.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Comparison {
-    /// They differ by less than 10 %.
-    Same,
-    /// The first is so many times the second.
-    First(f64),
-    /// The second is so many times the first.
-    Second(f64),
-}
-
-/// `None` where one is not a positive number, since then neither is their ratio.
-pub(super) fn compare(first: f64, second: f64) -> Option<Comparison> {
-    const SAME_BELOW: f64 = 1.1;
-    let positive = |value: f64| value.is_finite() && value > 0.0;
-    if !positive(first) || !positive(second) {
-        return None;
-    }
-    let ratio = first / second;
-    if ratio.max(1.0 / ratio) < SAME_BELOW {
-        Some(Comparison::Same)
-    } else if ratio > 1.0 {
-        Some(Comparison::First(ratio))
-    } else {
-        Some(Comparison::Second(1.0 / ratio))
     }
 }
 
@@ -170,49 +74,43 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_are_written_with_as_many_digits_as_mean_something() {
-        let three = [0.0, 0.0001, 0.0424, 0.9999, 1.834, 18.34, 99.99, 12_345.6];
-        let written = three.map(three_digits);
-        let expected = [
-            "0", "<0.001", "0.042", "1.00", "1.83", "18.3", "100", "12,346",
-        ];
-        assert_eq!(written, expected);
-        let times = [0.042, 0.42, 1.84, 24.4, 999.9, 6_200.0, 120_000.0];
-        let expected = [
-            "0.042 ms", "0.42 ms", "1.8 ms", "24 ms", "1.0 s", "6.2 s", "120 s",
-        ];
-        assert_eq!(times.map(milliseconds), expected);
-        assert_eq!(bytes(0), "0 B");
-        assert_eq!(bytes(24 << 20), "24.0 MiB");
-        assert_eq!(bytes(u64::MAX), "16.0 EiB");
-        let shares = [0.0, 0.0001, 0.015, 0.5, 0.994, 0.9999, 1.0];
-        let expected = [
-            "0 %", "<0.1 %", "1.5 %", "50 %", "99.4 %", ">99.9 %", "100 %",
-        ];
-        assert_eq!(shares.map(percent), expected);
-        let ticks = [0.0, 0.01, 2.5, 50.0, 20_000.0, 1.2e6, 3e9];
-        let expected = ["0", "0.01", "2.5", "50", "20,000", "1.2 M", "3 G"];
-        assert_eq!(ticks.map(on_axis), expected);
-    }
-
-    #[test]
-    fn what_is_no_number_is_written_as_unknown() {
-        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            assert_eq!(three_digits(value), UNKNOWN);
-            assert_eq!(milliseconds(value), format!("{UNKNOWN} ms"));
-            assert_eq!(moment(value), UNKNOWN);
-            assert_eq!(percent(value), UNKNOWN);
-            assert_eq!(on_axis(value), UNKNOWN);
+    fn figures_have_the_digits_that_mean_something() {
+        for (value, text) in [
+            (f64::NAN, "–"),
+            (f64::INFINITY, "–"),
+            (-1.0, "0"),
+            (0.0001, "<0.001"),
+            (0.0424, "0.042"),
+            (0.834, "0.83"),
+            (1.84, "1.8"),
+            (18.4, "18"),
+            (12_345.6, "12,346"),
+        ] {
+            assert_eq!(two_digits(value), text);
         }
+        for (value_ms, text) in [(0.42, "0.42 ms"), (999.4, "999 ms"), (6_240.0, "6.2 s")] {
+            assert_eq!(milliseconds(value_ms), text);
+        }
+        assert_eq!(
+            (seconds(0.024), microseconds(120.4)),
+            ("24 ms".into(), "120 µs".into())
+        );
+        assert_eq!(mebibytes(38.6 * 1048576.0), "39 MiB");
     }
 
     #[test]
-    fn less_than_a_tenth_apart_is_the_same() {
-        assert_eq!(compare(109.0, 100.0), Some(Comparison::Same));
-        assert_eq!(compare(100.0, 109.0), Some(Comparison::Same));
-        assert_eq!(compare(200.0, 100.0), Some(Comparison::First(2.0)));
-        assert_eq!(compare(100.0, 400.0), Some(Comparison::Second(4.0)));
-        assert_eq!(compare(0.0, 1.0), None);
-        assert_eq!(compare(1.0, f64::NAN), None);
+    fn only_all_is_a_hundred_percent_and_only_nothing_is_none() {
+        for (share, text) in [
+            (0.0, "0 %"),
+            (0.000_01, "<0.1 %"),
+            (0.0456, "4.6 %"),
+            (0.5, "50 %"),
+            (0.995, "99.5 %"),
+            (0.999_99, ">99.9 %"),
+            (1.0, "100 %"),
+            (f64::NAN, "–"),
+        ] {
+            assert_eq!(percent(share), text);
+        }
     }
 }

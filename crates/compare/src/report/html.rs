@@ -1,158 +1,172 @@
 //! The report as one page that needs nothing else: no script, no font, no request.
 
-mod about;
-mod scores;
-mod sentence;
-mod table;
-
+use super::chart::{charts, class};
 use super::escape::escape;
-use super::pictures::{self, Layout, Picture};
-use super::{Report, palette};
-use crate::pattern::Pattern;
+use super::rows::{self, Group};
+use super::{Report, figure};
 
-const STYLE: &str = include_str!("html/style.css");
+const STYLE: &str = include_str!("style.css");
 
 /// Even a page that something was smuggled into can load and run nothing.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
                       base-uri 'none'; form-action 'none'";
 
-/// A circle and a square in the colours of the two patterns.
-const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E\
-                    %3Ccircle cx='5' cy='5' r='4.5' fill='%230067a8'/%3E\
-                    %3Crect x='7' y='7' width='8.5' height='8.5' fill='%23d67a00'/%3E%3C/svg%3E";
-
-/// The whole page.
+/// The whole page: verdict, charts, the figures that decide, and folded away all others.
 pub fn page(report: &Report) -> String {
-    let light = palette::declarations(|colour| colour.light);
-    let dark = palette::declarations(|colour| colour.dark);
     let sections = [
         header(report),
-        warnings(report),
-        scores::section(report),
-        findings(report),
-        table::section(report),
-        all_pictures(report),
-        about::section(report),
+        all_charts(report),
+        table(report, &rows::short(report), "What decides"),
+        details(report),
     ];
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>write-through or write-behind?</title>\n\
-         <link rel=\"icon\" href=\"{ICON}\">\n\
-         <style>\n:root{{{light}}}\n\
-         @media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n{STYLE}{}</style>\n\
-         </head>\n<body>\n{}\n</body>\n</html>\n",
-        pictures::STYLE,
-        sections.join("\n"),
+         <title>write-through or write-behind?</title>\n<style>\n{STYLE}</style>\n\
+         </head>\n<body>\n{}</body>\n</html>\n",
+        sections.concat()
     )
 }
 
 fn header(report: &Report) -> String {
-    let headline = match report.findings.first() {
-        Some(finding) => sentence::html(finding),
-        None if report.services.is_empty() => "Nothing was measured.".to_owned(),
-        None => "What was measured".to_owned(),
+    let mut text = "<header>\n<h1>write-through or write-behind?</h1>\n".to_owned();
+    let bad = if report.has_losses() {
+        " class=\"bad\""
+    } else {
+        ""
     };
-    let checks = report
-        .services
-        .iter()
-        .filter_map(|service| service.check.as_ref());
-    let broken = checks.fold(false, |broken, check| {
-        broken || check.lost > 0 || check.stale_reads > 0
+    text += &items(&format!("<ul id=\"verdict\"{bad}>"), &report.verdict);
+    text += &items("<ul class=\"warn\">", &report.warnings);
+    if report.runs().next().is_none() {
+        text += "<p>Nothing was measured.</p>\n";
+    }
+    let names = report.patterns().into_iter().map(|pattern| {
+        let name = pattern.name();
+        format!("<span class=\"name {}\">{name}</span>", class(pattern))
     });
-    let class = if broken { " class=\"broken\"" } else { "" };
-    let stopped = match report.interrupted {
-        true => {
-            "<p class=\"stopped\"><strong>Stopped before its end.</strong> \
-             What was not measured until then is missing below.</p>"
-        }
-        false => "",
-    };
-    format!(
-        "<header{class}>\n<p class=\"kicker\">write-through or write-behind?</p>\n<h1>{headline}</h1>\n\
-         <p class=\"soft\">{} · {} · {}</p>\n{stopped}</header>",
-        escape(&super::words::in_short(&report.workload)),
-        escape(&report.parts),
-        escape(&report.began_at),
-    )
+    let names: Vec<String> = names.collect();
+    text + &format!("<p class=\"names\">{}</p>\n</header>\n", names.join(" "))
 }
 
-fn warnings(report: &Report) -> String {
-    let mut items = String::new();
-    for warning in &report.warnings {
-        items.push_str(&format!("<li>{}</li>\n", escape(warning)));
-    }
-    if items.is_empty() {
-        return String::new();
-    }
-    format!(
-        "<section class=\"warnings\" aria-labelledby=\"warnings\">\n\
-         <h2 id=\"warnings\">Read these figures with care</h2>\n<ul>\n{items}</ul>\n</section>"
-    )
-}
-
-/// The class of what belongs to a pattern.
-fn class(pattern: Pattern) -> &'static str {
-    match pattern {
-        Pattern::WriteThrough => "wt",
-        Pattern::WriteBehind => "wb",
-    }
-}
-
-/// The marker that the pattern's lines have, too.
-fn mark(pattern: Pattern) -> String {
-    format!("<span class=\"mark {}\"></span>", class(pattern))
-}
-
-/// All but the first, which is the headline.
-fn findings(report: &Report) -> String {
-    let mut items = String::new();
-    for finding in report.findings.iter().skip(1) {
-        items.push_str(&format!("<li>{}</li>\n", sentence::html(finding)));
-    }
-    let examples = examples(report);
-    if items.is_empty() && examples.is_empty() {
-        return String::new();
-    }
-    format!(
-        "<section class=\"card\" aria-labelledby=\"findings\">\n<h2 id=\"findings\">What else was \
-         found</h2>\n<ul class=\"findings\">\n{items}</ul>\n{examples}</section>"
-    )
-}
-
-/// Of what was lost or stale.
-fn examples(report: &Report) -> String {
-    let mut items = String::new();
-    for service in &report.services {
-        for example in service.check.iter().flat_map(|check| &check.examples) {
-            let name = service.pattern.name();
-            items.push_str(&format!("<li>{name}: {}</li>\n", escape(example)));
-        }
-    }
-    if items.is_empty() {
-        return String::new();
-    }
-    format!("<h3>Examples of what was lost or stale</h3>\n<ul class=\"findings\">\n{items}</ul>\n")
-}
-
-fn all_pictures(report: &Report) -> String {
-    Picture::ALL
+fn items(list: &str, sentences: &[String]) -> String {
+    let items = sentences
         .iter()
-        .filter_map(|picture| figure(report, *picture))
-        .collect()
+        .map(|sentence| format!("<li>{}</li>\n", escape(sentence)));
+    match sentences.is_empty() {
+        true => String::new(),
+        false => format!("{list}\n{}</ul>\n", items.collect::<String>()),
+    }
 }
 
-/// In both layouts, of which the stylesheet shows one.
-fn figure(report: &Report, picture: Picture) -> Option<String> {
-    let wide = pictures::embedded(report, picture, Layout::Wide)?;
-    let narrow = pictures::embedded(report, picture, Layout::Narrow)?;
-    let id = picture.file_stem();
-    Some(format!(
-        "<section class=\"card\" aria-labelledby=\"{id}\">\n<h2 id=\"{id}\">{}</h2>\n<figure>\n\
-         <figcaption>{}</figcaption>\n{wide}\n{narrow}\n</figure>\n</section>\n",
-        escape(picture.title()),
-        escape(picture.caption()),
-    ))
+fn all_charts(report: &Report) -> String {
+    let figures = charts(report).into_iter().map(|chart| {
+        format!(
+            "<figure>\n<h2>{}</h2>\n<figcaption>{}</figcaption>\n{}\n</figure>\n",
+            escape(&chart.title),
+            escape(chart.caption),
+            chart.svg
+        )
+    });
+    format!(
+        "<div class=\"charts\">\n{}</div>\n",
+        figures.collect::<String>()
+    )
+}
+
+fn table(report: &Report, groups: &[Group], title: &str) -> String {
+    if groups.is_empty() {
+        return String::new();
+    }
+    let patterns = report.patterns();
+    let mut text = format!("<section>\n<h2>{title}</h2>\n<table>\n<thead><tr><td></td>");
+    for pattern in &patterns {
+        text += &format!(
+            "<th scope=\"col\" class=\"{}\">{}</th>",
+            class(*pattern),
+            pattern.name()
+        );
+    }
+    text += "<th scope=\"col\">difference</th></tr></thead>\n";
+    for group in groups {
+        let columns = patterns.len() + 2;
+        text += &format!(
+            "<tbody>\n<tr><th colspan=\"{columns}\" scope=\"rowgroup\">{}</th></tr>\n",
+            escape(&group.title)
+        );
+        for line in &group.lines {
+            text += &format!("<tr><th scope=\"row\">{}</th>", escape(line.label));
+            for (pattern, cell) in patterns.iter().zip(&line.cells) {
+                let cell = escape(cell);
+                text += &match line.better == Some(*pattern) {
+                    true => format!("<td><b>{cell}</b></td>"),
+                    false => format!("<td>{cell}</td>"),
+                };
+            }
+            text += &format!("<td>{}</td></tr>\n", escape(&line.difference));
+        }
+        text += "</tbody>\n";
+    }
+    text + "</table>\n</section>\n"
+}
+
+fn details(report: &Report) -> String {
+    let mut examples = Vec::new();
+    let mut errors = Vec::new();
+    for run in report.runs() {
+        let name = run.pattern.name();
+        for example in run.check.iter().flat_map(|check| &check.examples) {
+            examples.push(format!("{name}, lost or stale: {example}"));
+        }
+        for error in &run.errors {
+            errors.push(format!(
+                "{name}, failed: {} times {}",
+                figure::count(error.count as f64),
+                error.kind
+            ));
+        }
+    }
+    let runs = report.scenarios.iter().flat_map(|scenario| {
+        let counts = report
+            .patterns()
+            .into_iter()
+            .map(|pattern| scenario.of(pattern).count());
+        counts.collect::<Vec<usize>>()
+    });
+    let mut facts = vec![
+        format!("Command: {}", report.command),
+        format!("Version: {}", report.version),
+        format!("Begun at {}", report.began_at),
+        format!("On {}", report.parts),
+        format!(
+            "Machine: {} processors ({}), {}, {}",
+            report.machine.processors,
+            report
+                .machine
+                .processor_model
+                .as_deref()
+                .unwrap_or("of unknown model"),
+            figure::mebibytes(report.machine.memory_bytes as f64),
+            report.machine.system
+        ),
+        format!(
+            "Each figure is the median of {} runs. A difference is called none where runs of the two overlap, or the \
+             medians are less than a tenth apart (with a single run: less than twofold).",
+            runs.max().unwrap_or(0)
+        ),
+    ];
+    if let Some(ceiling) = report.ceiling {
+        facts.push(format!(
+            "This tool itself drives {} requests a second here, against a handler that does nothing.",
+            figure::count(ceiling.requests_per_second)
+        ));
+    }
+    format!(
+        "<details>\n<summary>All figures, and how they were made</summary>\n{}{}{}{}</details>\n",
+        items("<ul>", &facts),
+        items("<ul>", &examples),
+        items("<ul>", &errors),
+        table(report, &rows::all(report), "Everything that was measured")
+    )
 }

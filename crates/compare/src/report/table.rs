@@ -1,87 +1,117 @@
-//! The services side by side, for a terminal.
+//! The patterns side by side, for a terminal.
 
 use super::Report;
 use super::escape::printable;
-use super::rows::{self, Group, Row};
+use super::rows::{self, Group};
 
-/// Before a row's label.
-const INDENT: &str = "  ";
-/// Between two columns.
-const GAP: usize = 2;
-/// What a label is not shortened below, even if the table gets too wide.
-const LABEL_CHARS_MIN: usize = 16;
+/// What every terminal has.
+const COLUMNS: usize = 80;
+/// Wider than every pattern's name.
+const CELL: usize = 15;
 
-/// The table in plain text, for a terminal of so many columns. Labels that are too long for it
-/// are shortened.
-pub fn text(report: &Report, width: usize) -> String {
-    let groups = rows::groups(report);
-    let columns = columns(report, &groups);
-    if columns.is_empty() {
-        return "No service was measured.\n".to_owned();
+/// The verdict, the dozen figures that decide, and with `details` all others.
+pub fn text(report: &Report, details: bool) -> String {
+    let mut text = String::from("\n");
+    for line in &report.verdict {
+        text += &wrapped("", line);
     }
-    let cells_width: usize = columns.iter().map(|column| column.width + GAP).sum();
-    let labels = groups.iter().flat_map(|group| &group.rows);
-    let longest = labels
-        .map(|row| printable(&row.label).chars().count())
-        .max();
-    let label_width = (longest.unwrap_or(0) + INDENT.len())
-        .min(width.saturating_sub(cells_width))
-        .max(LABEL_CHARS_MIN);
+    if !report.warnings.is_empty() {
+        text += "\nRead these figures with care\n";
+    }
+    for warning in &report.warnings {
+        text += &wrapped("- ", warning);
+    }
+    text += &table(report, &rows::short(report));
+    if details {
+        text += &table(report, &rows::all(report));
+        if let Some(ceiling) = report.ceiling {
+            text += &format!(
+                "\nThis tool itself drives {:.0} requests a second on this machine, against a handler that \
+                 does nothing.\n",
+                ceiling.requests_per_second
+            );
+        }
+    }
+    text + "\n"
+}
 
-    let mut text = String::new();
-    let names = columns.iter().map(|column| column.name);
-    text.push_str(&line("", label_width, names.zip(&columns)));
-    for group in &groups {
-        text.push_str(&shortened(&group.title, width.max(LABEL_CHARS_MIN)));
-        text.push('\n');
-        for row in &group.rows {
-            let label = format!("{INDENT}{}", printable(&row.label));
-            let cells = row.cells.iter().map(String::as_str);
-            text.push_str(&line(&label, label_width, cells.zip(&columns)));
+fn table(report: &Report, groups: &[Group]) -> String {
+    let patterns = report.patterns();
+    if patterns.is_empty() {
+        return "\nNothing was measured.\n".to_owned();
+    }
+    // With the tool's own handlers there is no room for it.
+    let with_difference = patterns.len() == 2;
+    let labels = groups.iter().flat_map(|group| &group.lines);
+    let label_width = labels
+        .map(|line| line.label.chars().count())
+        .max()
+        .unwrap_or(0)
+        + 2;
+    let mut text = format!("\n{:label_width$}", "");
+    for pattern in &patterns {
+        text += &format!("{:>CELL$}", pattern.name());
+    }
+    text += if with_difference {
+        "   difference\n"
+    } else {
+        "\n"
+    };
+    for group in groups {
+        text += &wrapped("", &group.title);
+        for line in &group.lines {
+            text += &format!("{:label_width$}", format!("  {}", line.label));
+            for cell in &line.cells {
+                text += &format!("{cell:>CELL$}");
+            }
+            if with_difference {
+                text += &format!("   {}", line.difference);
+            }
+            text = text.trim_end().to_owned() + "\n";
         }
     }
     text
 }
 
-struct Column {
-    name: &'static str,
-    width: usize,
-}
-
-fn columns(report: &Report, groups: &[Group]) -> Vec<Column> {
-    let all_rows = || groups.iter().flat_map(|group| &group.rows);
-    let services = report.services.iter().enumerate();
-    let column = |(index, service): (usize, &super::ServiceReport)| {
-        let name = service.pattern.name();
-        let cell = |row: &Row| row.cells.get(index).map_or(0, |cell| cell.chars().count());
-        Column {
-            name,
-            width: all_rows().map(cell).fold(name.len(), usize::max),
+/// Broken at words where a line of the terminal ends.
+fn wrapped(mark: &str, sentence: &str) -> String {
+    let mut text = String::new();
+    let mut line = mark.to_owned();
+    for word in printable(sentence).split(' ') {
+        let gap = usize::from(!line.is_empty() && !line.ends_with(' '));
+        if line.chars().count() + gap + word.chars().count() > COLUMNS && line != mark {
+            text += &format!("{line}\n");
+            line = " ".repeat(mark.len());
         }
-    };
-    services.map(column).collect()
+        if !line.is_empty() && !line.ends_with(' ') {
+            line.push(' ');
+        }
+        line += word;
+    }
+    text + &line + "\n"
 }
 
-fn line<'a>(
-    label: &str,
-    label_width: usize,
-    cells: impl Iterator<Item = (&'a str, &'a Column)>,
-) -> String {
-    let label = shortened(label, label_width);
-    let mut line = format!("{label:<label_width$}");
-    for (cell, column) in cells {
-        let width = column.width + GAP;
-        line.push_str(&format!("{cell:>width$}"));
-    }
-    line.push('\n');
-    line
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// At most so many characters.
-fn shortened(text: &str, chars_max: usize) -> String {
-    if text.chars().count() <= chars_max {
-        return text.to_owned();
+    #[test]
+    fn sentences_are_broken_at_words_and_every_line_fits() {
+        let long = "word ".repeat(40).trim().to_owned();
+        let text = wrapped("- ", &long);
+        assert!(
+            text.lines().all(|line| line.chars().count() <= COLUMNS),
+            "{text}"
+        );
+        assert!(
+            text.starts_with("- word word") && text.contains("\n  word"),
+            "{text}"
+        );
+        assert_eq!(text.matches("word").count(), 40);
+        // A word that fills the line, one that is longer, and what a terminal would obey.
+        for length in [80, 90] {
+            assert_eq!(wrapped("", &"x".repeat(length)), "x".repeat(length) + "\n");
+        }
+        assert_eq!(wrapped("", "a\u{1b}b"), "a b\n");
     }
-    let kept = text.chars().take(chars_max.saturating_sub(1));
-    kept.chain(['…']).collect()
 }

@@ -1,5 +1,6 @@
 //! MySQL and MariaDB.
 
+mod plain;
 mod rows;
 mod status;
 
@@ -12,6 +13,7 @@ use tokio::time::timeout;
 use crate::error::{Error, Result};
 use crate::server_url::ServerUrl;
 
+pub(crate) use plain::PlainTable;
 pub use rows::rows;
 pub use status::{Counts, StatusReader};
 

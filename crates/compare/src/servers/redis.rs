@@ -1,5 +1,7 @@
 //! Redis.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use deadpool_redis::redis::aio::MultiplexedConnection;
@@ -112,6 +114,86 @@ fn used_in(info: &str) -> Option<(f64, u64)> {
     let seconds = |name| value(name)?.parse::<f64>().ok();
     let cpu_s = seconds("used_cpu_sys")? + seconds("used_cpu_user")?;
     Some((cpu_s, value("used_memory_rss")?.parse().ok()?))
+}
+
+/// The cache of a plain handler: one hash, which is removed afterwards; or memory.
+#[derive(Clone)]
+pub(crate) enum PlainCache {
+    Redis(MultiplexedConnection, String),
+    Memory(Arc<Mutex<HashMap<String, String>>>),
+}
+
+impl std::fmt::Debug for PlainCache {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("PlainCache")
+    }
+}
+
+impl PlainCache {
+    pub(crate) async fn connect(server: &ServerUrl, key: &str) -> RedisResult<PlainCache> {
+        let connection = connect(server).await?;
+        Ok(PlainCache::Redis(connection, key.to_owned()))
+    }
+
+    pub(crate) fn in_memory() -> PlainCache {
+        PlainCache::Memory(Arc::default())
+    }
+
+    pub(crate) async fn set(&self, name: &str, text: String) -> RedisResult<()> {
+        match self {
+            PlainCache::Redis(connection, key) => {
+                let set = cmd("HSET").arg(key).arg(name).arg(text).to_owned();
+                set.query_async(&mut connection.clone()).await
+            }
+            PlainCache::Memory(entries) => {
+                locked(entries).insert(name.to_owned(), text);
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) async fn get(&self, name: &str) -> RedisResult<Option<String>> {
+        match self {
+            PlainCache::Redis(connection, key) => {
+                let get = cmd("HGET").arg(key).arg(name).to_owned();
+                get.query_async(&mut connection.clone()).await
+            }
+            PlainCache::Memory(entries) => Ok(locked(entries).get(name).cloned()),
+        }
+    }
+
+    pub(crate) async fn remove(&self, name: &str) -> RedisResult<()> {
+        match self {
+            PlainCache::Redis(connection, key) => {
+                let remove = cmd("HDEL").arg(key).arg(name).to_owned();
+                remove.query_async(&mut connection.clone()).await
+            }
+            PlainCache::Memory(entries) => {
+                locked(entries).remove(name);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn locked(entries: &Mutex<HashMap<String, String>>) -> MutexGuard<'_, HashMap<String, String>> {
+    entries.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes one key.
+///
+/// # Errors
+/// When the server cannot be reached or refuses.
+pub(crate) async fn remove_key(server: &ServerUrl, key: &str) -> Result<()> {
+    let remove = async {
+        let mut connection = connect(server).await?;
+        cmd("UNLINK")
+            .arg(key)
+            .query_async::<()>(&mut connection)
+            .await
+    };
+    let removed = remove.await;
+    removed.map_err(|why| Error::failed(format!("removing what was left in {server}"), why))
 }
 
 async fn connect(server: &ServerUrl) -> RedisResult<MultiplexedConnection> {

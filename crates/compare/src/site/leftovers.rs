@@ -44,5 +44,7 @@ pub(super) async fn remove(cache: &ServerUrl, server: &ServerUrl, name: &str) ->
         Err(error) => Err(error),
     };
     removed?;
+    // What a plain handler keeps there.
+    redis::remove_key(cache, name).await?;
     mysql::drop_database(server, name).await
 }

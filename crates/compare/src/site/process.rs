@@ -1,7 +1,7 @@
 //! A service as a process of the tool's own.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -27,6 +27,16 @@ pub struct ServiceProcess {
     address: SocketAddr,
     tail: Tail,
     readers: Vec<JoinHandle<()>>,
+    /// How it was started.
+    started: Started,
+    is_killed: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Started {
+    binary: PathBuf,
+    folder: PathBuf,
+    settings: Vec<(String, String)>,
 }
 
 impl ServiceProcess {
@@ -40,13 +50,26 @@ impl ServiceProcess {
         folder: &Path,
         settings: &[(&str, String)],
     ) -> Result<ServiceProcess> {
+        let settings = settings
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), value.clone()));
+        let started = Started {
+            binary: binary.to_owned(),
+            folder: folder.to_owned(),
+            settings: settings.collect(),
+        };
+        ServiceProcess::start_at(([127, 0, 0, 1], 0).into(), started).await
+    }
+
+    async fn start_at(address: SocketAddr, started: Started) -> Result<ServiceProcess> {
+        let binary = &started.binary;
         let name = binary.file_name().unwrap_or_default().to_string_lossy();
         let mut command = Command::new(binary);
         command
             .env_clear()
-            .env("LISTEN", "127.0.0.1:0")
-            .envs(settings.iter().map(|(key, value)| (key, value)))
-            .current_dir(folder)
+            .env("LISTEN", address.to_string())
+            .envs(started.settings.iter().map(|(key, value)| (key, value)))
+            .current_dir(&started.folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -69,6 +92,8 @@ impl ServiceProcess {
             address: ([127, 0, 0, 1], 0).into(),
             tail,
             readers,
+            started: started.clone(),
+            is_killed: false,
         };
         match timeout(START_MAX, address).await {
             Ok(Ok(address)) => {
@@ -96,6 +121,29 @@ impl ServiceProcess {
         self.child.pid()
     }
 
+    /// Kills it as `kill -9` does.
+    ///
+    /// # Errors
+    /// When it is there a while later.
+    pub async fn kill(&mut self) -> Result<()> {
+        self.is_killed = true;
+        self.child.signal(Signal::KILL);
+        match self.child.ended_within(STOP_MAX).await {
+            Some(_) => Ok(()),
+            None => Err(self.complaint("does not end")),
+        }
+    }
+
+    /// Starts it again where it was, killed if it runs.
+    ///
+    /// # Errors
+    /// As [`ServiceProcess::start`].
+    pub async fn restart(&mut self) -> Result<()> {
+        self.kill().await?;
+        *self = ServiceProcess::start_at(self.address, self.started.clone()).await?;
+        Ok(())
+    }
+
     /// Has it stop, by SIGTERM, and by SIGKILL where that is not enough in time.
     ///
     /// # Errors
@@ -104,7 +152,7 @@ impl ServiceProcess {
     pub async fn stop(mut self) -> Result<()> {
         self.child.signal(Signal::TERM);
         match self.child.ended_within(STOP_MAX).await {
-            Some(status) if status.success() => Ok(()),
+            Some(status) if status.success() || self.is_killed => Ok(()),
             Some(status) => Err(self.complaint(&format!("ended with {status}"))),
             None => Err(self.complaint(&format!(
                 "did not stop in {} s and was killed",

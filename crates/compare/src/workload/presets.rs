@@ -105,6 +105,30 @@ impl Preset {
     }
 }
 
+/// The three that are run unless something else is asked for: an even load, a burst with time to
+/// recover, and an outage in the middle. Short, so that each can be repeated, and of fewer names,
+/// which are all written before each run.
+pub fn question() -> [Workload; 3] {
+    let short = |preset: Preset, seconds| Workload {
+        duration: Duration::from_secs(seconds),
+        names: 2_000,
+        ..preset.workload()
+    };
+    let mut burst = short(Preset::Burst, 4);
+    burst.bursts = Some(Bursts {
+        factor: 8.0,
+        period: Duration::from_secs(3),
+        share: 1.0 / 3.0,
+    });
+    let mut outage = short(Preset::DatabaseOutage, 5);
+    outage.fault = Some(Fault {
+        kind: FaultKind::Outage,
+        from: Duration::from_millis(1_500),
+        until: Duration::from_secs(4),
+    });
+    [short(Preset::Steady, 3), burst, outage]
+}
+
 fn middle_third(duration: Duration, kind: FaultKind) -> Fault {
     Fault {
         kind,
@@ -157,6 +181,17 @@ mod tests {
             assert!(reads > 0.0 && deletes > 0.0, "{preset:?}");
             assert!(reads + deletes < 1.0, "{preset:?}");
         }
+    }
+
+    #[test]
+    fn the_question_takes_less_than_two_minutes_with_three_runs_of_each() {
+        let runs = question().map(|workload| {
+            workload.validate().unwrap();
+            // A second of warm-up, and as much again to start, fill and stop.
+            workload.duration + Duration::from_millis(1_500)
+        });
+        let all: Duration = runs.iter().sum();
+        assert!(all * 6 < Duration::from_secs(120), "{all:?}");
     }
 
     #[test]

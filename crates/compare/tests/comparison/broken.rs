@@ -23,7 +23,7 @@ fn a_service_that_is_killed_leaves_what_was_measured_of_it_and_of_the_other() {
         "--names",
         "50",
     ]);
-    tool.wait_for("write-behind: ");
+    tool.wait_for("write-behind, 1 of 1, 5 s");
     let children = tool.children();
     let [service] = children[..] else {
         panic!("not one service runs: {children:?}");
@@ -34,7 +34,10 @@ fn a_service_that_is_killed_leaves_what_was_measured_of_it_and_of_the_other() {
     assert_eq!(ended.service("write-through")["check"]["lost"], 0);
     let killed = ended.service("write-behind");
     assert!(!killed["errors"].as_array().unwrap().is_empty(), "{killed}");
-    assert!(killed["per_second"].as_f64().unwrap() > 0.0, "{killed}");
+    assert!(
+        killed["operations"][0]["succeeded"].as_f64().unwrap() > 0.0,
+        "{killed}"
+    );
     // The journal has what is missing in the database, so nothing can be said of a loss.
     assert!(killed["check"].is_null(), "{killed}");
     let warnings = ended.report["warnings"].to_string();
@@ -45,7 +48,7 @@ fn a_service_that_is_killed_leaves_what_was_measured_of_it_and_of_the_other() {
 
 #[test]
 fn ctrl_c_while_the_names_are_written_ends_it_without_a_word_about_that_service() {
-    let mut tool = Tool::start(&[
+    let tool = Tool::start(&[
         "--no-build",
         "--no-ceiling",
         "--names",
@@ -53,7 +56,6 @@ fn ctrl_c_while_the_names_are_written_ends_it_without_a_word_about_that_service(
         "--duration",
         "600",
     ]);
-    tool.wait_for("write-through on ");
     wait_until("the names are being written", || {
         size_of_largest(&tool.data_folder()) > 1 << 20
     });
@@ -62,7 +64,7 @@ fn ctrl_c_while_the_names_are_written_ends_it_without_a_word_about_that_service(
     let ended = tool.end();
     assert!(began.elapsed() < Duration::from_secs(60));
     assert_eq!(ended.code, 130, "{}", ended.stderr);
-    assert_eq!(ended.report["services"], serde_json::json!([]));
+    assert!(ended.runs().is_empty());
     assert_eq!(ended.report["interrupted"], true);
     assert_eq!(ended.left_behind(), [""; 0]);
 }
@@ -84,7 +86,6 @@ fn the_report_is_written_when_standard_output_is_closed() {
         .args([
             "--no-build",
             "--no-ceiling",
-            "--pictures",
             "--duration",
             "1",
             "--rate",
@@ -101,12 +102,7 @@ fn the_report_is_written_when_standard_output_is_closed() {
         .unwrap();
     drop((child.stdout.take(), child.stderr.take()));
     assert!(child.wait().unwrap().success());
-    for name in [
-        "report.json",
-        "report.html",
-        "throughput.svg",
-        "processes.svg",
-    ] {
+    for name in ["report.json", "report.html"] {
         assert!(
             fs::metadata(folder.path().join(name)).unwrap().len() > 1000,
             "{name}"

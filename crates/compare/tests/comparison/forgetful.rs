@@ -148,6 +148,6 @@ fn what_is_lost_and_what_is_read_too_old_is_counted_said_first_and_fails_the_run
         assert!(number(&check["stale_reads"]) > 10.0, "{check}");
         assert!(!check["examples"].as_array().unwrap().is_empty());
     }
-    let first = ended.report["findings"][0].as_str().unwrap();
+    let first = ended.report["verdict"][0].as_str().unwrap();
     assert!(first.contains("LOST DATA"), "{first}");
 }

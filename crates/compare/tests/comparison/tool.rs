@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use procfs::process::Process;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -100,16 +101,12 @@ impl Tool {
 
     /// The processes that it has started and that still run.
     pub(crate) fn children(&self) -> Vec<u32> {
-        let own = self.child.id();
-        let list = format!("/proc/{own}/task");
-        let tasks = std::fs::read_dir(list).unwrap();
-        let children = tasks
-            .filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("children")).ok())
-            .flat_map(|list| {
-                let pids: Vec<u32> = list.split(' ').filter_map(|pid| pid.parse().ok()).collect();
-                pids
-            });
-        children.collect()
+        let own = Process::new(self.child.id().cast_signed()).unwrap();
+        let tasks = own.tasks().unwrap().flatten();
+        tasks
+            .filter_map(|task| task.children().ok())
+            .flatten()
+            .collect()
     }
 
     /// To its whole group, as a terminal does.
@@ -173,13 +170,16 @@ impl Ended {
         self
     }
 
-    /// What a pattern's service made of it.
+    /// What a pattern's service made of the first workload, the first time.
     pub(crate) fn service(&self, pattern: &str) -> &Value {
-        let services = self.report["services"].as_array().unwrap();
-        let found = services
-            .iter()
-            .find(|service| service["pattern"] == pattern);
+        let mut runs = self.runs().iter();
+        let found = runs.find(|run| run["pattern"] == pattern);
         found.unwrap_or_else(|| panic!("no {pattern}: {}", self.report))
+    }
+
+    /// All runs of the first workload.
+    pub(crate) fn runs(&self) -> &Vec<Value> {
+        self.report["scenarios"][0]["runs"].as_array().unwrap()
     }
 
     /// What the services and the tool left where temporary files are.

@@ -1,7 +1,11 @@
 //! What is seen, and what the buttons do.
+//!
+//! With `LIVE_SCREENSHOT` set to a file, the picture of `docs/live.png` is written there.
+
+use std::env;
+use std::path::Path;
 
 use testkit::browser::Browser;
-use testkit::http::Client;
 
 use crate::site::Live;
 
@@ -24,7 +28,7 @@ fn open(live: &Live) -> Browser {
 
 #[test]
 fn both_services_are_seen_side_by_side_while_the_workload_is_sent_to_both() {
-    let live = Live::start(&["--rate", "100", "--names", "50"]);
+    let live = Live::start(&["--rate", "200", "--names", "100"]);
     let browser = open(&live);
     for pattern in ["write-through", "write-behind"] {
         for name in ["rate", "rows"] {
@@ -43,6 +47,15 @@ fn both_services_are_seen_side_by_side_while_the_workload_is_sent_to_both() {
             );
         }
     }
+    if let Some(file) = env::var_os("LIVE_SCREENSHOT") {
+        browser.dark(false);
+        browser.resize(1120, 760);
+        browser.evaluate("document.querySelector('[data-action=database]').click()");
+        browser.wait_until(
+            "document.querySelector('.words').textContent.includes('the oldest for 11 s')",
+        );
+        browser.screenshot(Path::new(&file));
+    }
     assert_eq!(browser.console_errors(), [""; 0]);
     for request in browser.requests() {
         assert!(
@@ -58,7 +71,7 @@ fn both_services_are_seen_side_by_side_while_the_workload_is_sent_to_both() {
 
 #[test]
 fn a_database_that_is_paused_by_keyboard_holds_up_write_through_and_fills_the_journal() {
-    let live = Live::start(&[]);
+    let live = Live::start(&["--rate", "1"]);
     let browser = open(&live);
     browser.evaluate("document.querySelector('[data-action=database]').focus()");
     browser.press(&["Enter"]);
@@ -72,6 +85,9 @@ fn a_database_that_is_paused_by_keyboard_holds_up_write_through_and_fills_the_jo
     browser.wait_until(&format!("{} >= 1", number("write-behind", "journal")));
     browser.wait_until(
         "[...document.querySelectorAll('.outcome')].some(text => text.textContent.startsWith('Wrote dashboard-'))",
+    );
+    browser.wait_until(
+        "document.querySelector('.words').textContent.includes('The database is unavailable')",
     );
     browser.evaluate(
         "document.querySelector('[data-service=write-through] [data-action=one]').focus()",
@@ -87,9 +103,15 @@ fn a_database_that_is_paused_by_keyboard_holds_up_write_through_and_fills_the_jo
     browser.wait_until(
         "[...document.querySelectorAll('.outcome')].filter(text => text.textContent.startsWith('Wrote dashboard-')).length === 2",
     );
-    for pattern in ["write-through", "write-behind"] {
-        let users = Client::new(live.service(pattern)).get("/users").json();
-        assert_eq!(users["users"].as_array().unwrap().len(), 1, "{users}");
-    }
+    let kill = "document.querySelector('[data-action=kill-write-behind]')";
+    browser.evaluate(&format!("{kill}.click()"));
+    browser.wait_until(
+        "document.querySelector('.words').textContent.includes('write-behind is not running')",
+    );
+    browser.wait_until(&format!("{kill}.textContent === 'Restart write-behind'"));
+    browser.evaluate(&format!("{kill}.click()"));
+    browser.wait_until(
+        "document.querySelector('.words').textContent.includes('write-behind answers')",
+    );
     assert_eq!(browser.console_errors(), [""; 0]);
 }

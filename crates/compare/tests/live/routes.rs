@@ -54,6 +54,32 @@ fn a_page_of_another_site_cannot_pause_the_database() {
 }
 
 #[test]
+fn a_service_that_is_killed_comes_back_with_what_it_acknowledged() {
+    let live = Live::start(&["--rate", "5"]);
+    let client = Client::new(&live.url);
+    let record = json!({"name": "a", "age": 1, "occupation": "b"});
+    let written = client.post_json("/services/write-behind/write", &record);
+    assert_eq!(written.status, 200, "{}", written.text());
+    let kill = |killed| client.post_json("/services/write-behind/kill", &json!({"killed": killed}));
+    assert_eq!(kill(true).status, 200);
+    let refused = client.post_json("/services/write-behind/write", &record);
+    assert_eq!(refused.status, 502, "{}", refused.text());
+    let again = kill(false);
+    assert_eq!(again.status, 200, "{}", again.text());
+    let service = Client::new(live.service("write-behind"));
+    assert_eq!(service.get("/users/a").json(), record);
+    // There is no Redis to pause.
+    assert_eq!(
+        client.post_json("/redis", &json!({"paused": true})).status,
+        404
+    );
+    assert_eq!(kill(true).status, 200);
+    let (status, left) = live.stop();
+    assert!(status.success(), "{status}");
+    assert_eq!(left, [""; 0]);
+}
+
+#[test]
 fn an_event_stream_reports_the_pause_and_ends_with_the_tool() {
     let live = Live::start(&[]);
     let address = live.url.trim_start_matches("http://").trim_end_matches('/');

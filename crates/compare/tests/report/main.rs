@@ -1,5 +1,4 @@
-//! From a report to what people see: JSON, the table, sentences, pictures and the page, the last
-//! two also in a real browser.
+//! What a report says of made-up figures: verdict, table, page.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,13 +8,7 @@
     reason = "a test that fails says why"
 )]
 
-mod figures;
-mod findings;
 mod in_browser;
 mod page;
-mod pictures;
 mod samples;
-mod table;
-mod unanswered;
-mod unknown;
-mod warnings;
+mod verdict;

@@ -10,30 +10,21 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::bypass::protocol::{Member, Membership, Statement, View};
-use crate::bypass::{AccessSettings, Calls, Standing, State, Until};
+use crate::bypass::{AccessSettings, Calls, Mode, State, Until};
 use crate::cache::Cache;
 use crate::error::{Error, Part, Result};
 use crate::process::fault_point;
 use crate::telemetry;
 use crate::telemetry::repeated;
+use crate::timing;
 
 /// How many times a lease is renewed while it lasts.
 const RENEWALS: u32 = 20;
 /// How many times its lease a silent process is waited for. The clocks of two
 /// machines do not differ in their pace by a tenth.
 pub(super) const GRACE: f64 = 1.1;
-/// How often the database is asked whether the others have stopped trusting the
-/// cache.
-const CLOSING_PAUSE: Duration = Duration::from_millis(10);
 /// Which part of a lease a probe of the cache may take.
 const PROBE_PART: u32 = 4;
-/// How long the cache is left: at least the first time, at most after it was left
-/// again and again.
-const AWAY_MIN: Duration = Duration::from_millis(500);
-const AWAY_MAX: Duration = Duration::from_secs(30);
-/// How long the cache must have been used for the time away to start at its minimum
-/// again.
-const STEADY: Duration = Duration::from_secs(30);
 
 /// The latest heartbeat of another process.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +48,7 @@ pub(super) struct Keeper {
     /// Since when this process has left the cache because it could not reach it.
     left_at: Option<Instant>,
     used_since: Instant,
-    away: Duration,
+    back_off: Duration,
     /// The run of the cache's server, as far as it is known.
     run: String,
     /// How many heartbeats this process has sent.
@@ -85,7 +76,7 @@ impl Keeper {
             heard: HashMap::new(),
             left_at: None,
             used_since: Instant::now(),
-            away: AWAY_MIN,
+            back_off: timing::BYPASS_BACKOFF_MIN,
             run: String::new(),
             beats: 0,
             failing: false,
@@ -106,7 +97,7 @@ impl Keeper {
     pub(super) async fn run(mut self) {
         while !self.calls.stop.load(Ordering::Acquire) {
             let pause = if self.is_closing() && !self.failing {
-                CLOSING_PAUSE
+                timing::EPOCH_CLOSING_INTERVAL
             } else {
                 self.settings.lease / RENEWALS
             };
@@ -149,7 +140,7 @@ impl Keeper {
         let Some(left_at) = self.left_at else {
             return;
         };
-        let is_due = left_at.elapsed() >= self.away && !self.is_closing();
+        let is_due = left_at.elapsed() >= self.back_off && !self.is_closing();
         if is_due && self.probe().await.is_ok() {
             self.calls.cut_off.store(false, Ordering::Release);
         }
@@ -189,7 +180,7 @@ impl Keeper {
         // IMPORTANT: both are read before the heartbeat is sent. The database may
         // get it much later, and what others conclude from it must hold by then.
         let said_at = Instant::now();
-        let trusts = matches!(self.state.borrow().standing(), Standing::Trusts(_));
+        let trusts = matches!(self.state.borrow().mode(), Mode::Trusts(_));
         let statement = Statement {
             process: self.settings.process.clone(),
             beats: self.beats,
@@ -219,9 +210,9 @@ impl Keeper {
     fn note(&mut self, cut_off: bool) {
         match (cut_off, self.left_at) {
             (true, None) => {
-                self.away = match self.used_since.elapsed() < STEADY {
-                    true => (self.away * 2).min(AWAY_MAX),
-                    false => AWAY_MIN,
+                self.back_off = match self.used_since.elapsed() < timing::BYPASS_BACKOFF_LIFETIME {
+                    true => (self.back_off * 2).min(timing::BYPASS_BACKOFF_MAX),
+                    false => timing::BYPASS_BACKOFF_MIN,
                 };
                 self.left_at = Some(Instant::now());
                 tracing::debug!("the cache is left");
@@ -229,8 +220,8 @@ impl Keeper {
             (false, Some(left_at)) => {
                 self.left_at = None;
                 self.used_since = Instant::now();
-                let away_ms = left_at.elapsed().as_millis() as u64;
-                tracing::debug!(away_ms, "the cache answers again");
+                let outage_ms = left_at.elapsed().as_millis() as u64;
+                tracing::debug!(outage_ms, "the cache answers again");
             }
             _ => {}
         }
@@ -279,8 +270,8 @@ impl Keeper {
         // IMPORTANT: before any reader or writer of this process sees that the cache
         // may be used.
         match trusted {
-            Some(Until::Then(_)) => self.cache.enter(view.epoch, Some(&view.run)),
-            _ => self.cache.enter(view.epoch, None),
+            Some(Until::Then(_)) => self.cache.enter_epoch(view.epoch, Some(&view.run)),
+            _ => self.cache.enter_epoch(view.epoch, None),
         }
         let bypasses = view.bypassed && !view.members.iter().any(trusts);
         let before = self.state.borrow().bypasses;

@@ -372,8 +372,8 @@ impl Cache for RedisCache {
         self.redis.raise(Part::Cache, stored).await
     }
 
-    fn enter(&self, epoch: Epoch, run: Option<&str>) {
-        self.redis.enter(epoch, run);
+    fn enter_epoch(&self, epoch: Epoch, run: Option<&str>) {
+        self.redis.enter_epoch(epoch, run);
     }
 
     async fn probe(&self) -> Result<String> {

@@ -1,11 +1,11 @@
 //! The subcommands for a database that was copied, moved or restored: showing what it is bound
 //! to, giving it another identity, and handing it the binding.
 
-use tokio::time::{Duration, Instant};
+use tokio::time::Instant;
 
 use crate::binding::{
-    Binding, Bound, Found, Kinship, LIFETIME, Likeness, Place, ServedBy, Verdict, in_words, judge,
-    new_token, used_otherwise,
+    Binding, Bound, Found, Kinship, Likeness, Place, ServedBy, Verdict, in_words, judge, new_token,
+    used_otherwise,
 };
 use crate::error::{Error, Result};
 use crate::ownership::claim::Taken;
@@ -14,11 +14,10 @@ use crate::parts::{self, Database};
 use crate::redis::Redis;
 use crate::settings::{IdentityAction, Settings};
 use crate::store::claim::Usage;
+use crate::timing;
 
 /// The process name of the registration under which the binding is handed over.
 const PROCESS: &str = "identity move";
-/// How often to look again for live processes.
-const LOOK_PAUSE: Duration = Duration::from_millis(200);
 
 /// Runs the subcommand. Returns the text to print.
 ///
@@ -214,7 +213,7 @@ pub(crate) async fn unserved(
     mine: &Bound,
     served: impl Fn(&Found) -> Option<&Place>,
 ) -> Result<Found> {
-    let deadline = Instant::now() + LIFETIME + LOOK_PAUSE;
+    let deadline = Instant::now() + timing::REGISTRATION_LIFETIME + timing::LIVE_PROCESSES_INTERVAL;
     loop {
         let found = redis.look(PROCESS).await?;
         match served(&found) {
@@ -226,7 +225,7 @@ pub(crate) async fn unserved(
                     mine.place
                 )));
             }
-            Some(_) => tokio::time::sleep(LOOK_PAUSE).await,
+            Some(_) => tokio::time::sleep(timing::LIVE_PROCESSES_INTERVAL).await,
         }
     }
 }

@@ -41,7 +41,7 @@ pub trait Commit: Send + Sync + 'static {
 
 /// Queues in front of a [`Commit`]. One task runs the batches of a queue, one at a time.
 ///
-/// A caller that goes away changes nothing: what it submitted is done all the
+/// A caller that is dropped changes nothing: what it submitted is done all the
 /// same, and nothing that runs for others is cancelled.
 pub struct GroupCommit<C: Commit> {
     queues: Arc<Queues<C>>,
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_caller_that_goes_away_changes_nothing_for_the_others() {
+    async fn a_dropped_caller_changes_nothing_for_the_others() {
         let (committer, group, _task) = gated(100, BOUNDS);
         drop(group.submit(1));
         assert_eq!(group.submit(2).await.unwrap(), 4);

@@ -1,6 +1,6 @@
 //! A thread for tasks that no client can cut off.
 //!
-//! What a request's future asks of a server is dropped when its client goes away, so it is
+//! What a request's future asks of a server is dropped when its client disconnects, so it is
 //! handed to a task that runs on (`store/calls.rs`), and to a connection that other threads
 //! drive. The tasks of such a thread are dropped by no client. So they need neither: they ask
 //! over connections of the thread, and an answer wakes no other thread.

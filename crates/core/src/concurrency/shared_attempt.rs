@@ -43,14 +43,14 @@ mod tests {
     use std::time::Duration;
 
     #[tokio::test(start_paused = true)]
-    async fn who_waited_for_a_failure_shares_it_and_who_comes_later_tries_again() {
+    async fn waiting_callers_share_a_failure_and_later_ones_retry() {
         let (attempts, tries, done) = (Attempts::default(), Cell::new(0), Cell::new(None));
         let attempt = || {
             attempts.unless_done(|| done.get(), async {
                 tries.set(tries.get() + 1);
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 match tries.get() {
-                    1 => Err(Error::unavailable(Part::Cache, "away")),
+                    1 => Err(Error::unavailable(Part::Cache, "unavailable")),
                     number => {
                         done.set(Some(number));
                         Ok(number)

@@ -116,19 +116,19 @@ mod tests {
     ) -> Lead<&'static str, u32> {
         match flights.join(&key) {
             Turn::Lead(lead) => lead,
-            Turn::Follow(_) => panic!("somebody is under way"),
+            Turn::Follow(_) => panic!("a leader is under way"),
         }
     }
 
     fn follow(flights: &SingleFlight<&'static str, u32>, key: &'static str) -> Follow<u32> {
         match flights.join(&key) {
             Turn::Follow(follow) => follow,
-            Turn::Lead(_) => panic!("nobody is under way"),
+            Turn::Lead(_) => panic!("no leader is under way"),
         }
     }
 
     #[tokio::test]
-    async fn all_who_come_before_it_lands_are_told_and_who_comes_after_goes_again() {
+    async fn callers_before_the_result_share_it_and_later_ones_lead() {
         let (flights, key) = (SingleFlight::new(), "a");
         let first = lead(&flights, key);
         let followers = [follow(&flights, key), follow(&flights, key)];

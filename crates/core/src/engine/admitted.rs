@@ -95,6 +95,10 @@ impl Engine for Admitted {
         self.engine.page(after, limit).await
     }
 
+    async fn waiting(&self) -> Option<u64> {
+        self.engine.waiting().await
+    }
+
     async fn health(&self) -> Health {
         let mut health = self.engine.health().await;
         if let Some(problem) = self.admission.problem() {

@@ -1,18 +1,21 @@
 //! Applying a batch to the database although it may refuse some of it, or another
 //! transaction may have locked some of it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::engine::lock_search::{LockSearch, Split};
-use crate::error::{Error, Result};
+use crate::error::{Error, Part, Result};
+use crate::model::decision::Decision;
 use crate::model::record::{Key, Record, newest_per_key};
+use crate::model::version::Version;
 use crate::process::fault_point;
 use crate::store::{Origin, Store};
 
-/// What became of a batch.
+/// What became of a batch, in groups: the drain goes on with rows, dead letters and locked rows, not
+/// with an answer for each write. [`AppliedBatch::decisions`] has these.
 #[derive(Debug, Default)]
-pub(crate) struct Applied {
+pub(crate) struct AppliedBatch {
     /// The rows that the database has now, or newer ones: one a key.
     pub(crate) rows: Vec<Record>,
     /// The writes that it refuses, and why.
@@ -25,12 +28,44 @@ pub(crate) struct Applied {
     pub(crate) failed: Option<Error>,
 }
 
-impl Applied {
-    fn add(&mut self, other: Applied) {
+impl AppliedBatch {
+    fn add(&mut self, other: AppliedBatch) {
         self.rows.extend(other.rows);
         self.refused.extend(other.refused);
         self.locked.extend(other.locked);
         self.failed = other.failed;
+    }
+
+    /// What became of each of the writes, in their order. Those that are locked failed with
+    /// [`Error::Locked`]. What is older than a row of the same key is written: the row replaced it.
+    pub(crate) fn decisions(self, writes: &[Record]) -> Vec<Result<Decision>> {
+        let rows: HashMap<Key, Version> = self
+            .rows
+            .into_iter()
+            .map(|row| (row.key, row.version))
+            .collect();
+        let refused: HashMap<(Key, Version), Arc<str>> = self
+            .refused
+            .into_iter()
+            .map(|(record, reason)| ((record.key, record.version), reason))
+            .collect();
+        let locked: HashSet<Key> = self.locked.into_iter().map(|record| record.key).collect();
+        let decide = |write: &Record| {
+            // Most batches are refused nothing.
+            if !refused.is_empty()
+                && let Some(reason) = refused.get(&(write.key.clone(), write.version))
+            {
+                return Err(Error::refused(Part::Database, reason));
+            }
+            match (rows.get(&write.key), &self.failed) {
+                (Some(row), _) if *row >= write.version => Ok(Decision::Written(write.version)),
+                _ if locked.contains(&write.key) => Err(Error::Locked),
+                (_, Some(Error::Fenced)) => Ok(Decision::Retry),
+                (_, Some(error)) => Err(error.clone()),
+                (_, None) => Err(Error::Panicked),
+            }
+        };
+        writes.iter().map(decide).collect()
     }
 }
 
@@ -38,7 +73,7 @@ impl Applied {
 /// record that it is refused for stands alone; of that key, the newest older
 /// write in the batch that is not refused is applied. A batch that times out on a lock is
 /// applied without the keys that are locked.
-pub(crate) async fn apply(store: &dyn Store, records: &[Record], origin: Origin) -> Applied {
+pub(crate) async fn apply(store: &dyn Store, records: &[Record], origin: Origin) -> AppliedBatch {
     let newest = newest_per_key(records.iter().cloned());
     apply_newest(store, newest, records, origin).await
 }
@@ -52,8 +87,8 @@ pub(crate) async fn apply_in_statements(
     records: &[Record],
     origin: Origin,
     rows_max: usize,
-) -> Applied {
-    let mut applied = Applied::default();
+) -> AppliedBatch {
+    let mut applied = AppliedBatch::default();
     for part in parts(newest, rows_max.max(1)) {
         applied.add(apply_newest(store, part, records, origin).await);
         if applied.failed.is_some() {
@@ -79,8 +114,8 @@ async fn apply_newest(
     newest: Vec<Record>,
     records: &[Record],
     origin: Origin,
-) -> Applied {
-    let mut applied = Applied::default();
+) -> AppliedBatch {
+    let mut applied = AppliedBatch::default();
     if let Err(error) = apply_into(&mut applied, store, newest, records, origin).await {
         applied.failed = Some(error);
     }
@@ -88,7 +123,7 @@ async fn apply_newest(
 }
 
 async fn apply_into(
-    applied: &mut Applied,
+    applied: &mut AppliedBatch,
     store: &dyn Store,
     newest: Vec<Record>,
     records: &[Record],

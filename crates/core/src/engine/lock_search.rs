@@ -1,17 +1,13 @@
 //! Finding the names for which a batch waits, when another transaction has locked rows.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::error::{Error, Part, Result};
 use crate::model::record::Key;
 use crate::store::{Locks, Store};
-
-/// How long a batch is split by trial, where the database does not show its locks. Each
-/// trial that meets one takes about a second.
-const SEARCH_TIMEOUT: Duration = Duration::from_secs(3);
+use crate::timing;
 
 /// The search in one batch, over all its attempts.
 #[derive(Debug)]
@@ -57,7 +53,7 @@ impl<'s> LockSearch<'s> {
         keys.sort_unstable();
         keys.dedup();
         self.ends_at
-            .get_or_insert_with(|| Instant::now() + SEARCH_TIMEOUT);
+            .get_or_insert_with(|| Instant::now() + timing::LOCK_SEARCH_TIMEOUT);
         if keys.len() <= 1 {
             return Ok(Split::Locked(keys.into_iter().collect()));
         }

@@ -16,17 +16,12 @@ use crate::outage::back_off::{Recoveries, Recovery, jittered};
 use crate::store::{Purge, Purged, Store};
 use crate::telemetry;
 use crate::telemetry::repeated;
+use crate::timing;
 
 /// Rows that one step looks at: all writes wait for it.
 const ROWS_MAX: usize = 1_000;
-/// How long others have the database to themselves after a step.
-const STEP_PAUSE: Duration = Duration::from_millis(100);
 /// Looks for tombstones to remove in one retention, within bounds.
 const LOOKS: u32 = 10;
-const LOOK_PAUSE_MIN: Duration = Duration::from_millis(100);
-const LOOK_PAUSE_MAX: Duration = Duration::from_secs(60);
-/// The longest back-off after failures.
-const BACK_OFF_MAX: Duration = Duration::from_secs(600);
 /// How many dead letters are looked at together.
 const DEAD_LETTERS_AT_ONCE: usize = 1_000;
 
@@ -69,7 +64,8 @@ impl Purger {
     }
 
     async fn run(self) {
-        let look_pause = (self.retention / LOOKS).clamp(LOOK_PAUSE_MIN, LOOK_PAUSE_MAX);
+        let look_pause =
+            (self.retention / LOOKS).clamp(timing::PURGE_INTERVAL_MIN, timing::PURGE_INTERVAL_MAX);
         let mut pause = look_pause;
         let mut recoveries = self.recoveries();
         loop {
@@ -87,7 +83,7 @@ impl Purger {
                 Err(error) => {
                     telemetry::failed("purge", &error);
                     repeated::failed("cannot remove old tombstones; retrying", &error, 1);
-                    pause = (pause * 2).min(BACK_OFF_MAX).max(look_pause);
+                    pause = (pause * 2).min(timing::PURGE_BACKOFF_MAX).max(look_pause);
                 }
             }
         }
@@ -121,7 +117,7 @@ impl Purger {
                 }
                 Purged::Elsewhere => return Ok(()),
             }
-            tokio::time::sleep(STEP_PAUSE).await;
+            tokio::time::sleep(timing::PURGE_STEP_INTERVAL).await;
         }
     }
 

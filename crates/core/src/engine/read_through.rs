@@ -3,7 +3,6 @@
 mod reload;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::bypass::{Access, Permit};
 use crate::cache::{Cache, FillStart, FillTicket, Lookup};
@@ -19,9 +18,7 @@ use crate::process::fault_point;
 use crate::store::Store;
 use crate::telemetry;
 use crate::telemetry::repeated;
-
-/// How long other readers do not ask a cache that did not answer one.
-const BREAKER_PAUSE: Duration = Duration::from_millis(500);
+use crate::timing;
 
 /// What the reader that loaded a record gives to the readers that wait for it: the record, and
 /// whether the cache took it, so that it was current when they came.
@@ -76,7 +73,7 @@ impl ReadThrough {
             store,
             seeder,
             access,
-            breaker: Arc::new(Breaker::new(BREAKER_PAUSE)),
+            breaker: Arc::new(Breaker::new(timing::CIRCUIT_BREAKER_BACKOFF)),
             loading: Arc::new(SingleFlight::new()),
         }
     }
@@ -93,10 +90,10 @@ impl ReadThrough {
                 // IMPORTANT: asked afterwards. Since the permit holds still, it
                 // held when the cache answered.
                 Ok(read) if self.access.holds(permit) => read,
-                Ok(_) => Box::pin(self.past(key, None)).await?,
-                Err(error) => Box::pin(self.past(key, Some(error))).await?,
+                Ok(_) => Box::pin(self.read_database(key, None)).await?,
+                Err(error) => Box::pin(self.read_database(key, Some(error))).await?,
             },
-            _ => Box::pin(self.past(key, None)).await?,
+            _ => Box::pin(self.read_database(key, None)).await?,
         };
         telemetry::read(read.source);
         Ok(read)
@@ -123,8 +120,8 @@ impl ReadThrough {
     }
 
     fn permit_to_forget(&self) -> Result<Permit> {
-        let away = || Error::unavailable(Part::Cache, "it is not in use");
-        self.access.permit().ok_or_else(away)
+        let unused = || Error::unavailable(Part::Cache, "it is not in use");
+        self.access.permit().ok_or_else(unused)
     }
 
     /// Fails unless the permit still holds: otherwise other processes may already use the cache
@@ -152,15 +149,15 @@ impl ReadThrough {
 
     /// Whether to ask the cache. Always, where the database alone must not be asked.
     fn may_try(&self) -> bool {
-        self.breaker.admits() || self.access.past().is_err()
+        self.breaker.admits() || self.access.may_bypass().is_err()
     }
 
     /// Reads from the database alone, which has all that write-through has acknowledged.
-    async fn past(&self, key: &Key, failed: Option<Error>) -> Result<Read> {
+    async fn read_database(&self, key: &Key, failed: Option<Error>) -> Result<Read> {
         match failed {
             Some(error) if error.part() != Some(Part::Cache) => return Err(error),
-            Some(error) => self.access.past().map_err(|_| error)?,
-            None => self.access.past()?,
+            Some(error) => self.access.may_bypass().map_err(|_| error)?,
+            None => self.access.may_bypass()?,
         }
         Ok(Read {
             record: self.load(key).await?,

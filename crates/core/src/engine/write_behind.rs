@@ -27,18 +27,20 @@ use crate::engine::read_through::{Holds, ReadThrough};
 use crate::engine::seeder::Seeder;
 use crate::engine::write_behind::backlog::{Backlog, BacklogLimits};
 use crate::engine::write_behind::drainer::{Drainer, DrainerSettings};
-use crate::engine::write_behind::persisted::Barrier;
+use crate::engine::write_behind::persisted::DrainWaiter;
 use crate::engine::write_behind::replayer::Replayer;
 use crate::engine::{Bypass, Durability, Engine, Health, Outcome, Read, observe_connections};
 use crate::error::{Error, Part, Result};
-use crate::journal::{Appended, Journal};
+use crate::journal::Journal;
 use crate::lease::Leases;
+use crate::model::decision::Decision;
 use crate::model::record::{Condition, Key, Write};
 use crate::model::shard::ShardStats;
 use crate::model::version::Version;
 use crate::outage::health::PartHealth;
 use crate::store::{Page, Store};
 use crate::telemetry;
+use crate::timing;
 
 use appender::Appender;
 use appends::Appends;
@@ -47,18 +49,12 @@ use replay::replay;
 /// How often a conditional write whose key is not in the cache fills the cache
 /// and tries again, before it gives up.
 const CONDITION_TRIES_MAX: u32 = 25;
-/// How much longer it waits after each try, up to a most: a write in flight of
-/// the same key through another service, or a reader that died while it filled
-/// the key, may be why the cache cannot tell. All of it is longer than such a
-/// reader's ticket lasts.
-const CONDITION_PAUSE: Duration = Duration::from_millis(10);
-const CONDITION_PAUSE_MAX: Duration = Duration::from_millis(250);
-
-/// How long after the deadline of a stop the journal may be asked what is left.
-const REPORT_GRACE: Duration = Duration::from_millis(500);
-
-/// How long the metrics wait for the journal's figures.
-const OBSERVE_TIMEOUT: Duration = Duration::from_secs(2);
+// All of the back-off is as long as the ticket of a reader that died lasts.
+const _: () = assert!(
+    timing::CONDITION_BACKOFF.as_millis()
+        * (CONDITION_TRIES_MAX * (CONDITION_TRIES_MAX - 1) / 2) as u128
+        >= timing::FILL_LIFETIME.as_millis()
+);
 
 /// How a write-behind engine is set up.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +78,7 @@ pub struct WriteBehind {
     appender: Appender,
     appending: Mutex<Option<JoinHandle<()>>>,
     drainer: Arc<Drainer>,
-    barrier: Barrier,
+    drain_waiter: DrainWaiter,
     backlog: Arc<Backlog>,
     watcher: JoinHandle<()>,
     replayer: Replayer,
@@ -140,7 +136,7 @@ impl WriteBehind {
                 Access::always(),
             ),
             seeder,
-            barrier: Barrier::new(journal.clone(), drainer.clone()),
+            drain_waiter: DrainWaiter::new(journal.clone(), drainer.clone()),
             cache,
             journal,
             store,
@@ -196,7 +192,7 @@ impl WriteBehind {
             // all that waits counts.
             .map(|shard| (shard.shard, shard.newest.unwrap_or(Version::MAX)))
             .collect();
-        let drained = self.barrier.wait(marks, &[], deadline).await?;
+        let drained = self.drain_waiter.wait(marks, &[], deadline).await?;
         if self.journal.lost() > lost {
             let reason = "it came back without its newest entries";
             return Err(Error::unavailable(Part::Journal, reason));
@@ -206,7 +202,7 @@ impl WriteBehind {
 }
 
 impl WriteBehind {
-    async fn append(&self, write: Write) -> Result<Appended> {
+    async fn append(&self, write: Write) -> Result<Decision> {
         let reserved = self.backlog.admit(&write)?;
         self.appender.submit(write, reserved).await
     }
@@ -214,8 +210,9 @@ impl WriteBehind {
     /// Writes where a condition holds, which only the cache can tell.
     async fn write_if(&self, mut write: Write) -> Result<Outcome> {
         for attempt in 0..CONDITION_TRIES_MAX {
-            if let Some(outcome) = outcome(self.append(write.clone()).await?) {
-                return Ok(outcome);
+            match self.append(write.clone()).await? {
+                Decision::Retry => {}
+                decided => return Outcome::of(decided, Durability::Journaled),
             }
             // Fills the cache, where it may. A condition that does not
             // hold for what is read did not hold at that moment.
@@ -225,21 +222,12 @@ impl WriteBehind {
                 // The cache never holds it, so nothing can judge it there.
                 Holds::OfBrokenRow => write.condition = Condition::Always,
             }
-            tokio::time::sleep((CONDITION_PAUSE * attempt).min(CONDITION_PAUSE_MAX)).await;
+            tokio::time::sleep(
+                (timing::CONDITION_BACKOFF * attempt).min(timing::CONDITION_BACKOFF_MAX),
+            )
+            .await;
         }
         Err(Error::Undecided)
-    }
-}
-
-/// What became of a write; `None` where the cache could not tell whether its condition holds.
-fn outcome(appended: Appended) -> Option<Outcome> {
-    match appended {
-        Appended::At(version) => Some(Outcome::Written {
-            version,
-            durability: Durability::Journaled,
-        }),
-        Appended::ConditionFailed => Some(Outcome::ConditionFailed),
-        Appended::Unknown => None,
     }
 }
 
@@ -289,8 +277,7 @@ impl Engine for WriteBehind {
             // Boxed, so that other writes have small futures.
             return Box::pin(self.write_if(write)).await;
         }
-        let appended = self.append(write).await?;
-        outcome(appended).ok_or(Error::Undecided)
+        Outcome::of(self.append(write).await?, Durability::Journaled)
     }
 
     async fn put_many(&self, values: Vec<(Key, Bytes)>) -> Vec<Result<Outcome>> {
@@ -320,6 +307,16 @@ impl Engine for WriteBehind {
         self.store.page(after, limit).await
     }
 
+    async fn waiting(&self) -> Option<u64> {
+        let stats = self.journal.stats().await.ok()?;
+        Some(
+            stats
+                .iter()
+                .map(|shard| shard.depth + shard.held_back)
+                .sum(),
+        )
+    }
+
     async fn health(&self) -> Health {
         let (cache, journal, database) = tokio::join!(
             self.cache.health(),
@@ -343,7 +340,7 @@ impl Engine for WriteBehind {
     async fn observe(&self) {
         observe_connections(&*self.store);
         // One that leaves its callers waiting does not answer.
-        let stats = tokio::time::timeout(OBSERVE_TIMEOUT, self.journal.stats());
+        let stats = tokio::time::timeout(timing::JOURNAL_FIGURES_TIMEOUT, self.journal.stats());
         let stats = stats.await.ok().and_then(Result::ok);
         telemetry::journal(stats.as_deref());
     }
@@ -366,7 +363,8 @@ impl Engine for WriteBehind {
         self.drainer.stop(deadline).await;
         self.watcher.abort();
         // The server may be what kept the drain from its end.
-        let stats = tokio::time::timeout_at(deadline + REPORT_GRACE, self.journal.stats());
+        let stats =
+            tokio::time::timeout_at(deadline + timing::STOP_REPORT_TIMEOUT, self.journal.stats());
         let waiting = |shard: &ShardStats| shard.depth + shard.held_back;
         let depth = |shards: Vec<ShardStats>| shards.iter().map(waiting).sum::<u64>();
         match stats.await.map(|stats| stats.map(depth)) {

@@ -2,7 +2,6 @@
 //! the cache holds it.
 
 mod batches;
-mod fate;
 mod flow;
 mod locked_names;
 mod many;
@@ -19,13 +18,13 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::bypass::{Access, Standing};
+use crate::bypass::{Access, Mode};
 use crate::cache::Cache;
 use crate::concurrency::group_commit::GroupCommitBounds;
 use crate::concurrency::own_thread::{self, OwnThread};
 use crate::engine::read_through::{Holds, ReadThrough};
 use crate::engine::seeder::Seeder;
-use crate::engine::{Bypass, Engine, Health, Outcome, Read, observe_connections};
+use crate::engine::{Bypass, Durability, Engine, Health, Outcome, Read, observe_connections};
 use crate::error::{Error, Part, Result};
 use crate::model::record::{Condition, Key, Write};
 use crate::model::version::Version;
@@ -76,7 +75,7 @@ impl WriteThrough {
         if access.permit().is_some() {
             match seeder.seed(seeder.generation()).await {
                 // The first write finds that out again.
-                Err(error) if error.part() == Some(Part::Cache) && access.past().is_ok() => {}
+                Err(error) if error.part() == Some(Part::Cache) && access.may_bypass().is_ok() => {}
                 seeded => seeded?,
             }
         }
@@ -138,13 +137,15 @@ impl Engine for WriteThrough {
         }
         self.store.admits_writes()?;
         if self.locked.contains(&write.key) {
-            return self.waiting.submit(write).await;
+            let decision = self.waiting.submit(write).await?;
+            return Outcome::of(decision, Durability::Persisted);
         }
-        match self.batches.submit(write.clone()).await {
+        let decision = match self.batches.submit(write.clone()).await {
             // Nothing took place.
             Err(Error::Locked) => self.waiting.submit(write).await,
-            outcome => outcome,
-        }
+            decided => decided,
+        };
+        Outcome::of(decision?, Durability::Persisted)
     }
 
     async fn put_many(&self, values: Vec<(Key, Bytes)>) -> Vec<Result<Outcome>> {
@@ -175,8 +176,8 @@ impl Engine for WriteThrough {
             cache,
             journal: None,
             database,
-            bypass: match (self.access.standing(), self.access.past()) {
-                (Standing::Bypasses(_), _) => Bypass::Now,
+            bypass: match (self.access.mode(), self.access.may_bypass()) {
+                (Mode::Bypasses(_), _) => Bypass::Now,
                 (_, Ok(())) => Bypass::Possible,
                 (_, Err(_)) => Bypass::Never,
             },

@@ -22,6 +22,7 @@ mod header;
 mod held_back;
 pub mod inspect;
 mod layout;
+mod letters;
 mod log;
 mod manifest;
 mod opening;
@@ -44,8 +45,8 @@ use async_trait::async_trait;
 
 use crate::binding::Bound;
 use crate::error::{Error, Part, Result};
-use crate::journal::{Appended, Journal};
-use crate::model::dead_letter::{DeadLetter, HeldBackPage, LetterQuery};
+use crate::journal::Journal;
+use crate::model::decision::Decision;
 use crate::model::record::{Key, Record, Write};
 use crate::model::shard::{Shard, ShardStats};
 use crate::model::stored_versions::StoredVersions;
@@ -53,8 +54,8 @@ use crate::model::version::{Clock, Version};
 use crate::outage::health::PartHealth;
 use crate::settings::JournalSync;
 
-use dead_letters::DeadLetters;
 use head::Head;
+use letters::Letters;
 use log::{Log, Tail};
 use opening::Opening;
 use surroundings::{Locked, Surroundings};
@@ -80,7 +81,7 @@ pub struct FileJournal {
     clock: Clock,
     log: Arc<Log>,
     /// Locked where it may block: it is held over calls to the disk.
-    dead: Arc<Mutex<DeadLetters>>,
+    dead: Arc<Mutex<Letters>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -128,7 +129,7 @@ impl FileJournal {
         opening.warn(folder);
         // What was read may not be on the disk, if the last sync of it failed.
         let manifest = Arc::new(Mutex::new(opening.list(folder)?));
-        let dead = DeadLetters::open(folder, manifest.clone())?;
+        let dead = Letters::open(folder, manifest.clone())?;
         let Opening {
             scanned,
             acknowledged,
@@ -205,7 +206,7 @@ impl FileJournal {
     /// Does something with the dead letters.
     async fn with_dead<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut DeadLetters) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&mut Letters) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (log, dead) = (self.log.clone(), self.dead.clone());
         Self::blocking(move || {
@@ -243,14 +244,14 @@ impl Journal for FileJournal {
         true
     }
 
-    async fn append(&self, writes: &[Write]) -> Vec<Result<Appended>> {
+    async fn append(&self, writes: &[Write]) -> Vec<Result<Decision>> {
         if writes.is_empty() {
             return Vec::new();
         }
         match self.log.append(&self.clock, writes) {
             Ok(versions) => versions
                 .into_iter()
-                .map(|version| Ok(Appended::At(version)))
+                .map(|version| Ok(Decision::Written(version)))
                 .collect(),
             Err(error) => vec![Err(error); writes.len()],
         }
@@ -290,61 +291,6 @@ impl Journal for FileJournal {
             log.acknowledge(through)
         })
         .await
-    }
-
-    async fn set_aside_within(&self, _: Shard, letter: &DeadLetter, max: u64) -> Result<bool> {
-        let letter = letter.clone();
-        self.with_dead(move |dead| dead.keep_within(&letter, max))
-            .await
-    }
-
-    async fn held_back(&self, _: Shard, after: Option<&Key>, max: usize) -> Result<HeldBackPage> {
-        let (dead, after) = (self.dead.clone(), after.cloned());
-        Self::blocking(move || Ok(lock(&dead).page_held_back(after.as_ref(), max))).await
-    }
-
-    async fn promote(&self, letter: &DeadLetter, max: u64) -> Result<bool> {
-        let letter = letter.clone();
-        self.with_dead(move |dead| dead.promote(&letter, max)).await
-    }
-
-    /// A frame that does not verify is damage, and refused when the journal is
-    /// opened; one that does was written here, and can be understood.
-    async fn set_aside_undecodable(&self, _: Shard) -> Result<u64> {
-        Ok(0)
-    }
-
-    async fn dead_letter_page(&self, query: &LetterQuery) -> Result<Vec<DeadLetter>> {
-        let (dead, query) = (self.dead.clone(), query.clone());
-        Self::blocking(move || Ok(lock(&dead).page(&query))).await
-    }
-
-    async fn still_there(&self, letters: &[DeadLetter]) -> Result<Vec<bool>> {
-        let dead = self.dead.clone();
-        let asked: Vec<(Key, Version)> = letters
-            .iter()
-            .map(|letter| (letter.record.key.clone(), letter.record.version))
-            .collect();
-        Self::blocking(move || {
-            let dead = lock(&dead);
-            let is_there = |(key, version): &(Key, Version)| {
-                let held = dead.find(key);
-                held.is_some_and(|held| held.record.version == *version)
-            };
-            Ok(asked.iter().map(is_there).collect())
-        })
-        .await
-    }
-
-    async fn dead_letter(&self, key: &Key) -> Result<Option<DeadLetter>> {
-        let (dead, key) = (self.dead.clone(), key.clone());
-        Self::blocking(move || Ok(lock(&dead).find(&key).cloned())).await
-    }
-
-    async fn forget_dead_letter(&self, key: &Key, version: Version) -> Result<bool> {
-        let key = key.clone();
-        self.with_dead(move |dead| dead.forget(&key, |held| held == version))
-            .await
     }
 
     async fn raise(&self, stored: &dyn StoredVersions) -> Result<()> {

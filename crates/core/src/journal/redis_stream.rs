@@ -26,9 +26,9 @@ use deadpool_redis::redis::Script;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, Part, Result};
-use crate::journal::{Appended, Journal};
+use crate::journal::Journal;
 use crate::lease::Held;
-use crate::model::dead_letter::{DeadLetter, HeldBackPage, LetterQuery, LetterScan, ScanPosition};
+use crate::model::decision::Decision;
 use crate::model::record::{Key, Record, Write};
 use crate::model::shard::{Shard, ShardStats};
 use crate::model::stored_versions::{AtLeast, StoredVersions};
@@ -164,7 +164,7 @@ impl Journal for RedisStreamJournal {
         true
     }
 
-    async fn append(&self, writes: &[Write]) -> Vec<Result<Appended>> {
+    async fn append(&self, writes: &[Write]) -> Vec<Result<Decision>> {
         if let Err(refused) = self.redis.admission().check() {
             return vec![Err(refused); writes.len()];
         }
@@ -263,51 +263,6 @@ impl Journal for RedisStreamJournal {
         let depth: u64 = link.script(call).await?;
         self.seen.acknowledged(shard, through, depth);
         Ok(())
-    }
-
-    async fn set_aside_within(&self, shard: Shard, letter: &DeadLetter, max: u64) -> Result<bool> {
-        dead_letters::keep(&self.redis, shard, letter, max).await
-    }
-
-    async fn held_back(
-        &self,
-        shard: Shard,
-        after: Option<&Key>,
-        max: usize,
-    ) -> Result<HeldBackPage> {
-        held_back::page(&self.redis, shard, after, max).await
-    }
-
-    async fn promote(&self, letter: &DeadLetter, max: u64) -> Result<bool> {
-        held_back::promote(&self.redis, letter, max).await
-    }
-
-    async fn set_aside_undecodable(&self, shard: Shard) -> Result<u64> {
-        dead_letters::keep_undecodable(&self.redis, shard).await
-    }
-
-    async fn dead_letter_page(&self, query: &LetterQuery) -> Result<Vec<DeadLetter>> {
-        dead_letters::page(&self.redis, query).await
-    }
-
-    async fn scan_letters(
-        &self,
-        query: &LetterQuery,
-        from: Option<&ScanPosition>,
-    ) -> Result<LetterScan> {
-        dead_letters::scan(&self.redis, query, from).await
-    }
-
-    async fn still_there(&self, letters: &[DeadLetter]) -> Result<Vec<bool>> {
-        dead_letters::still_there(&self.redis, letters).await
-    }
-
-    async fn dead_letter(&self, key: &Key) -> Result<Option<DeadLetter>> {
-        dead_letters::find(&self.redis, key).await
-    }
-
-    async fn forget_dead_letter(&self, key: &Key, version: Version) -> Result<bool> {
-        dead_letters::forget(&self.redis, key, version).await
     }
 
     async fn raise(&self, stored: &dyn StoredVersions) -> Result<()> {

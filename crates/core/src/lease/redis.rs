@@ -16,20 +16,17 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::error::{Error, Part, Result};
-use crate::lease::{Call as Said, Held, Leases};
+use crate::lease::{Call as LeaseCall, Held, Leases};
 use crate::model::shard::Shard;
 use crate::process::startup;
 use crate::redis::{Call, Redis, milliseconds};
+use crate::timing;
 
 static JOIN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/join.lua")));
 static LEASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/lease.lua")));
 
 /// What is said on the channel when it is about leases and not a shard.
 const LEASES: &str = "leases";
-/// How long to wait before listening again when that failed.
-const LISTEN_AGAIN: Duration = Duration::from_secs(1);
-/// How long it may take until this process listens. The driver has no limit for that.
-const LISTEN_OPEN_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// The leases of one process.
 pub struct RedisLeases {
@@ -169,30 +166,30 @@ impl Leases for RedisLeases {
         Ok(holders)
     }
 
-    async fn called(&self) -> Said {
+    async fn called(&self) -> LeaseCall {
         let mut listener = self.listener.lock().await;
         let Some(listening) = listener.as_mut() else {
-            let by = Instant::now() + LISTEN_OPEN_TIME_MAX;
+            let by = Instant::now() + timing::LEASE_LISTEN_TIMEOUT;
             match startup::until(by, Part::Journal, self.listen()).await {
                 Ok(listening) => *listener = Some(listening),
                 Err(reason) => {
                     tracing::debug!(error = %reason, "cannot hear other processes");
-                    tokio::time::sleep(LISTEN_AGAIN).await;
+                    tokio::time::sleep(timing::LEASE_LISTEN_BACKOFF).await;
                 }
             }
-            return Said::Everything;
+            return LeaseCall::Everything;
         };
         let said = listening.on_message().next().await;
         let Some(said) = said else {
             *listener = None;
-            return Said::Everything;
+            return LeaseCall::Everything;
         };
         match said.get_payload::<String>() {
-            Ok(text) if text == LEASES => Said::Leases,
-            Ok(text) => text
-                .parse()
-                .map_or(Said::Everything, |shard| Said::Entries(Shard(shard))),
-            Err(_) => Said::Everything,
+            Ok(text) if text == LEASES => LeaseCall::Leases,
+            Ok(text) => text.parse().map_or(LeaseCall::Everything, |shard| {
+                LeaseCall::Entries(Shard(shard))
+            }),
+            Err(_) => LeaseCall::Everything,
         }
     }
 }
@@ -261,6 +258,6 @@ mod tests {
         let redis = Redis::unconnected(url, Duration::from_secs(1), &dataset).unwrap();
         let leases = RedisLeases::new(redis, "me".to_owned(), Duration::from_secs(10));
         let called = tokio::time::timeout(Duration::from_secs(60), leases.called());
-        assert_eq!(called.await.unwrap(), Said::Everything);
+        assert_eq!(called.await.unwrap(), LeaseCall::Everything);
     }
 }

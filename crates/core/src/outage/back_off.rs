@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
+use crate::timing;
 use tokio::sync::watch;
-
-/// How long a pause lasts at least after one that ended early. A part may answer its probe and fail
-/// every other call, and its recovery is announced again and again then.
-const AFTER_EARLY_END_MIN: Duration = Duration::from_secs(1);
 
 /// Announces that an unavailable part works again. All clones are the same announcer.
 #[derive(Clone, Debug, Default)]
@@ -80,7 +77,7 @@ impl BackOff {
         let pause = jittered(self.next);
         self.next = (self.next * 2).min(self.max);
         let at_least = match self.ended_early {
-            true => AFTER_EARLY_END_MIN.min(pause),
+            true => timing::EARLY_END_BACKOFF_MIN.min(pause),
             false => Duration::ZERO,
         };
         tokio::time::sleep(at_least).await;
@@ -129,9 +126,9 @@ mod tests {
         assert_eq!(pause(&mut back_off, &mut recoveries).await, Duration::ZERO);
         recovery.announce();
         let minimum = pause(&mut back_off, &mut recoveries).await;
-        assert_eq!(minimum, AFTER_EARLY_END_MIN);
+        assert_eq!(minimum, timing::EARLY_END_BACKOFF_MIN);
         recovery.announce();
         recoveries.forget();
-        assert!(pause(&mut back_off, &mut recoveries).await > AFTER_EARLY_END_MIN);
+        assert!(pause(&mut back_off, &mut recoveries).await > timing::EARLY_END_BACKOFF_MIN);
     }
 }

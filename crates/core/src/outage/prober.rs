@@ -11,17 +11,11 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::error::{Error, Result};
 use crate::outage::health::PartHealth;
 
+use super::Outage;
 use super::calls::Calls;
 use super::state::By;
-use super::{Outage, SLOW};
-use crate::telemetry::repeated::{self, INTERVAL};
-
-/// How long a part is left alone that answers.
-const IDLE: Duration = Duration::from_secs(5);
-/// How long between two probes of one that does not.
-const FAILING: Duration = Duration::from_millis(250);
-/// How long a probe waits.
-const PATIENCE: Duration = Duration::from_secs(3);
+use crate::telemetry::repeated;
+use crate::timing;
 
 /// What can be asked for both kinds of call.
 #[async_trait]
@@ -45,7 +39,7 @@ pub(crate) fn start(outage: Arc<Outage>, probe: impl Probe) -> AbortOnDropHandle
             said_at = match (outage.is_down(), said_at) {
                 (false, _) => None,
                 (true, None) => Some(Instant::now()),
-                (true, Some(at)) if at.elapsed() >= INTERVAL => {
+                (true, Some(at)) if at.elapsed() >= timing::REPEATED_LOG_INTERVAL => {
                     outage.summarize().await;
                     Some(Instant::now())
                 }
@@ -55,8 +49,8 @@ pub(crate) fn start(outage: Arc<Outage>, probe: impl Probe) -> AbortOnDropHandle
             let pause = match outage.is_failing.load(Ordering::Acquire) {
                 // It has taken its time.
                 true if outage.refuses_any() => Duration::ZERO,
-                true => FAILING,
-                false => IDLE,
+                true => timing::FAILING_PROBE_INTERVAL,
+                false => timing::PROBE_INTERVAL,
             };
             let _ = tokio::time::timeout(pause, outage.wake.notified()).await;
         }
@@ -67,9 +61,14 @@ impl Outage {
     async fn probe(&self, probe: &impl Probe) {
         let began = Instant::now();
         self.probed.send_modify(|probed| probed.begun += 1);
-        let none = |_| Error::unavailable(self.part, format!("no answer in {PATIENCE:?}"));
+        let none = |_| {
+            Error::unavailable(
+                self.part,
+                format!("no answer in {:?}", timing::PROBE_TIMEOUT),
+            )
+        };
         let health = async {
-            let asked = tokio::time::timeout(PATIENCE, probe.health()).await;
+            let asked = tokio::time::timeout(timing::PROBE_TIMEOUT, probe.health()).await;
             let health = asked.map_err(none);
             let answers = match &health {
                 Ok(PartHealth {
@@ -85,7 +84,7 @@ impl Outage {
             health
         };
         let writes = async {
-            let asked = tokio::time::timeout(PATIENCE, probe.takes_writes()).await;
+            let asked = tokio::time::timeout(timing::PROBE_TIMEOUT, probe.takes_writes()).await;
             let taken = asked.map_err(none).flatten();
             self.probed_for(Calls::Writes, began, taken);
         };
@@ -108,7 +107,8 @@ impl Outage {
         match answer {
             Err(error) if error.is_of_a_part() => {
                 self.failed((calls, By::Probe), began, &error, 1);
-                let refuses = began.elapsed() >= SLOW && self.state().is_away(calls);
+                let refuses = began.elapsed() >= timing::SLOW_PROBE_TIMEOUT
+                    && self.state().is_unavailable(calls);
                 self.refuses.of(calls).store(refuses, Ordering::Release);
             }
             Err(error) if error.is_neutral() => {}

@@ -1,11 +1,12 @@
 //! Decides from how calls and probes end whether a part is unavailable. Pure: it is told the time.
 
 use std::borrow::Cow;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tokio::time::Instant;
 
 use crate::error::Error;
+use crate::timing;
 
 use super::calls::Calls;
 use super::words;
@@ -19,15 +20,9 @@ pub(super) enum By {
     Probe,
 }
 
-/// How long a part has to fail until a probe that fails too makes it away. One failed call, and a
-/// connection that is replaced at once, are no outage.
-pub(super) const CONFIRMED_AFTER: Duration = Duration::from_secs(1);
-/// How many calls, over how long a time and without one that succeeds between them, are an outage
-/// although the probes succeed.
+/// How many calls, for [`timing::FAILED_CALLS_TIMEOUT`] and without one that succeeds between them, are an
+/// outage although the probes succeed.
 const CALLS_MIN: u64 = 5;
-const CALLS_FOR: Duration = Duration::from_secs(3);
-/// For how long no call has to fail until such an outage is over although none has succeeded either.
-const CALLS_QUIET: Duration = Duration::from_secs(10);
 
 /// A run of failures.
 #[derive(Clone, Debug)]
@@ -56,13 +51,14 @@ impl Line {
         of(&self.calls).into_iter().chain(of(&self.probes)).min()
     }
 
-    fn is_away(&self) -> bool {
+    fn is_unavailable(&self) -> bool {
         let Some(since) = self.since() else {
             return false;
         };
-        let by_probe = |probes: &Failing| probes.last - since >= CONFIRMED_AFTER;
-        let by_calls =
-            |calls: &Failing| calls.count >= CALLS_MIN && calls.last - calls.since >= CALLS_FOR;
+        let by_probe = |probes: &Failing| probes.last - since >= timing::OUTAGE_TIMEOUT;
+        let by_calls = |calls: &Failing| {
+            calls.count >= CALLS_MIN && calls.last - calls.since >= timing::FAILED_CALLS_TIMEOUT
+        };
         self.probes.as_ref().is_some_and(by_probe) || self.calls.as_ref().is_some_and(by_calls)
     }
 }
@@ -127,16 +123,16 @@ impl State {
     }
 
     /// Whether this kind of call fails, and has failed for long enough.
-    pub(super) fn is_away(&self, calls: Calls) -> bool {
+    pub(super) fn is_unavailable(&self, calls: Calls) -> bool {
         match calls {
-            Calls::Reads => self.reads.is_away(),
-            Calls::Writes => self.writes.is_away(),
+            Calls::Reads => self.reads.is_unavailable(),
+            Calls::Writes => self.writes.is_unavailable(),
         }
     }
 
     /// The kind of call that an outage is about: reads are worse.
-    pub(super) fn calls_away(&self) -> Calls {
-        match self.is_away(Calls::Reads) {
+    pub(super) fn calls_unavailable(&self) -> Calls {
+        match self.is_unavailable(Calls::Reads) {
             true => Calls::Reads,
             false => Calls::Writes,
         }
@@ -214,7 +210,7 @@ impl State {
     pub(super) fn succeeded(&mut self, calls: Calls, by: By, now: Instant) -> Option<Event> {
         let line = self.line(calls);
         let explained = line.probes.take().is_some();
-        let is_quiet = |calls: &Failing| now - calls.last >= CALLS_QUIET;
+        let is_quiet = |calls: &Failing| now - calls.last >= timing::FAILED_CALLS_LIFETIME;
         let ended = match by {
             By::Call => true,
             // What the failed probes explain is over with them.
@@ -235,8 +231,10 @@ impl State {
     }
 
     fn changed(&mut self, now: Instant) -> Option<Event> {
-        let away = Calls::ALL.into_iter().find(|calls| self.is_away(*calls));
-        match (away, &self.down) {
+        let unavailable = Calls::ALL
+            .into_iter()
+            .find(|calls| self.is_unavailable(*calls));
+        match (unavailable, &self.down) {
             (Some(calls), None) => {
                 let line = self.line(calls);
                 let since = line.since().unwrap_or(now);
@@ -262,6 +260,8 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use crate::error::Part;
 
     use super::*;
@@ -315,7 +315,9 @@ mod tests {
         let down = told.failed(PROBE, 1.0, 1.0);
         assert!(matches!(down, Some(Event::Down(_))), "{down:?}");
         assert_eq!(told.state.down().unwrap().since, told.at(0.0));
-        assert!(told.state.is_away(Calls::Writes) && !told.state.is_away(Calls::Reads));
+        assert!(
+            told.state.is_unavailable(Calls::Writes) && !told.state.is_unavailable(Calls::Reads)
+        );
         // A failure of the other kind is part of the same outage.
         assert!(told.failed((Calls::Reads, By::Probe), 2.0, 5.0).is_none());
         assert!(told.succeeded(PROBE, 6.0).is_none());

@@ -2,7 +2,6 @@
 //! write, so it must be the only one: `docs/design/memory-cache-alone.md`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -14,13 +13,7 @@ use crate::outage::admission::Admission;
 use crate::store::claim::{Claim, Held, Usage};
 use crate::telemetry;
 use crate::telemetry::repeated;
-
-/// How long a start waits for another process, which may be about to end.
-const START_WAIT: Duration = Duration::from_secs(5);
-/// How often it looks meanwhile.
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
-/// How often the process checks that it still holds the claim.
-const LOOK: Duration = Duration::from_secs(1);
+use crate::timing;
 
 /// The watcher's name in [`Admission`].
 const SOURCE: &str = "claim";
@@ -48,11 +41,13 @@ impl Taken {
     /// [`Error::BadSetting`] when a process uses the database that must not run beside this one.
     /// For [`Usage::Alone`], also when the database is unavailable.
     pub async fn take(mut claim: Box<dyn Claim>, usage: Usage, by: Instant) -> Result<Taken> {
-        let deadline = by.min(Instant::now() + START_WAIT);
+        let deadline = by.min(Instant::now() + timing::CLAIM_START_TIMEOUT);
         let is_held = loop {
             match claim.hold().await {
                 Ok(Held::Yes) => break true,
-                Ok(_) if Instant::now() < deadline => tokio::time::sleep(LOOK_AGAIN).await,
+                Ok(_) if Instant::now() < deadline => {
+                    tokio::time::sleep(timing::CLAIM_START_INTERVAL).await
+                }
                 Ok(_) => {
                     return Err(Error::BadSetting {
                         key: "CACHE_URL",
@@ -128,7 +123,7 @@ async fn keep(
 ) {
     let mut failing = false;
     loop {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(timing::CLAIM_INTERVAL).await;
         match claim.hold().await {
             Ok(Held::Yes) => {
                 was_held = true;

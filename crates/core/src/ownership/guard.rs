@@ -15,8 +15,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::binding::{
-    Binding, BindingStore, Bound, Found, LIFETIME, Likeness, Place, RENEWAL, Verdict, in_words,
-    judge, new_token,
+    Binding, BindingStore, Bound, Found, Likeness, Place, Verdict, in_words, judge, new_token,
 };
 use crate::concurrency::shared_attempt::Attempts;
 use crate::error::{Error, Part, Result};
@@ -24,27 +23,12 @@ use crate::ownership::newest_of;
 use crate::process::fault_point;
 use crate::redis::{Ownership, Redis};
 use crate::store::Store;
+use crate::timing;
 
 use state::State;
 
-/// How often the database is asked for its token and place.
-const ASK: Duration = Duration::from_secs(1);
-/// How long a process relies on its registration, counted from before it asked for it. That is
-/// less than the registration's lifetime, so that a command sent at the last moment has time.
-const TRUST: Duration = Duration::from_secs(4);
-/// How often a start looks again while processes serve another place.
-const LOOK_PAUSE: Duration = Duration::from_millis(200);
 /// How often a binding that another process changes meanwhile is judged again, at most.
 const EXCHANGES_MAX: u32 = 8;
-/// How long a process that relies on its registration may take to note its Redis. A renewal
-/// waits for it, so this and `RENEWAL` together are below `TRUST`.
-const NOTE_TIME_MAX: Duration = Duration::from_millis(1500);
-const _: () = assert!(NOTE_TIME_MAX.as_millis() + RENEWAL.as_millis() < TRUST.as_millis());
-/// For how long a refusal holds before Redis is asked again.
-const REFUSAL_LIFETIME: Duration = Duration::from_millis(500);
-
-/// How long a process that stops tries to end its registration.
-const LEAVE_TIME_MAX: Duration = Duration::from_millis(500);
 
 const PROBLEM: &str = "it belongs to another database, or to a newer state of this one";
 
@@ -156,14 +140,15 @@ impl Guard {
     where
         F: Future<Output = Result<Option<Verdict>>>,
     {
-        let deadline = Instant::now() + LIFETIME + LOOK_PAUSE;
+        let deadline =
+            Instant::now() + timing::REGISTRATION_LIFETIME + timing::OTHER_PLACE_INTERVAL;
         loop {
             match what().await? {
                 None => return Ok(()),
                 Some(Verdict::Served(_) | Verdict::ServedByOlder) if Instant::now() < deadline => {
-                    tokio::time::sleep(LOOK_PAUSE).await;
+                    tokio::time::sleep(timing::OTHER_PLACE_INTERVAL).await;
                 }
-                Some(Verdict::Contends) => tokio::time::sleep(LOOK_PAUSE).await,
+                Some(Verdict::Contends) => tokio::time::sleep(timing::OTHER_PLACE_INTERVAL).await,
                 Some(verdict) => return Err(self.shared.refusal(&verdict)),
             }
         }
@@ -174,13 +159,13 @@ impl Guard {
         let (database, redis) = (self.shared.clone(), self.shared.clone());
         let ask = tokio::spawn(async move {
             loop {
-                tokio::time::sleep(ASK).await;
+                tokio::time::sleep(timing::DATABASE_TOKEN_INTERVAL).await;
                 database.ask_database().await;
             }
         });
         let renew = tokio::spawn(async move {
             loop {
-                tokio::time::sleep(RENEWAL).await;
+                tokio::time::sleep(timing::REGISTRATION_INTERVAL).await;
                 // Failures are logged where they are found.
                 let _ = redis.renewing.unless_done(|| None, redis.renew()).await;
             }
@@ -196,8 +181,8 @@ impl Guard {
         let shared = &self.shared;
         shared.has_left.store(true, Ordering::Release);
         shared.trusted_until_ms.store(0, Ordering::Release);
-        let noted = tokio::time::timeout(LEAVE_TIME_MAX, shared.ask_database());
-        let resigned = tokio::time::timeout(LEAVE_TIME_MAX, async {
+        let noted = tokio::time::timeout(timing::REGISTRATION_END_TIMEOUT, shared.ask_database());
+        let resigned = tokio::time::timeout(timing::REGISTRATION_END_TIMEOUT, async {
             // IMPORTANT: after a renewal that runs, which would register the process again.
             let ended = shared.renewing.unless_done(|| None, async { Ok(()) });
             let _: Result<()> = ended.await;
@@ -417,7 +402,7 @@ impl Shared {
     }
 
     fn trust(&self, asked_at: Instant, mine: Bound, held: String) {
-        let until = (asked_at + TRUST).duration_since(self.began);
+        let until = (asked_at + timing::REGISTRATION_TRUST_LIFETIME).duration_since(self.began);
         let was_refused = {
             let mut state = lock(&self.state);
             state.mine = mine;
@@ -474,7 +459,11 @@ impl Ownership for Shared {
         let renew = async {
             let refused = lock(&self.state).refused.clone();
             match refused {
-                Some((refusal, since)) if since.elapsed() < REFUSAL_LIFETIME => Err(refusal),
+                Some((refusal, since))
+                    if since.elapsed() < timing::REGISTRATION_REFUSAL_LIFETIME =>
+                {
+                    Err(refusal)
+                }
                 _ => self.renew().await,
             }
         };

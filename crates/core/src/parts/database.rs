@@ -1,7 +1,6 @@
 //! The database of the settings.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -15,10 +14,8 @@ use crate::store::claim::{Claim, Usage};
 use crate::store::mysql::{MysqlClaim, MysqlStore};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Adoption, Store};
+use crate::timing;
 use crate::tls;
-
-/// How long after the deadline a claim may still be refused for its own reason.
-const CLAIM_GRACE: Duration = Duration::from_millis(500);
 
 /// A database, by its interfaces.
 #[derive(Debug)]
@@ -78,7 +75,7 @@ pub(crate) async fn open_database(settings: &Settings, deadline: Instant) -> Res
 /// what was done, or with a dry run what would be, in sentences.
 ///
 /// # Errors
-/// When it is still away at the end of `settings.startup_deadline`; at once when its
+/// When it is still unavailable at the end of `settings.startup_deadline`; at once when its
 /// tables are not what they have to be.
 pub async fn migrate(settings: &Settings, options: MigrateOptions) -> Result<Vec<String>> {
     tls::install_provider();
@@ -126,7 +123,7 @@ pub(crate) async fn claim(
         let address = address(settings, url);
         let claim = MysqlClaim::new(address, usage, settings.database_timeout, token)?;
         let take = Taken::take(Box::new(claim), usage, by);
-        startup::until(by + CLAIM_GRACE, Part::Database, take).await
+        startup::until(by + timing::CLAIM_REFUSAL_TIMEOUT, Part::Database, take).await
     };
     startup::within(deadline, take).await.map(Some)
 }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -22,10 +21,9 @@ use crate::settings::{CacheUrl, DatabaseUrl, JournalUrl, Service, Settings};
 use crate::store::inspect::{Names, Reader};
 use crate::store::mysql::MysqlReader;
 use crate::store::sqlite::SqliteReader;
+use crate::timing;
 use crate::tls;
 
-/// How long one call may take.
-const TIME_MAX: Duration = Duration::from_secs(10);
 /// Why a walk over the journal was cut off.
 const TOO_MANY: &str = "too many entries to search in 10 s";
 /// Why a search for the names of the database's data was cut off.
@@ -85,7 +83,7 @@ async fn open(settings: &Settings) -> Said<(Box<dyn Reader>, Names)> {
         }
         DatabaseUrl::Sqlite(path) => Box::new(SqliteReader::open(path).await.map_err(unread)?),
         DatabaseUrl::Mysql(url) => {
-            let opened = MysqlReader::open(address(settings, url), TIME_MAX).await;
+            let opened = MysqlReader::open(address(settings, url), timing::INSPECT_TIMEOUT).await;
             Box::new(opened.map_err(unread)?)
         }
     };
@@ -120,7 +118,7 @@ async fn redis(settings: &Settings, names: Option<&Names>) -> Result<Option<Said
     };
     Ok(Some(match epoch {
         Ok(epoch) => {
-            redis.enter(epoch, None);
+            redis.enter_epoch(epoch, None);
             Ok(redis)
         }
         Err(error) => Err(unread(error)),
@@ -162,13 +160,13 @@ async fn search(settings: &Settings) -> Said<Dataset> {
 }
 
 async fn by_time<T>(asked: impl Future<Output = Result<T>>) -> Result<T> {
-    startup::until(Instant::now() + TIME_MAX, Part::Cache, asked).await
+    startup::until(Instant::now() + timing::INSPECT_TIMEOUT, Part::Cache, asked).await
 }
 
 /// Gives a walk over what Redis holds that is cut off the reason `too_many`. A command of the walk that
 /// hangs fails by the timeout of Redis, for its own reason.
 async fn walked<T>(part: Part, too_many: &str, walk: impl Future<Output = Result<T>>) -> Result<T> {
-    let walked = tokio::time::timeout(TIME_MAX, walk).await;
+    let walked = tokio::time::timeout(timing::INSPECT_TIMEOUT, walk).await;
     walked.unwrap_or_else(|_| Err(Error::unavailable(part, too_many)))
 }
 

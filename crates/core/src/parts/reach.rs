@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tokio::time::{Duration, Instant};
+use tokio::time::Instant;
 
 use crate::error::{Error, Part, Result};
 use crate::journal::redis_stream::RedisStreamJournal;
@@ -11,11 +11,9 @@ use crate::model::dataset::Dataset;
 use crate::process::startup;
 use crate::redis::Redis;
 use crate::settings::{Address, CacheUrl, Service, Settings};
+use crate::timing;
 
 use super::{has_journal_in_redis, may_bypass, wait_for};
-
-/// How long a service that can do without Redis waits for it at its start.
-const REDIS_START_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A Redis, and whether it answered.
 #[derive(Debug)]
@@ -73,7 +71,7 @@ async fn suited(settings: &Settings, redis: &Redis, deadline: Instant) -> Result
         // IMPORTANT: an attempt ends by its own timeout, not by this one: only then is it checked
         // whether the server speaks TLS at all.
         true => {
-            let deadline = deadline.min(Instant::now() + REDIS_START_PATIENCE);
+            let deadline = deadline.min(Instant::now() + timing::REDIS_START_TIMEOUT);
             startup::within(deadline, |_| redis.answers()).await?;
         }
         false => startup::within(deadline, |by| answers_by(by, redis)).await?,

@@ -1,17 +1,12 @@
 //! Waiting at start for servers that come up at the same time.
 
 use std::future::Future;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::error::{Error, Part, Result};
 use crate::telemetry::repeated;
-
-const PAUSE_MIN: Duration = Duration::from_millis(100);
-const PAUSE_MAX: Duration = Duration::from_secs(1);
-/// How long before the deadline the last attempt begins, so that it has time to fail for its reason.
-const LAST_ATTEMPT: Duration = Duration::from_millis(250);
+use crate::timing;
 
 /// Whether waiting may mend what an attempt failed for.
 fn may_pass(error: &Error) -> bool {
@@ -37,15 +32,15 @@ pub async fn within<T, F>(deadline: Instant, mut attempt: impl FnMut(Instant) ->
 where
     F: Future<Output = Result<T>>,
 {
-    let mut pause = PAUSE_MIN;
+    let mut pause = timing::STARTUP_BACKOFF_MIN;
     loop {
         let outcome = attempt(deadline).await;
         let left = deadline.saturating_duration_since(Instant::now());
         match outcome {
-            Err(error) if may_pass(&error) && left > LAST_ATTEMPT => {
+            Err(error) if may_pass(&error) && left > timing::LAST_STARTUP_ATTEMPT_TIMEOUT => {
                 repeated::warning("waiting for a part to come up", &error.to_string(), 1);
-                tokio::time::sleep(pause.min(left - LAST_ATTEMPT)).await;
-                pause = (pause * 2).min(PAUSE_MAX);
+                tokio::time::sleep(pause.min(left - timing::LAST_STARTUP_ATTEMPT_TIMEOUT)).await;
+                pause = (pause * 2).min(timing::STARTUP_BACKOFF_MAX);
             }
             outcome => return outcome,
         }
@@ -70,17 +65,19 @@ pub async fn until<T>(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use std::cell::Cell;
 
     #[tokio::test(start_paused = true)]
-    async fn waits_for_what_is_away_and_not_for_what_is_corrupt() {
+    async fn a_start_waits_for_the_unavailable_and_not_for_the_corrupt() {
         let tries = Cell::new(0);
         let in_time = || Instant::now() + Duration::from_secs(30);
         let comes_up = within(in_time(), async |_| {
             tries.set(tries.get() + 1);
             if tries.get() < 4 {
-                Err(Error::unavailable(Part::Database, "away"))
+                Err(Error::unavailable(Part::Database, "unavailable"))
             } else {
                 Ok(tries.get())
             }
@@ -113,7 +110,10 @@ mod tests {
                 // Milliseconds are the resolution of the runtime's clock.
                 let resolution = Duration::from_millis(1);
                 let ended = began.elapsed();
-                assert!(ended + LAST_ATTEMPT + resolution >= length, "{ended:?}");
+                assert!(
+                    ended + timing::LAST_STARTUP_ATTEMPT_TIMEOUT + resolution >= length,
+                    "{ended:?}"
+                );
                 assert!(ended <= length + resolution, "{ended:?}");
             }
         }

@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use deadpool_redis::redis::{Script, cmd};
 
-use crate::binding::{self, Binding, Bound, CacheSite, Found, LIFETIME};
+use crate::binding::{self, Binding, Bound, CacheSite, Found};
 use crate::error::{Part, Result};
 use crate::model::shard::Shard;
 use crate::model::version::Version;
 use crate::redis::keyspace::OlderNames;
 use crate::redis::{Call, Place, Redis, milliseconds, parse_version};
+use crate::timing;
 
 static LOOK: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
@@ -161,7 +162,7 @@ impl Redis {
             .arg(next)
             .arg(process)
             .arg(mine.place.encode())
-            .arg(milliseconds(LIFETIME))
+            .arg(milliseconds(timing::REGISTRATION_LIFETIME))
             .arg(alone)
             .arg(&run);
         match &told {

@@ -22,14 +22,10 @@ use crate::redis::endpoint::Endpoint;
 use crate::redis::server::{REPLICA, Server};
 use crate::redis::{Keyspace, OUT_OF_MEMORY, Place, READ_ONLY, RunKeys, UNSEEDED};
 use crate::telemetry;
+use crate::timing;
 
 /// Connections that may be opened at the same time.
 const OPENING_MAX: usize = 4;
-/// After a pause of this length a connection is asked whether it is still there.
-const PAUSE_MAX: Duration = Duration::from_secs(2);
-/// How long that answer may take. Another connection is opened after it, so a
-/// server that is only slow costs no caller an error.
-const PING_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// Opens connections to one server.
 #[derive(Clone)]
@@ -194,7 +190,9 @@ impl Shared {
     /// Whether it may be used: after a pause the server is asked first.
     pub(super) async fn is_usable(&self) -> bool {
         let asked_for = self.state.asked_for_ms.swap(now_ms(), Ordering::Relaxed);
-        if now_ms().saturating_sub(asked_for) >= PAUSE_MAX.as_millis() as u64 {
+        if now_ms().saturating_sub(asked_for)
+            >= timing::REDIS_TRUSTED_IDLE_LIFETIME.as_millis() as u64
+        {
             // Boxed, so that the futures of most callers are small.
             Box::pin(self.ping(asked_for)).await;
         }
@@ -207,7 +205,10 @@ impl Shared {
         let mut connection = self.connection.clone();
         let ping = cmd("PING");
         let ping = ping.query_async::<String>(&mut connection);
-        if matches!(tokio::time::timeout(PING_TIMEOUT, ping).await, Ok(Ok(_))) {
+        if matches!(
+            tokio::time::timeout(timing::REDIS_PING_TIMEOUT, ping).await,
+            Ok(Ok(_))
+        ) {
             self.state.asked_for_ms.store(now_ms(), Ordering::Relaxed);
         } else {
             self.state.end();

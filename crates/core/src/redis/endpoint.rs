@@ -2,7 +2,6 @@
 //! and what a failed connection means.
 
 use std::error::Error as StdError;
-use std::time::Duration;
 
 use deadpool_redis::redis::io::tcp::TcpSettings;
 use deadpool_redis::redis::io::tcp::socket2::TcpKeepalive;
@@ -16,16 +15,9 @@ use tokio::net::TcpStream;
 
 use crate::error::{Error, Part, Result};
 use crate::settings::{Address, Secret};
+use crate::timing;
 use crate::tls::{CACHE_KEYS, Peer, Tls};
 
-/// How long a server may take to answer a command that needs no login.
-const PLAIN_ANSWER_TIME_MAX: Duration = Duration::from_secs(1);
-
-/// After how long without a word the system asks whether the other end is still
-/// there, how often it asks again, and how many times: less than the shortest time
-/// after which firewalls and load balancers forget a connection (AWS: 350 s).
-const KEEPALIVE_TIME: Duration = Duration::from_secs(30);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_PROBES_MAX: u32 = 3;
 
 /// A Redis server.
@@ -41,11 +33,6 @@ impl Endpoint {
     /// When the driver does not take the URL.
     pub(super) fn new(address: Address) -> Result<Endpoint> {
         let Address { url, tls } = address;
-        let keepalive = TcpKeepalive::new()
-            .with_time(KEEPALIVE_TIME)
-            .with_interval(KEEPALIVE_INTERVAL)
-            .with_retries(KEEPALIVE_PROBES_MAX);
-        let tcp = TcpSettings::default().set_keepalive(keepalive);
         let info = connection_info(&url, &tls).map_err(|error| {
             let reason = error.detail().unwrap_or("is not one that the driver takes");
             Error::BadSetting {
@@ -53,7 +40,7 @@ impl Endpoint {
                 reason: reason.into(),
             }
         })?;
-        let info = info.set_tcp_settings(tcp);
+        let info = info.set_tcp_settings(tcp_settings());
         Ok(Endpoint { url, tls, info })
     }
 
@@ -64,13 +51,19 @@ impl Endpoint {
 
     /// What every connection to it is opened with.
     pub(super) fn info(&self) -> ConnectionInfo {
-        self.info.clone()
+        let newer = self.tls.newer();
+        let newer = newer.and_then(|tls| connection_info(&self.url, &tls).ok());
+        match newer {
+            // With the files of TLS as they are now.
+            Some(info) => info.set_tcp_settings(tcp_settings()),
+            None => self.info.clone(),
+        }
     }
 
     /// The same without a chosen database: not every kind of server has several.
     pub(super) fn info_without_database(&self) -> ConnectionInfo {
         let settings = self.info.redis_settings().clone().set_db(0);
-        self.info.clone().set_redis_settings(settings)
+        self.info().set_redis_settings(settings)
     }
 
     /// The number of the database that the URL names.
@@ -88,7 +81,7 @@ impl Endpoint {
     pub(super) fn info_for_pushes(&self) -> ConnectionInfo {
         let settings = self.info.redis_settings().clone();
         let settings = settings.set_protocol(ProtocolVersion::RESP3);
-        self.info.clone().set_redis_settings(settings)
+        self.info().set_redis_settings(settings)
     }
 
     /// What it means that opening a connection failed.
@@ -103,7 +96,7 @@ impl Endpoint {
     pub(super) async fn speaks_no_tls(&self, part: Part) -> Option<Error> {
         let peer = self.peer(part)?;
         let asked = ask_plainly(peer.host, peer.port);
-        match tokio::time::timeout(PLAIN_ANSWER_TIME_MAX, asked).await {
+        match tokio::time::timeout(timing::REDIS_PLAIN_ANSWER_TIMEOUT, asked).await {
             // A status or an error. TLS would begin otherwise.
             Ok(Ok(b'+' | b'-')) => {
                 let sentence = format!("{} does not speak TLS", peer.name());
@@ -126,6 +119,14 @@ impl Endpoint {
             _ => None,
         }
     }
+}
+
+fn tcp_settings() -> TcpSettings {
+    let keepalive = TcpKeepalive::new()
+        .with_time(timing::TCP_KEEPALIVE_TIMEOUT)
+        .with_interval(timing::TCP_KEEPALIVE_INTERVAL)
+        .with_retries(KEEPALIVE_PROBES_MAX);
+    TcpSettings::default().set_keepalive(keepalive)
 }
 
 /// The first byte of what a server answers to `PING`.

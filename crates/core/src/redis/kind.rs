@@ -1,16 +1,12 @@
 //! Checking the kind of the server: the services need a standalone primary.
 
-use std::time::Duration;
-
 use deadpool_redis::redis::{AsyncConnectionConfig, Client, cmd};
 use tokio::time::Instant;
 
 use crate::error::{Error, Part, Result};
 use crate::redis::connection::unavailable;
 use crate::redis::{Redis, info};
-
-/// How often the role of a replica is read again.
-const ASK_AGAIN: Duration = Duration::from_millis(200);
+use crate::timing;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -51,7 +47,7 @@ impl Redis {
                             "Redis is a replica, which takes no writes; waiting for it to become a primary"
                         );
                     }
-                    tokio::time::sleep(ASK_AGAIN).await;
+                    tokio::time::sleep(timing::REPLICA_ROLE_INTERVAL).await;
                 }
                 Kind::Replica => {
                     return Err(refused(

@@ -4,19 +4,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, Part, Result};
 use crate::redis::{Configuration, Redis};
+use crate::timing;
 
 /// The reason in answers and in the log meanwhile.
 pub(super) const EVICTS: &str =
     "its maxmemory-policy is allkeys-*, with which it may evict marks of writes under way";
-
-/// How often the policy is read.
-const INTERVAL: Duration = Duration::from_secs(1);
 
 impl Redis {
     /// Checks at a start that the server keeps marks of doubt.
@@ -59,7 +56,7 @@ impl Redis {
                         false => tracing::info!("the policy of this Redis is right again"),
                     }
                 }
-                tokio::time::sleep(INTERVAL).await;
+                tokio::time::sleep(timing::EVICTION_POLICY_INTERVAL).await;
             }
         })))
     }

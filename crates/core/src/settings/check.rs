@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
+use crate::settings::raw::YesOrNo;
 use crate::settings::table::Setting;
-use crate::settings::{BadSetting, CacheAway, Dashboard, JournalSync, LogFormat, YesOrNo, bad};
+use crate::settings::{BadSetting, CacheUnavailable, Dashboard, JournalSync, LogFormat, bad};
 
 /// A shorter lease would be renewed all the time.
 const LEASE_MIN_MS: u64 = 500;
@@ -27,14 +28,16 @@ pub(super) fn check_type(setting: &Setting, merged: &config::Config) -> Result<(
         "JOURNAL_SYNC" if merged.get::<JournalSync>(&key).is_err() => "must be fsync or os",
         "LOG_FORMAT" if merged.get::<LogFormat>(&key).is_err() => "must be text or json",
         "REDIS_WAIT_FSYNC" if merged.get::<YesOrNo>(&key).is_err() => "must be yes or no",
-        "CACHE_AWAY" if merged.get::<CacheAway>(&key).is_err() => "must be bypass or refuse",
+        "CACHE_UNAVAILABLE" if merged.get::<CacheUnavailable>(&key).is_err() => {
+            "must be bypass or refuse"
+        }
         "DASHBOARD" if merged.get::<Dashboard>(&key).is_err() => "must be on, read-only or off",
         "LISTEN"
         | "DASHBOARD"
         | "JOURNAL_SYNC"
         | "LOG_FORMAT"
         | "REDIS_WAIT_FSYNC"
-        | "CACHE_AWAY"
+        | "CACHE_UNAVAILABLE"
         | "OTEL_TRACES_SAMPLER_ARG" => {
             return Ok(());
         }
@@ -53,6 +56,9 @@ pub(super) fn check_type(setting: &Setting, merged: &config::Config) -> Result<(
                 "COMMIT_LANES",
                 "JOURNAL_BYTES_MAX",
                 "TOMBSTONE_RETENTION_S",
+                "RATE_LIMIT_PER_S",
+                "RATE_LIMIT_BURST",
+                "REQUESTS_MAX",
             ];
             let min = match setting.key {
                 "LEASE_MS" | "CACHE_LEASE_MS" => LEASE_MIN_MS,

@@ -22,13 +22,21 @@ pub enum Command {
     Release(Box<Settings>),
     /// Print what each part holds of one name, and exit.
     Inspect(InspectOptions, Box<Settings>),
+    /// Write the users of a file, and exit.
+    Import(ImportOptions, Box<Settings>),
+    /// Write all users to a file, and exit.
+    Export(ExportOptions, Box<Settings>),
     /// Ask the service that listens as the settings say how it is, and exit.
     Healthcheck {
         /// What `LISTEN` says.
         listen: SocketAddr,
+        /// Whether there is a `TLS_CERT_FILE`.
+        speaks_tls: bool,
         /// Whether to ask if it can serve, rather than if it lives.
         ready: bool,
     },
+    /// Make a token, print it and its line for `AUTH_TOKENS_FILE`, and exit.
+    Token(TokenOptions),
     /// Print this and exit with this code.
     Print(String, u8),
 }
@@ -83,6 +91,14 @@ pub(super) enum Action {
     /// Print what cache, journal, dead letters and database hold of one name, and which value a reader
     /// gets. Only reads, also while services run. Exit code 1 when a part could not be read.
     Inspect(InspectOptions),
+    /// Make a token for a client, and print it with its line for AUTH_TOKENS_FILE. Changes no file and
+    /// needs no setting.
+    Token(TokenOptions),
+    /// Write the users of a CSV or NDJSON file. Without --to, this process does it itself, on cache,
+    /// journal and database of the settings. Exit code 2 when lines were refused, 1 when it ended early.
+    Import(ImportOptions),
+    /// Write all users of the database to a CSV or NDJSON file, or to standard output.
+    Export(ExportOptions),
     /// Ask the service that runs here whether it lives: exit code 0 if so, else 1. Needs
     /// no setting but LISTEN.
     Healthcheck {
@@ -100,6 +116,65 @@ pub struct InspectOptions {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// For whom a token is, and what it allows.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct TokenOptions {
+    /// What the token allows. Each right includes those before it.
+    #[arg(value_parser = ["read", "write", "admin"])]
+    pub right: String,
+    /// What the log calls its holder: at most 64 letters, digits, `.`, `_` and `-`.
+    pub name: String,
+}
+
+/// Which file is written to the database, and how.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct ImportOptions {
+    /// The file; - is standard input.
+    pub file: PathBuf,
+    /// Its form, where the extension .csv, .ndjson or .jsonl does not say it.
+    #[arg(long, value_name = "FORM")]
+    pub format: Option<FileFormat>,
+    /// Write every refused line to this file, as a batch answers it.
+    #[arg(long, value_name = "FILE")]
+    pub errors: Option<PathBuf>,
+    /// Leave out the lines up to this one.
+    #[arg(
+        long,
+        value_name = "LINE",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    pub skip: u64,
+    /// Send the users to the service that runs at this URL, such as http://localhost:8081.
+    #[arg(long, value_name = "URL")]
+    pub to: Option<String>,
+    /// With --to: send the token in this file, which has one line.
+    #[arg(long, value_name = "FILE", requires = "to")]
+    pub token_file: Option<PathBuf>,
+    /// End when the journal has all, rather than the database (write-behind).
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// Where all users are written to.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct ExportOptions {
+    /// The file, which is replaced in one step at the end; standard output if there is none, or -.
+    pub file: Option<PathBuf>,
+    /// Its form, where the extension .csv, .ndjson or .jsonl does not say it.
+    #[arg(long, value_name = "FORM")]
+    pub format: Option<FileFormat>,
+}
+
+/// The form of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FileFormat {
+    /// Comma-separated values; the first line names the columns.
+    Csv,
+    /// A JSON object a line.
+    Ndjson,
 }
 
 /// What to do about the identity.

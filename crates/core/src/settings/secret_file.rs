@@ -62,7 +62,7 @@ pub(super) fn read(key: &str, path: &Path) -> Result<String, BadSetting> {
 /// # Errors
 /// When it cannot be read or is too large. Never repeats the path, which may be the secret
 /// itself by mistake.
-pub(super) fn content(key: &str, path: &Path) -> Result<Vec<u8>, BadSetting> {
+pub(crate) fn content(key: &str, path: &Path) -> Result<Vec<u8>, BadSetting> {
     limited(key, path, FILE_BYTES_MAX)
 }
 

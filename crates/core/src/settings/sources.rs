@@ -10,6 +10,22 @@ use config::{Config, ConfigBuilder, ValueKind};
 use crate::settings::places::Places;
 use crate::settings::table::{Setting, TABLE};
 use crate::settings::{BadSetting, Service, bad, secret_file};
+use crate::tls::server::CERTIFICATE_KEY;
+
+/// Settings that had another name in an older version, before the one that they have now.
+const RENAMED: [(&str, &str); 1] = [("CACHE_AWAY", "CACHE_UNAVAILABLE")];
+
+/// Those of the service's settings that had another name.
+fn renamed(service: Service) -> impl Iterator<Item = (&'static str, &'static str)> {
+    RENAMED.into_iter().filter(move |(_, new)| {
+        let mut known = TABLE.iter().filter(|setting| setting.is_for(service));
+        known.any(|setting| setting.key == *new)
+    })
+}
+
+fn is_called(old: &str, new: &str) -> BadSetting {
+    bad(old, format!("is called {new} now, with the same values"))
+}
 
 /// What a settings file says, by the names in lower case.
 struct SettingsFile {
@@ -37,12 +53,18 @@ impl SettingsFile {
         })
     }
 
-    /// Refuses a name that is none of the service's.
+    /// Refuses a name that is none of the service's, or one of an older version.
     fn check_names(&self, service: Service) -> Result<(), BadSetting> {
         let is_known = |name: &str| {
             let mut known = TABLE.iter().filter(|setting| setting.is_for(service));
             known.any(|setting| setting.names().any(|known| known.to_lowercase() == name))
         };
+        for (old, new) in renamed(service) {
+            let old = old.to_lowercase();
+            if self.values.contains_key(&old) {
+                return Err(self.places.locate(is_called(&old, new)));
+            }
+        }
         match self.values.keys().find(|name| !is_known(name)) {
             None => Ok(()),
             Some(name) => {
@@ -77,6 +99,9 @@ pub(super) fn merge(
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<(Config, Places), BadSetting> {
     let environment = |key: &str| environment(key).filter(|value| !value.is_empty());
+    if let Some((old, new)) = renamed(service).find(|(old, _)| environment(old).is_some()) {
+        return Err(is_called(old, new));
+    }
     let known = || TABLE.iter().filter(|setting| setting.is_for(service));
     let mut builder = Config::builder();
     for setting in known() {
@@ -145,7 +170,7 @@ fn secret(
     }
 }
 
-/// Where the service listens, without a look at what its other settings are.
+/// Where the service listens and whether it speaks TLS, without a look at what its other settings are.
 ///
 /// # Errors
 /// When the setting is no address, or the file that may have it cannot be read.
@@ -153,19 +178,23 @@ pub(super) fn listen(
     service: Service,
     file: Option<&Path>,
     environment: impl Fn(&str) -> Option<String>,
-) -> Result<SocketAddr, BadSetting> {
+) -> Result<(SocketAddr, bool), BadSetting> {
     const KEY: &str = "LISTEN";
-    let given = environment(KEY).filter(|value| !value.is_empty());
-    let given = match (given, file) {
-        (Some(given), _) => Some(given),
-        (None, Some(file)) => {
-            let values = SettingsFile::read(file)?.values;
-            values.get("listen").map(ToString::to_string)
-        }
-        (None, None) => None,
+    let is_listed = environment(KEY).is_some_and(|value| !value.is_empty());
+    let in_file = match file.map(SettingsFile::read) {
+        // The address is known without it.
+        Some(Err(_)) if is_listed => BTreeMap::new(),
+        Some(read) => read?.values,
+        None => BTreeMap::new(),
+    };
+    let given = |key: &str| {
+        let value = environment(key).filter(|value| !value.is_empty());
+        value.or_else(|| in_file.get(&key.to_lowercase()).map(ToString::to_string))
     };
     let default = || TABLE.iter().find(|setting| setting.key == KEY);
-    let given = given.or_else(|| default().map(|setting| setting.default_for(service)));
-    let parsed = given.and_then(|given| given.parse().ok());
-    parsed.ok_or_else(|| bad(KEY, super::check::ADDRESS_WANTED))
+    let listen = given(KEY).or_else(|| default().map(|setting| setting.default_for(service)));
+    let parsed = listen.and_then(|listen| listen.parse().ok());
+    let listen = parsed.ok_or_else(|| bad(KEY, super::check::ADDRESS_WANTED))?;
+    let speaks_tls = given(CERTIFICATE_KEY).is_some_and(|path| !path.is_empty());
+    Ok((listen, speaks_tls))
 }

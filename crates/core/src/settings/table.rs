@@ -69,6 +69,41 @@ pub(super) const TABLE: &[Setting] = &[
         "on",
         "the page at /dashboard: on = with buttons that send writes, read-only = without them, off = no page",
     ),
+    setting(
+        "AUTH_TOKENS_FILE",
+        "",
+        "file with the tokens of clients, one a line, read again when it changes: then every call but a few needs one; the subcommand token makes them",
+    ),
+    setting(
+        "TLS_CERT_FILE",
+        "",
+        "PEM file, read again when it changes: speak TLS with this certificate and its chain; together with TLS_KEY_FILE",
+    ),
+    setting(
+        "TLS_KEY_FILE",
+        "",
+        "PEM file, read again when it changes: its private key",
+    ),
+    setting(
+        "CORS_ORIGINS",
+        "",
+        "origins of other sites, separated by commas, whose pages may call this service and read its answers; none = CORS is off",
+    ),
+    setting(
+        "RATE_LIMIT_PER_S",
+        "0",
+        "requests a second of each client, by the name of its token or else by its address; more are answered 429; 0 = no limit",
+    ),
+    setting(
+        "RATE_LIMIT_BURST",
+        "0",
+        "how many of those may come at once; 0 = those of one second",
+    ),
+    setting(
+        "REQUESTS_MAX",
+        "0",
+        "most requests in flight; more are answered 503; 0 = no limit but that of connections",
+    ),
     secret(setting(
         "DATABASE_URL",
         "sqlite://data/{service}/users.db",
@@ -77,17 +112,17 @@ pub(super) const TABLE: &[Setting] = &[
     setting(
         "DATABASE_CA_FILE",
         "",
-        "PEM file, read at start: MySQL or MariaDB by TLS, and with a certificate of these CAs only",
+        "PEM file, read again when it changes: MySQL or MariaDB by TLS, and with a certificate of these CAs only",
     ),
     setting(
         "DATABASE_CERT_FILE",
         "",
-        "PEM file, read at start: the client certificate to show there; together with DATABASE_KEY_FILE",
+        "PEM file, read again when it changes: the client certificate to show there; together with DATABASE_KEY_FILE",
     ),
     setting(
         "DATABASE_KEY_FILE",
         "",
-        "PEM file, read at start: its private key, which must be an RSA key",
+        "PEM file, read again when it changes: its private key, which must be an RSA key",
     ),
     secret(setting(
         "CACHE_URL",
@@ -97,17 +132,17 @@ pub(super) const TABLE: &[Setting] = &[
     setting(
         "CACHE_CA_FILE",
         "",
-        "PEM file, read at start: rediss:// with a certificate of these CAs only, instead of the system's",
+        "PEM file, read again when it changes: rediss:// with a certificate of these CAs only, instead of the system's",
     ),
     setting(
         "CACHE_CERT_FILE",
         "",
-        "PEM file, read at start: the client certificate to show there; together with CACHE_KEY_FILE",
+        "PEM file, read again when it changes: the client certificate to show there; together with CACHE_KEY_FILE",
     ),
     setting(
         "CACHE_KEY_FILE",
         "",
-        "PEM file, read at start: its private key",
+        "PEM file, read again when it changes: its private key",
     ),
     secret(write_behind(
         "JOURNAL_URL",
@@ -207,7 +242,7 @@ pub(super) const TABLE: &[Setting] = &[
         "most megabytes of clean records in the memory cache",
     ),
     write_through(
-        "CACHE_AWAY",
+        "CACHE_UNAVAILABLE",
         "bypass",
         "while Redis is unavailable: bypass = read from and write to the database alone, refuse = answer 503",
     ),
@@ -298,7 +333,13 @@ impl Setting {
     /// Whether any text will do until it is looked at more closely.
     pub(super) fn is_text(&self) -> bool {
         self.is_secret
-            || ["ALLOWED_ORIGINS", "LOG", "OTEL_EXPORTER_OTLP_ENDPOINT"].contains(&self.key)
+            || [
+                "ALLOWED_ORIGINS",
+                "CORS_ORIGINS",
+                "LOG",
+                "OTEL_EXPORTER_OTLP_ENDPOINT",
+            ]
+            .contains(&self.key)
             || self.key.ends_with("_FILE")
     }
 
@@ -336,3 +377,5 @@ pub(super) fn help(service: Service) -> String {
 
 #[cfg(test)]
 mod document;
+#[cfg(test)]
+mod packaged;

@@ -69,6 +69,22 @@ fn an_unknown_key_in_the_file_is_refused_by_its_name() {
 }
 
 #[test]
+fn the_old_name_of_a_setting_is_refused_with_the_new_one() {
+    let file = load_from(
+        Service::WriteThrough,
+        Some("cache_away = \"refuse\"\n"),
+        &[],
+    );
+    let given = load_from(Service::WriteThrough, None, &[("CACHE_AWAY", "refuse")]);
+    for refused in [file, given] {
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("CACHE_UNAVAILABLE"), "{refused}");
+    }
+    // As any other setting of the other service.
+    load_from(Service::WriteBehind, None, &[("CACHE_AWAY", "refuse")]).unwrap();
+}
+
+#[test]
 fn what_is_wrong_in_the_file_is_refused_by_its_line_and_column() {
     for (text, place) in [
         ("batch_max = 7\nlog = sesame\n", "line 2, column 7"),

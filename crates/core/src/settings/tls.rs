@@ -1,8 +1,9 @@
-//! The files of TLS: read once, when the service starts.
+//! The files of TLS, as they are when the service starts.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::settings::{BadSetting, CacheUrl, DatabaseUrl, bad, secret_file};
+use crate::tls::server::{CERTIFICATE_KEY, PRIVATE_KEY_KEY};
 use crate::tls::{CACHE_KEYS, DATABASE_KEYS, Tls, TlsKeys};
 
 /// The paths that the settings of one server give, empty where they give none.
@@ -37,6 +38,22 @@ pub(super) fn of_database(paths: &Paths<'_>, database: &DatabaseUrl) -> Result<T
     read(DATABASE_KEYS, paths, wanted)
 }
 
+/// The paths of the certificate and the key that the service itself shows.
+///
+/// # Errors
+/// The one that is given without the other.
+pub(super) fn of_service(
+    certificate: &str,
+    key: &str,
+) -> Result<Option<(PathBuf, PathBuf)>, BadSetting> {
+    match (certificate, key) {
+        ("", "") => Ok(None),
+        (_, "") => Err(bad(CERTIFICATE_KEY, "only together with TLS_KEY_FILE")),
+        ("", _) => Err(bad(PRIVATE_KEY_KEY, "only together with TLS_CERT_FILE")),
+        (certificate, key) => Ok(Some((certificate.into(), key.into()))),
+    }
+}
+
 fn read(
     keys: TlsKeys,
     paths: &Paths<'_>,
@@ -68,5 +85,10 @@ fn read(
             content(keys.key, key)?,
         )),
     };
-    Tls::new(keys, ca, identity).map_err(|(key, reason)| bad(key, reason))
+    let given = all.into_iter().filter(|(_, path)| !path.is_empty());
+    let files = given
+        .map(|(key, path)| (key, PathBuf::from(path)))
+        .collect();
+    let tls = Tls::new(keys, ca, identity).map_err(|(key, reason)| bad(key, reason))?;
+    Ok(tls.of_files(files))
 }

@@ -3,12 +3,11 @@
 
 use std::collections::HashSet;
 use std::sync::{LazyLock, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::telemetry;
+use crate::timing;
 
-/// How long a row that was logged is not logged again.
-const LOG_INTERVAL: Duration = Duration::from_secs(600);
 /// Most rows that are logged in that time.
 const LOGGED_MAX: usize = 20;
 
@@ -39,7 +38,7 @@ enum Line {
 
 impl Logged {
     fn line(&mut self, id: i64, now: Instant) -> Line {
-        let is_over = |since| now.duration_since(since) >= LOG_INTERVAL;
+        let is_over = |since| now.duration_since(since) >= timing::BROKEN_ROW_LOG_INTERVAL;
         if self.since.is_none_or(is_over) {
             *self = Logged {
                 since: Some(now),
@@ -85,6 +84,8 @@ pub(super) fn report(row: BrokenRow) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -92,7 +93,7 @@ mod tests {
         let (mut logged, began) = (Logged::default(), Instant::now());
         assert_eq!(logged.line(7, began), Line::TheRow);
         assert_eq!(logged.line(7, began), Line::Nothing);
-        let later = began + LOG_INTERVAL;
+        let later = began + timing::BROKEN_ROW_LOG_INTERVAL;
         assert_eq!(
             logged.line(7, later - Duration::from_nanos(1)),
             Line::Nothing

@@ -1,7 +1,7 @@
 //! The one place where calls to a database run: each in a task of its own, unless the caller
 //! is a task that no client drops.
 //!
-//! The future of a request is dropped when its client goes away. A statement that is dropped midway
+//! The future of a request is dropped when its client disconnects. A statement that is dropped midway
 //! leaves its connection busy, and out of step with its next user. So a caller waits for its turn in
 //! its own future; if it is dropped meanwhile, nothing was sent. A call that has begun runs to its
 //! end.

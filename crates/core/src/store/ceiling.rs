@@ -51,7 +51,7 @@ impl Ceiling {
 
 /// Where to raise the ceiling to for a write of version `newest` at the time `now`.
 ///
-/// Clocks start above the ceiling, so it must not run away where they are started again and
+/// Clocks start above the ceiling, so it must not race ahead where they are started again and
 /// again: beyond two seconds ahead of the time, it is raised by a little only.
 pub(super) fn above(newest: i64, now: i64) -> i64 {
     let ahead = now.saturating_add(AHEAD).saturating_sub(newest);
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ceiling_ahead_of_the_time_does_not_run_away() {
+    fn a_ceiling_ahead_of_the_time_grows_no_faster() {
         let now = Version::now().to_i64();
         let mut ceiling = above(now, now);
         for _ in 0..10 {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::model::decision::Decision;
 use crate::model::record::{Key, Record, Write};
 use crate::model::version::Version;
 
@@ -17,37 +18,17 @@ pub struct Proposal {
     pub beside: Option<Record>,
 }
 
-/// What became of a [`Proposal`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is in the database at this version, or something newer is.
-    Written(Version),
-    /// Its condition does not hold.
-    ConditionFailed,
-    /// Its condition holds for a row that is newer than its version. It cannot take
-    /// effect after that row, and whether it might have before is unknown: it needs
-    /// a newer version.
-    Superseded,
-}
-
-impl Verdict {
-    /// Whether it brings a row into the database.
-    pub(super) fn is_written(&self) -> bool {
-        matches!(self, Verdict::Written(_))
-    }
-}
-
 /// Judges `proposals` one after the other, each upon what those before it left
 /// of `rows`; what is to be written then. `now` is the time as a version.
 pub fn judge(
     proposals: &[Proposal],
     rows: Vec<Record>,
     now: Version,
-) -> (Vec<Verdict>, Vec<Record>) {
+) -> (Vec<Decision>, Vec<Record>) {
     let mut current: HashMap<Key, Record> =
         rows.into_iter().map(|row| (row.key.clone(), row)).collect();
     let mut written: HashMap<Key, Record> = HashMap::new();
-    let verdicts = proposals.iter().map(|proposal| {
+    let decisions = proposals.iter().map(|proposal| {
         let key = &proposal.write.key;
         let held = current
             .entry(key.clone())
@@ -58,25 +39,25 @@ pub fn judge(
             *held = beside.clone();
         }
         if !proposal.write.condition.holds(held) {
-            return Verdict::ConditionFailed;
+            return Decision::ConditionFailed;
         }
         let version = match proposal.version {
             Some(version) if version > held.version => version,
-            Some(_) => return Verdict::Superseded,
+            Some(_) => return Decision::Retry,
             None => match held.version.next() {
                 Some(next) => next.max(now),
-                None => return Verdict::Superseded,
+                None => return Decision::Retry,
             },
         };
         let record = proposal.write.at(version);
         *held = record.clone();
         written.insert(key.clone(), record);
-        Verdict::Written(version)
+        Decision::Written(version)
     });
-    let verdicts = verdicts.collect();
+    let decisions = decisions.collect();
     let mut written: Vec<Record> = written.into_values().collect();
     written.sort_unstable_by(|one, other| one.key.cmp(&other.key));
-    (verdicts, written)
+    (decisions, written)
 }
 
 #[cfg(test)]
@@ -107,7 +88,7 @@ mod tests {
         }
     }
 
-    fn verdicts(proposals: &[Proposal], rows: Vec<Record>) -> Vec<Verdict> {
+    fn decisions(proposals: &[Proposal], rows: Vec<Record>) -> Vec<Decision> {
         judge(proposals, rows, version(50)).0
     }
 
@@ -118,9 +99,9 @@ mod tests {
             put("b", Condition::Always, None),
             put("b", Condition::Always, None),
         ];
-        let (verdicts, written) = judge(&proposals, vec![row("b", 80, Some("old"))], version(50));
-        let issued = [50, 81, 82].map(|at| Verdict::Written(version(at)));
-        assert_eq!(verdicts, issued);
+        let (decisions, written) = judge(&proposals, vec![row("b", 80, Some("old"))], version(50));
+        let issued = [50, 81, 82].map(|at| Decision::Written(version(at)));
+        assert_eq!(decisions, issued);
         let written: Vec<_> = written.iter().map(|row| row.version.get()).collect();
         assert_eq!(written, [50, 82]);
     }
@@ -135,23 +116,23 @@ mod tests {
             delete.clone(),
             delete,
         ];
-        let failed = Verdict::ConditionFailed;
+        let failed = Decision::ConditionFailed;
         let expected = [
             failed,
-            Verdict::Written(version(50)),
-            Verdict::Written(version(51)),
+            Decision::Written(version(50)),
+            Decision::Written(version(51)),
             failed,
         ];
-        assert_eq!(verdicts(&proposals, vec![row("a", 9, None)]), expected);
+        assert_eq!(decisions(&proposals, vec![row("a", 9, None)]), expected);
     }
 
     #[test]
     fn a_given_version_that_is_not_newer_than_the_row_needs_another() {
         for condition in [Condition::Always, Condition::Exists] {
             let proposals = [put("a", condition, Some(70))];
-            let (verdicts, written) =
+            let (decisions, written) =
                 judge(&proposals, vec![row("a", 80, Some("old"))], version(50));
-            assert_eq!((verdicts, written), (vec![Verdict::Superseded], vec![]));
+            assert_eq!((decisions, written), (vec![Decision::Retry], vec![]));
         }
     }
 
@@ -161,12 +142,12 @@ mod tests {
         proposal.beside = Some(row("a", 60, None));
         let rows = |at| vec![row("a", at, Some("old"))];
         assert_eq!(
-            verdicts(std::slice::from_ref(&proposal), rows(59)),
-            [Verdict::ConditionFailed]
+            decisions(std::slice::from_ref(&proposal), rows(59)),
+            [Decision::ConditionFailed]
         );
         assert_eq!(
-            verdicts(&[proposal], rows(61)),
-            [Verdict::Written(version(70))]
+            decisions(&[proposal], rows(61)),
+            [Decision::Written(version(70))]
         );
     }
 }

@@ -195,7 +195,7 @@ macro_rules! members {
             let view = view(connection, Lock::Exclusive).await?;
             if view.bypassed {
                 let reason = "write-through services are writing past the cache";
-                return Err(Failed::broken(reason));
+                return Err(TransactionError::broken(reason));
             }
             let had_heard = |member: &Member| member.process == holder && member.trusts;
             let member = Member {

@@ -28,6 +28,7 @@ use crate::binding::BindingStore;
 use crate::bypass::protocol::Membership;
 use crate::error::{Error, Part, Result};
 use crate::model::dataset::Dataset;
+use crate::model::decision::Decision;
 use crate::model::record::{Key, Record};
 use crate::model::version::Version;
 use crate::outage::health::PartHealth;
@@ -36,6 +37,7 @@ use crate::settings::{Address, Secret};
 use crate::store::calls::Calls;
 use crate::store::durability::{Durability, Survives};
 use crate::store::{Adoption, Connections, Locks, Origin, Store, row};
+use crate::timing;
 
 pub use claim::MysqlClaim;
 use connector::{Connector, NotConnected};
@@ -57,17 +59,10 @@ const EXCLUSIVE: &str = " FOR UPDATE";
 /// How often an operation is done again at most that stood in the way of another
 /// transaction, and how long it waits before that, at most each time.
 const DEADLOCKS_MAX: u32 = 8;
-const DEADLOCK_PAUSE_MAX: Duration = Duration::from_millis(10);
 
 /// How often an operation is repeated at most whose connection is lost, each time because
 /// another one ended while it lay in the pool.
 const LOST_MAX: u32 = 3;
-
-/// How long [`MysqlStore::open`] waits while another process changes the tables.
-const OPEN_TIME_MAX: Duration = Duration::from_secs(60);
-
-/// The timeout of a readiness check, shorter than a statement's.
-const HEALTH_PATIENCE: Duration = Duration::from_secs(3);
 
 type Operation<'c, T> = Pin<Box<dyn Future<Output = Tried<T>> + Send + 'c>>;
 
@@ -101,7 +96,13 @@ impl MysqlStore {
         pool_max: usize,
         timeout: Duration,
     ) -> Result<MysqlStore> {
-        MysqlStore::open_by(Instant::now() + OPEN_TIME_MAX, address, pool_max, timeout).await
+        MysqlStore::open_by(
+            Instant::now() + timing::MYSQL_OPEN_TIMEOUT,
+            address,
+            pool_max,
+            timeout,
+        )
+        .await
     }
 
     /// The same, but it must be connected by `deadline` if that is sooner than after the
@@ -209,32 +210,37 @@ async fn attempts<T>(
             //
             // IMPORTANT: all mean that nothing took place, which is so only of
             // this attempt.
-            Err(Failed::Refused(reason)) if repeats == 0 => {
+            Err(TransactionError::Refused(reason)) if repeats == 0 => {
                 lent.give_back();
                 return Err(Error::refused(Part::Database, reason));
             }
-            Err(Failed::Fenced) if repeats == 0 => {
+            Err(TransactionError::Fenced) if repeats == 0 => {
                 lent.give_back();
                 return Err(Error::Fenced);
             }
-            Err(Failed::Deadlocked) if deadlocks < DEADLOCKS_MAX => {
+            Err(TransactionError::Deadlocked) if deadlocks < DEADLOCKS_MAX => {
                 lent.give_back();
                 deadlocks += 1;
-                tokio::time::sleep(DEADLOCK_PAUSE_MAX.mul_f64(fastrand::f64())).await;
+                tokio::time::sleep(timing::DEADLOCK_BACKOFF_MAX.mul_f64(fastrand::f64())).await;
             }
-            Err(Failed::Locked | Failed::Deadlocked) if repeats == 0 => {
+            Err(TransactionError::Locked | TransactionError::Deadlocked) if repeats == 0 => {
                 lent.give_back();
                 return Err(Error::Locked);
             }
-            Err(Failed::Beyond(_)) => {
+            Err(TransactionError::Beyond(_)) => {
                 lent.give_back();
                 return Err(unavailable("the ceiling was lowered"));
             }
-            Err(Failed::Refused(_) | Failed::Fenced | Failed::Locked | Failed::Deadlocked) => {
+            Err(
+                TransactionError::Refused(_)
+                | TransactionError::Fenced
+                | TransactionError::Locked
+                | TransactionError::Deadlocked,
+            ) => {
                 lent.give_back();
                 return Err(unavailable("the connection ended in the attempt before"));
             }
-            Err(Failed::Broken(reason)) if lent.was_used() && repeats < LOST_MAX => {
+            Err(TransactionError::Broken(reason)) if lent.was_used() && repeats < LOST_MAX => {
                 if !lent.answers().await {
                     // None of the others is better.
                     pool.discard_idle();
@@ -243,7 +249,7 @@ async fn attempts<T>(
                 }
                 repeats += 1;
             }
-            Err(Failed::Broken(reason) | Failed::Uncertain(reason)) => {
+            Err(TransactionError::Broken(reason) | TransactionError::Uncertain(reason)) => {
                 return Err(unavailable(reason));
             }
         }
@@ -271,7 +277,7 @@ async fn diagnosed<T>(
         Ok(answer) => Ok(answer),
         Err(error) => Err(refusal::diagnose(connection, &error)
             .await
-            .unwrap_or(Failed::Broken(error.to_string()))),
+            .unwrap_or(TransactionError::Broken(error.to_string()))),
     }
 }
 
@@ -303,7 +309,11 @@ impl Store for MysqlStore {
         .await
     }
 
-    async fn transact(&self, proposals: &[Proposal], fence: Option<Epoch>) -> Result<Vec<Verdict>> {
+    async fn transact(
+        &self,
+        proposals: &[Proposal],
+        fence: Option<Epoch>,
+    ) -> Result<Vec<Decision>> {
         let proposals: Arc<[Proposal]> = proposals.into();
         let ceiling = self.ceiling.clone();
         self.run(move |connection| {
@@ -419,7 +429,7 @@ impl Store for MysqlStore {
     async fn health(&self) -> PartHealth {
         let asked =
             self.run(|connection| Box::pin(async move { Ok(Flushing::ask(connection).await?) }));
-        let flushing = tokio::time::timeout(HEALTH_PATIENCE, asked)
+        let flushing = tokio::time::timeout(timing::MYSQL_HEALTH_TIMEOUT, asked)
             .await
             .unwrap_or_else(|_| Err(unavailable("no answer in time")));
         if let Ok(flushing) = &flushing {

@@ -33,6 +33,7 @@ use crate::binding::BindingStore;
 use crate::bypass::protocol::Membership;
 use crate::error::{Error, Part, Result};
 use crate::model::dataset::Dataset;
+use crate::model::decision::Decision;
 use crate::model::record::{Key, Record};
 use crate::model::version::Version;
 use crate::outage::health::PartHealth;
@@ -230,23 +231,25 @@ async fn diagnosed<T>(_: &mut Connection, done: diesel::QueryResult<T>) -> Tried
     done.map_err(|error| match &error {
         // What `Upsert` does to a statement of another epoch.
         DatabaseError(NotNullViolation, what) if what.message().ends_with("users.version") => {
-            Failed::Fenced
+            TransactionError::Fenced
         }
         DatabaseError(
             UniqueViolation | ForeignKeyViolation | NotNullViolation | CheckViolation,
             _,
-        ) => Failed::Refused(error.to_string()),
-        _ => Failed::broken(error),
+        ) => TransactionError::Refused(error.to_string()),
+        _ => TransactionError::broken(error),
     })
 }
 
-fn failed(failed: Failed) -> Error {
+fn failed(failed: TransactionError) -> Error {
     match failed {
-        Failed::Refused(reason) => Error::refused(Part::Database, reason),
-        Failed::Fenced => Error::Fenced,
-        Failed::Beyond(_) => unavailable("the ceiling was lowered"),
-        Failed::Locked | Failed::Deadlocked => Error::Locked,
-        Failed::Broken(reason) | Failed::Uncertain(reason) => unavailable(reason),
+        TransactionError::Refused(reason) => Error::refused(Part::Database, reason),
+        TransactionError::Fenced => Error::Fenced,
+        TransactionError::Beyond(_) => unavailable("the ceiling was lowered"),
+        TransactionError::Locked | TransactionError::Deadlocked => Error::Locked,
+        TransactionError::Broken(reason) | TransactionError::Uncertain(reason) => {
+            unavailable(reason)
+        }
     }
 }
 
@@ -285,13 +288,16 @@ impl SqliteStore {
         let pool = self.pool.clone();
         let turn = self.calls.turn().await?;
         turn.run(async move {
-            let mut lent = Lent(Some(pool.get().await.map_err(Failed::broken)?));
+            let mut lent = Lent(Some(pool.get().await.map_err(TransactionError::broken)?));
             let connection = lent
                 .0
                 .as_mut()
-                .ok_or_else(|| Failed::broken("no connection"))?;
+                .ok_or_else(|| TransactionError::broken("no connection"))?;
             let done = operation(connection).await;
-            if !matches!(done, Err(Failed::Broken(_) | Failed::Uncertain(_))) {
+            if !matches!(
+                done,
+                Err(TransactionError::Broken(_) | TransactionError::Uncertain(_))
+            ) {
                 lent.give_back();
             }
             done
@@ -303,7 +309,7 @@ impl SqliteStore {
     /// refused.
     async fn explained<T>(&self, done: Tried<T>, rows: Arc<[Row]>) -> Result<T> {
         let reason = match done {
-            Err(Failed::Broken(reason)) => reason,
+            Err(TransactionError::Broken(reason)) => reason,
             done => return done.map_err(failed),
         };
         // IMPORTANT: what another file at the path refuses says nothing of this one.
@@ -334,7 +340,11 @@ impl Store for SqliteStore {
         self.explained(done, rows).await
     }
 
-    async fn transact(&self, proposals: &[Proposal], fence: Option<Epoch>) -> Result<Vec<Verdict>> {
+    async fn transact(
+        &self,
+        proposals: &[Proposal],
+        fence: Option<Epoch>,
+    ) -> Result<Vec<Decision>> {
         let rows = proposals.iter().map(|proposal| {
             let version = proposal.version.unwrap_or_else(Version::now);
             Row::from_record(&proposal.write.at(version))

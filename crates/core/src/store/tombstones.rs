@@ -98,7 +98,7 @@ macro_rules! tombstones {
             let Some(Removed { through, count }) = end(connection, done).await? else {
                 return Ok(Purged::Elsewhere);
             };
-            let floor = to_floor(through).map_err(Failed::broken)?;
+            let floor = to_floor(through).map_err(TransactionError::broken)?;
             Ok(match through < *last {
                 true => Purged::HeldUp {
                     floor,
@@ -174,7 +174,7 @@ macro_rules! tombstones {
             let floor = epoch.purged_through;
             let at = epoch.reserved_through.unwrap_or(-1);
             if rows.iter().any(|row| row.version > at) {
-                return Err(Failed::broken("the ceiling was lowered"));
+                return Err(TransactionError::broken("the ceiling was lowered"));
             }
             let late = rows.iter().filter(|row| row.version <= floor);
             let names: Vec<Key> = late.map(|row| row.name.clone()).collect();
@@ -184,7 +184,7 @@ macro_rules! tombstones {
             let is_user = |row: &Row| row.deleted_at.is_none();
             if origin != Origin::Replayed && rows.iter().any(|row| is_missing(row) && is_user(row))
             {
-                return Err(Failed::Refused(NOT_KNOWN.to_owned()));
+                return Err(TransactionError::Refused(NOT_KNOWN.to_owned()));
             }
             let rows = rows.iter().filter(|row| !is_missing(row) || is_user(row));
             let rows: Vec<Row> = rows.cloned().collect();

@@ -4,7 +4,7 @@ use diesel::result::Error as DieselError;
 
 /// Why an operation failed, as far as it matters for doing it again.
 #[derive(Debug)]
-pub(super) enum Failed {
+pub(super) enum TransactionError {
     /// The database would refuse it again. Nothing took place.
     Refused(String),
     /// The epoch that it was to take place in has ended, or what came after it may
@@ -24,18 +24,18 @@ pub(super) enum Failed {
 }
 
 /// How an operation ended.
-pub(super) type Tried<T> = std::result::Result<T, Failed>;
+pub(super) type Tried<T> = std::result::Result<T, TransactionError>;
 
-impl Failed {
-    pub(super) fn broken(error: impl std::fmt::Display) -> Failed {
-        Failed::Broken(error.to_string())
+impl TransactionError {
+    pub(super) fn broken(error: impl std::fmt::Display) -> TransactionError {
+        TransactionError::Broken(error.to_string())
     }
 }
 
 /// What only reads, or repeats what it did, may be done again.
-impl From<DieselError> for Failed {
-    fn from(error: DieselError) -> Failed {
-        Failed::broken(error)
+impl From<DieselError> for TransactionError {
+    fn from(error: DieselError) -> TransactionError {
+        TransactionError::broken(error)
     }
 }
 
@@ -55,8 +55,8 @@ macro_rules! transactions {
         use std::collections::HashSet;
 
         use crate::store::ceiling::{self, Ceiling};
-        use crate::store::judge::{Proposal, Verdict, judge};
-        use crate::store::transaction::{Failed, Tried};
+        use crate::store::judge::{Proposal, judge};
+        use crate::store::transaction::{TransactionError, Tried};
 
         async fn begin(connection: &mut $connection) -> Tried<()> {
             Ok(connection.batch_execute(BEGIN).await?)
@@ -72,7 +72,7 @@ macro_rules! transactions {
         }
 
         /// Ends the transaction, since an open one would be in the way of the connection's next user.
-        async fn roll_back<T>(connection: &mut $connection, failed: Failed) -> Tried<T> {
+        async fn roll_back<T>(connection: &mut $connection, failed: TransactionError) -> Tried<T> {
             connection.batch_execute("ROLLBACK").await?;
             Err(failed)
         }
@@ -80,7 +80,7 @@ macro_rules! transactions {
         async fn commit(connection: &mut $connection) -> Tried<()> {
             let done = connection.batch_execute("COMMIT").await;
             match diagnosed(connection, done).await {
-                Err(Failed::Broken(reason)) => Err(Failed::Broken(reason)),
+                Err(TransactionError::Broken(reason)) => Err(TransactionError::Broken(reason)),
                 // IMPORTANT: nothing took place, and some of these errors leave the transaction open.
                 Err(failed) => roll_back(connection, failed).await,
                 Ok(()) => Ok(()),
@@ -100,7 +100,7 @@ macro_rules! transactions {
                 let at = at_or_above(connection, ceiling, newest).await?;
                 let done = apply_below(connection, rows, origin, at).await;
                 attempts += 1;
-                if !matches!(done, Err(Failed::Fenced))
+                if !matches!(done, Err(TransactionError::Fenced))
                     || attempts == ceiling::ATTEMPTS_MAX
                     || reread(connection, ceiling).await? == at
                 {
@@ -109,7 +109,9 @@ macro_rules! transactions {
             };
             let done = match done {
                 // No epoch fences these off, so some of them are that old.
-                Err(Failed::Fenced) if matches!(origin, Origin::Drained | Origin::Replayed) => {
+                Err(TransactionError::Fenced)
+                    if matches!(origin, Origin::Drained | Origin::Replayed) =>
+                {
                     apply_late(connection, rows, origin).await
                 }
                 done => done,
@@ -162,7 +164,7 @@ macro_rules! transactions {
             }
             match reread(connection, ceiling).await? {
                 at if at >= newest => Ok(at),
-                _ => Err(Failed::broken(
+                _ => Err(TransactionError::broken(
                     "cache_epoch has no ceiling: restart the service",
                 )),
             }
@@ -186,7 +188,7 @@ macro_rules! transactions {
             ceiling: &Ceiling,
             proposals: &[Proposal],
             fence: Option<Epoch>,
-        ) -> Tried<Vec<Verdict>> {
+        ) -> Tried<Vec<Decision>> {
             let versions = proposals.iter().map(|proposal| proposal.version);
             let versions = versions.map(|version| version.unwrap_or_else(Version::now));
             let mut newest = versions.max().unwrap_or_default().to_i64();
@@ -194,11 +196,11 @@ macro_rules! transactions {
                 // IMPORTANT: before the transaction, which holds the row that this changes.
                 at_or_above(connection, ceiling, newest).await?;
                 match transact_below(connection, ceiling, proposals, fence).await {
-                    Err(Failed::Beyond(version)) => newest = version,
+                    Err(TransactionError::Beyond(version)) => newest = version,
                     done => return done,
                 }
             }
-            Err(Failed::broken(
+            Err(TransactionError::broken(
                 "the versions are ahead of the ceiling again and again",
             ))
         }
@@ -208,22 +210,21 @@ macro_rules! transactions {
             ceiling: &Ceiling,
             proposals: &[Proposal],
             fence: Option<Epoch>,
-        ) -> Tried<Vec<Verdict>> {
+        ) -> Tried<Vec<Decision>> {
             begin(connection).await?;
             match judged(connection, ceiling, proposals, fence).await {
-                Ok((verdicts, rows)) => match commit(connection).await {
+                Ok((decisions, rows)) => match commit(connection).await {
                     Ok(()) => {
-                        for verdict in verdicts.iter() {
-                            if let Verdict::Written(version) = verdict {
-                                ceiling.wrote(version.to_i64());
-                            }
-                        }
-                        if verdicts.iter().any(Verdict::is_written) {
+                        let written = decisions.iter().filter_map(|decision| decision.version());
+                        if let Some(newest) = written.max() {
+                            ceiling.wrote(newest.to_i64());
                             statements::committed(rows);
                         }
-                        Ok(verdicts)
+                        Ok(decisions)
                     }
-                    Err(Failed::Broken(reason)) => Err(Failed::Uncertain(reason)),
+                    Err(TransactionError::Broken(reason)) => {
+                        Err(TransactionError::Uncertain(reason))
+                    }
                     Err(failed) => Err(failed),
                 },
                 Err(failed) => roll_back(connection, failed).await,
@@ -236,18 +237,18 @@ macro_rules! transactions {
             ceiling: &Ceiling,
             proposals: &[Proposal],
             fence: Option<Epoch>,
-        ) -> Tried<(Vec<Verdict>, usize)> {
+        ) -> Tried<(Vec<Decision>, usize)> {
             statements::read();
             // IMPORTANT: held until the end, so that nothing is purged meanwhile.
             let epoch = epoch(connection, Lock::Shared).await?;
-            let floor = to_floor(epoch.purged_through).map_err(Failed::broken)?;
+            let floor = to_floor(epoch.purged_through).map_err(TransactionError::broken)?;
             // It stays that as well.
             let at = epoch.reserved_through.unwrap_or(-1);
             ceiling.learn(at);
             let is_late =
                 |proposal: &Proposal| proposal.version.is_some_and(|version| version <= floor);
             if fence.is_some_and(|fence| epoch.number() != fence) || proposals.iter().any(is_late) {
-                return Err(Failed::Fenced);
+                return Err(TransactionError::Fenced);
             }
             // A row that was purged may have been as new as that.
             let now = floor
@@ -267,14 +268,14 @@ macro_rules! transactions {
                 .filter(|row| row.body.is_none())
                 .map(|row| row.key.clone())
                 .collect();
-            let (verdicts, records) = judge(proposals, rows, now);
+            let (decisions, records) = judge(proposals, rows, now);
             let rows = records.iter().map(Row::from_record);
             let rows: Vec<Row> = rows
                 .collect::<crate::error::Result<_>>()
-                .map_err(|error| Failed::Refused(error.to_string()))?;
+                .map_err(|error| TransactionError::Refused(error.to_string()))?;
             let newest = rows.iter().map(|row| row.version).max();
             if let Some(version) = newest.filter(|version| *version > at) {
-                return Err(Failed::Beyond(version));
+                return Err(TransactionError::Beyond(version));
             }
             for rows in rows.chunks(ROWS_MAX) {
                 upsert(connection, Upsert::held(rows, Order::Judged, at)).await?;
@@ -282,7 +283,7 @@ macro_rules! transactions {
             let written: HashSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
             made.retain(|key| !written.contains(key.as_str()));
             release(connection, &made).await?;
-            Ok((verdicts, rows.len()))
+            Ok((decisions, rows.len()))
         }
     };
 }

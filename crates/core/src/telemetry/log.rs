@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 use std::panic;
-use std::time::Duration;
 
 use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
@@ -13,9 +12,7 @@ use super::escape;
 use super::log_counted::Counted;
 use super::log_queue::{LogQueue, QUEUE};
 use crate::settings::{LogFormat, LogSettings};
-
-/// How long the end of the process waits for a reader of the log.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+use crate::timing;
 
 /// Sends the log and panics to standard error. No thread that logs waits for the log's reader.
 pub fn start_log(settings: &LogSettings) {
@@ -36,7 +33,7 @@ pub fn start_log(settings: &LogSettings) {
 /// Waits until standard error has taken what was logged, for a second at most. To be called at the
 /// end of the process.
 pub fn flush_log() {
-    QUEUE.wait_until_empty(FLUSH_TIMEOUT);
+    QUEUE.wait_until_empty(timing::LOG_FLUSH_TIMEOUT);
 }
 
 /// Makes the log, without colours: a line is escaped as a whole, and their codes would be as well.

@@ -8,12 +8,11 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use crate::timing;
 use metrics::counter;
 
 /// Most bytes of lines that wait to be written. The thread may be writing as many again.
 const BYTES_MAX: usize = 1 << 20;
-/// How long to wait when standard error does not block and is full, as a shared terminal may be.
-const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The metric that counts dropped lines.
 pub(super) const DROPPED: &str = "write_cache_log_lines_dropped_total";
@@ -109,7 +108,9 @@ fn write_whole(output: &mut impl Write, mut bytes: &[u8]) {
             Ok(0) => return,
             Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(RETRY_INTERVAL),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                thread::sleep(timing::LOG_RETRY_INTERVAL)
+            }
             Err(_) => return,
         }
     }

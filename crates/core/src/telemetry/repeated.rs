@@ -3,14 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::error::Error;
-
-/// How long the log says nothing more of the same.
-pub(crate) const INTERVAL: Duration = Duration::from_secs(30);
+use crate::timing;
 
 static LINES: Mutex<Lines> = Mutex::new(Lines(BTreeMap::new()));
 
@@ -49,7 +46,10 @@ impl Lines {
         let now = Instant::now();
         let mut due = Vec::new();
         self.0.retain(|what, said| {
-            if said.at.is_some_and(|at| now - at < INTERVAL) {
+            if said
+                .at
+                .is_some_and(|at| now - at < timing::REPEATED_LOG_INTERVAL)
+            {
                 return true;
             }
             if said.since == 0 {
@@ -119,9 +119,9 @@ mod tests {
             lines.count(false, "x", "y".to_owned(), 2);
             assert!(lines.due().is_empty());
         }
-        tokio::time::advance(INTERVAL).await;
+        tokio::time::advance(timing::REPEATED_LOG_INTERVAL).await;
         assert_eq!(lines.due(), said(2000));
-        tokio::time::advance(INTERVAL).await;
+        tokio::time::advance(timing::REPEATED_LOG_INTERVAL).await;
         assert!(lines.due().is_empty());
         lines.count(false, "x", "y".to_owned(), 1);
         assert_eq!(lines.due(), said(1));

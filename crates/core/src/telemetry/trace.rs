@@ -16,7 +16,6 @@ pub use request::RequestSpan;
 pub(crate) use steps::{Batch, Ended, Step, Traced};
 
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry::{Key, KeyValue};
@@ -28,11 +27,9 @@ use tokio::runtime::Handle;
 use crate::error::{Error, Result};
 use crate::revision;
 use crate::settings::{CacheUrl, DatabaseUrl, Settings};
+use crate::timing;
 
 use collector::Collector;
-
-/// How long the end of the process waits until the collector has the last spans.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 static TRACES: OnceLock<Traces> = OnceLock::new();
 
@@ -76,7 +73,7 @@ pub fn start(settings: &Settings) -> Result<()> {
         .with_headers(settings.traces.headers.iter().cloned().collect())
         .with_endpoint(endpoint.as_str())
         .with_protocol(Protocol::HttpBinary)
-        .with_timeout(collector::TIMEOUT)
+        .with_timeout(timing::TRACE_EXPORT_TIMEOUT)
         .build()
         .map_err(|error| bad(format!("no traces can be sent there: {error}")))?;
     let sampler = Sampler::TraceIdRatioBased(settings.traces.sample_ratio);
@@ -100,7 +97,11 @@ pub fn start(settings: &Settings) -> Result<()> {
 pub async fn stop() {
     if let Some(traces) = TRACES.get() {
         // It blocks.
-        let stop = || traces.provider.shutdown_with_timeout(FLUSH_TIMEOUT);
+        let stop = || {
+            traces
+                .provider
+                .shutdown_with_timeout(timing::TRACE_FLUSH_TIMEOUT)
+        };
         if let Ok(Err(error)) = tokio::task::spawn_blocking(stop).await {
             tracing::warn!(%error, "the last traces were not exported");
         }

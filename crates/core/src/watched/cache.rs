@@ -126,8 +126,8 @@ impl Cache for WatchedCache {
         self.cache.raise(stored).await
     }
 
-    fn enter(&self, epoch: Epoch, run: Option<&str>) {
-        self.cache.enter(epoch, run);
+    fn enter_epoch(&self, epoch: Epoch, run: Option<&str>) {
+        self.cache.enter_epoch(epoch, run);
     }
 
     async fn probe(&self) -> Result<String> {

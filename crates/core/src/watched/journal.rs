@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Part, Result};
-use crate::journal::{Appended, Journal};
-use crate::model::dead_letter::{DeadLetter, HeldBackPage, LetterQuery, LetterScan, ScanPosition};
+use crate::journal::Journal;
+use crate::model::decision::Decision;
 use crate::model::record::{Key, Record, Write};
 use crate::model::shard::{Shard, ShardStats};
 use crate::model::stored_versions::StoredVersions;
@@ -20,7 +20,7 @@ use crate::outage::{Calls, Consequences, Outage, Probe, Queue, prober};
 /// A journal whose appends are noted, and refused at once while it is known to leave them waiting.
 #[derive(Debug)]
 pub struct WatchedJournal {
-    journal: Arc<dyn Journal>,
+    pub(super) journal: Arc<dyn Journal>,
     outage: Arc<Outage>,
     _prober: AbortOnDropHandle<()>,
 }
@@ -65,10 +65,10 @@ impl WatchedJournal {
     }
 
     /// Notes how the appends of a batch ended that began then: all at once, since one answers for all.
-    fn note(&self, began: tokio::time::Instant, answers: &[Result<Appended>]) {
+    fn note(&self, began: tokio::time::Instant, answers: &[Result<Decision>]) {
         let of_a_part =
-            |answer: &&Result<Appended>| matches!(answer, Err(error) if error.is_of_a_part());
-        let has_answered = |answer: &Result<Appended>| !matches!(answer, Err(error) if error.is_of_a_part() || error.is_neutral());
+            |answer: &&Result<Decision>| matches!(answer, Err(error) if error.is_of_a_part());
+        let has_answered = |answer: &Result<Decision>| !matches!(answer, Err(error) if error.is_of_a_part() || error.is_neutral());
         if answers.iter().any(has_answered) {
             self.outage.call_succeeded(Calls::Writes);
         } else if let Some(Err(error)) = answers.iter().find(of_a_part) {
@@ -96,9 +96,9 @@ impl Journal for WatchedJournal {
         self.journal.append_blocks()
     }
 
-    async fn append(&self, writes: &[Write]) -> Vec<Result<Appended>> {
-        if let Err(away) = self.outage.admits(Calls::Writes) {
-            return vec![Err(away); writes.len()];
+    async fn append(&self, writes: &[Write]) -> Vec<Result<Decision>> {
+        if let Err(unavailable) = self.outage.admits(Calls::Writes) {
+            return vec![Err(unavailable); writes.len()];
         }
         let began = tokio::time::Instant::now();
         let _in_flight = self.outage.begin();
@@ -136,51 +136,6 @@ impl Journal for WatchedJournal {
     ) -> Result<()> {
         let acknowledged = self.journal.acknowledge(shard, through, flushed).await;
         self.probe_after(acknowledged)
-    }
-
-    async fn set_aside_within(&self, shard: Shard, letter: &DeadLetter, max: u64) -> Result<bool> {
-        self.journal.set_aside_within(shard, letter, max).await
-    }
-
-    async fn held_back(
-        &self,
-        shard: Shard,
-        after: Option<&Key>,
-        max: usize,
-    ) -> Result<HeldBackPage> {
-        self.journal.held_back(shard, after, max).await
-    }
-
-    async fn promote(&self, letter: &DeadLetter, max: u64) -> Result<bool> {
-        self.journal.promote(letter, max).await
-    }
-
-    async fn set_aside_undecodable(&self, shard: Shard) -> Result<u64> {
-        self.journal.set_aside_undecodable(shard).await
-    }
-
-    async fn dead_letter_page(&self, query: &LetterQuery) -> Result<Vec<DeadLetter>> {
-        self.journal.dead_letter_page(query).await
-    }
-
-    async fn scan_letters(
-        &self,
-        query: &LetterQuery,
-        from: Option<&ScanPosition>,
-    ) -> Result<LetterScan> {
-        self.journal.scan_letters(query, from).await
-    }
-
-    async fn still_there(&self, letters: &[DeadLetter]) -> Result<Vec<bool>> {
-        self.journal.still_there(letters).await
-    }
-
-    async fn dead_letter(&self, key: &Key) -> Result<Option<DeadLetter>> {
-        self.journal.dead_letter(key).await
-    }
-
-    async fn forget_dead_letter(&self, key: &Key, version: Version) -> Result<bool> {
-        self.journal.forget_dead_letter(key, version).await
     }
 
     async fn raise(&self, stored: &dyn StoredVersions) -> Result<()> {

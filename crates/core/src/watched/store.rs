@@ -8,12 +8,13 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Part, Result};
 use crate::model::dataset::Dataset;
+use crate::model::decision::Decision;
 use crate::model::epoch::Epoch;
 use crate::model::record::{Key, Record};
 use crate::model::version::Version;
 use crate::outage::back_off::Recovery;
 use crate::outage::health::PartHealth;
-use crate::store::{Connections, Locks, Origin, Page, Proposal, Purge, Purged, Store, Verdict};
+use crate::store::{Connections, Locks, Origin, Page, Proposal, Purge, Purged, Store};
 
 use crate::outage::{Calls, Consequences, Outage, Probe, prober};
 
@@ -75,7 +76,11 @@ impl Store for WatchedStore {
         self.outage.note(Calls::Writes, records.len(), call).await
     }
 
-    async fn transact(&self, proposals: &[Proposal], fence: Option<Epoch>) -> Result<Vec<Verdict>> {
+    async fn transact(
+        &self,
+        proposals: &[Proposal],
+        fence: Option<Epoch>,
+    ) -> Result<Vec<Decision>> {
         self.outage.admits(Calls::Writes)?;
         let call = self.store.transact(proposals, fence);
         self.outage.note(Calls::Writes, proposals.len(), call).await

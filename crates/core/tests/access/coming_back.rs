@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::bypass::Standing;
+use cache_core::bypass::Mode;
 use cache_core::error::{Error, Part};
 use cache_core::model::epoch::Epoch;
 use tokio::time::Instant;
 
-use crate::fakes::{Database, FakeCache, Line, Passage, Travel, away};
+use crate::fakes::{Database, FakeCache, Line, Passage, Travel, unavailable};
 use crate::processes::{BEAT, CLOSING, LEASE, Process, assert_safe, eventually, three, throughout};
 
 /// How long the cache is left the first time and the next, soon after a start.
@@ -130,8 +130,8 @@ async fn a_failure_in_a_past_epoch_cuts_no_process_off() {
     eventually(|| a.trusts_in(2) && b.trusts_in(2)).await;
     assert!(!a.access.holds(old));
     let began = Instant::now();
-    a.access.cut_off(old, &away()).await.unwrap();
-    b.access.cut_off(old_of_b, &away()).await.unwrap();
+    a.access.cut_off(old, &unavailable()).await.unwrap();
+    b.access.cut_off(old_of_b, &unavailable()).await.unwrap();
     assert_eq!(began.elapsed(), Duration::ZERO);
     throughout(LEASE, || a.trusts_in(2) && b.trusts_in(2)).await;
     assert_eq!(database.view().epoch, Epoch::new(2));
@@ -169,10 +169,10 @@ async fn one_that_waits_for_others_in_vain_says_what_failed() {
     long.line.freeze(true);
     let began = Instant::now();
     let error = a.is_cut_off().await.unwrap_err();
-    assert_eq!(error.to_string(), away().to_string());
+    assert_eq!(error.to_string(), unavailable().to_string());
     assert_eq!(began.elapsed(), PATIENCE);
-    assert!(matches!(a.access.standing(), Standing::Neither(_)));
-    assert!(a.access.past().is_ok(), "the database has all");
+    assert!(matches!(a.access.mode(), Mode::Neither(_)));
+    assert!(a.access.may_bypass().is_ok(), "the database has all");
     let writable = a.access.writable(None).await;
     assert_eq!(writable.unwrap_err().part(), Some(Part::Cache));
     eventually(|| a.bypasses() == Some(1)).await;

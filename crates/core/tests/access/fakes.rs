@@ -124,7 +124,7 @@ impl Line {
 #[async_trait]
 impl Membership for Line {
     async fn hear(&self, statement: &Statement) -> Result<View> {
-        let away = || Err(Error::unavailable(Part::Database, "it does not answer"));
+        let unavailable = || Err(Error::unavailable(Part::Database, "it does not answer"));
         let travel = (self.fate.lock().unwrap())();
         self.passes(travel.there).await;
         let view = match travel.passage {
@@ -142,7 +142,7 @@ impl Membership for Line {
         self.passes(travel.back).await;
         match view {
             Some(view) if travel.passage == Passage::Whole => Ok(view),
-            _ => away(),
+            _ => unavailable(),
         }
     }
 
@@ -161,7 +161,7 @@ impl Membership for Line {
     }
 }
 
-/// A cache that is there or away, and knows which epochs it was used in.
+/// A cache that is available or not, and knows which epochs it was used in.
 #[derive(Debug)]
 pub(crate) struct FakeCache {
     answers: AtomicBool,
@@ -188,13 +188,13 @@ impl FakeCache {
     fn reached(&self) -> Result<()> {
         match self.answers.load(Ordering::SeqCst) {
             true => Ok(()),
-            false => Err(away()),
+            false => Err(unavailable()),
         }
     }
 }
 
-pub(crate) fn away() -> Error {
-    Error::unavailable(Part::Cache, "it is away")
+pub(crate) fn unavailable() -> Error {
+    Error::unavailable(Part::Cache, "it is unavailable")
 }
 
 /// It holds nothing, and has no room for a ticket.
@@ -237,7 +237,7 @@ impl Cache for FakeCache {
     }
 
     async fn begin_write(&self, _: &[Key]) -> Result<Vec<Begun>> {
-        self.reached().and(Err(away()))
+        self.reached().and(Err(unavailable()))
     }
 
     async fn withdraw(&self, _: &[Withdrawn]) -> Result<()> {
@@ -256,7 +256,7 @@ impl Cache for FakeCache {
         self.reached()
     }
 
-    fn enter(&self, epoch: Epoch, run: Option<&str>) {
+    fn enter_epoch(&self, epoch: Epoch, run: Option<&str>) {
         if run.is_some() {
             self.entered.lock().unwrap().push(epoch);
         }

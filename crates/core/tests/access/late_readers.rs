@@ -11,12 +11,13 @@ use cache_core::engine::read_through::ReadThrough;
 use cache_core::engine::seeder::Seeder;
 use cache_core::error::{Error, Part, Result};
 use cache_core::model::dataset::Dataset;
+use cache_core::model::decision::Decision;
 use cache_core::model::epoch::Epoch;
 use cache_core::model::record::{Key, Record};
 use cache_core::model::source::Source;
 use cache_core::model::version::Version;
 use cache_core::outage::health::PartHealth;
-use cache_core::store::{Origin, Page, Proposal, Purge, Purged, Store, Verdict};
+use cache_core::store::{Origin, Page, Proposal, Purge, Purged, Store};
 use tokio::sync::oneshot;
 
 use crate::fakes::{Database, FakeCache};
@@ -56,7 +57,7 @@ impl Store for HeldStore {
         never_asked()
     }
 
-    async fn transact(&self, _: &[Proposal], _: Option<Epoch>) -> Result<Vec<Verdict>> {
+    async fn transact(&self, _: &[Proposal], _: Option<Epoch>) -> Result<Vec<Decision>> {
         never_asked()
     }
 

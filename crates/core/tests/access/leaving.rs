@@ -1,6 +1,6 @@
 //! No process waits for one that has stopped.
 
-use cache_core::bypass::Standing;
+use cache_core::bypass::Mode;
 use cache_core::error::Error;
 use tokio::time::Instant;
 
@@ -13,10 +13,7 @@ async fn one_that_leaves_trusts_nothing_and_is_not_waited_for() {
     let permit = b.permit();
     b.access.leave().await;
     assert!(!b.access.holds(permit));
-    assert!(matches!(
-        b.access.standing(),
-        Standing::Neither(Error::Stopping)
-    ));
+    assert!(matches!(b.access.mode(), Mode::Neither(Error::Stopping)));
     assert_eq!(database.view().members.len(), 2);
     let began = Instant::now();
     a.is_cut_off().await.unwrap();

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::bypass::{Access, AccessSettings, Permit, Standing};
+use cache_core::bypass::{Access, AccessSettings, Mode, Permit};
 use cache_core::error::Result;
 use cache_core::model::epoch::Epoch;
 use tokio::time::Instant;
 
-use crate::fakes::{Database, FakeCache, Line, away};
+use crate::fakes::{Database, FakeCache, Line, unavailable};
 
 pub(crate) const LEASE: Duration = Duration::from_secs(1);
 /// How often a process says something.
@@ -62,8 +62,8 @@ impl Process {
 
     /// The epoch in which it bypasses the cache.
     pub(crate) fn bypasses(&self) -> Option<u64> {
-        match self.access.standing() {
-            Standing::Bypasses(epoch) => Some(epoch.get()),
+        match self.access.mode() {
+            Mode::Bypasses(epoch) => Some(epoch.get()),
             _ => None,
         }
     }
@@ -76,7 +76,7 @@ impl Process {
     pub(crate) async fn is_cut_off(&self) -> Result<()> {
         let permit = self.permit();
         self.cache.answers(false);
-        self.access.cut_off(permit, &away()).await
+        self.access.cut_off(permit, &unavailable()).await
     }
 }
 
@@ -128,25 +128,25 @@ pub(crate) fn throughout(
 /// one bypasses, or uses in a later epoch. The cache was told the epoch in which it
 /// is used.
 pub(crate) fn assert_safe(processes: &[Process]) {
-    let standings: Vec<Standing> = processes
+    let modes: Vec<Mode> = processes
         .iter()
-        .map(|process| process.access.standing())
+        .map(|process| process.access.mode())
         .collect();
-    for (process, standing) in processes.iter().zip(&standings) {
-        let Standing::Trusts(Permit { fence: Some(epoch) }) = standing else {
+    for (process, mode) in processes.iter().zip(&modes) {
+        let Mode::Trusts(Permit { fence: Some(epoch) }) = mode else {
             continue;
         };
         assert_eq!(process.cache.epoch(), Some(*epoch), "of {}", process.name);
-        for (other, standing) in processes.iter().zip(&standings) {
-            match standing {
+        for (other, mode) in processes.iter().zip(&modes) {
+            match mode {
                 // A process that does not know yet that its epoch is over: its
                 // writes are refused, and what it reads from the database is
                 // current.
-                Standing::Bypasses(past) if past < epoch => {}
-                Standing::Trusts(Permit { fence: Some(same) }) if same == epoch => {}
-                Standing::Neither(_) => {}
-                standing => panic!(
-                    "{} trusts its cache in {epoch} while {} is {standing:?}",
+                Mode::Bypasses(past) if past < epoch => {}
+                Mode::Trusts(Permit { fence: Some(same) }) if same == epoch => {}
+                Mode::Neither(_) => {}
+                mode => panic!(
+                    "{} trusts its cache in {epoch} while {} is {mode:?}",
                     process.name, other.name
                 ),
             }

@@ -8,7 +8,7 @@ use fastrand::Rng;
 use tokio::runtime::Builder;
 use tokio::time::{Instant, sleep};
 
-use crate::fakes::{Database, FakeCache, Line, Passage, Travel, away};
+use crate::fakes::{Database, FakeCache, Line, Passage, Travel, unavailable};
 use crate::processes::{Process, assert_safe};
 
 const RUNS: u64 = 150;
@@ -106,7 +106,9 @@ impl World {
             0..5 => {
                 process.cache.answers(false);
                 if let Some(permit) = process.access.permit() {
-                    tokio::spawn(async move { process.access.cut_off(permit, &away()).await });
+                    tokio::spawn(
+                        async move { process.access.cut_off(permit, &unavailable()).await },
+                    );
                 }
             }
             5..9 => process.cache.answers(true),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::bypass::Standing;
+use cache_core::bypass::Mode;
 use cache_core::bypass::protocol::View;
 use cache_core::error::Part;
 use tokio::time::Instant;
@@ -120,7 +120,7 @@ async fn without_the_database_trust_ends_with_the_lease_and_comes_back_with_it()
     assert!(began.elapsed() <= LEASE + BEAT, "{:?}", began.elapsed());
     throughout(5 * LEASE, || {
         all.iter()
-            .all(|process| matches!(process.access.standing(), Standing::Neither(_)))
+            .all(|process| matches!(process.access.mode(), Mode::Neither(_)))
     })
     .await;
     let began = Instant::now();

@@ -89,7 +89,7 @@ async fn of_sqlite() {
     }
 }
 
-/// Moving the table away is enough.
+/// Renaming the table is enough.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs servers"]
 async fn a_renamed_table_is_in_the_way_no_more() {

@@ -31,7 +31,7 @@ async fn begin(process: &Process, write: Write) -> tokio::task::JoinHandle<Versi
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs servers"]
-async fn a_write_that_began_by_the_cache_is_begun_again_past_it() {
+async fn a_write_begun_with_the_cache_is_retried_without_it() {
     for write in writes() {
         let (_database, [cut_off, other]) = two().await;
         other.write(put("a", 1)).await;
@@ -53,7 +53,7 @@ async fn a_write_that_began_by_the_cache_is_begun_again_past_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs servers"]
-async fn a_write_that_began_past_the_cache_is_begun_again_by_it() {
+async fn a_write_begun_without_the_cache_is_retried_with_it() {
     for write in writes() {
         let (_database, [cut_off, other]) = two().await;
         cut_off.write(put("a", 1)).await;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cache_core::bypass::{Access, AccessSettings, Standing};
+use cache_core::bypass::{Access, AccessSettings, Mode};
 use cache_core::cache::Lifetimes;
 use cache_core::cache::redis::RedisCache;
 use cache_core::concurrency::group_commit::GroupCommitBounds;
@@ -14,6 +14,7 @@ use cache_core::engine::write_through::{WriteThrough, WriteThroughSettings};
 use cache_core::engine::{Engine, Outcome, Read};
 use cache_core::error::Result;
 use cache_core::model::dataset::Dataset;
+use cache_core::model::decision::Decision;
 use cache_core::model::epoch::Epoch;
 use cache_core::model::record::{Key, Record, Write};
 use cache_core::model::user::User;
@@ -22,7 +23,7 @@ use cache_core::outage::health::PartHealth;
 use cache_core::redis::Redis;
 use cache_core::settings::{CacheUrl, DatabaseUrl, Secret};
 use cache_core::store::mysql::MysqlStore;
-use cache_core::store::{Origin, Page, Proposal, Purge, Purged, Store, Verdict};
+use cache_core::store::{Origin, Page, Proposal, Purge, Purged, Store};
 use testkit::proxy::ChaosProxy;
 use testkit::servers::{TestDatabase, redis_url};
 use tokio::sync::watch;
@@ -136,7 +137,11 @@ impl Store for HookedStore {
         applied
     }
 
-    async fn transact(&self, proposals: &[Proposal], fence: Option<Epoch>) -> Result<Vec<Verdict>> {
+    async fn transact(
+        &self,
+        proposals: &[Proposal],
+        fence: Option<Epoch>,
+    ) -> Result<Vec<Decision>> {
         self.passes().await;
         let judged = self.inner.transact(proposals, fence).await;
         self.committed();
@@ -195,7 +200,7 @@ impl Process {
         let inner = open().await.unwrap();
         let url = redis_secret(&proxy.url(&redis_url()));
         let redis = Redis::unconnected(url, TIMEOUT, inner.dataset()).unwrap();
-        let reads = redis.again(READ_TIMEOUT).unwrap();
+        let reads = redis.with_timeout(READ_TIMEOUT).unwrap();
         let cache = Arc::new(RedisCache::reading_by(reads, redis, LIFETIMES));
         let settings = AccessSettings {
             process: format!("test:{:08x}", fastrand::u32(..)),
@@ -218,7 +223,7 @@ impl Process {
     }
 
     pub(crate) fn bypasses(&self) -> bool {
-        matches!(self.access.standing(), Standing::Bypasses(_))
+        matches!(self.access.mode(), Mode::Bypasses(_))
     }
 
     /// The epoch in which it trusts the cache.

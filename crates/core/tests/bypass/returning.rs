@@ -1,6 +1,6 @@
 //! Bypassing the cache, and using it again.
 
-use cache_core::bypass::Standing;
+use cache_core::bypass::Mode;
 use cache_core::engine::{Bypass, Engine, Outcome};
 use cache_core::model::record::{Condition, Key, Write};
 use cache_core::model::source::Source;
@@ -122,7 +122,7 @@ async fn no_process_waits_for_one_that_has_stopped() {
     assert_eq!(members(), "2");
     other.engine.stop(Duration::from_secs(10)).await;
     assert_eq!(members(), "1");
-    assert!(matches!(other.access.standing(), Standing::Neither(_)));
+    assert!(matches!(other.access.mode(), Mode::Neither(_)));
     cut_off.proxy.cut();
     cut_off.write(put("a", 1)).await;
     assert!(cut_off.bypasses());

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use cache_core::model::decision::Decision;
 use cache_core::model::record::Condition;
-use cache_core::store::{Origin, Store, Verdict};
+use cache_core::store::{Origin, Store};
 use testkit::own_servers::OwnServer;
 
 use crate::hostile;
@@ -41,7 +42,7 @@ async fn hostile_server_defaults_lose_no_write() {
             let judged = proposal(&format!("judged {number}"), Condition::Absent);
             let verdicts = store.transact(&[judged], None).await.unwrap();
             assert!(
-                matches!(verdicts[..], [Verdict::Written(_)]),
+                matches!(verdicts[..], [Decision::Written(_)]),
                 "{verdicts:?}"
             );
         }

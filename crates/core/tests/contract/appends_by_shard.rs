@@ -1,7 +1,8 @@
 //! Appends on Redis fail shard by shard, and the journal knows how much waits.
 
 use cache_core::error::{Error, Part, Result};
-use cache_core::journal::{Appended, Journal};
+use cache_core::journal::Journal;
+use cache_core::model::decision::Decision;
 use cache_core::model::record::{Record, Write};
 use cache_core::model::shard::Shard;
 use cache_core::model::version::Version;
@@ -23,11 +24,11 @@ async fn take_clocks(identity: &str, shards: &[u16]) {
     }
 }
 
-fn appended_at(writes: &[Write], answers: &[Result<Appended>]) -> Vec<Record> {
+fn appended_at(writes: &[Write], answers: &[Result<Decision>]) -> Vec<Record> {
     let records = writes.iter().zip(answers);
     let mut records: Vec<Record> = records
         .filter_map(|(write, answer)| match answer {
-            Ok(Appended::At(version)) => Some(write.at(*version)),
+            Ok(Decision::Written(version)) => Some(write.at(*version)),
             _ => None,
         })
         .collect();
@@ -57,7 +58,7 @@ async fn writes_of_an_unseeded_shard_fail_and_the_others_do_not() {
         let shard = journal.shard_of(&write.key);
         match answer {
             Err(Error::Unseeded(Part::Journal)) => assert!([3, 7, 14].contains(&shard.0)),
-            Ok(Appended::At(_)) => assert!(![3, 7, 14].contains(&shard.0)),
+            Ok(Decision::Written(_)) => assert!(![3, 7, 14].contains(&shard.0)),
             other => panic!("{shard:?}: {other:?}"),
         }
     }

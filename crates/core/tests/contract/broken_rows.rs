@@ -2,9 +2,10 @@
 //! rules: each is found by its own name only, and none hides another.
 
 use cache_core::error::Error;
+use cache_core::model::decision::Decision;
 use cache_core::model::record::{Condition, Write};
 use cache_core::model::version::Version;
-use cache_core::store::{Origin, Page, Proposal, ROWS_PASSED_MAX, Store, Verdict};
+use cache_core::store::{Origin, Page, Proposal, ROWS_PASSED_MAX, Store};
 use diesel::{RunQueryDsl, sql_query};
 
 use crate::suite::{key, tombstone, version};
@@ -163,12 +164,12 @@ async fn a_broken_row_is_a_value_to_a_condition(implementation: Implementation) 
         let creates = store
             .transact(&[proposal(name, Condition::Absent)], None)
             .await;
-        assert_eq!(creates.unwrap(), [Verdict::ConditionFailed], "{name}");
+        assert_eq!(creates.unwrap(), [Decision::ConditionFailed], "{name}");
         let replaces = store
             .transact(&[proposal(name, Condition::Exists)], None)
             .await;
         assert!(
-            matches!(replaces.unwrap()[..], [Verdict::Written(_)]),
+            matches!(replaces.unwrap()[..], [Decision::Written(_)]),
             "{name}"
         );
         let mended = load(&*store, name).await.unwrap();
@@ -218,7 +219,7 @@ async fn an_impossible_version_is_older_than_every_write(implementation: Impleme
         database.insert_unchecked(&format!("'wild', 40, 'x', {number}"));
         let replace = [proposal("wild", Condition::Exists)];
         let replaced = store.transact(&replace, None).await.unwrap();
-        assert!(matches!(replaced[..], [Verdict::Written(_)]));
+        assert!(matches!(replaced[..], [Decision::Written(_)]));
         let replaced = load(&*store, "wild").await.unwrap();
         assert_eq!(replaced.body, user("wild", 1, 40, "mended").body);
         database.execute("DELETE FROM users WHERE name = 'wild'");

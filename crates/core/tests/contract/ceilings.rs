@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use cache_core::error::Error;
+use cache_core::model::decision::Decision;
 use cache_core::model::record::{Condition, Write};
 use cache_core::model::version::Version;
-use cache_core::store::{Origin, Proposal, Store, Verdict};
+use cache_core::store::{Origin, Proposal, Store};
 use tokio::task::JoinSet;
 
 use crate::suite::{key, version};
@@ -75,7 +76,7 @@ async fn a_row_above_the_ceiling_is_older_than_every_write(implementation: Imple
         }
         database.put("far", far);
         let verdicts = store.transact(&[proposal("far", None)], None).await;
-        let [Verdict::Written(at)] = verdicts.unwrap()[..] else {
+        let [Decision::Written(at)] = verdicts.unwrap()[..] else {
             panic!("it is a value");
         };
         assert!(at.get() < now + YEAR, "{at} comes after the row of {far}");
@@ -154,7 +155,7 @@ async fn what_another_process_wrote_is_no_foreign_row(implementation: Implementa
     database.put("a", at);
     let older = [proposal("a", Some(version(at - 1)))];
     let verdicts = store.transact(&older, None).await.unwrap();
-    assert_eq!(verdicts, [Verdict::Superseded]);
+    assert_eq!(verdicts, [Decision::Retry]);
     at += 60_000_000;
     database.raise_ceiling(at + 5);
     database.put("a", at);
@@ -194,7 +195,7 @@ async fn a_lowered_ceiling_is_raised_again(implementation: Implementation) {
     }
     let judged = [proposal("a", Some(version(100_000_003)))];
     let verdicts = store.transact(&judged, None).await.unwrap();
-    assert_eq!(verdicts, [Verdict::Written(version(100_000_003))]);
+    assert_eq!(verdicts, [Decision::Written(version(100_000_003))]);
     expect_newest(&*store, version(100_000_003)).await;
 }
 

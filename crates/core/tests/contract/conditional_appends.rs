@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use cache_core::journal::{Appended, Journal};
+use cache_core::journal::Journal;
+use cache_core::model::decision::Decision;
 use cache_core::model::record::{Condition, Key, Record, Write};
 use cache_core::model::version::Version;
 use proptest::collection::vec;
@@ -87,20 +88,20 @@ pub(crate) async fn run(journal: &dyn Journal, names: &[String], batches: Vec<Ve
             .iter()
             .map(|draft| draft.write(names, floor))
             .collect();
-        let expected: Vec<Appended> = writes
+        let expected: Vec<Decision> = writes
             .iter()
             .map(|write| {
                 match (held.get(&write.key), &write.condition) {
                     (_, Condition::Always) => {}
-                    (None, _) => return Appended::Unknown,
+                    (None, _) => return Decision::Retry,
                     (Some(current), condition) if !condition.holds(current) => {
-                        return Appended::ConditionFailed;
+                        return Decision::ConditionFailed;
                     }
                     _ => {}
                 }
                 newest = version(newest.get() + 1);
                 held.insert(write.key.clone(), write.at(newest));
-                Appended::At(newest)
+                Decision::Written(newest)
             })
             .collect();
         let answers = appended(journal.append(&writes).await).unwrap();

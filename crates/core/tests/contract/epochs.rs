@@ -23,7 +23,9 @@ impl Processes {
         let identity = new_identity();
         let connect = async || {
             let redis: Arc<Redis> = connect_to_redis(&identity).await;
-            let reads = redis.again(std::time::Duration::from_secs(10)).unwrap();
+            let reads = redis
+                .with_timeout(std::time::Duration::from_secs(10))
+                .unwrap();
             RedisCache::reading_by(reads, redis, LONG_LIFETIMES)
         };
         let caches = [connect().await, connect().await];
@@ -33,7 +35,7 @@ impl Processes {
 
     fn enter(&self, epoch: u64) {
         for cache in &self.caches {
-            cache.enter(Epoch::new(epoch), None);
+            cache.enter_epoch(Epoch::new(epoch), None);
         }
     }
 }
@@ -206,12 +208,12 @@ async fn a_withdrawal_that_comes_in_the_next_epoch_does_no_harm() {
 /// One process is late: it uses the names of an epoch that is over.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs servers"]
-async fn who_is_in_another_epoch_neither_sees_nor_changes_this_one() {
+async fn a_process_in_another_epoch_neither_reads_nor_writes_this_one() {
     let processes = Processes::start().await;
     let [late, other] = &processes.caches;
     let a = key("a");
     put_clean(late, &value(&a, version(7), "old")).await;
-    other.enter(Epoch::new(2), None);
+    other.enter_epoch(Epoch::new(2), None);
     other.raise(&Version::ZERO).await.unwrap();
     assert_eq!(other.get(&a).await.unwrap(), Lookup::Miss);
     let written = value(&a, begin_write(other, &a).await, "new");
@@ -229,7 +231,7 @@ async fn who_is_in_another_epoch_neither_sees_nor_changes_this_one() {
         let held = other.get(&a).await.unwrap();
         assert_eq!(held, Lookup::Hit(written.clone()));
     }
-    late.enter(Epoch::new(2), None);
+    late.enter_epoch(Epoch::new(2), None);
     assert_eq!(late.get(&a).await.unwrap(), Lookup::Hit(written));
 }
 
@@ -239,7 +241,7 @@ async fn a_probe_leaves_nothing_and_is_in_no_epoch() {
     let processes = Processes::start().await;
     let [one, other] = &processes.caches;
     one.probe().await.unwrap();
-    other.enter(Epoch::new(1), None);
+    other.enter_epoch(Epoch::new(1), None);
     other.probe().await.unwrap();
     assert!(matches!(
         other.begin_write(&[key("a")]).await,

@@ -2,9 +2,10 @@
 //! cache.
 
 use cache_core::error::Error;
+use cache_core::model::decision::Decision;
 use cache_core::model::epoch::Epoch;
 use cache_core::model::record::{Condition, Record, Write};
-use cache_core::store::{Origin, Proposal, Store, Verdict};
+use cache_core::store::{Origin, Proposal, Store};
 
 use crate::ceilings::expect_newest;
 use crate::members::says;
@@ -193,7 +194,7 @@ async fn a_transaction_of_another_epoch_does_nothing(implementation: Implementat
     assert_eq!(load(&*store, "a").await, None);
     assert_eq!(load(&*store, "b").await, Some(numbered("b", 5)));
     let verdicts = store.transact(&proposals, in_epoch(0)).await.unwrap();
-    assert_eq!(verdicts, [Verdict::Written(version(9)); 2]);
+    assert_eq!(verdicts, [Decision::Written(version(9)); 2]);
 }
 
 /// All that was fenced by an epoch is there when the next one has begun.

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use cache_core::cache::redis::RedisCache;
 use cache_core::cache::{Cache, FillStart, Lifetimes, Lookup};
 use cache_core::error::Error;
-use cache_core::journal::{Appended, Journal};
+use cache_core::journal::Journal;
+use cache_core::model::decision::Decision;
 use cache_core::model::record::{Key, Record, Write};
 use cache_core::model::version::Version;
 use cache_core::redis::Redis;
@@ -86,7 +87,7 @@ fn replace(name: &str, body: &str) -> Write {
     }
 }
 
-async fn append_one(journal: &dyn Journal, write: Write) -> Appended {
+async fn append_one(journal: &dyn Journal, write: Write) -> Decision {
     *journal.append(&[write]).await[0].as_ref().unwrap()
 }
 
@@ -178,7 +179,7 @@ pub(crate) async fn a_condition_is_judged_by_what_the_cache_holds(with_cache: Wi
         for write in [delete(name), replace(name, "y")] {
             assert_eq!(
                 append_one(&*journal, write).await,
-                Appended::ConditionFailed
+                Decision::ConditionFailed
             );
         }
         assert_eq!(cache.get(&key(name)).await.unwrap(), held);
@@ -189,7 +190,7 @@ pub(crate) async fn a_condition_is_judged_by_what_the_cache_holds(with_cache: Wi
             (replace(name, "y"), Some(Bytes::from("y"))),
             (delete(name), None),
         ] {
-            let Appended::At(version) = append_one(&*journal, write).await else {
+            let Decision::Written(version) = append_one(&*journal, write).await else {
                 panic!("{name} has a value")
             };
             let record = Record {
@@ -203,7 +204,7 @@ pub(crate) async fn a_condition_is_judged_by_what_the_cache_holds(with_cache: Wi
         }
         assert_eq!(
             append_one(&*journal, delete(name)).await,
-            Appended::ConditionFailed
+            Decision::ConditionFailed
         );
     }
 }
@@ -225,7 +226,7 @@ pub(crate) async fn a_condition_is_unknown_where_the_cache_cannot_tell(with_cach
         for write in [delete(name), replace(name, "y")] {
             assert_eq!(
                 append_one(&*journal, write).await,
-                Appended::Unknown,
+                Decision::Retry,
                 "{name}"
             );
         }
@@ -237,7 +238,7 @@ pub(crate) async fn a_condition_is_unknown_where_the_cache_cannot_tell(with_cach
     let read = value(&key("filling"), version(7), "x");
     assert!(cache.fill(ticket, &read).await.unwrap());
     let deleted = append_one(&*journal, delete("filling")).await;
-    assert!(matches!(deleted, Appended::At(_)), "{deleted:?}");
+    assert!(matches!(deleted, Decision::Written(_)), "{deleted:?}");
 }
 
 pub(crate) async fn writes_of_one_batch_are_judged_one_upon_the_other(with_cache: WithCache) {
@@ -254,17 +255,17 @@ pub(crate) async fn writes_of_one_batch_are_judged_one_upon_the_other(with_cache
         delete("new"),
     ];
     let answers = appended(journal.append(&batch).await).unwrap();
-    use Appended::{At, ConditionFailed, Unknown};
+    use Decision::{ConditionFailed, Retry, Written};
     let [
-        At(first),
-        At(second),
+        Written(first),
+        Written(second),
         ConditionFailed,
         ConditionFailed,
-        At(third),
-        At(fourth),
-        Unknown,
-        At(put),
-        At(deleted),
+        Written(third),
+        Written(fourth),
+        Retry,
+        Written(put),
+        Written(deleted),
     ] = answers[..]
     else {
         panic!("{answers:?}")
@@ -313,7 +314,7 @@ pub(crate) async fn a_failed_condition_holds_up_no_other_write(with_cache: WithC
     let answers = appended(journal.append(&batch).await).unwrap();
     for (place, answer) in answers.iter().enumerate() {
         assert_eq!(
-            matches!(answer, Appended::At(_)),
+            matches!(answer, Decision::Written(_)),
             place % 2 == 1,
             "{place}: {answer:?}"
         );
@@ -325,7 +326,7 @@ pub(crate) async fn a_failed_condition_holds_up_no_other_write(with_cache: WithC
     // A batch in which every condition fails appends nothing.
     let deletes: Vec<Write> = names.iter().step_by(2).map(|name| delete(name)).collect();
     let answers = appended(journal.append(&deletes).await).unwrap();
-    assert!(answers.iter().all(|answer| *answer == Appended::Unknown));
+    assert!(answers.iter().all(|answer| *answer == Decision::Retry));
     let still = journal.read(shard, Version::ZERO, 99).await.unwrap();
     assert_eq!(still, waiting);
 }
@@ -403,7 +404,7 @@ pub(crate) async fn cache_and_journal_share_one_clock(with_cache: WithCache) {
     // Also where the value came from the database.
     let ahead = version(newest.get() + 3_600_000_000);
     fill(&*cache, &value(&key("b"), ahead, "x")).await;
-    let Appended::At(after) = append_one(&*journal, replace("b", "y")).await else {
+    let Decision::Written(after) = append_one(&*journal, replace("b", "y")).await else {
         panic!("b has a value")
     };
     assert!(after > ahead);
@@ -442,7 +443,7 @@ pub(crate) async fn a_lost_clock_goes_on_above_all_that_was_ever_appended(of: Wi
     let identity = of.new_identity();
     let (journal, _) = of.open_again(&identity, LONG).await;
     journal.raise(&ahead_of_the_clock()).await.unwrap();
-    let Appended::At(first) = append_one(&*journal, put("lost", "1")).await else {
+    let Decision::Written(first) = append_one(&*journal, put("lost", "1")).await else {
         panic!("not appended");
     };
     let shard = journal.shard_of(&key("lost"));
@@ -464,7 +465,7 @@ pub(crate) async fn a_lost_clock_goes_on_above_all_that_was_ever_appended(of: Wi
     let unseeded = appended(journal.append(&[put("lost", "2")]).await);
     assert!(matches!(unseeded, Err(Error::Unseeded(_))), "{unseeded:?}");
     journal.raise(&Version::ZERO).await.unwrap();
-    let Appended::At(second) = append_one(&*journal, put("lost", "2")).await else {
+    let Decision::Written(second) = append_one(&*journal, put("lost", "2")).await else {
         panic!("not appended");
     };
     assert!(second > first);

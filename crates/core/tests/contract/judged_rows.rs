@@ -2,8 +2,9 @@
 //! condition.
 
 use cache_core::error::Error;
+use cache_core::model::decision::Decision;
 use cache_core::model::record::{Condition, Write};
-use cache_core::store::{Origin, Proposal, Verdict};
+use cache_core::store::{Origin, Proposal};
 
 use crate::suite::{key, version};
 use crate::{Implementation, apply, load, numbered};
@@ -20,7 +21,7 @@ async fn judge(store: &dyn cache_core::store::Store, name: &str, at: u64) {
         beside: None,
     };
     let verdicts = store.transact(&[proposal], None).await.unwrap();
-    assert_eq!(verdicts, [Verdict::Written(version(at))]);
+    assert_eq!(verdicts, [Decision::Written(version(at))]);
 }
 
 /// The condition did not see it, so it cannot count as one that came before.

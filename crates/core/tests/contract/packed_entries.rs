@@ -4,7 +4,9 @@
 use bytes::Bytes;
 use cache_core::cache::Lookup;
 use cache_core::error::{Error, Part};
-use cache_core::journal::{Appended, Journal};
+use cache_core::journal::Journal;
+use cache_core::journal::dead_letters::DeadLetters;
+use cache_core::model::decision::Decision;
 use cache_core::model::record::{Condition, Key, Record, Write};
 use cache_core::model::shard::{Shard, ShardStats};
 use cache_core::model::version::Version;
@@ -174,22 +176,22 @@ async fn conditions_cut_an_entry_in_its_middle() {
         is(put(named(0), "never"), &[]),
     ];
     let answers = site.process.journal.append(&batch).await;
-    let answers: Vec<Appended> = answers.into_iter().map(Result::unwrap).collect();
-    let Appended::At(first) = answers[0] else {
+    let answers: Vec<Decision> = answers.into_iter().map(Result::unwrap).collect();
+    let Decision::Written(first) = answers[0] else {
         panic!("{answers:?}")
     };
     let at = |more: u64| version(first.get() + more);
-    let (failed, unknown) = (Appended::ConditionFailed, Appended::Unknown);
+    let (failed, unknown) = (Decision::ConditionFailed, Decision::Retry);
     assert_eq!(
         answers,
         [
-            Appended::At(first),
+            Decision::Written(first),
             failed,
-            Appended::At(at(1)),
+            Decision::Written(at(1)),
             unknown,
             failed,
-            Appended::At(at(2)),
-            Appended::At(at(3)),
+            Decision::Written(at(2)),
+            Decision::Written(at(3)),
             failed,
         ]
     );
@@ -207,7 +209,7 @@ async fn conditions_cut_an_entry_in_its_middle() {
         Write::delete(key(named(1))),
     ];
     let answers = site.process.journal.append(&none).await;
-    let answers: Vec<Appended> = answers.into_iter().map(Result::unwrap).collect();
+    let answers: Vec<Decision> = answers.into_iter().map(Result::unwrap).collect();
     assert_eq!(answers, [failed; 2]);
     assert_eq!(site.entries().await.len(), 2);
     site.assert_waiting(&[&before[..], &written].concat()).await;

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use cache_core::bypass::protocol::{Statement, View};
 use cache_core::error::{Error, Result};
+use cache_core::model::decision::Decision;
 use cache_core::model::epoch::Epoch;
 use cache_core::model::record::{Condition, Write};
-use cache_core::store::{Origin, Proposal, Purge, Purged, Store, Verdict};
+use cache_core::store::{Origin, Proposal, Purge, Purged, Store};
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
 use testkit::servers::TestDatabase;
 use tokio::sync::Mutex;
@@ -101,7 +102,7 @@ async fn write(store: &dyn Store, way: usize, epoch: u64) -> Result<()> {
         }
         _ => {
             let verdicts = store.transact(&[proposal("b", 9)], fence).await?;
-            assert_eq!(verdicts, [Verdict::Written(version(9))]);
+            assert_eq!(verdicts, [Decision::Written(version(9))]);
             Ok(())
         }
     }
@@ -207,7 +208,7 @@ async fn a_write_waits_for_the_end_of_its_epoch_that_is_under_way() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs servers"]
-async fn who_wants_to_rely_on_the_cache_waits_for_the_end_of_its_epoch() {
+async fn a_reliant_process_waits_for_the_end_of_the_bypass() {
     let database = Implementation::Mysql.new_database();
     let store = database.open_with_members().await;
     let next = "UPDATE cache_epoch SET epoch = 1, bypassed = 1";
@@ -269,7 +270,7 @@ async fn a_write_is_judged_upon_what_it_waited_for() {
     });
     holder.is_waited_for_by(1).await;
     holder.end("COMMIT").await;
-    assert_eq!(judged.await.unwrap().unwrap(), [Verdict::ConditionFailed]);
+    assert_eq!(judged.await.unwrap().unwrap(), [Decision::ConditionFailed]);
     assert_eq!(load(&*store, "b").await.unwrap().version, version(6));
 }
 

@@ -3,6 +3,7 @@
 
 use cache_core::error::{Error, Part};
 use cache_core::journal::Journal;
+use cache_core::journal::dead_letters::DeadLetters;
 use cache_core::model::dead_letter::DeadLetter;
 use cache_core::model::shard::Shard;
 use cache_core::model::version::Version;

@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use cache_core::cache::Begun;
 use cache_core::error::Result;
+use cache_core::journal::Journal;
 use cache_core::journal::redis_stream::{RedisStreamJournal, WaitFor};
-use cache_core::journal::{Appended, Journal};
 use cache_core::lease::Held;
 use cache_core::model::dataset::Dataset;
+use cache_core::model::decision::Decision;
 use cache_core::model::record::{Key, Record, Write};
 use cache_core::model::version::Version;
 use cache_core::redis::Redis;
@@ -130,7 +131,7 @@ pub(crate) async fn connect_for(url: &str, dataset: &Dataset) -> Arc<Redis> {
 }
 
 /// What became of the writes, where nothing failed.
-pub(crate) fn appended(answers: Vec<Result<Appended>>) -> Result<Vec<Appended>> {
+pub(crate) fn appended(answers: Vec<Result<Decision>>) -> Result<Vec<Decision>> {
     answers.into_iter().collect()
 }
 
@@ -154,7 +155,7 @@ pub(crate) async fn append(journal: &dyn Journal, writes: &[Write]) -> Vec<Recor
         .iter()
         .zip(appended)
         .map(|(write, appended)| match appended {
-            Appended::At(version) => write.at(version),
+            Decision::Written(version) => write.at(version),
             other => panic!("{other:?}"),
         });
     records.collect()

@@ -1,9 +1,10 @@
 //! What every store promises of purged tombstones, and of writes that come after that.
 
 use cache_core::error::Error;
+use cache_core::model::decision::Decision;
 use cache_core::model::record::{Condition, Record, Write};
 use cache_core::model::version::Version;
-use cache_core::store::{Origin, Proposal, Purge, Purged, Store, Verdict, versions_of};
+use cache_core::store::{Origin, Proposal, Purge, Purged, Store, versions_of};
 
 use crate::ceilings::expect_newest;
 use crate::suite::{key, tombstone, version};
@@ -215,7 +216,7 @@ async fn a_late_condition_is_not_judged(implementation: Implementation) {
     apply(&*store, &tombstone(&key("ahead"), ahead)).await;
     assert_eq!(purge(&*store, ahead.get()).await, 1);
     let verdicts = store.transact(&[proposal(None)], None).await.unwrap();
-    let [Verdict::Written(issued)] = verdicts[..] else {
+    let [Decision::Written(issued)] = verdicts[..] else {
         panic!("{verdicts:?}");
     };
     assert!(issued > ahead);
@@ -240,9 +241,9 @@ async fn a_condition_that_fails_leaves_no_row(implementation: Implementation) {
     ];
     let verdicts = store.transact(&proposals, None).await.unwrap();
     let expected = [
-        Verdict::ConditionFailed,
-        Verdict::Written(version(20)),
-        Verdict::ConditionFailed,
+        Decision::ConditionFailed,
+        Decision::Written(version(20)),
+        Decision::ConditionFailed,
     ];
     assert_eq!(verdicts, expected);
     let left: Vec<String> = database.ids().into_keys().collect();

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use cache_core::error::Error;
+use cache_core::model::decision::Decision;
 use cache_core::model::record::{Condition, Record, Write};
 use cache_core::model::user::User;
 use cache_core::model::version::Version;
-use cache_core::store::{Origin, Proposal, Store, Verdict};
+use cache_core::store::{Origin, Proposal, Store};
 use tokio::task::JoinSet;
 
 use crate::suite::{ahead_of_the_clock, key, tombstone, version};
@@ -42,8 +43,8 @@ fn is_not(numbers: &[u64]) -> Condition {
     Condition::IsNot(numbers.iter().copied().map(version).collect())
 }
 
-fn written(at: u64) -> Verdict {
-    Verdict::Written(version(at))
+fn written(at: u64) -> Decision {
+    Decision::Written(version(at))
 }
 
 /// What is there, as the engines take it: what never was is older than all.
@@ -52,7 +53,7 @@ async fn current(store: &dyn Store, name: &str) -> Record {
     record.unwrap_or_else(|| Record::absent(key(name)))
 }
 
-async fn transact(store: &dyn Store, proposals: &[Proposal]) -> Vec<Verdict> {
+async fn transact(store: &dyn Store, proposals: &[Proposal]) -> Vec<Decision> {
     store.transact(proposals, None).await.unwrap()
 }
 
@@ -102,11 +103,11 @@ async fn each_condition_holds_for_the_rows_that_it_names(implementation: Impleme
             for place in 0..names.len() {
                 let after = current(&*store, &names[place]).await;
                 match verdicts[place] {
-                    Verdict::Written(at) if expected[place] => {
+                    Decision::Written(at) if expected[place] => {
                         assert!(given.is_none_or(|given| given == at.get()));
                         assert_eq!(after, proposals[place].write.at(at));
                     }
-                    Verdict::ConditionFailed if !expected[place] => {
+                    Decision::ConditionFailed if !expected[place] => {
                         assert_eq!(after, before[place]);
                     }
                     verdict => panic!("{verdict:?} of {} by {condition:?}", names[place]),
@@ -120,7 +121,7 @@ async fn each_is_judged_upon_what_those_before_it_left(implementation: Implement
     let database = implementation.new_database();
     let store = database.open().await;
     apply(&*store, &numbered("b", 5)).await;
-    let failed = Verdict::ConditionFailed;
+    let failed = Decision::ConditionFailed;
     let proposals = [
         (put("a", Condition::Exists, "1", Some(10)), failed),
         (put("a", Condition::Absent, "2", Some(11)), written(11)),
@@ -157,21 +158,15 @@ async fn a_given_version_that_is_not_newer_takes_no_effect(implementation: Imple
         for given in [1, 49, 50] {
             // What is newer may have been judged without it.
             let unconditional = put(name, Condition::Always, "new", Some(given));
-            assert_eq!(
-                transact(&*store, &[unconditional]).await,
-                [Verdict::Superseded]
-            );
+            assert_eq!(transact(&*store, &[unconditional]).await, [Decision::Retry]);
             assert_eq!(current(&*store, name).await, held);
             // It holds of what is newer than itself.
             let conditional = put(name, is_not(&[7]), "new", Some(given));
-            assert_eq!(
-                transact(&*store, &[conditional]).await,
-                [Verdict::Superseded]
-            );
+            assert_eq!(transact(&*store, &[conditional]).await, [Decision::Retry]);
             let fails = put(name, is(&[7]), "new", Some(given));
             assert_eq!(
                 transact(&*store, &[fails]).await,
-                [Verdict::ConditionFailed]
+                [Decision::ConditionFailed]
             );
             assert_eq!(current(&*store, name).await, held);
         }
@@ -182,7 +177,7 @@ async fn a_given_version_that_is_not_newer_takes_no_effect(implementation: Imple
             put(name, is(&[51]), "3", Some(51)),
             put(name, is(&[51]), "4", Some(52)),
         ];
-        let superseded = Verdict::Superseded;
+        let superseded = Decision::Retry;
         let expected = [written(51), superseded, superseded, written(52)];
         assert_eq!(transact(&*store, &proposals).await, expected);
         assert_eq!(current(&*store, name).await, user(name, 52, 30, "4"));
@@ -202,7 +197,7 @@ async fn versions_are_issued_above_the_row_and_the_clock(implementation: Impleme
     let verdicts = transact(&*store, &proposals).await;
     let after = Version::now();
     for verdict in &verdicts[..2] {
-        let Verdict::Written(at) = verdict else {
+        let Decision::Written(at) = verdict else {
             panic!("{verdict:?}");
         };
         assert!((before..=after).contains(at), "{at}");
@@ -212,7 +207,7 @@ async fn versions_are_issued_above_the_row_and_the_clock(implementation: Impleme
         [written(ahead.get() + 1), written(ahead.get() + 2)]
     );
     // There is no newer one.
-    assert_eq!(verdicts[4], Verdict::Superseded);
+    assert_eq!(verdicts[4], Decision::Retry);
     let held = current(&*store, "ahead").await;
     assert_eq!(held, user("ahead", ahead.get() + 2, 30, "new"));
 }
@@ -249,9 +244,9 @@ async fn what_only_a_cache_has_counts_where_it_is_newer(implementation: Implemen
     ];
     let expected = [
         written(70),
-        Verdict::ConditionFailed,
+        Decision::ConditionFailed,
         written(70),
-        Verdict::Superseded,
+        Decision::Retry,
         written((1 << 52) + 1),
     ];
     assert_eq!(transact(&*store, &proposals).await, expected);
@@ -320,7 +315,7 @@ async fn many_are_judged_together(implementation: Implementation) {
     for (place, verdict) in verdicts.iter().enumerate() {
         let expected = match place % 2 {
             0 => written(9),
-            _ => Verdict::ConditionFailed,
+            _ => Decision::ConditionFailed,
         };
         assert_eq!(*verdict, expected, "{place}");
     }
@@ -357,11 +352,11 @@ async fn no_increment_is_lost(implementation: Implementation) {
                 let count = count.parse::<usize>().unwrap() + 1;
                 let next = put("count", is(&[held.version.get()]), &count.to_string(), None);
                 match transact(&*store, &[next]).await[..] {
-                    [Verdict::Written(at)] => {
+                    [Decision::Written(at)] => {
                         assert!(at > held.version);
                         done += 1;
                     }
-                    [Verdict::ConditionFailed] => {}
+                    [Decision::ConditionFailed] => {}
                     ref other => panic!("{other:?}"),
                 }
             }
@@ -388,8 +383,8 @@ async fn one_of_those_that_race_creates(implementation: Implementation) {
                 let text = creator.to_string();
                 let create = put(&format!("{name}"), Condition::Absent, &text, None);
                 match transact(&*store, &[create]).await[..] {
-                    [Verdict::Written(_)] => created.push((name, text)),
-                    [Verdict::ConditionFailed] => {}
+                    [Decision::Written(_)] => created.push((name, text)),
+                    [Decision::ConditionFailed] => {}
                     ref other => panic!("{other:?}"),
                 }
             }
@@ -435,7 +430,7 @@ async fn transactions_that_hold_each_others_names_all_take_place(implementation:
                 );
                 applied.unwrap();
                 for verdict in verdicts.unwrap() {
-                    assert!(matches!(verdict, Verdict::Written(_)), "{verdict:?}");
+                    assert!(matches!(verdict, Decision::Written(_)), "{verdict:?}");
                 }
             }
         });

@@ -312,7 +312,7 @@ async fn no_settled_doubt_comes_back(implementation: Implementation) {
     assert_eq!(get(&*cache, &a).await, Lookup::Miss);
 }
 
-async fn what_is_not_held_any_more_stays_away(implementation: Implementation) {
+async fn a_withdrawal_restores_nothing_that_was_dropped(implementation: Implementation) {
     let cache = implementation.cache(LONG_LIFETIMES).await;
     for doubt in [None, Some(version(5))] {
         let write = Withdrawn {
@@ -449,7 +449,7 @@ on_every_cache!([
     a_newer_doubt_stays,
     what_has_settled_meanwhile_stays,
     no_settled_doubt_comes_back,
-    what_is_not_held_any_more_stays_away,
+    a_withdrawal_restores_nothing_that_was_dropped,
     several_of_one_name_are_withdrawn_together,
     what_was_written_between_settles,
     a_doubt_that_came_back_ends_by_itself,

@@ -13,6 +13,7 @@ mod beside;
 mod conditions;
 mod guesses;
 mod inherited_sessions;
+mod letters;
 mod parts;
 mod purging;
 mod racing;

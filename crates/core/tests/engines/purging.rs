@@ -8,8 +8,8 @@ use cache_core::engine::purge::Purger;
 use cache_core::engine::seeder::Seeder;
 use cache_core::engine::{Engine, Outcome};
 use cache_core::error::Error;
-use cache_core::journal::Appended;
 use cache_core::model::dead_letter::DeadLetter;
+use cache_core::model::decision::Decision;
 use cache_core::model::record::{Key, Record, Write};
 use cache_core::model::version::Version;
 use cache_core::store::{Origin, Purge, Purged, Store};
@@ -68,7 +68,7 @@ async fn purge(purger: &Purger, at: Version) -> Version {
 async fn append(parts: &Parts, write: Write) -> Version {
     let appended = parts.journal.append(&[write]).await.remove(0);
     match appended.unwrap() {
-        Appended::At(version) => version,
+        Decision::Written(version) => version,
         other => panic!("{other:?}"),
     }
 }

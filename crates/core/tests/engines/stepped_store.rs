@@ -9,11 +9,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use cache_core::error::{Error, Part, Result};
 use cache_core::model::dataset::Dataset;
+use cache_core::model::decision::Decision;
 use cache_core::model::epoch::Epoch;
 use cache_core::model::record::{Key, Record};
 use cache_core::model::version::Version;
 use cache_core::outage::health::PartHealth;
-use cache_core::store::{Origin, Page, Proposal, Purge, Purged, Store, Verdict};
+use cache_core::store::{Origin, Page, Proposal, Purge, Purged, Store};
 use tokio::sync::Semaphore;
 
 use crate::switched_store::SwitchedStore;
@@ -118,7 +119,11 @@ impl Store for SteppedStore {
         self.step(self.inner.apply(records, origin)).await
     }
 
-    async fn transact(&self, proposals: &[Proposal], fence: Option<Epoch>) -> Result<Vec<Verdict>> {
+    async fn transact(
+        &self,
+        proposals: &[Proposal],
+        fence: Option<Epoch>,
+    ) -> Result<Vec<Decision>> {
         if proposals.is_empty() {
             return Ok(Vec::new());
         }

@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use async_trait::async_trait;
 use cache_core::error::{Error, Part, Result};
 use cache_core::model::dataset::Dataset;
+use cache_core::model::decision::Decision;
 use cache_core::model::epoch::Epoch;
 use cache_core::model::record::{Key, Record};
 use cache_core::model::version::Version;
 use cache_core::outage::health::PartHealth;
-use cache_core::store::{Origin, Page, Proposal, Purge, Purged, Store, Verdict};
+use cache_core::store::{Origin, Page, Proposal, Purge, Purged, Store};
 
 #[derive(Debug)]
 pub(crate) struct SwitchedStore {
@@ -56,7 +57,11 @@ impl Store for SwitchedStore {
         self.inner.apply(records, origin).await
     }
 
-    async fn transact(&self, proposals: &[Proposal], fence: Option<Epoch>) -> Result<Vec<Verdict>> {
+    async fn transact(
+        &self,
+        proposals: &[Proposal],
+        fence: Option<Epoch>,
+    ) -> Result<Vec<Decision>> {
         self.refuse_or_not()?;
         self.inner.transact(proposals, fence).await
     }

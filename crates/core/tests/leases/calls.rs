@@ -72,7 +72,7 @@ async fn the_others_are_called_when_one_comes_and_when_one_goes() {
 /// Or the one that has come would drain nothing until it happens to renew.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs servers"]
-async fn who_gives_shards_back_calls_those_that_they_fall_to() {
+async fn a_process_that_releases_shards_calls_their_next_holders() {
     let identity = new_identity();
     let one = Drainer::start(&identity, "host-1:1001:1f", LASTING).await;
     let two = Drainer::start(&identity, "host-2:1002:2f", LASTING).await;

@@ -172,7 +172,7 @@ async fn no_shard_is_held_twice() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs servers"]
-async fn who_does_not_renew_loses_its_shards_to_the_others() {
+async fn shards_that_are_not_renewed_go_to_other_processes() {
     let identity = new_identity();
     let silent = Drainer::start(&identity, "host-1:1001:1f", SHORT).await;
     let alive = Drainer::start(&identity, "host-2:1002:2f", SHORT).await;

@@ -176,9 +176,9 @@ async fn a_cache_that_may_lose_doubts_is_unavailable() {
         eventually("the policy is seen", async || {
             let read = cache.get(&key("a")).await;
             let write = cache.begin_write(&[key("a")]).await;
-            let away = |error: &Error| matches!(error, Error::Unavailable { .. });
-            read.is_err_and(|error| away(&error)) == is_refused
-                && write.is_err_and(|error| away(&error)) == is_refused
+            let unavailable = |error: &Error| matches!(error, Error::Unavailable { .. });
+            read.is_err_and(|error| unavailable(&error)) == is_refused
+                && write.is_err_and(|error| unavailable(&error)) == is_refused
         })
         .await;
         let health = cache.health().await;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use cache_core::cache::{Cache, Lookup};
 use cache_core::error::{Error, Result};
 use cache_core::journal::Journal;
+use cache_core::journal::dead_letters::DeadLetters;
 use cache_core::lease::Leases;
 use cache_core::lease::redis::RedisLeases;
 use cache_core::model::dead_letter::DeadLetter;

@@ -3,7 +3,8 @@
 
 use cache_core::cache::{Cache, Lookup};
 use cache_core::error::Error;
-use cache_core::journal::{Appended, Journal};
+use cache_core::journal::Journal;
+use cache_core::model::decision::Decision;
 use cache_core::model::record::{Key, Record};
 use cache_core::model::shard::Shard;
 use cache_core::model::version::Version;
@@ -36,7 +37,7 @@ async fn is_refused(process: &Process) -> bool {
             assert!(reason.contains("allkeys-lru"), "{reason}");
             true
         }
-        Ok(Appended::At(_)) => false,
+        Ok(Decision::Written(_)) => false,
         other => panic!("{other:?}"),
     }
 }

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use cache_core::error::{Error, Part};
+use cache_core::journal::Journal;
 use cache_core::journal::redis_stream::{RedisStreamJournal, WaitFor};
-use cache_core::journal::{Appended, Journal};
+use cache_core::model::decision::Decision;
 use cache_core::model::version::Version;
 use cache_core::settings::{self, Command, Service};
 use deadpool_redis::redis::Value;
@@ -57,7 +58,7 @@ async fn a_write_is_acknowledged_only_when_a_replica_has_it() {
     let [of_shards, _] = patterns(&identity);
     for _ in 0..3 {
         for (write, answer) in writes.iter().zip(patient.append(&writes).await) {
-            let Ok(Appended::At(version)) = answer else {
+            let Ok(Decision::Written(version)) = answer else {
                 panic!("{answer:?}")
             };
             // It is there, without further waiting.
@@ -100,7 +101,7 @@ async fn a_write_is_acknowledged_only_when_a_replica_has_it() {
         }
         eventually("it is acknowledged again", async || {
             let answers = patient.append(&writes[..1]).await;
-            matches!(answers[0], Ok(Appended::At(_)))
+            matches!(answers[0], Ok(Decision::Written(_)))
         })
         .await;
     }
@@ -121,7 +122,7 @@ async fn what_was_not_appended_is_not_said_to_be_waiting_for_replicas() {
     journal.raise(&Version::ZERO).await.unwrap();
     let delete = cache_core::model::record::Write::delete(crate::suite::key("a"));
     let unknown = journal.append(&[delete]).await.remove(0);
-    assert!(matches!(unknown, Ok(Appended::Unknown)), "{unknown:?}");
+    assert!(matches!(unknown, Ok(Decision::Retry)), "{unknown:?}");
     let alone = journal.append(&[put("a", "x")]).await.remove(0);
     assert!(matches!(alone, Err(Error::Unavailable { .. })), "{alone:?}");
 }
@@ -176,7 +177,7 @@ async fn waiting_for_the_disk_is_refused_where_the_server_cannot() {
         // Each comes just after the disk was written, which takes the longest to come again.
         for _ in 0..3 {
             let answer = journal.append(&[put("a", "x")]).await.remove(0);
-            assert!(matches!(answer, Ok(Appended::At(_))), "{answer:?}");
+            assert!(matches!(answer, Ok(Decision::Written(_))), "{answer:?}");
         }
     }
 }
@@ -207,7 +208,7 @@ async fn waiting_for_the_disk_is_refused_where_the_server_does_not_know() {
             true
         }
         // It may be under way when the server is set up in another way.
-        Ok(Appended::At(_)) | Err(Error::Unavailable { .. }) => false,
+        Ok(Decision::Written(_)) | Err(Error::Unavailable { .. }) => false,
         other => panic!("{other:?}"),
     };
     eventually("appends are refused", &is_refused).await;

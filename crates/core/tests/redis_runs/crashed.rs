@@ -7,6 +7,7 @@ use std::sync::Arc;
 use cache_core::cache::{Cache, Lookup};
 use cache_core::error::Error;
 use cache_core::journal::Journal;
+use cache_core::journal::dead_letters::DeadLetters;
 use cache_core::model::dead_letter::DeadLetter;
 use cache_core::model::record::Record;
 use cache_core::model::version::Version;
@@ -402,7 +403,7 @@ async fn each_connection_finds_the_new_run_by_itself() {
     let mut written = Vec::new();
     crate::suite::eventually("an append succeeds", async || {
         let answer = process.journal.append(&[put("a", "y")]).await.remove(0);
-        let Ok(cache_core::journal::Appended::At(at)) = answer else {
+        let Ok(cache_core::model::decision::Decision::Written(at)) = answer else {
             return false;
         };
         written.push(value(&key("a"), at, "y"));
@@ -433,7 +434,7 @@ async fn nothing_stays_of_a_run_that_ended_before_it_was_recovered() {
             .journal
             .raise(&crate::recovering::FailsAt::the(2))
             .await;
-        assert!(raised.is_err(), "the database went away half-way");
+        assert!(raised.is_err(), "the database became unavailable half-way");
     }
     crashed.crash().await;
     crashed.process.journal.raise(&Version::ZERO).await.unwrap();

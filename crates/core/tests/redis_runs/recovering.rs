@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use cache_core::cache::{Cache, Lookup};
 use cache_core::error::{Error, Part, Result};
 use cache_core::journal::Journal;
+use cache_core::journal::dead_letters::DeadLetters;
 use cache_core::model::dead_letter::DeadLetter;
 use cache_core::model::record::{Key, Record};
 use cache_core::model::stored_versions::StoredVersions;
@@ -99,7 +100,7 @@ async fn raise_slowly(process: Process) -> (Arc<Slow>, tokio::task::JoinHandle<R
 /// drained, and forgotten by the cache since.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs servers"]
-async fn who_is_slow_to_recover_brings_no_old_value_back() {
+async fn a_slow_recovery_brings_no_old_value_back() {
     let mut crashed = Crashed::new().await;
     crashed.process.append(&[put("a", "old")]).await;
     crashed.crash().await;
@@ -128,7 +129,7 @@ async fn who_is_slow_to_recover_brings_no_old_value_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs servers"]
-async fn who_is_slow_to_recover_hides_nothing_that_was_written_since() {
+async fn a_slow_recovery_hides_no_newer_write() {
     let mut crashed = Crashed::new().await;
     crashed.process.append(&[put("a", "old")]).await;
     crashed.crash().await;
@@ -145,7 +146,7 @@ async fn who_is_slow_to_recover_hides_nothing_that_was_written_since() {
 /// The server ends again while a process recovers it.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs servers"]
-async fn who_is_slow_to_recover_a_run_does_nothing_to_the_next() {
+async fn a_slow_recovery_of_a_run_leaves_the_next_alone() {
     let mut crashed = Crashed::new().await;
     crashed.process.append(&[put("a", "old")]).await;
     crashed.crash().await;

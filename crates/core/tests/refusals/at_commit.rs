@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use cache_core::error::Error;
+use cache_core::model::decision::Decision;
 use cache_core::model::record::{Condition, Record, Write};
 use cache_core::store::mysql::MysqlStore;
-use cache_core::store::{Origin, Proposal, Store, Verdict};
+use cache_core::store::{Origin, Proposal, Store};
 use testkit::own_servers::OwnServer;
 use testkit::servers::{TestDatabase, mysql_url, without_socket};
 
@@ -149,7 +150,7 @@ async fn a_conflict_at_commit_is_retried() {
         conflicting.fail(3);
         let verdicts = store.transact(&[proposal("a")], None).await.unwrap();
         assert!(
-            matches!(verdicts[..], [Verdict::Written(_)]),
+            matches!(verdicts[..], [Decision::Written(_)]),
             "{verdicts:?}"
         );
         assert_eq!(conflicting.left.load(Ordering::SeqCst), 0);

@@ -28,9 +28,9 @@ pub(crate) async fn chaos(world: Arc<World>, processes: Vec<Arc<Process>>) {
                 }
             }
             (_, 2..4) => {
-                let away = world.draw_ms(20..3_000);
-                world.note(|| format!("the database is away for {away:?}"));
-                world.lock().database_away_until = Some(Instant::now() + away);
+                let outage = world.draw_ms(20..3_000);
+                world.note(|| format!("the database is unavailable for {outage:?}"));
+                world.lock().database_unavailable_until = Some(Instant::now() + outage);
             }
             (_, 4..6) if world.plan.clock_is_wild => clock(&world),
             (_, 12..14) => {
@@ -40,15 +40,15 @@ pub(crate) async fn chaos(world: Arc<World>, processes: Vec<Arc<Process>>) {
                 world.lock().locked_until.insert(name, until);
             }
             (Shape::Server, 6) => {
-                let away = world.draw_ms(20..1_500);
-                world.note(|| format!("the server is away for {away:?}"));
-                world.lock().server.away_until = Some(Instant::now() + away);
+                let outage = world.draw_ms(20..1_500);
+                world.note(|| format!("the server is unavailable for {outage:?}"));
+                world.lock().server.unavailable_until = Some(Instant::now() + outage);
             }
             (Shape::Server, 7..9) => world.restart_server(),
             (Shape::Server, 14..) => {
-                let away = world.draw_ms(500..3_000);
-                world.note(|| format!("the database is away for {away:?}"));
-                world.lock().database_away_until = Some(Instant::now() + away);
+                let outage = world.draw_ms(500..3_000);
+                world.note(|| format!("the database is unavailable for {outage:?}"));
+                world.lock().database_unavailable_until = Some(Instant::now() + outage);
                 world.restart_server();
             }
             (Shape::Server, 9) => evict(&world),

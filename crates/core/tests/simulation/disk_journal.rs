@@ -4,8 +4,10 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use cache_core::error::{Error, Part, Result};
-use cache_core::journal::{Appended, Journal};
+use cache_core::journal::Journal;
+use cache_core::journal::dead_letters::DeadLetters;
 use cache_core::model::dead_letter::{DeadLetter, HeldBackPage, LetterQuery};
+use cache_core::model::decision::Decision;
 use cache_core::model::record::{Key, Record, Write};
 use cache_core::model::shard::{Shard, ShardStats};
 use cache_core::model::stored_versions::StoredVersions;
@@ -44,7 +46,7 @@ impl DiskJournal {
         *self.is_poisoned.lock().unwrap()
     }
 
-    fn append_all(&self, writes: &[Write]) -> Result<Vec<Appended>> {
+    fn append_all(&self, writes: &[Write]) -> Result<Vec<Decision>> {
         let world = &self.door.world;
         if self.is_poisoned() {
             return Err(self.door.fails("an append failed before"));
@@ -65,7 +67,9 @@ impl DiskJournal {
                 .iter()
                 .map(|record| ((SHARD, record.version), record.clone()));
             world.lock().log.entries.extend(entries);
-            let versions = records.iter().map(|record| Appended::At(record.version));
+            let versions = records
+                .iter()
+                .map(|record| Decision::Written(record.version));
             return Ok(versions.collect());
         }
         match world.draw(0..3) {
@@ -123,7 +127,7 @@ impl Journal for DiskJournal {
         false
     }
 
-    async fn append(&self, writes: &[Write]) -> Vec<Result<Appended>> {
+    async fn append(&self, writes: &[Write]) -> Vec<Result<Decision>> {
         if writes.is_empty() {
             return Vec::new();
         }
@@ -191,6 +195,47 @@ impl Journal for DiskJournal {
         answer
     }
 
+    async fn raise(&self, stored: &dyn StoredVersions) -> Result<()> {
+        let floor = stored.newest().await?;
+        self.clock.raise(floor.max(*self.newest.lock().unwrap()));
+        Ok(())
+    }
+
+    async fn stats(&self) -> Result<Vec<ShardStats>> {
+        let world = &self.door.world;
+        let now = world.clock_us();
+        let stats = || {
+            let state = world.lock();
+            let oldest = state.log.of(SHARD).next().map(|record| record.version);
+            let newest = *self.newest.lock().unwrap();
+            let depth = state.log.entries.len() as u64;
+            let held_back = state.log.all_held_back(|_| true).count() as u64;
+            Ok(vec![ShardStats {
+                shard: SHARD,
+                depth,
+                bytes: 100 * depth,
+                oldest,
+                oldest_held: oldest,
+                newest: (newest > Version::ZERO).then_some(newest),
+                oldest_age_us: oldest.map_or(0, |oldest| now.saturating_sub(oldest.get())),
+                drained: state.disk.drained,
+                dead: state.log.dead.len() as u64 - held_back,
+                held_back,
+                held_back_bytes: 100 * held_back,
+            }])
+        };
+        self.door
+            .pass("stats", world.plan.journal_fails, stats)
+            .await
+    }
+
+    async fn health(&self) -> PartHealth {
+        healthy()
+    }
+}
+
+#[async_trait]
+impl DeadLetters for DiskJournal {
     async fn set_aside_within(&self, _: Shard, letter: &DeadLetter, max: u64) -> Result<bool> {
         let world = &self.door.world;
         let set_aside = || {
@@ -241,43 +286,5 @@ impl Journal for DiskJournal {
         self.door
             .pass("forget", world.plan.journal_fails, forget)
             .await
-    }
-
-    async fn raise(&self, stored: &dyn StoredVersions) -> Result<()> {
-        let floor = stored.newest().await?;
-        self.clock.raise(floor.max(*self.newest.lock().unwrap()));
-        Ok(())
-    }
-
-    async fn stats(&self) -> Result<Vec<ShardStats>> {
-        let world = &self.door.world;
-        let now = world.clock_us();
-        let stats = || {
-            let state = world.lock();
-            let oldest = state.log.of(SHARD).next().map(|record| record.version);
-            let newest = *self.newest.lock().unwrap();
-            let depth = state.log.entries.len() as u64;
-            let held_back = state.log.all_held_back(|_| true).count() as u64;
-            Ok(vec![ShardStats {
-                shard: SHARD,
-                depth,
-                bytes: 100 * depth,
-                oldest,
-                oldest_held: oldest,
-                newest: (newest > Version::ZERO).then_some(newest),
-                oldest_age_us: oldest.map_or(0, |oldest| now.saturating_sub(oldest.get())),
-                drained: state.disk.drained,
-                dead: state.log.dead.len() as u64 - held_back,
-                held_back,
-                held_back_bytes: 100 * held_back,
-            }])
-        };
-        self.door
-            .pass("stats", world.plan.journal_fails, stats)
-            .await
-    }
-
-    async fn health(&self) -> PartHealth {
-        healthy()
     }
 }

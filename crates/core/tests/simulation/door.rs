@@ -61,7 +61,7 @@ impl Door {
 
     pub(crate) fn fate(&self, fails: PerMille) -> Fate {
         let world = &self.world;
-        if world.is_away(self.part) {
+        if world.is_unavailable(self.part) {
             Fate::FailsBefore
         } else if world.happens(fails) {
             if world.draw(0..2) == 0 {

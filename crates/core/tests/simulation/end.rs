@@ -215,14 +215,18 @@ async fn end_dead_letters(world: &World, running: &[Running]) -> Checked {
     let engine = &one.engine;
     let letters = engine.dead_letters(usize::MAX).await;
     for letter in letters.map_err(|error| error.to_string())? {
-        let key = letter.record.key;
-        let replayed = engine.replay_dead_letter(&key).await;
-        if !matches!(replayed, Err(Error::Refused { .. })) {
-            return Err(format!("a replay is answered {replayed:?}"));
-        }
-        match engine.delete_dead_letter(&key).await {
-            Ok(true) => {}
-            other => return Err(format!("a delete is answered {other:?}")),
+        let Record { key, version, .. } = letter.record;
+        let stored = world.lock().held(&key);
+        let is_superseded = stored.is_some_and(|stored| stored.version > version);
+        match engine.replay_dead_letter(&key).await {
+            Ok(true) if is_superseded => {}
+            Err(Error::Refused { .. }) if !is_superseded => {
+                let deleted = engine.delete_dead_letter(&key).await;
+                if !matches!(deleted, Ok(true)) {
+                    return Err(format!("a delete is answered {deleted:?}"));
+                }
+            }
+            other => return Err(format!("a replay is answered {other:?}")),
         }
         let stored = {
             let mut state = world.lock();

@@ -29,7 +29,7 @@ pub(crate) struct Server {
     /// Whether it has lost something since its clocks were raised by the database.
     pub(crate) has_lost: bool,
     pub(crate) next_ticket: u64,
-    pub(crate) away_until: Option<Instant>,
+    pub(crate) unavailable_until: Option<Instant>,
     pub(crate) drained: Vec<u64>,
     /// By shard: entries up to this version were appended before this run.
     recovered: Vec<Version>,
@@ -56,7 +56,7 @@ impl Server {
             cache: BTreeMap::new(),
             has_lost: true,
             next_ticket: 0,
-            away_until: None,
+            unavailable_until: None,
             drained: vec![0; shards],
             recovered: vec![Version::ZERO; shards],
             lasting: Lasting {

@@ -104,8 +104,16 @@ impl Cache for ServerCache {
         Err(self.0.fails("no other program writes here"))
     }
 
-    async fn forget(&self, _: &Key) -> Result<()> {
-        Err(self.0.fails("no other program writes here"))
+    async fn forget(&self, key: &Key) -> Result<()> {
+        let world = &self.0.world;
+        let forget = || {
+            let cache = &mut world.lock().server.cache;
+            if !matches!(cache.get(key), Some(Entry::Dirty(_))) {
+                cache.remove(key);
+            }
+            Ok(())
+        };
+        self.call("forget", forget).await
     }
 
     async fn forget_all(&self) -> Result<()> {

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cache_core::error::{Error, Part, Result};
-use cache_core::journal::{Appended, Journal};
+use cache_core::journal::Journal;
+use cache_core::journal::dead_letters::DeadLetters;
 use cache_core::lease::{Call, Leases};
 use cache_core::model::dead_letter::{DeadLetter, HeldBackPage, LetterQuery};
+use cache_core::model::decision::Decision;
 use cache_core::model::record::{Condition, Key, Record, Write, newest_per_key};
 use cache_core::model::shard::{Shard, ShardStats};
 use cache_core::model::stored_versions::StoredVersions;
@@ -52,7 +54,7 @@ impl ServerJournal {
         (0..self.shards()).map(Shard)
     }
 
-    fn append_to(&self, shard: Shard, writes: &[Write]) -> Vec<Result<Appended>> {
+    fn append_to(&self, shard: Shard, writes: &[Write]) -> Vec<Result<Decision>> {
         let (door, world) = (&self.door, &self.door.world);
         let plan = &world.plan;
         let fail = |error: Error| vec![Err(error); writes.len()];
@@ -64,7 +66,7 @@ impl ServerJournal {
         }
         let is_held = self.leases.held().holds(shard);
         let by = door.life.name.clone();
-        if !world.is_away(Part::Journal) && world.happens(plan.journal_fails / 3) {
+        if !world.is_unavailable(Part::Journal) && world.happens(plan.journal_fails / 3) {
             let (world, writes) = (world.clone(), writes.to_vec());
             let run = world.lock().server.run;
             door.stray(move || {
@@ -103,7 +105,7 @@ fn append(
     writes: &[Write],
     is_held: bool,
     by: &str,
-) -> Vec<Result<Appended>> {
+) -> Vec<Result<Decision>> {
     let now = world.clock_us();
     let mut records: Vec<Record> = Vec::new();
     let (answers, outcome, was_empty) = {
@@ -126,7 +128,7 @@ fn append(
             state.server.put_dirty(&record);
             state.log.entries.insert((shard, clock), record.clone());
             outcome = outcome.and(state.oracle.issued(&record));
-            answers.push(Ok(Appended::At(clock)));
+            answers.push(Ok(Decision::Written(clock)));
             records.push(record);
         }
         (answers, outcome, was_empty)
@@ -142,15 +144,15 @@ fn append(
     answers
 }
 
-fn judge(state: &State, write: &Write) -> Option<Appended> {
+fn judge(state: &State, write: &Write) -> Option<Decision> {
     if write.condition == Condition::Always {
         return None;
     }
     match state.server.cache.get(&write.key) {
         Some(Entry::Clean(held) | Entry::Dirty(held)) => {
-            (!write.condition.holds(held)).then_some(Appended::ConditionFailed)
+            (!write.condition.holds(held)).then_some(Decision::ConditionFailed)
         }
-        Some(Entry::Filling(_)) | None => Some(Appended::Unknown),
+        Some(Entry::Filling(_)) | None => Some(Decision::Retry),
     }
 }
 
@@ -267,7 +269,7 @@ impl Journal for ServerJournal {
         true
     }
 
-    async fn append(&self, writes: &[Write]) -> Vec<Result<Appended>> {
+    async fn append(&self, writes: &[Write]) -> Vec<Result<Decision>> {
         self.door.enter("append").await;
         let mut places: BTreeMap<Shard, Vec<usize>> = BTreeMap::new();
         for (place, write) in writes.iter().enumerate() {
@@ -360,6 +362,50 @@ impl Journal for ServerJournal {
             .await
     }
 
+    async fn raise(&self, stored: &dyn StoredVersions) -> Result<()> {
+        raise(&self.door, stored).await
+    }
+
+    async fn stats(&self) -> Result<Vec<ShardStats>> {
+        let world = &self.door.world;
+        let now = world.clock_us();
+        let stats = || {
+            let state = world.lock();
+            let of_shard = |shard: Shard| {
+                let depth = state.log.of(shard).count() as u64;
+                let oldest = state.log.of(shard).next().map(|record| record.version);
+                let is_here = |key: &Key| state.server.shard_of(key) == shard;
+                let letters = state.log.dead.keys().filter(|key| is_here(key)).count();
+                let held_back = state.log.all_held_back(is_here).count();
+                self.depths.lock().unwrap()[usize::from(shard.0)] = depth;
+                ShardStats {
+                    shard,
+                    depth,
+                    bytes: 100 * depth,
+                    oldest,
+                    oldest_held: oldest,
+                    newest: state.server.clock(shard),
+                    oldest_age_us: oldest.map_or(0, |oldest| now.saturating_sub(oldest.get())),
+                    drained: state.server.drained[usize::from(shard.0)],
+                    dead: (letters - held_back) as u64,
+                    held_back: held_back as u64,
+                    held_back_bytes: 100 * held_back as u64,
+                }
+            };
+            Ok(self.all_shards().map(of_shard).collect())
+        };
+        self.door
+            .pass("stats", world.plan.journal_fails, stats)
+            .await
+    }
+
+    async fn health(&self) -> PartHealth {
+        healthy()
+    }
+}
+
+#[async_trait]
+impl DeadLetters for ServerJournal {
     async fn set_aside_within(&self, shard: Shard, letter: &DeadLetter, max: u64) -> Result<bool> {
         let world = &self.door.world;
         let set_aside = || {
@@ -436,46 +482,5 @@ impl Journal for ServerJournal {
         self.door
             .pass("forget", world.plan.journal_fails, forget)
             .await
-    }
-
-    async fn raise(&self, stored: &dyn StoredVersions) -> Result<()> {
-        raise(&self.door, stored).await
-    }
-
-    async fn stats(&self) -> Result<Vec<ShardStats>> {
-        let world = &self.door.world;
-        let now = world.clock_us();
-        let stats = || {
-            let state = world.lock();
-            let of_shard = |shard: Shard| {
-                let depth = state.log.of(shard).count() as u64;
-                let oldest = state.log.of(shard).next().map(|record| record.version);
-                let is_here = |key: &Key| state.server.shard_of(key) == shard;
-                let letters = state.log.dead.keys().filter(|key| is_here(key)).count();
-                let held_back = state.log.all_held_back(is_here).count();
-                self.depths.lock().unwrap()[usize::from(shard.0)] = depth;
-                ShardStats {
-                    shard,
-                    depth,
-                    bytes: 100 * depth,
-                    oldest,
-                    oldest_held: oldest,
-                    newest: state.server.clock(shard),
-                    oldest_age_us: oldest.map_or(0, |oldest| now.saturating_sub(oldest.get())),
-                    drained: state.server.drained[usize::from(shard.0)],
-                    dead: (letters - held_back) as u64,
-                    held_back: held_back as u64,
-                    held_back_bytes: 100 * held_back as u64,
-                }
-            };
-            Ok(self.all_shards().map(of_shard).collect())
-        };
-        self.door
-            .pass("stats", world.plan.journal_fails, stats)
-            .await
-    }
-
-    async fn health(&self) -> PartHealth {
-        healthy()
     }
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use cache_core::error::{Error, Part, Result};
 use cache_core::model::dataset::Dataset;
+use cache_core::model::decision::Decision;
 use cache_core::model::epoch::Epoch;
 use cache_core::model::record::{Key, Record};
 use cache_core::model::version::Version;
 use cache_core::outage::health::PartHealth;
-use cache_core::store::{Locks, Origin, Page, Proposal, Purge, Purged, Store, Verdict};
+use cache_core::store::{Locks, Origin, Page, Proposal, Purge, Purged, Store};
 
 use crate::door::{Door, Fate};
 use crate::oracle::{all_shown, is_toxic};
@@ -55,7 +56,7 @@ impl Store for SimStore {
                 return Err(Error::Locked);
             }
         }
-        let answer = if !world.is_away(Part::Database) && world.happens(plan.store_is_late) {
+        let answer = if !world.is_unavailable(Part::Database) && world.happens(plan.store_is_late) {
             let (world, records) = (world.clone(), records.to_vec());
             let by = format!("{by}, late");
             door.stray(move || drop(commit(&world, &records, &by)));
@@ -77,7 +78,7 @@ impl Store for SimStore {
         answer
     }
 
-    async fn transact(&self, _: &[Proposal], _: Option<Epoch>) -> Result<Vec<Verdict>> {
+    async fn transact(&self, _: &[Proposal], _: Option<Epoch>) -> Result<Vec<Decision>> {
         Err(self.0.fails("nobody writes through here"))
     }
 

@@ -137,7 +137,7 @@ pub(crate) struct State {
     pub(crate) database: BTreeMap<Key, Record>,
     /// Its floor.
     pub(crate) purged_through: Version,
-    pub(crate) database_away_until: Option<Instant>,
+    pub(crate) database_unavailable_until: Option<Instant>,
     /// Names whose rows another transaction has locked, and until when.
     pub(crate) locked_until: BTreeMap<Key, Instant>,
     pub(crate) log: Log,
@@ -170,7 +170,7 @@ impl World {
             state: Mutex::new(State {
                 database: BTreeMap::new(),
                 purged_through: Version::ZERO,
-                database_away_until: None,
+                database_unavailable_until: None,
                 locked_until: BTreeMap::new(),
                 log: Log::default(),
                 server: Server::new(plan.shards),
@@ -270,11 +270,11 @@ impl World {
     }
 
     /// Whether the part is unavailable.
-    pub(crate) fn is_away(&self, part: Part) -> bool {
+    pub(crate) fn is_unavailable(&self, part: Part) -> bool {
         let state = self.lock();
         let until = match (part, self.plan.shape) {
-            (Part::Database, _) => state.database_away_until,
-            (_, Shape::Server) => state.server.away_until,
+            (Part::Database, _) => state.database_unavailable_until,
+            (_, Shape::Server) => state.server.unavailable_until,
             (_, Shape::Disk) => None,
         };
         !state.is_calm && until.is_some_and(|until| Instant::now() < until)

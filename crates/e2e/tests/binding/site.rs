@@ -5,7 +5,7 @@ use std::process::Output;
 use serde_json::json;
 use testkit::http::{Client, user_path};
 use testkit::parts::Installation;
-use testkit::resp::{RedisConnection, Reply};
+use testkit::redis_connection::RedisConnection;
 use testkit::servers::{TestDatabase, redis_url};
 use testkit::service::{Service, run_to_end};
 
@@ -110,14 +110,13 @@ impl StoredBinding {
     }
 
     pub(crate) fn get(&mut self) -> String {
-        let stored = self.redis.command(&["GET", &self.key]).unwrap();
-        String::from_utf8(stored.bytes().expect("a binding")).unwrap()
+        self.redis.ask(&["GET", &self.key]).unwrap()
     }
 
     /// How many processes are registered.
-    pub(crate) fn registrations(&mut self) -> Reply {
+    pub(crate) fn registrations(&mut self) -> u64 {
         let served = self.key.replace(":binding", ":served");
-        self.redis.command(&["HLEN", &served]).unwrap()
+        self.redis.ask(&["HLEN", &served]).unwrap()
     }
 
     pub(crate) fn set(&mut self, binding: &str) {

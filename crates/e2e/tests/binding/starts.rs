@@ -4,7 +4,7 @@ use std::thread;
 
 use testkit::own_servers::{AppendFsync, OwnServer};
 use testkit::parts::{Installation, Parts};
-use testkit::resp::{RedisConnection, Reply};
+use testkit::redis_connection::RedisConnection;
 use testkit::servers::TestDatabase;
 use testkit::service::{Service, ServiceProcess};
 use testkit::wait::wait_until;
@@ -115,9 +115,9 @@ fn a_clean_stop_leaves_no_registration() {
     let installation = Parts::RedisMariaDb.install(Service::WriteBehind);
     let mut processes = start_at_once(&installation, 4);
     let mut stored = StoredBinding::of(&installation);
-    assert_eq!(stored.registrations(), Reply::Status("4".to_owned()));
+    assert_eq!(stored.registrations(), 4);
     for process in &mut processes {
         assert!(process.terminate().success());
     }
-    assert_eq!(stored.registrations(), Reply::Status("0".to_owned()));
+    assert_eq!(stored.registrations(), 0);
 }

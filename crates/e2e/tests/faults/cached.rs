@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use testkit::resp::{RedisConnection, Reply};
+use testkit::redis_connection::RedisConnection;
 use testkit::servers::TestDatabase;
 
 use crate::poison::POISON;
@@ -29,11 +29,9 @@ pub(crate) enum Entry {
 
 /// The name that the service has for the time since the server was started.
 fn run(redis: &mut RedisConnection) -> String {
-    let answer = redis
-        .command(&["INFO", "server"])
+    let run: Option<String> = redis
+        .info("server", "run_id")
         .expect("what it says of itself");
-    let text = String::from_utf8(answer.bytes().expect("a text")).expect("UTF-8");
-    let run = text.lines().find_map(|line| line.strip_prefix("run_id:"));
     run.expect("a run id")[..12].to_owned()
 }
 
@@ -75,12 +73,9 @@ pub(crate) fn entries(redis_url: &str, database: &TestDatabase) -> BTreeMap<Stri
     let mut redis = RedisConnection::open(redis_url).expect("Redis");
     // The cache was never bypassed, so the epoch is 0.
     let of_this_run = format!("}}{}0:", in_base64url(&run(&mut redis)));
-    let keys = redis
-        .command(&["KEYS", &format!("{start}*")])
-        .expect("keys");
+    let keys: Vec<String> = redis.ask(&["KEYS", &format!("{start}*")]).expect("keys");
     let mut entries = BTreeMap::new();
-    for key in keys.many() {
-        let key = String::from_utf8(key.bytes().expect("a key")).expect("a key in UTF-8");
+    for key in keys {
         let Some((_, name)) = key.split_once(&of_this_run) else {
             continue;
         };
@@ -88,7 +83,7 @@ pub(crate) fn entries(redis_url: &str, database: &TestDatabase) -> BTreeMap<Stri
         if name == POISON {
             continue;
         }
-        let entry = redis.command(&["GET", &key]).expect("an entry").bytes();
+        let entry: Option<Vec<u8>> = redis.ask(&["GET", &key]).expect("an entry");
         // It may have gone since.
         let Some(entry) = entry else { continue };
         let (version, rest) = entry.split_at(VERSION_DIGITS);
@@ -101,9 +96,9 @@ pub(crate) fn entries(redis_url: &str, database: &TestDatabase) -> BTreeMap<Stri
             let record = record(name, body);
             number_of(name, &record).unwrap_or_else(|| panic!("no client wrote {record}"))
         });
-        let left = redis.command(&["PTTL", &key]).expect("its lifetime");
+        let left_ms: i64 = redis.ask(&["PTTL", &key]).expect("its lifetime");
         // Negative if it has no expiry.
-        let expires = matches!(left, Reply::Status(left) if !left.starts_with('-'));
+        let expires = left_ms >= 0;
         let cached = Cached {
             version: String::from_utf8_lossy(version).parse().expect("a version"),
             number,

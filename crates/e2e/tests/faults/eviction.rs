@@ -8,7 +8,7 @@ use testkit::http::{Client, user_path};
 use testkit::own_servers::{AppendFsync, OwnServer};
 use testkit::parts::Installation;
 use testkit::proxy::ChaosProxy;
-use testkit::resp::RedisConnection;
+use testkit::redis_connection::RedisConnection;
 use testkit::servers::TestDatabase;
 use testkit::service::Service;
 use testkit::wait::wait_until;
@@ -23,13 +23,9 @@ fn set(admin: &mut RedisConnection, name: &str, value: &str) {
     admin.command(&words).expect("a setting");
 }
 
-fn used_bytes(admin: &mut RedisConnection) -> u64 {
-    let said = admin.command(&["INFO", "memory"]).expect("an answer");
-    let said = String::from_utf8(said.bytes().expect("a text")).expect("UTF-8");
-    let used = said
-        .lines()
-        .find_map(|line| line.strip_prefix("used_memory:"));
-    used.expect("used_memory").trim().parse().expect("a number")
+pub(crate) fn used_bytes(admin: &mut RedisConnection) -> u64 {
+    let used = admin.info("memory", "used_memory").expect("an answer");
+    used.expect("a number")
 }
 
 fn put(client: &Client, name: &str, age: u8) -> (u16, Value) {

@@ -7,12 +7,13 @@ use testkit::http::{Client, Response, user_path};
 use testkit::own_servers::{AppendFsync, OwnServer};
 use testkit::parts::{Installation, Parts, RunningService};
 use testkit::proxy::ChaosProxy;
-use testkit::resp::RedisConnection;
+use testkit::redis_connection::RedisConnection;
 use testkit::servers::TestDatabase;
 use testkit::service::{Service, run_to_end};
 
 use crate::comparison::{compare, flush};
 use crate::endpoints::{Caller, Endpoints};
+use crate::eviction::used_bytes;
 use crate::ledger::Ledger;
 use crate::readers::seen;
 use crate::seed::Seed;
@@ -209,13 +210,7 @@ fn a_redis_that_is_out_of_memory_is_a_full_journal() {
     writer.put_each(&ledger);
     proxy.cut();
     writer.put_each(&ledger);
-    let info = admin.command(&["INFO", "memory"]).expect("what it says");
-    let info = String::from_utf8(info.bytes().expect("a text")).expect("UTF-8");
-    let used = info
-        .lines()
-        .find_map(|line| line.strip_prefix("used_memory:"));
-    let used: u64 = used.expect("its memory").trim().parse().expect("bytes");
-    let limit = (used + 400_000).to_string();
+    let limit = (used_bytes(&mut admin) + 400_000).to_string();
     admin
         .command(&["CONFIG", "SET", "maxmemory", &limit])
         .expect("a limit");
@@ -284,8 +279,8 @@ fn a_redis_that_may_evict_the_journal_is_refused_and_the_setting_named() {
             let database = installation.database().unwrap();
             let relied_on_by = database.query_rows("SELECT process FROM cache_members");
             assert_eq!(relied_on_by, Vec::<Vec<String>>::new());
-            let bindings = admin.command(&["KEYS", "wc:*:binding"]).expect("keys");
-            assert!(bindings.many().is_empty(), "it is bound");
+            let bindings: Vec<String> = admin.ask(&["KEYS", "wc:*:binding"]).expect("keys");
+            assert!(bindings.is_empty(), "it is bound");
         }
     }
 }

@@ -6,7 +6,7 @@ use testkit::http::user_path;
 use testkit::own_servers::{AppendFsync, OwnServer};
 use testkit::parts::Installation;
 use testkit::proxy::ChaosProxy;
-use testkit::resp::RedisConnection;
+use testkit::redis_connection::RedisConnection;
 use testkit::servers::TestDatabase;
 use testkit::service::Service;
 

@@ -4,7 +4,7 @@ use serde_json::json;
 use testkit::http::{Client, user_path};
 use testkit::own_servers::{AppendFsync, OwnServer};
 use testkit::parts::Installation;
-use testkit::resp::{RedisConnection, Reply};
+use testkit::redis_connection::RedisConnection;
 use testkit::servers::TestDatabase;
 use testkit::service::Service;
 use testkit::wait::wait_until;
@@ -15,9 +15,9 @@ fn server() -> OwnServer {
     OwnServer::redis_with(AppendFsync::BySystem, &["--repl-diskless-sync-delay", "0"])
 }
 
-fn command(server: &OwnServer, words: &[&str]) -> Reply {
+fn command(server: &OwnServer, words: &[&str]) {
     let mut connection = RedisConnection::open(server.url()).expect("Redis");
-    connection.command(words).expect("an answer")
+    connection.command(words).expect("an answer");
 }
 
 /// Waits until the replica of `master` has everything.
@@ -25,8 +25,8 @@ fn replica_has_everything(master: &OwnServer) {
     let mut connection = RedisConnection::open(master.url()).expect("Redis");
     wait_until("the replica has everything", || {
         connection.command(&["SET", "last", "x"]).expect("OK");
-        let has = connection.command(&["WAIT", "1", "100"]).expect("a number");
-        has == Reply::Status("1".to_owned())
+        let have: u64 = connection.ask(&["WAIT", "1", "100"]).expect("a number");
+        have == 1
     });
 }
 
@@ -76,7 +76,7 @@ fn nothing_old_is_read_after_failing_back(service: Service) {
     replicate(&one, &two);
     let mut installation = Installation::on(service, one.url(), TestDatabase::create());
     match service {
-        Service::WriteThrough => installation.set("CACHE_AWAY", "refuse"),
+        Service::WriteThrough => installation.set("CACHE_UNAVAILABLE", "refuse"),
         Service::WriteBehind => installation.set("REDIS_WAIT_REPLICAS", "1"),
     }
     let first = installation.start(service);

@@ -1,17 +1,13 @@
 //! How the services take memory.
 
-use std::fs;
-
+use procfs::process::Process;
 use testkit::parts::Parts;
 use testkit::service::Service;
 
 /// As Linux tells it, from 5.0 on.
 fn takes_huge_pages(id: u32) -> Option<bool> {
-    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-    let enabled = status
-        .lines()
-        .find_map(|line| line.strip_prefix("THP_enabled:"))?;
-    Some(enabled.trim() == "1")
+    let process = Process::new(id.cast_signed()).ok()?;
+    process.status().ok()?.thp_enabled
 }
 
 #[test]

@@ -94,7 +94,7 @@ fn the_start_ends_by_its_deadline_at_a_mute_cache() {
                 ("STARTUP_DEADLINE_S", "1"),
             ];
             if service == Service::WriteThrough {
-                settings.push(("CACHE_AWAY", "refuse"));
+                settings.push(("CACHE_UNAVAILABLE", "refuse"));
             }
             expect_ended(service, &[], &settings, "cache");
         }
@@ -109,7 +109,7 @@ fn who_can_do_without_the_cache_starts_without_a_mute_one() {
         let settings = [
             ("CACHE_URL", url.as_str()),
             ("CACHE_CA_FILE", ca_file),
-            ("CACHE_AWAY", "bypass"),
+            ("CACHE_UNAVAILABLE", "bypass"),
             ("CACHE_LEASE_MS", "1000"),
             ("STARTUP_DEADLINE_S", "1"),
         ];

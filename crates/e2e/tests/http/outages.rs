@@ -376,7 +376,7 @@ pub(crate) fn told_to_refuse_write_through_does_nothing_without_its_cache(turn: 
     if turn.is_write_behind() {
         return;
     }
-    let site = Site::start_with(turn, &[("CACHE_AWAY", "refuse")]);
+    let site = Site::start_with(turn, &[("CACHE_UNAVAILABLE", "refuse")]);
     let api = &site.api;
     let newest = api.must_write(&record("there", 0, "Engineer"));
     site.cache.cut();

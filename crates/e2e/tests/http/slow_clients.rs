@@ -1,11 +1,11 @@
 //! Clients that do not read their answers, or send their requests slowly or without end.
 
-use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
+use procfs::process::Process;
 use serde_json::json;
 use testkit::http::user_path;
 use testkit::service::{Service, ServiceProcess};
@@ -54,18 +54,16 @@ fn fill(api: &Api) {
     api.settle();
 }
 
+fn of_system(process: &ServiceProcess) -> Process {
+    Process::new(process.id().cast_signed()).unwrap()
+}
+
 pub(crate) fn resident_bytes(process: &ServiceProcess) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    let kib = line
-        .and_then(|line| line.split_whitespace().nth(1))
-        .unwrap();
-    kib.parse::<u64>().unwrap() * 1024
+    of_system(process).status().unwrap().vmrss.unwrap() * 1024
 }
 
 fn open_files(process: &ServiceProcess) -> usize {
-    let files = fs::read_dir(format!("/proc/{}/fd", process.id())).unwrap();
-    files.count()
+    of_system(process).fd_count().unwrap()
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use testkit::own_servers::{AppendFsync, OwnServer};
 use testkit::parts::{Installation, Parts};
 use testkit::proxy::ChaosProxy;
-use testkit::resp::{RedisConnection, Reply};
+use testkit::redis_connection::RedisConnection;
 use testkit::servers::TestDatabase;
 use testkit::service::Service;
 use testkit::wait::wait_until;
@@ -177,23 +177,19 @@ fn a_redis_that_is_unavailable_is_shown_as_such() {
 }
 
 /// The value of a key, and in how many milliseconds it expires; -1 is never.
-type Held = (Reply, i64);
+type Held = (Vec<u8>, i64);
 
 /// Every key that is there.
 fn keys_and_values(admin: &mut RedisConnection) -> BTreeMap<String, Held> {
-    let keys = admin.command(&["KEYS", "*"]).unwrap().many();
-    let keys = keys
-        .into_iter()
-        .map(|key| String::from_utf8(key.bytes().unwrap()).unwrap());
+    let keys: Vec<String> = admin.ask(&["KEYS", "*"]).unwrap();
     let mut all = BTreeMap::new();
     for key in keys {
-        let value = admin.command(&["DUMP", &key]).unwrap();
-        let Reply::Status(left_ms) = admin.command(&["PTTL", &key]).unwrap() else {
-            panic!("no number");
-        };
-        let left_ms: i64 = left_ms.parse().unwrap();
+        let value: Option<Vec<u8>> = admin.ask(&["DUMP", &key]).unwrap();
+        let left_ms: i64 = admin.ask(&["PTTL", &key]).unwrap();
         // A key may expire meanwhile.
-        if value != Reply::Nil && left_ms != -2 {
+        if let Some(value) = value
+            && left_ms != -2
+        {
             all.insert(key, (value, left_ms));
         }
     }

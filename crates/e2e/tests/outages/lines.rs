@@ -9,7 +9,7 @@ use testkit::wait::wait_until;
 use crate::site::{Site, put};
 
 /// The most lines at WARN and above for an outage of half a minute of all affected parts: each
-/// logs "away" and "still away", and what no part explains is a line or two.
+/// logs "unavailable" and "still unavailable", and what no part explains is a line or two.
 const LINES_MAX: usize = 12;
 
 /// The server without which the service answers no write.
@@ -46,25 +46,25 @@ fn count_lines(service: Service, with_traffic: bool) {
                 }
             });
         }
-        let still = format!("the {part} is still away: writes are refused");
+        let still = format!("the {part} is still unavailable: writes are refused");
         wait_until("a line says that it goes on", || {
             !site.lines_with(&["WARN", &still]).is_empty()
         });
         bring_back(&mut site, service);
         wait_until("a line says that it is over", || {
             let back = format!("the {part} is back");
-            !site.lines_with(&["INFO", &back, "away_ms="]).is_empty()
+            !site.lines_with(&["INFO", &back, "outage_ms="]).is_empty()
         });
         is_over.store(true, Ordering::Release);
     });
     let logs = site.running.logs();
-    let away = format!("the {part} is away: writes are refused");
+    let line = format!("the {part} is unavailable: writes are refused");
     assert_eq!(
-        site.lines_with(&["WARN", &away, "reason="]).len(),
+        site.lines_with(&["WARN", &line, "reason="]).len(),
         1,
         "{logs}"
     );
-    let still = site.lines_with(&["is still away", &format!("part=\"{part}\"")]);
+    let still = site.lines_with(&["is still unavailable", &format!("part=\"{part}\"")]);
     assert_eq!(still.len(), 1, "{logs}");
     let failed_calls = still[0].split("failed_calls=").nth(1).unwrap();
     let failed_calls = failed_calls.split(' ').next().unwrap();
@@ -97,7 +97,7 @@ fn what_waits_for_the_database_is_counted() {
     }
     let still = [
         "WARN",
-        "the database is still away",
+        "the database is still unavailable",
         "waiting=7",
         "oldest_age_s=",
     ];
@@ -105,8 +105,8 @@ fn what_waits_for_the_database_is_counted() {
         !site.lines_with(&still).is_empty()
     });
     let logs = site.running.logs();
-    let away = "the database is away: writes wait in the journal";
-    assert_eq!(site.lines_with(&["WARN", away]).len(), 1, "{logs}");
+    let line = "the database is unavailable: writes wait in the journal";
+    assert_eq!(site.lines_with(&["WARN", line]).len(), 1, "{logs}");
     let lines = site.lines_with(&[" WARN "]).len() + site.lines_with(&[" ERROR "]).len();
     assert!(lines <= LINES_MAX, "{lines} lines: {logs}");
     site.database.restart();

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::http::{Client, Response, user_path};
 use testkit::own_servers::{AppendFsync, OwnServer};
 use testkit::parts::{Installation, RunningService};
-use testkit::resp::RedisConnection;
+use testkit::redis_connection::RedisConnection;
 use testkit::servers::TestDatabase;
 use testkit::service::Service;
 

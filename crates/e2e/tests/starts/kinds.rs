@@ -4,7 +4,7 @@ use std::process::Command;
 
 use testkit::own_servers::{AppendFsync, OwnServer, free_port};
 use testkit::parts::Installation;
-use testkit::resp::RedisConnection;
+use testkit::redis_connection::RedisConnection;
 use testkit::servers::TestDatabase;
 use testkit::service::{Service, ServiceProcess};
 use testkit::wait::wait_until;
@@ -75,8 +75,7 @@ fn a_replica_that_becomes_a_primary_is_waited_for() {
 }
 
 fn is_asked(cache: &mut Cache) -> bool {
-    let said = cache.admin.command(&["INFO", "commandstats"]).unwrap();
-    let said = String::from_utf8(said.bytes().unwrap()).unwrap();
+    let said: String = cache.admin.ask(&["INFO", "commandstats"]).unwrap();
     // This test's own INFO must not count at the next look.
     cache.command(&["CONFIG", "RESETSTAT"]);
     let calls = said.split("cmdstat_info:calls=").nth(1).unwrap_or("0,");
@@ -105,8 +104,7 @@ fn replicas_that_no_write_waits_for_are_told() {
     let replicas = [0, 1].map(|_| OwnServer::redis_with(AppendFsync::EverySecond, &follow));
     let mut admin = RedisConnection::open(primary.server.url()).unwrap();
     wait_until("both replicas are connected", || {
-        let said = admin.command(&["INFO", "replication"]).unwrap();
-        let said = String::from_utf8(said.bytes().unwrap()).unwrap();
+        let said: String = admin.ask(&["INFO", "replication"]).unwrap();
         said.matches("state=online").count() == replicas.len()
     });
     for (waited_for, is_risk) in [("0", true), ("1", true), ("2", false)] {

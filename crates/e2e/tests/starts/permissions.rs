@@ -216,7 +216,8 @@ fn write_behind_needs_no_other_rights() {
     expect_nothing_denied(&process);
     drop(process);
     site.cache.server.crash_and_restart();
-    site.cache.admin = testkit::resp::RedisConnection::open(site.cache.server.url()).unwrap();
+    site.cache.admin =
+        testkit::redis_connection::RedisConnection::open(site.cache.server.url()).unwrap();
     site.permit(&[]);
     let mut process = installation.start(Service::WriteBehind);
     for name in ["kept", "refused 1", "refused 2"] {

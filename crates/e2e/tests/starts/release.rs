@@ -102,7 +102,7 @@ fn write_through_bypasses_its_cache_again_after_a_release() {
 #[ignore = "needs servers"]
 fn each_service_releases_its_own_row() {
     let mut installation = Parts::RedisMariaDb.install(Service::WriteThrough);
-    installation.set("CACHE_AWAY", "refuse");
+    installation.set("CACHE_UNAVAILABLE", "refuse");
     let mut process = installation.start(Service::WriteThrough);
     must_write(&process.client(), "user");
     assert!(process.terminate().success());

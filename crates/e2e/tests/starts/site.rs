@@ -9,7 +9,7 @@ use serde_json::json;
 use testkit::http::{Client, user_path};
 use testkit::own_servers::{AppendFsync, OwnServer};
 use testkit::parts::Installation;
-use testkit::resp::RedisConnection;
+use testkit::redis_connection::RedisConnection;
 use testkit::servers::TestDatabase;
 use testkit::service::{Service, run_to_end};
 
@@ -131,13 +131,10 @@ impl Traces {
 
 impl Cache {
     fn keys(&mut self) -> BTreeMap<String, Vec<u8>> {
-        let names = self.admin.command(&["KEYS", "*"]).unwrap().many();
-        let names = names.into_iter().filter_map(|name| name.bytes());
-        let names: Vec<String> = names.map(|name| String::from_utf8(name).unwrap()).collect();
-        let mut dump = |name: &String| self.admin.command(&["DUMP", name]).unwrap();
+        let names: Vec<String> = self.admin.ask(&["KEYS", "*"]).unwrap();
         let dumped = names.iter().map(|name| {
-            let value = dump(name).bytes().unwrap_or_default();
-            (format!("key {name}"), value)
+            let value: Option<Vec<u8>> = self.admin.ask(&["DUMP", name]).unwrap();
+            (format!("key {name}"), value.unwrap_or_default())
         });
         dumped.collect()
     }

@@ -24,7 +24,7 @@ fn patient(service: Service) -> Installation {
     installation.set("STARTUP_DEADLINE_S", VERY_LONG);
     // Otherwise it starts without.
     installation.set(
-        "CACHE_AWAY",
+        "CACHE_UNAVAILABLE",
         if service == Service::WriteThrough {
             "refuse"
         } else {
@@ -68,7 +68,7 @@ fn a_redis_without_its_replicas_is_waited_for() {
         let mut installation = cache.install(service);
         installation.set("STARTUP_DEADLINE_S", VERY_LONG);
         if service == Service::WriteThrough {
-            installation.set("CACHE_AWAY", "refuse");
+            installation.set("CACHE_UNAVAILABLE", "refuse");
         }
         let mut starting = Starting::spawn(&installation);
         starting.waits("NOREPLICAS");

@@ -1,6 +1,8 @@
 //! A server whose certificate is exchanged for a wrong one while a service runs: the service goes on as
 //! without that server, says why, and takes it again when it is right.
 
+use std::fs;
+
 use testkit::certificates::{Authority, Validity};
 use testkit::parts::Installation;
 use testkit::service::Service;
@@ -56,6 +58,14 @@ fn a_redis() {
     });
     assert_eq!(behind_api.read("before"), 200);
     assert_eq!(through_api.read("meanwhile"), 200);
+
+    // Of the other CA again, which the services are told to trust now.
+    other.server(&HOSTS, Validity::Valid).copy_over(&files);
+    fs::copy(other.ca_file(), site.authority.ca_file()).unwrap();
+    site.redis.server.crash_and_restart();
+    wait_until("write-behind trusts the other CA", || {
+        behind_api.write("after") == 200
+    });
 }
 
 #[test]
@@ -87,5 +97,18 @@ fn a_database() {
         api.flush();
         assert_eq!(api.read("after"), 200);
         assert_eq!(running.process().exit_status_now(), None);
+
+        // Of the other CA again, which the service is told to trust now.
+        let ca = fs::read(site.authority.ca_file()).unwrap();
+        let files = &site.database_files;
+        other.server(&HOSTS, Validity::Valid).copy_over(files);
+        fs::copy(other.ca_file(), site.authority.ca_file()).unwrap();
+        site.database.crash_and_restart();
+        wait_until("it trusts the other CA", || api.write("later") == 200);
+        api.flush();
+        drop(running);
+        fs::write(site.authority.ca_file(), ca).unwrap();
+        right.copy_over(&site.database_files);
+        site.database.crash_and_restart();
     }
 }

@@ -7,7 +7,7 @@ use testkit::certificates::{Authority, CertificateFiles, Validity};
 use testkit::http::{Client, user_path};
 use testkit::own_servers::{AppendFsync, OwnServer, free_port};
 use testkit::parts::Installation;
-use testkit::resp::RedisConnection;
+use testkit::redis_connection::RedisConnection;
 use testkit::servers::TestDatabase;
 use testkit::service::{Service, ServiceProcess, run_to_end};
 
@@ -68,8 +68,7 @@ impl TlsRedis {
 
     pub(crate) fn ask(&self, words: &[&str]) -> String {
         let mut redis = RedisConnection::open(self.server.url()).unwrap();
-        let answer = redis.command(words).unwrap().bytes().unwrap();
-        String::from_utf8(answer).unwrap()
+        redis.ask(words).unwrap()
     }
 
     /// How many connections of others there are on the port for TLS and on the plain one, those that

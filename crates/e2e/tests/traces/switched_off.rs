@@ -1,7 +1,6 @@
 //! Without a collector in the settings.
 
-use std::fs;
-
+use procfs::process::Process;
 use testkit::parts::{Parts, RunningService};
 use testkit::service::Service;
 
@@ -10,10 +9,10 @@ use crate::site::{put, start, trace_id};
 
 /// The names of its threads, as far as the system keeps them.
 fn threads(running: &mut RunningService) -> Vec<String> {
-    let tasks = format!("/proc/{}/task", running.process().id());
-    let tasks = fs::read_dir(tasks).unwrap().flatten();
+    let process = Process::new(running.process().id().cast_signed()).unwrap();
+    let tasks = process.tasks().unwrap().flatten();
     tasks
-        .filter_map(|task| fs::read_to_string(task.path().join("comm")).ok())
+        .filter_map(|task| Some(task.stat().ok()?.comm))
         .collect()
 }
 

@@ -4,9 +4,8 @@ use std::io::Write as _;
 
 use actix_web::ResponseError as _;
 use actix_web::http::StatusCode;
-use actix_web::web::Data;
 use bytes::Bytes;
-use cache_core::engine::{Durability, Outcome};
+use cache_core::engine::{Durability, Engine, Outcome};
 use cache_core::error::Error;
 use cache_core::model::record::{Key, Write};
 use cache_core::model::version::Version;
@@ -14,10 +13,9 @@ use cache_core::outage::Outages;
 use futures_util::{StreamExt as _, future, stream};
 use metrics::counter;
 
-use crate::durability::Wanted;
+use crate::durability::RequestedDurability;
 use crate::problem::Problem;
 use crate::retry_after::seconds_of;
-use crate::state::State;
 
 /// Most lines of a chunk.
 const CHUNK_LINES_MAX: usize = 512;
@@ -43,7 +41,7 @@ enum Entry {
 
 /// Lines, in their order.
 #[derive(Debug, Default)]
-pub(super) struct Chunk {
+pub(crate) struct Chunk {
     entries: Vec<Entry>,
     values: Vec<(Key, Bytes)>,
     deletes: Vec<Key>,
@@ -53,50 +51,54 @@ pub(super) struct Chunk {
 type Written = Result<(Version, Durability), Problem>;
 
 impl Chunk {
-    pub(super) fn refuse(&mut self, number: u64, problem: &Problem, outages: &Outages) {
+    pub(crate) fn refuse(&mut self, number: u64, problem: &Problem, outages: &Outages) {
         let answer = problem.line(number, seconds_of(outages));
         self.bytes += answer.len() + LINE_OVERHEAD_BYTES;
         let status = problem.status_code();
         self.entries.push(Entry::Refused(status, answer));
     }
 
-    pub(super) fn put(&mut self, number: u64, key: Key, body: Bytes) {
+    pub(crate) fn put(&mut self, number: u64, key: Key, body: Bytes) {
         self.bytes += key.as_str().len() + body.len() + LINE_OVERHEAD_BYTES;
         self.values.push((key, body));
         self.entries.push(Entry::Put(number));
     }
 
-    pub(super) fn delete(&mut self, number: u64, key: Key) {
+    pub(crate) fn delete(&mut self, number: u64, key: Key) {
         self.bytes += key.as_str().len() + LINE_OVERHEAD_BYTES;
         self.deletes.push(key);
         self.entries.push(Entry::Delete(number));
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    pub(super) fn is_full(&self, lines_max: usize) -> bool {
+    pub(crate) fn is_full(&self, lines_max: usize) -> bool {
         self.entries.len() >= CHUNK_LINES_MAX.min(lines_max) || self.bytes >= CHUNK_BYTES_FULL
     }
 
-    pub(super) fn lines(&self) -> usize {
+    pub(crate) fn lines(&self) -> usize {
         self.entries.len()
     }
 
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Writes all lines, and returns the answers. The values are submitted at the first poll.
-    pub(super) async fn write(self, state: Data<State>, wanted: Wanted) -> Vec<u8> {
+    pub(crate) async fn write(
+        self,
+        engine: &dyn Engine,
+        outages: &Outages,
+        wanted: RequestedDurability,
+    ) -> Vec<u8> {
         let keys = self.values.iter().map(|(key, _)| key);
         // In the order of the outcomes.
         let keys: Vec<Key> = match wanted.persisted_within() {
             Some(_) => keys.chain(&self.deletes).cloned().collect(),
             None => Vec::new(),
         };
-        let engine = &*state.engine;
         let deletes = stream::iter(self.deletes)
             .map(|key| engine.write(Write::delete(key)))
             .buffered(DELETES_AT_ONCE);
@@ -105,9 +107,9 @@ impl Chunk {
         let (put, deleted) = future::join(puts, deletes.collect::<Vec<_>>()).await;
         let outcomes = put.into_iter().chain(deleted);
         let mut outcomes: Vec<Written> = outcomes.map(written).collect();
-        persist(&state, wanted, &keys, &mut outcomes).await;
+        persist(engine, wanted, &keys, &mut outcomes).await;
         let deleted = outcomes.split_off(values.min(outcomes.len()));
-        answers(&self.entries, outcomes, deleted, &state.outages)
+        answers(&self.entries, outcomes, deleted, outages)
     }
 }
 
@@ -124,7 +126,12 @@ fn written(outcome: Result<Outcome, Error>) -> Written {
 }
 
 /// Waits until those that were journaled are in the database, if that is wanted.
-async fn persist(state: &State, wanted: Wanted, keys: &[Key], outcomes: &mut [Written]) {
+async fn persist(
+    engine: &dyn Engine,
+    wanted: RequestedDurability,
+    keys: &[Key],
+    outcomes: &mut [Written],
+) {
     let Some(within) = wanted.persisted_within() else {
         return;
     };
@@ -138,7 +145,7 @@ async fn persist(state: &State, wanted: Wanted, keys: &[Key], outcomes: &mut [Wr
     if waiting.is_empty() {
         return;
     }
-    let persisted = state.engine.persisted_many(&waiting, within).await;
+    let persisted = engine.persisted_many(&waiting, within).await;
     for (place, persisted) in places.into_iter().zip(persisted) {
         if let (Err(error), Some(outcome)) = (persisted, outcomes.get_mut(place)) {
             *outcome = Err(Problem::of_acknowledged(&error));

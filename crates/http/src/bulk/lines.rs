@@ -5,20 +5,20 @@ use bytes::{Bytes, BytesMut};
 use crate::body::BODY_MAX_BYTES;
 
 /// Most bytes of a line.
-pub(super) const LINE_BYTES_MAX: usize = BODY_MAX_BYTES;
+pub(crate) const LINE_BYTES_MAX: usize = BODY_MAX_BYTES;
 
 /// A line that is not empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Line {
+pub(crate) struct Line {
     /// From 1; empty lines count.
-    pub(super) number: u64,
+    pub(crate) number: u64,
     /// Without its end; `None` for one over [`LINE_BYTES_MAX`].
-    pub(super) text: Option<Bytes>,
+    pub(crate) text: Option<Bytes>,
 }
 
 /// Splits a body. Of a line that is too long nothing is kept.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub(crate) struct Lines {
     piece: Bytes,
     /// The line that the pieces before have begun.
     begun: BytesMut,
@@ -29,13 +29,13 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Adds a piece, once [`Lines::next`] has returned `None`.
-    pub(super) fn feed(&mut self, piece: Bytes) {
+    pub(crate) fn feed(&mut self, piece: Bytes) {
         debug_assert!(self.piece.is_empty());
         self.piece = piece;
     }
 
     /// The next line that has ended and is not empty.
-    pub(super) fn next(&mut self) -> Option<Line> {
+    pub(crate) fn next(&mut self) -> Option<Line> {
         loop {
             let Some(length) = self.piece.iter().position(|byte| *byte == b'\n') else {
                 let rest = std::mem::take(&mut self.piece);
@@ -52,17 +52,17 @@ impl Lines {
     }
 
     /// The last line, whose end is that of the body.
-    pub(super) fn last(&mut self) -> Option<Line> {
+    pub(crate) fn last(&mut self) -> Option<Line> {
         self.end_line(Bytes::new())
     }
 
     /// Whether a line has begun and not ended.
-    pub(super) fn is_within_line(&self) -> bool {
+    pub(crate) fn is_within_line(&self) -> bool {
         self.is_too_long || !self.begun.trim_ascii().is_empty()
     }
 
     /// The number of the line after those that have ended.
-    pub(super) fn next_number(&self) -> u64 {
+    pub(crate) fn next_number(&self) -> u64 {
         self.ended + 1
     }
 

@@ -20,13 +20,13 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
 use super::answers::Sender;
+use super::change::Change;
 use super::chunk::Chunk;
-use super::lines::{LINE_BYTES_MAX, Line, Lines};
+use super::lines::{Line, Lines};
 use crate::body;
 use crate::connection::REQUEST_TIMEOUT;
-use crate::durability::Wanted;
-use crate::input::{self, parse_line};
-use crate::problem::{Kind, Problem};
+use crate::durability::RequestedDurability;
+use crate::problem::Problem;
 use crate::state::State;
 
 /// How long a client may take to send one line, and so for a pause between lines. Waiting for the
@@ -36,13 +36,6 @@ pub(super) const LINE_TIMEOUT: Duration = REQUEST_TIMEOUT;
 const WINDOW_LINES_MAX: usize = 4096;
 /// So many bytes of lines that are under way fill the window.
 const WINDOW_BYTES_FULL: usize = 1 << 20;
-
-/// What a line asks for.
-#[derive(Debug)]
-enum Change {
-    Put(Key, Bytes),
-    Delete(Key),
-}
 
 /// A chunk that is under way.
 struct UnderWay {
@@ -68,7 +61,7 @@ enum End {
 /// See the module.
 pub(super) struct Stream {
     state: Data<State>,
-    wanted: Wanted,
+    wanted: RequestedDurability,
     sender: Sender,
     lines: Lines,
     /// Read, and held back by a write of its name.
@@ -86,7 +79,7 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(state: Data<State>, wanted: Wanted, sender: Sender) -> Stream {
+    pub(super) fn new(state: Data<State>, wanted: RequestedDurability, sender: Sender) -> Stream {
         Stream {
             state,
             wanted,
@@ -140,7 +133,10 @@ impl Stream {
             let number = self.lines.next_number();
             self.chunk.refuse(number, &problem, &self.state.outages);
             let chunk = std::mem::take(&mut self.chunk);
-            let answers = chunk.write(self.state.clone(), self.wanted).await;
+            let State {
+                engine, outages, ..
+            } = &**self.state;
+            let answers = chunk.write(&**engine, outages, self.wanted).await;
             self.sender.send(answers).await;
         }
     }
@@ -210,7 +206,7 @@ impl Stream {
     }
 
     fn add(&mut self, Line { number, text }: Line) {
-        match change(text.as_deref()) {
+        match Change::of_line(text.as_deref()) {
             Ok(change) => self.add_change(number, change),
             Err(problem) => {
                 let problem = problem.of_line(number);
@@ -220,7 +216,7 @@ impl Stream {
     }
 
     fn add_change(&mut self, number: u64, change: Change) {
-        let (Change::Put(key, _) | Change::Delete(key)) = &change;
+        let key = change.key();
         if self.held.contains(key) {
             self.waits = Some((number, change));
             return;
@@ -243,10 +239,13 @@ impl Stream {
         };
         let chunk = std::mem::take(&mut self.chunk);
         let (lines, bytes) = (chunk.lines(), chunk.bytes());
-        let writing = chunk.write(self.state.clone(), self.wanted);
+        let (state, wanted) = (self.state.clone(), self.wanted);
         let answers: ChunkFuture = Box::pin(async move {
             let _room = room;
-            writing.await
+            let State {
+                engine, outages, ..
+            } = &**state;
+            chunk.write(&**engine, outages, wanted).await
         });
         let mut answers = Box::pin(MaybeDone::Future(answers));
         // IMPORTANT: at once, so that the chunks are submitted in their order.
@@ -305,15 +304,4 @@ async fn read(
 ) -> Option<Option<Result<Bytes, PayloadError>>> {
     let due = due.unwrap_or_else(|| Instant::now() + LINE_TIMEOUT);
     timeout_at(due, payload.next()).await.ok()
-}
-
-fn change(text: Option<&[u8]>) -> Result<Change, Problem> {
-    let text = text.ok_or_else(|| {
-        let detail = format!("the line has more than {LINE_BYTES_MAX} bytes");
-        Problem::new(Kind::BodyTooLarge, detail)
-    })?;
-    Ok(match parse_line(text)? {
-        input::Line::User(user) => Change::Put(Key::from(&*user.name), user.to_body()),
-        input::Line::Delete(name) => Change::Delete(Key::from(&*name)),
-    })
 }

@@ -12,6 +12,7 @@ const STYLE: &str = include_str!("page/page.css");
 const SCRIPT: &str = concat!(
     include_str!("page/state.js"),
     include_str!("page/elements.js"),
+    include_str!("../auth/page.js"),
     include_str!("page/charts.js"),
     include_str!("page/parts.js"),
     include_str!("page/services.js"),
@@ -30,6 +31,8 @@ pub struct PageConfig {
     /// Where `{"paused": true}` and `{"paused": false}` are sent by `POST`; without it there is no button
     /// for that.
     pub database_url: Option<String>,
+    /// The same of Redis.
+    pub redis_url: Option<String>,
 }
 
 /// A service that a page shows.
@@ -39,6 +42,9 @@ pub struct WatchedService {
     pub name: String,
     /// Where the page's buttons send a record by `POST`; without it there are no buttons.
     pub write_url: Option<String>,
+    /// Where `{"killed": true}` and `{"killed": false}` are sent by `POST`; without it there is no button
+    /// for that.
+    pub kill_url: Option<String>,
 }
 
 /// The answer with the page. Its Content-Security-Policy allows the page's own script and style alone, by

@@ -7,6 +7,7 @@ fn config(title: &str) -> PageConfig {
         services: Vec::new(),
         events_url: "/events".to_owned(),
         database_url: None,
+        redis_url: None,
     }
 }
 

@@ -18,7 +18,7 @@ pub enum Header {
     Durability,
     /// Of reads of one user.
     CacheStatus,
-    /// Of every `503`.
+    /// Of every `429` and `503`.
     RetryAfter,
     /// Of answers that depend on headers of the request.
     Vary,

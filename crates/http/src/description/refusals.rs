@@ -107,7 +107,7 @@ fn response(status: u16, kinds: &[Kind]) -> Response {
         .description(titles.join(" "))
         .content(PROBLEM_MEDIA_TYPE, content);
     match status {
-        503 => with_header(response, Header::RetryAfter).build(),
+        429 | 503 => with_header(response, Header::RetryAfter).build(),
         _ => response.build(),
     }
 }

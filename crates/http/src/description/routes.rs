@@ -4,6 +4,7 @@ use actix_web::http::Method;
 use actix_web::web::{Data, ServiceConfig};
 
 use super::call::Call;
+use crate::auth::Right;
 
 /// The routes of a service, and what each call does.
 #[derive(Default)]
@@ -19,6 +20,7 @@ type Addition = Box<dyn FnOnce(&mut ServiceConfig)>;
 pub(crate) struct Described {
     pub(crate) path: &'static str,
     pub(crate) method: Method,
+    pub(crate) right: Right,
     pub(crate) call: fn() -> Call,
 }
 

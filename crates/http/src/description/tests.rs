@@ -4,7 +4,7 @@ use cache_core::settings::Service;
 use serde_json::Value;
 
 use super::{Answer, Call, ENGINE, Tag, WRITE, document, name_in_path};
-use crate::resource::{Routes, get, on, resource};
+use crate::resource::{Right, Routes, get, on, resource};
 
 async fn handle() -> HttpResponse {
     HttpResponse::Ok().finish()
@@ -23,9 +23,12 @@ fn change() -> Call {
 
 fn described(service: Service) -> Value {
     let mut routes = Routes::default();
-    let endpoints = vec![get(handle, read), on(Method::POST, handle, change)];
+    let endpoints = vec![
+        get(Right::Read, handle, read),
+        on(Method::POST, Right::Write, handle, change),
+    ];
     resource(&mut routes, "/it", "GET, HEAD, POST", endpoints);
-    serde_json::to_value(document(service, &routes)).unwrap()
+    serde_json::to_value(document(service, &routes, true)).unwrap()
 }
 
 fn statuses(document: &Value, method: &str) -> Vec<String> {
@@ -54,9 +57,14 @@ fn of_one() -> Call {
 fn a_name_with_a_route_of_its_own_is_described_there() {
     let mut routes = Routes::default();
     for path in ["/them/all", "/them/{name}"] {
-        resource(&mut routes, path, "GET, HEAD", vec![get(handle, of_one)]);
+        resource(
+            &mut routes,
+            path,
+            "GET, HEAD",
+            vec![get(Right::Read, handle, of_one)],
+        );
     }
-    let document = serde_json::to_value(document(Service::WriteThrough, &routes)).unwrap();
+    let document = serde_json::to_value(document(Service::WriteThrough, &routes, true)).unwrap();
     let call = |path: &str| document["paths"][path]["get"].clone();
     assert_eq!(call("/them/all")["operationId"], "readOne_all");
     assert_eq!(call("/them/all")["parameters"], Value::Null);
@@ -66,9 +74,11 @@ fn a_name_with_a_route_of_its_own_is_described_there() {
 
 #[test]
 fn errors_follow_from_method_and_service() {
-    let of_all = ["200", "421"];
+    let of_all = ["200", "400", "401", "421", "429", "503"];
     assert_eq!(statuses(&described(Service::WriteBehind), "get"), of_all);
-    let of_writes = ["200", "403", "412", "421", "422", "500", "503"];
+    let of_writes = [
+        "200", "400", "401", "403", "412", "421", "422", "429", "500", "503",
+    ];
     let through = described(Service::WriteThrough);
     assert_eq!(statuses(&through, "post"), of_writes);
     let behind = described(Service::WriteBehind);

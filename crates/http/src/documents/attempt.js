@@ -53,7 +53,9 @@ const attempt = (path, method, parameters, example) => {
     output.hidden = false;
     output.textContent = "…";
     try {
-      output.textContent = await shown(await fetch(target, options));
+      const answer = await ask(target, options);
+      output.textContent = await shown(answer);
+      if ([401, 403].includes(answer.status)) askForToken("Calls that need a right need a token that has it.");
     } catch (error) {
       output.textContent = `No answer: ${error.message}`;
     }

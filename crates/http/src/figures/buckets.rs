@@ -86,6 +86,16 @@ impl Buckets {
         Some(below)
     }
 
+    /// The bound of the bucket that has the value which this share of all values, 0 to 1, does not exceed;
+    /// `None` where there is none, or that is beyond the highest bound.
+    pub fn bound(&self, share: f64) -> Option<f64> {
+        let rank = share.clamp(0.0, 1.0) * self.count();
+        let mut buckets = self.cumulative.iter();
+        let (bound, _) =
+            buckets.find(|(_, cumulative)| *cumulative > 0.0 && *cumulative >= rank)?;
+        bound.is_finite().then_some(*bound)
+    }
+
     /// How many values are no larger than a bound.
     fn up_to(&self, bound: f64) -> f64 {
         let same = self.cumulative.iter().find(|(other, _)| *other == bound);

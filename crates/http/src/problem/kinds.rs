@@ -51,6 +51,14 @@ kinds! {
         "The request cannot be read"
         "The path, the query, `If-Match` or `If-None-Match` is malformed, or the body ends early."
         "Correct the request. Nothing was done.";
+    Unauthorized "unauthorized" UNAUTHORIZED
+        "The call needs a token"
+        "`Authorization` has no bearer token, or one that is not in `AUTH_TOKENS_FILE`."
+        "Send `Authorization: Bearer TOKEN` with a token of the service. Nothing was done.";
+    InsufficientRight "insufficient-right" FORBIDDEN
+        "The token does not allow the call"
+        "The call needs a greater right than the token has; `detail` names it."
+        "Use a token that has the right. Nothing was done.";
     ForeignOrigin "foreign-origin" FORBIDDEN
         "A page of another origin may not do this"
         "A browser sends a request that may change something for a page of another origin."
@@ -84,8 +92,8 @@ kinds! {
         "The body has over 16 KiB, which no valid one has."
         "Send less. Nothing was done.";
     UnsupportedMediaType "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE
-        "The body is not sent as JSON"
-        "`Content-Type` is not `application/json`."
+        "The body has another media type than the call takes"
+        "`Content-Type` is not `application/json`, or of a batch not `application/x-ndjson`. `detail` names it."
         "Send it as that. Nothing was done.";
     UnknownHost "unknown-host" MISDIRECTED_REQUEST
         "Browsers do not reach the service by this host name"
@@ -103,6 +111,10 @@ kinds! {
         "The write is among the dead letters"
         "The journal took the write, and the database refuses it."
         "Do not repeat it. `GET /dead-letters` has the reason.";
+    RateLimited "rate-limited" TOO_MANY_REQUESTS
+        "The client sends too many requests"
+        "The client, or its address, has sent more than `RATE_LIMIT_PER_S` and `RATE_LIMIT_BURST` allow."
+        "Repeat it after `Retry-After`, and send less. Nothing was done.";
     BrokenRow "broken-row" INTERNAL_SERVER_ERROR
         "Another program has written a row that breaks a rule"
         "The user's row in the database is no valid user."
@@ -137,7 +149,7 @@ kinds! {
         "Repeat the write after `Retry-After`.";
     Overloaded "overloaded" SERVICE_UNAVAILABLE
         "Too much is under way"
-        "Too many writes wait, too many large answers are under way, or too many watch. Nothing was written."
+        "Too many writes wait, too many requests or large answers are under way, or too many watch. Nothing was written."
         "Repeat it after `Retry-After`, and send less at the same time.";
     Stopping "stopping" SERVICE_UNAVAILABLE
         "The service is stopping"

@@ -4,7 +4,7 @@
 use std::env;
 
 use super::{AppendFsync, OwnServer};
-use crate::resp::RedisConnection;
+use crate::redis_connection::RedisConnection;
 use crate::servers::{mysql_url, query, redis_url};
 
 /// What scripts/test was told; nothing when a test runs on servers that it did not start.
@@ -26,13 +26,10 @@ fn databases_answer(sql: &str) -> [String; 2] {
 fn redis_versions() -> [String; 2] {
     let own = OwnServer::redis(AppendFsync::BySystem, "0");
     [&redis_url(), own.url()].map(|url| {
-        let info = RedisConnection::open(url)
-            .and_then(|mut redis| redis.command(&["INFO", "server"]))
+        let version = RedisConnection::open(url)
+            .and_then(|mut redis| redis.info("server", "redis_version"))
             .expect("an answer");
-        let info = String::from_utf8(info.bytes().expect("text")).expect("UTF-8");
-        let mut lines = info.lines();
-        let version = lines.find_map(|line| line.strip_prefix("redis_version:"));
-        version.expect("a version").to_owned()
+        version.expect("a version")
     })
 }
 

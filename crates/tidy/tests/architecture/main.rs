@@ -32,8 +32,10 @@ const PARTS: &str = "core/src/cache.rs core/src/cache/* core/src/journal.rs core
                      core/src/store.rs core/src/store/* core/src/lease.rs core/src/lease/*";
 const REDIS: &str = "core/src/redis.rs core/src/redis/* core/src/cache/redis.rs core/src/cache/redis/* \
                      core/src/journal/redis_stream.rs core/src/journal/redis_stream/* \
-                     core/src/lease/redis.rs core/src/lease/redis/* compare/src/servers/redis.rs";
-const TLS: &str = "core/src/tls.rs core/src/tls/* e2e/tests/traces/secure.rs";
+                     core/src/lease/redis.rs core/src/lease/redis/* compare/src/servers/redis.rs \
+                     testkit/src/redis_connection.rs";
+const TLS: &str = "core/src/tls.rs core/src/tls/* e2e/tests/traces/secure.rs \
+                   e2e/tests/protection/tls_client.rs";
 const TRACE: &str = "core/src/model/trace_context.rs core/src/telemetry/trace.rs core/src/telemetry/trace/* \
                      e2e/tests/traces/*";
 const MYSQL: &str = "core/src/store.rs core/src/store/* testkit/src/* \
@@ -51,7 +53,7 @@ const STORE_AND_USER: &str =
     "core/src/store.rs core/src/store/* core/src/model/user.rs core/src/model/user/*";
 const HTTP: &str = "http/src/* *-svc/src/app.rs *-svc/src/routes.rs *-svc/src/journal.rs \
                     *-svc/src/dead_letters.rs *-svc/src/replay.rs *-svc/src/main.rs bench/src/bin/bench-baseline.rs \
-                    compare/src/no_op.rs compare/src/live.rs compare/src/live/controls.rs \
+                    compare/src/own_service.rs compare/src/own_service/* compare/src/live.rs compare/src/live/controls.rs \
                     compare/src/live/guard.rs";
 const DESCRIBED: &str = "http/src/* *-svc/src/dead_letters.rs *-svc/src/journal.rs *-svc/src/replay.rs \
                          core/src/model/user/schema.rs core/src/outage/health.rs core/src/engine.rs";
@@ -138,6 +140,39 @@ fn no_test_file_is_too_long() {
     let texts = files.iter();
     let texts = texts.map(|(file, text)| (file.as_str(), text.as_str()));
     assert_eq!(too_long(texts), [""; 0]);
+}
+
+/// What a duration's name ends with, before `_MIN` or `_MAX`.
+const DURATIONS: [&str; 4] = ["_TIMEOUT", "_INTERVAL", "_BACKOFF", "_LIFETIME"];
+const TIMING: &str = "core/src/timing.rs";
+
+/// The names of a source's constant durations; those of its tests are left out.
+fn durations(text: &str) -> impl Iterator<Item = &str> {
+    let text = text.split("#[cfg(test)]").next().unwrap();
+    let declared = text.lines().filter(|line| !line.contains("const fn "));
+    let declared = declared.filter_map(|line| line.split_once("const "));
+    declared.filter_map(|(_, constant)| {
+        let (name, of) = constant.split_once(": ")?;
+        of.trim_start_matches("std::time::")
+            .starts_with("Duration")
+            .then_some(name)
+    })
+}
+
+#[test]
+fn durations_of_the_core_stand_in_one_table() {
+    for source in read_sources() {
+        let is_of_tests = ["/tests/", "tests.rs"].map(|part| source.file.contains(part));
+        if !source.file.starts_with("core/src/") || is_of_tests.contains(&true) {
+            continue;
+        }
+        for name in durations(&source.text) {
+            assert_eq!(source.file, TIMING, "{name} belongs there");
+            let stem = name.trim_end_matches("_MIN").trim_end_matches("_MAX");
+            let is_named_so = DURATIONS.iter().any(|shape| stem.ends_with(shape));
+            assert!(is_named_so, "{name} ends with none of {DURATIONS:?}");
+        }
+    }
 }
 
 /// `scripts/test` runs what bears this mark by itself, with servers, and nothing else that is ignored.

@@ -10,6 +10,7 @@ const FOLDERS: &[&str] = &[
     "docs/",
     "scripts/",
     "docker/",
+    "packaging/",
     "migrations/",
     ".ci/",
 ];

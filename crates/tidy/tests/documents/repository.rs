@@ -10,7 +10,14 @@ const SKIPPED: &[&str] = &["target", "data", ".git", "node_modules"];
 
 /// What is written in programs and scripts. Documents are not among them, nor is this test, which names
 /// what it refuses.
-const SOURCES: &[&str] = &["crates", "scripts", "docker", "migrations", ".ci"];
+const SOURCES: &[&str] = &[
+    "crates",
+    "scripts",
+    "docker",
+    "packaging",
+    "migrations",
+    ".ci",
+];
 const THIS_TEST: &str = "crates/tidy/tests/documents/";
 
 /// The folder above `crates`. Read when it runs, since a target folder may be shared by several checkouts.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::server::{Asked, Reaction, Server, success};
 use super::{errors, load, of, patient, workload};
-use crate::drive::{Meter, drive};
+use crate::drive::drive;
 use crate::ledger::Ledger;
 use crate::workload::Rate;
 
@@ -47,7 +47,7 @@ async fn failures_are_counted_by_operation_and_by_kind() {
     assert_eq!(of("write", &driven), (count(&server, "POST"), 0));
     assert_eq!(of("read", &driven), (0, reads));
     assert_eq!(of("delete", &driven), (0, deletes));
-    let failed: u64 = driven.slices.iter().map(|slice| slice.failed).sum();
+    let failed: u64 = driven.timeline.iter().map(|slice| slice.failed).sum();
     assert_eq!(failed, reads + deletes);
 }
 
@@ -83,18 +83,18 @@ async fn a_service_that_goes_away_is_refused_connections() {
     .await;
     let workload = workload(4, RATE, SECOND);
     let target = super::target(&server).await;
-    let (ledger, meter) = (Arc::new(Ledger::new()), Arc::new(Meter::default()));
+    let ledger = Arc::new(Ledger::new());
     let going = async {
         gone.notified().await;
         server.stop().await;
     };
-    let driving = drive(&target, &workload, &ledger, &meter, super::never());
+    let driving = drive(&target, &workload, &ledger, super::never(), |_| {});
     let (driven, ()) = tokio::join!(driving, going);
     let driven = driven.unwrap();
     assert!(driven.succeeded() >= 20);
     assert_eq!(driven.errors[0].kind, "connection refused");
     // Each of the connections left it alone for a while after each of its failures.
-    assert!(driven.failed() < 4 * 50, "{}", driven.failed());
+    assert!(driven.failed() < 8 * 50, "{}", driven.failed());
 }
 
 #[tokio::test]
@@ -133,10 +133,10 @@ async fn a_load_does_not_begin_without_all_of_its_connections() {
     let server = Server::start(|asked: &Asked, _| success(asked, "")).await;
     let (address, target) = (server.address, super::target(&server).await);
     server.stop().await;
-    let (ledger, meter) = (Arc::new(Ledger::new()), Arc::new(Meter::default()));
+    let ledger = Arc::new(Ledger::new());
     let workload = workload(4, RATE, SECOND);
-    let found = drive(&target, &workload, &ledger, &meter, super::never()).await;
+    let found = drive(&target, &workload, &ledger, super::never(), |_| {}).await;
     let found = found.unwrap_err().to_string();
-    let expected = format!("opening 4 connections to {address}: Connection refused");
+    let expected = format!("opening 8 connections to {address}: Connection refused");
     assert!(found.starts_with(&expected), "{found}");
 }

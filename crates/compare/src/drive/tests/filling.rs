@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::server::{Reaction, Server, success};
 use super::{never, target};
-use crate::drive::{Driven, Meter, fill};
+use crate::drive::{Driven, fill};
 use crate::ledger::{Final, Ledger};
 use crate::stop::Stop;
 use crate::workload::{Rate, Workload, record};
@@ -39,9 +39,9 @@ async fn filled(
     duration: Duration,
     stop: Stop,
 ) -> (Driven, Arc<Ledger>) {
-    let (ledger, meter) = (Arc::new(Ledger::new()), Arc::new(Meter::default()));
+    let ledger = Arc::new(Ledger::new());
     let target = target(server).await;
-    let driven = fill(&target, workload, duration, &ledger, &meter, stop).await;
+    let driven = fill(&target, workload, duration, &ledger, stop).await;
     (driven.unwrap(), ledger)
 }
 

@@ -7,8 +7,7 @@ use tokio::sync::watch;
 
 use super::server::{Reaction, Server, success};
 use super::{errors, load, patient, target, workload};
-use crate::drive::limits::Limits;
-use crate::drive::{Meter, drive, drive_within};
+use crate::drive::{Limits, drive, drive_within};
 use crate::ledger::Ledger;
 use crate::workload::Rate;
 
@@ -40,23 +39,13 @@ async fn a_stall_makes_late_all_that_was_due_in_it_and_not_only_what_was_in_flig
     );
     let driven = load(&stalling().await, &workload, patient()).await;
 
-    let latency = driven.latency();
+    let latency = driven.latency;
     assert!(
         latency.p99_ms >= 400.0 && latency.max_ms >= 400.0,
         "{latency:?}"
     );
-    // What was due in its first 400 ms waited for more than the other 100.
-    let late = driven.latency_us.len() - driven.latency_us.count_between(0, 100_000);
-    assert!(late >= 350, "{late}");
-    // And it is seen where it was.
-    let worst = |from: f64, until: f64| {
-        let slices = driven.slices.iter();
-        slices
-            .filter(|slice| slice.at_s >= from && slice.at_s < until)
-            .filter_map(|slice| slice.max_ms)
-            .fold(0.0, f64::max)
-    };
-    assert!(worst(0.75, 2.0) >= 400.0);
+    // What was due in its first 400 ms, a fifth of all, waited for more than the other 100.
+    assert!(latency.p90_ms >= 100.0, "{latency:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,9 +53,9 @@ async fn without_a_rate_latency_is_counted_from_sending() {
     let connections = 4;
     let workload = workload(connections, Rate::Saturation, Duration::from_secs(2));
     let driven = load(&stalling().await, &workload, patient()).await;
-    let most = driven.latency_us.count_between(400_000, 600_000_000);
-    // One for each connection, and some room for a machine that has a stall of its own.
-    assert!((1..=5 * connections as u64).contains(&most), "{most}");
+    // One for each connection is late, of thousands.
+    assert!(driven.latency.max_ms >= 400.0, "{:?}", driven.latency);
+    assert!(driven.latency.p90_ms < 400.0, "{:?}", driven.latency);
 }
 
 #[tokio::test]
@@ -79,28 +68,73 @@ async fn what_is_due_and_never_sent_is_counted_with_how_long_it_waited() {
     let workload = workload(2, Rate::PerSecond(100.0), Duration::from_millis(1_500));
     let driven = load(&server, &workload, limits).await;
     assert_eq!((driven.due, driven.succeeded()), (150, 0));
-    // Each connection has time for two.
-    assert!(driven.unsent >= 146, "{}", driven.unsent);
+    // Each connection has time for two, of reads and of all else.
+    assert!(driven.unsent >= 142, "{}", driven.unsent);
+    // Requests that hang are none that were answered, and all of them were due.
+    assert!(
+        driven
+            .timeline
+            .iter()
+            .all(|slice| slice.in_time == 0 && slice.due > 0)
+    );
     assert_eq!(errors(&driven), [("no answer in 1 s", driven.failed())]);
     // Half of all waited for more than half of the time, or rather a little less than that.
-    assert!(driven.latency().p50_ms >= 650.0, "{:?}", driven.latency());
-    assert!(driven.latency().max_ms < 10_000.0);
+    assert!(driven.latency.p50_ms >= 650.0, "{:?}", driven.latency);
+    assert!(driven.latency.max_ms < 10_000.0);
+}
+
+#[tokio::test]
+async fn reads_do_not_wait_in_the_tool_for_changes_that_hang() {
+    let server = Server::start(|asked, _| match asked.line.starts_with("GET") {
+        true => success(asked, ""),
+        false => Reaction::Silence,
+    })
+    .await;
+    let limits = Limits {
+        answer: Duration::from_secs(1),
+        ..patient()
+    };
+    let workload = workload(2, Rate::PerSecond(200.0), Duration::from_secs(1));
+    let target = target(&server).await;
+    let ledger = Arc::new(Ledger::new());
+    let stop = super::never();
+    let driven = drive_within(
+        Limits {
+            last_taken: Duration::from_millis(10),
+            ..limits
+        },
+        &target,
+        &workload,
+        &ledger,
+        stop,
+        |_| {},
+    );
+    let driven = driven.await.unwrap();
+    let reads = driven
+        .operations
+        .iter()
+        .find(|one| one.operation == "read")
+        .unwrap();
+    // Every one was sent and answered, while writes held every connection of their own.
+    assert_eq!(reads.latency.count, reads.succeeded);
+    assert!(reads.succeeded > 40, "{reads:?}");
+    assert_eq!(super::of("write", &driven).0, 0);
 }
 
 #[tokio::test]
 async fn a_load_that_is_stopped_has_the_figures_until_then() {
     let server = Server::start(|asked, _| success(asked, "")).await;
     let workload = workload(4, Rate::PerSecond(500.0), Duration::from_secs(600));
-    let (ledger, meter) = (Arc::new(Ledger::new()), Arc::new(Meter::default()));
+    let ledger = Arc::new(Ledger::new());
     let (stop, stopped) = watch::channel(false);
     let target = target(&server).await;
     let stopping = async {
-        while meter.read().succeeded < 100 {
+        while server.asked().len() < 101 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         stop.send(true).unwrap();
     };
-    let driving = drive(&target, &workload, &ledger, &meter, stopped);
+    let driving = drive(&target, &workload, &ledger, stopped, |_| {});
     let (driven, ()) = tokio::join!(driving, stopping);
     let driven = driven.unwrap();
     assert!(driven.succeeded() >= 100);
@@ -114,7 +148,7 @@ async fn a_load_that_is_stopped_has_the_figures_until_then() {
 async fn a_load_that_is_stopped_does_not_wait_long_for_a_service_that_says_nothing() {
     let server = Server::start(|_, _| Reaction::Silence).await;
     let workload = workload(4, Rate::Saturation, Duration::from_secs(600));
-    let (ledger, meter) = (Arc::new(Ledger::new()), Arc::new(Meter::default()));
+    let ledger = Arc::new(Ledger::new());
     let (stop, stopped) = watch::channel(false);
     let target = target(&server).await;
     let limits = Limits {
@@ -128,7 +162,7 @@ async fn a_load_that_is_stopped_does_not_wait_long_for_a_service_that_says_nothi
         }
         stop.send(true).unwrap();
     };
-    let driving = drive_within(limits, &target, &workload, &ledger, &meter, stopped, |_| {});
+    let driving = drive_within(limits, &target, &workload, &ledger, stopped, |_| {});
     let (driven, ()) = tokio::join!(driving, stopping);
     let kind = "no answer when the comparison was stopped";
     assert_eq!(errors(&driven.unwrap()), [(kind, 4)]);

@@ -11,11 +11,10 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Part, Result};
 use crate::redis::{Call, Redis, milliseconds};
+use crate::timing;
 
 /// How many names one round trip looks at.
 const BATCH_MAX: usize = 1_000;
-/// The pause between two round trips.
-const PAUSE: Duration = Duration::from_millis(10);
 
 static SWEEP: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(
@@ -81,7 +80,7 @@ impl Sweeper {
             if cursor == 0 {
                 return Ok(());
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(timing::SWEEP_INTERVAL).await;
         }
     }
 }

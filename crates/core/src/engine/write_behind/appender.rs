@@ -10,7 +10,7 @@ use crate::concurrency::group_commit::gathered::{self, GatheredCommit};
 use crate::concurrency::group_commit::{GroupCommit, GroupCommitBounds, Runs};
 use crate::engine::write_behind::backlog::Reserved;
 use crate::error::Result;
-use crate::journal::Appended;
+use crate::model::decision::Decision;
 use crate::model::record::Write;
 
 use super::appends::Appends;
@@ -50,7 +50,7 @@ impl Appender {
         &self,
         write: Write,
         reserved: Reserved,
-    ) -> impl Future<Output = Result<Appended>> + Send + use<> {
+    ) -> impl Future<Output = Result<Decision>> + Send + use<> {
         match self {
             Appender::Apart(group) => Either::Left(group.submit((write, reserved))),
             Appender::Together(group) => Either::Right(group.submit((write, reserved))),

@@ -11,7 +11,8 @@ use crate::engine::seeder::Seeder;
 use crate::engine::write_behind::backlog::{Backlog, Reserved};
 use crate::engine::write_behind::drainer::{Traces, Wake};
 use crate::error::{Error, Result};
-use crate::journal::{Appended, Journal};
+use crate::journal::Journal;
+use crate::model::decision::Decision;
 use crate::model::record::{Condition, Key, Record, Write};
 use crate::model::shard::Shard;
 use crate::model::version::Version;
@@ -27,15 +28,15 @@ const NOT_ISSUED: Version = Version::MAX;
 /// of the same batch, and this has failed, its error: the condition may hold.
 fn unless_judged_by_failed(
     batch: &[Write],
-    answers: Vec<Result<Appended>>,
-) -> Vec<Result<Appended>> {
+    answers: Vec<Result<Decision>>,
+) -> Vec<Result<Decision>> {
     let answered = batch.iter().zip(&answers);
     let failed: HashMap<&Key, Error> = answered
         .filter_map(|(write, answer)| Some((&write.key, answer.as_ref().err()?.clone())))
         .collect();
     let answered = batch.iter().zip(answers);
     let answers = answered.map(|(write, answer)| match (answer, failed.get(&write.key)) {
-        (Ok(Appended::ConditionFailed), Some(error)) => Err(error.clone()),
+        (Ok(Decision::ConditionFailed), Some(error)) => Err(error.clone()),
         (answer, _) => answer,
     });
     answers.collect()
@@ -57,10 +58,10 @@ pub(super) struct Appends {
 impl Commit for Appends {
     /// An admitted write.
     type Request = (Write, Reserved);
-    type Answer = Appended;
+    type Answer = Decision;
 
-    async fn commit(&self, batch: Vec<(Write, Reserved)>) -> Vec<Result<Appended>> {
-        // Kept until the journal counts the writes, also if their callers have gone away.
+    async fn commit(&self, batch: Vec<(Write, Reserved)>) -> Vec<Result<Decision>> {
+        // Kept until the journal counts the writes, also if their callers have disconnected.
         let (batch, _reserved): (Vec<Write>, Vec<Reserved>) = batch.into_iter().unzip();
         let traced = Traced::of(batch.iter().map(|write| &write.trace));
         let (traces, step) = (self.traces.appending(&traced), traced.begin(Step::Append));
@@ -107,10 +108,10 @@ impl Commit for Appends {
 
 impl Appends {
     /// Appends, and once more those that found the clock of their shard unseeded.
-    async fn append(&self, writes: &[Write]) -> Vec<Result<Appended>> {
+    async fn append(&self, writes: &[Write]) -> Vec<Result<Decision>> {
         let seed = self.seeder.generation();
         let mut answers = self.journal.append(writes).await;
-        let unseeded = |answer: &Result<Appended>| matches!(answer, Err(Error::Unseeded(_)));
+        let unseeded = |answer: &Result<Decision>| matches!(answer, Err(Error::Unseeded(_)));
         if !answers.iter().any(unseeded) {
             return answers;
         }
@@ -135,7 +136,7 @@ impl Appends {
     /// For a journal that knows no cache: judges the conditions by the cache,
     /// appends, then puts into the cache. Batches come one at a time, so no other
     /// write comes in between.
-    async fn judge_then_append(&self, batch: &[Write]) -> Result<Vec<Result<Appended>>> {
+    async fn judge_then_append(&self, batch: &[Write]) -> Result<Vec<Result<Decision>>> {
         if batch
             .iter()
             .all(|write| write.condition == Condition::Always)
@@ -158,14 +159,14 @@ impl Appends {
     }
 
     /// Appends, then puts what was appended into the cache.
-    async fn append_then_cache(&self, writes: &[Write]) -> Result<Vec<Result<Appended>>> {
+    async fn append_then_cache(&self, writes: &[Write]) -> Result<Vec<Result<Decision>>> {
         let _appending = self.appending.lock().await;
         // IMPORTANT: the journal comes first. A value that can be read but is
         // not durable yet would be read and then be lost in a crash.
         let answers = self.append(writes).await;
         let appended = writes.iter().zip(&answers);
         let records = appended.filter_map(|(write, answer)| match answer {
-            Ok(Appended::At(version)) => Some(write.at(*version)),
+            Ok(Decision::Written(version)) => Some(write.at(*version)),
             _ => None,
         });
         let records: Vec<Record> = records.collect();
@@ -174,7 +175,7 @@ impl Appends {
     }
 
     /// Why each write must not be appended; `None` where it may.
-    async fn refused(&self, batch: &[Write]) -> Result<Vec<Option<Appended>>> {
+    async fn refused(&self, batch: &[Write]) -> Result<Vec<Option<Decision>>> {
         // What the accepted writes of this batch leave behind, by key.
         let mut left: HashMap<&Key, Record> = HashMap::new();
         let mut refused = Vec::with_capacity(batch.len());
@@ -195,14 +196,14 @@ impl Appends {
     }
 
     /// By what the cache holds.
-    async fn judge(&self, condition: &Condition, key: &Key) -> Result<Option<Appended>> {
+    async fn judge(&self, condition: &Condition, key: &Key) -> Result<Option<Decision>> {
         Ok(match self.cache.get(key).await {
             Ok(Lookup::Hit(current)) => {
-                (!condition.holds(&current)).then_some(Appended::ConditionFailed)
+                (!condition.holds(&current)).then_some(Decision::ConditionFailed)
             }
             // The engine reads it, which seeds the cache, too.
             Ok(Lookup::InDoubt(_) | Lookup::Miss) | Err(Error::Unseeded(_)) => {
-                Some(Appended::Unknown)
+                Some(Decision::Retry)
             }
             Err(error) => return Err(error),
         })
@@ -210,7 +211,7 @@ impl Appends {
 
     /// By what an accepted write of the same batch leaves behind, whose version
     /// will be above all that were issued before.
-    async fn judge_upon(&self, condition: &Condition, left: &Record) -> Result<Option<Appended>> {
+    async fn judge_upon(&self, condition: &Condition, left: &Record) -> Result<Option<Decision>> {
         if let Condition::Is(versions) | Condition::IsNot(versions) = condition {
             let newest = versions.iter().max().copied().unwrap_or_default();
             match self.cache.get(&left.key).await {
@@ -218,9 +219,9 @@ impl Appends {
                 Ok(Lookup::Hit(before)) if newest <= before.version => {}
                 // A client has guessed a version: it may be the one that is issued next.
                 // That is known once this batch has its versions.
-                _ => return Ok(Some(Appended::Unknown)),
+                _ => return Ok(Some(Decision::Retry)),
             }
         }
-        Ok((!condition.holds(left)).then_some(Appended::ConditionFailed))
+        Ok((!condition.holds(left)).then_some(Decision::ConditionFailed))
     }
 }

@@ -15,27 +15,19 @@ use crate::model::dead_letter::max_of_shard;
 use crate::model::record::Write;
 use crate::model::shard::ShardStats;
 use crate::telemetry;
+use crate::timing;
 
 use in_flight::InFlight;
 
-/// How often the journal is asked while something waits in it.
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
-/// Over how long the drain rate is averaged.
-const RATE_OVER: Duration = Duration::from_secs(2);
 /// What is to be free again when a refused writer comes back.
 const ROOM: f64 = 0.1;
 /// From how many entries on their mean size says something about others.
 const TYPICAL_ENTRIES: u64 = 100;
-/// When to come back while nothing is drained, and at the latest.
-const RETRY_STALLED: Duration = Duration::from_secs(30);
-const RETRY_MIN: Duration = Duration::from_secs(1);
 const OF_ENTRIES: &str = "its limit of entries is reached";
 const OF_ENTRIES_WITH_REFUSED: &str = "its limit of entries is reached, with refused writes that wait for room among the dead letters";
 const OF_BYTES: &str = "its limit of bytes is reached";
 const OF_BYTES_WITH_REFUSED: &str =
     "its limit of bytes is reached, with refused writes that wait for room among the dead letters";
-/// An age about which a warning is logged, and how often.
-const WARN_AGE: Duration = Duration::from_secs(60);
 
 /// How much may wait.
 #[derive(Clone, Copy, Debug)]
@@ -159,7 +151,7 @@ impl Backlog {
         let full = |what, used: u64, limit: u64| Error::Full {
             what,
             retry_after: match waiting {
-                0 => RETRY_MIN,
+                0 => timing::RETRY_AFTER_BACKOFF_MIN,
                 _ => latest.until_room(depth, used as f64 / limit as f64),
             },
         };
@@ -240,7 +232,7 @@ impl Backlog {
             if idle {
                 self.appended.notified().await;
             }
-            tokio::time::sleep(LOOK_AGAIN).await;
+            tokio::time::sleep(timing::BACKLOG_INTERVAL).await;
         }
     }
 
@@ -248,10 +240,10 @@ impl Backlog {
         let mut latest = self.latest();
         let now = Instant::now();
         latest.update(stats, now);
-        let warn = latest.oldest_age >= WARN_AGE
+        let warn = latest.oldest_age >= timing::BACKLOG_WARNING_INTERVAL
             && latest
                 .warned_at
-                .is_none_or(|warned| now - warned >= WARN_AGE);
+                .is_none_or(|warned| now - warned >= timing::BACKLOG_WARNING_INTERVAL);
         if warn {
             latest.warned_at = Some(now);
             tracing::warn!(
@@ -268,7 +260,7 @@ impl Backlog {
     fn warn_of_dead_letters(&self, latest: &mut Latest, now: Instant) {
         let is_at_limit = latest.held_back > 0;
         match (is_at_limit, latest.warned_of_dead_letters_at) {
-            (true, Some(warned)) if now - warned < WARN_AGE => {}
+            (true, Some(warned)) if now - warned < timing::BACKLOG_WARNING_INTERVAL => {}
             (true, _) => {
                 latest.warned_of_dead_letters_at = Some(now);
                 tracing::warn!(
@@ -314,7 +306,7 @@ impl Backlog {
 impl Latest {
     fn update(&mut self, stats: &[ShardStats], now: Instant) {
         let elapsed = now - self.at;
-        let weight = (elapsed.as_secs_f64() / RATE_OVER.as_secs_f64()).min(1.0);
+        let weight = (elapsed.as_secs_f64() / timing::DRAIN_RATE_INTERVAL.as_secs_f64()).min(1.0);
         for (place, shard) in stats.iter().enumerate() {
             // The count went back, so it was reset.
             let before = self.drained.get(place).copied().unwrap_or(shard.drained);
@@ -341,13 +333,14 @@ impl Latest {
     fn until_room(&self, depth: u64, used: f64) -> Duration {
         let rate: f64 = self.rates.iter().sum();
         if rate < 1.0 || used <= 0.0 || depth == 0 {
-            return RETRY_STALLED;
+            return timing::RETRY_AFTER_BACKOFF_MAX;
         }
         let too_many = depth as f64 * (1.0 - (1.0 - ROOM) / used).clamp(0.0, 1.0);
         let needed = Duration::try_from_secs_f64((too_many / rate).ceil());
-        needed
-            .unwrap_or(RETRY_STALLED)
-            .clamp(RETRY_MIN, RETRY_STALLED)
+        needed.unwrap_or(timing::RETRY_AFTER_BACKOFF_MAX).clamp(
+            timing::RETRY_AFTER_BACKOFF_MIN,
+            timing::RETRY_AFTER_BACKOFF_MAX,
+        )
     }
 }
 
@@ -391,7 +384,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_time_to_come_back_is_that_of_draining_a_tenth() {
         let mut latest = latest();
-        assert_eq!(latest.until_room(10_000, 1.0), RETRY_STALLED);
+        assert_eq!(
+            latest.until_room(10_000, 1.0),
+            timing::RETRY_AFTER_BACKOFF_MAX
+        );
         for second in 0..20 {
             latest.update(&[shard(10_000, second * 500)], Instant::now());
             tokio::time::advance(Duration::from_secs(1)).await;
@@ -411,14 +407,20 @@ mod tests {
             wait.abs_diff(Duration::from_secs(12)) <= rounding,
             "{wait:?}"
         );
-        assert_eq!(latest.until_room(10_000_000, 1.0), RETRY_STALLED);
-        assert_eq!(latest.until_room(10, 1.0), RETRY_MIN);
+        assert_eq!(
+            latest.until_room(10_000_000, 1.0),
+            timing::RETRY_AFTER_BACKOFF_MAX
+        );
+        assert_eq!(latest.until_room(10, 1.0), timing::RETRY_AFTER_BACKOFF_MIN);
         // Nothing more is drained.
         for _ in 0..40 {
             tokio::time::advance(Duration::from_secs(1)).await;
             latest.update(&[shard(10_000, 9_500)], Instant::now());
         }
-        assert_eq!(latest.until_room(10_000, 1.0), RETRY_STALLED);
+        assert_eq!(
+            latest.until_room(10_000, 1.0),
+            timing::RETRY_AFTER_BACKOFF_MAX
+        );
     }
 
     #[tokio::test(start_paused = true)]

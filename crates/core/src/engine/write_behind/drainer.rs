@@ -43,6 +43,7 @@ use crate::model::version::Version;
 use crate::outage::back_off::Recovery;
 use crate::store::Store;
 use crate::telemetry;
+use crate::timing;
 
 use held_back::HeldBack;
 use keeper::Keeper;
@@ -61,9 +62,6 @@ pub struct DrainerSettings {
     /// Most dead letters, in all shards; each has its part.
     pub dead_letters_max: u64,
 }
-
-/// How long after the deadline of a stop the leases may still be given back.
-const RELEASE_GRACE: Duration = Duration::from_millis(250);
 
 /// Runs one loop a shard over [`Drain::once`], in the shards that this process
 /// holds a lease on.
@@ -224,7 +222,10 @@ impl Drainer {
         let mut keeper = take(&self.keeper);
         if !keeper.is_empty() {
             keeper.shutdown().await;
-            let released = tokio::time::timeout_at(deadline + RELEASE_GRACE, self.leases.release());
+            let released = tokio::time::timeout_at(
+                deadline + timing::LEASE_RELEASE_TIMEOUT,
+                self.leases.release(),
+            );
             if !matches!(released.await, Ok(Ok(()))) {
                 tracing::warn!("cannot give the leases back; they end by themselves");
             }

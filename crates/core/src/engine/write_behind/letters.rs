@@ -1,19 +1,16 @@
 //! What an operator does with dead letters.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::engine::write_behind::WriteBehind;
-use crate::engine::write_behind::replayer::ReplayedPage;
+use crate::engine::write_behind::replayer::{Replayed, ReplayedPage};
 use crate::error::{Error, Part, Result};
 use crate::model::dead_letter::{DeadLetter, LetterQuery, ScanPosition};
 use crate::model::record::Key;
 use crate::store::Origin;
-
-/// How often a flush looks whether something is held back still.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+use crate::timing;
 
 impl WriteBehind {
     /// Dead letters in the order of their keys, at most `max`.
@@ -51,24 +48,29 @@ impl WriteBehind {
         Ok((replayed, scan.next))
     }
 
-    /// Tries once more to bring the dead letter of `key` into the database.
-    /// Returns whether there was one.
+    /// Tries once more to bring the dead letter of `key` into the database. Returns whether there was one,
+    /// which has ended then: the database has its write, or something newer.
     ///
     /// # Errors
-    /// [`Error::Refused`] when the database refuses it still.
+    /// [`Error::Refused`] when the database refuses it still. The letter stays.
     pub async fn replay_dead_letter(&self, key: &Key) -> Result<bool> {
         let Some(letter) = self.journal.dead_letter(key).await? else {
             return Ok(false);
         };
-        if letter.is_undecodable() {
-            return Err(Error::refused(Part::Journal, &letter.reason));
-        }
-        let version = letter.record.version;
-        // IMPORTANT: at its own version, so that it replaces nothing newer.
-        self.store.apply(&[letter.record], Origin::Replayed).await?;
-        self.replayer.end(key, version).await?;
+        let replayed = self.replayer.replay(vec![letter], Origin::Replayed).await;
         self.drainer.has_room();
-        Ok(true)
+        let failed = replayed.failed.map_or(Ok(false), Err);
+        match replayed.outcomes.into_iter().next() {
+            // It ended meanwhile.
+            None => failed,
+            Some((_, Replayed::Written | Replayed::Superseded)) => Ok(true),
+            Some((_, Replayed::Refused(reason))) => Err(Error::refused(Part::Database, &reason)),
+            Some((letter, Replayed::Undecodable)) => {
+                Err(Error::refused(Part::Journal, &letter.reason))
+            }
+            Some((_, Replayed::Locked)) => Err(Error::Locked),
+            Some((_, Replayed::Failed)) => failed.and(Err(Error::Panicked)),
+        }
     }
 
     /// Gives up the dead letter of `key`: readers are given what the database
@@ -98,7 +100,10 @@ impl WriteBehind {
             if Instant::now() >= deadline {
                 return Ok(false);
             }
-            tokio::time::sleep_until((Instant::now() + LOOK_AGAIN).min(deadline)).await;
+            tokio::time::sleep_until(
+                (Instant::now() + timing::FLUSH_HELD_BACK_INTERVAL).min(deadline),
+            )
+            .await;
         }
     }
 }

@@ -6,14 +6,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::engine::Outcome;
+use crate::engine::{Durability, Outcome};
 use crate::error::{Error, Part, Result};
 use crate::model::record::{Key, Write};
 use crate::model::shard::Shard;
 use crate::model::version::Version;
 use crate::store::versions_of;
 
-use super::{WriteBehind, outcome};
+use super::WriteBehind;
 
 impl WriteBehind {
     /// Appends all values: each is in the queue before the first answer is waited for.
@@ -27,11 +27,11 @@ impl WriteBehind {
         let mut outcomes = Vec::with_capacity(submitted.len());
         // One after another: a batch answers all its writes at once.
         for appended in submitted {
-            let outcome = match appended {
-                Ok(appended) => appended.await.map(outcome),
+            let decided = match appended {
+                Ok(appended) => appended.await,
                 Err(refused) => Err(refused),
             };
-            outcomes.push(outcome.and_then(|outcome| outcome.ok_or(Error::Undecided)));
+            outcomes.push(decided.and_then(|decided| Outcome::of(decided, Durability::Journaled)));
         }
         outcomes
     }
@@ -50,7 +50,7 @@ impl WriteBehind {
                 let mark = marks.entry(self.journal.shard_of(key)).or_default();
                 *mark = (*mark).max(*version);
             }
-            let drained = self.barrier.wait(marks, &keys, deadline).await?;
+            let drained = self.drain_waiter.wait(marks, &keys, deadline).await?;
             if !drained && keys.len() == 1 {
                 return Ok((drained, HashMap::new()));
             }

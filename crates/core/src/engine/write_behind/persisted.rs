@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -13,14 +12,11 @@ use crate::journal::Journal;
 use crate::model::record::Key;
 use crate::model::shard::Shard;
 use crate::model::version::Version;
-
-/// How often the journal is asked about shards that another process drains. All waiting
-/// callers share one question.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+use crate::timing;
 
 /// Waits for the drainers of this process and of others.
 #[derive(Debug)]
-pub(crate) struct Barrier {
+pub(crate) struct DrainWaiter {
     journal: Arc<dyn Journal>,
     drainer: Arc<Drainer>,
     heard: Mutex<Heard>,
@@ -33,9 +29,9 @@ struct Heard {
     oldest: HashMap<Shard, Option<Version>>,
 }
 
-impl Barrier {
-    pub(crate) fn new(journal: Arc<dyn Journal>, drainer: Arc<Drainer>) -> Barrier {
-        Barrier {
+impl DrainWaiter {
+    pub(crate) fn new(journal: Arc<dyn Journal>, drainer: Arc<Drainer>) -> DrainWaiter {
+        DrainWaiter {
             journal,
             drainer,
             heard: Mutex::default(),
@@ -73,7 +69,7 @@ impl Barrier {
             if Instant::now() >= deadline {
                 return Ok(false);
             }
-            let look_again = (Instant::now() + LOOK_AGAIN).min(deadline);
+            let look_again = (Instant::now() + timing::PERSISTED_INTERVAL).min(deadline);
             let progressed = tokio::time::timeout_at(look_again, progress.changed()).await;
             in_vain = progressed.is_err();
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::cache::Cache;
-use crate::engine::apply::{Applied, apply};
+use crate::engine::apply::{AppliedBatch, apply};
 use crate::error::{Error, Result};
 use crate::journal::Journal;
 use crate::model::dead_letter::DeadLetter;
@@ -99,7 +99,7 @@ impl Replayer {
             return (decided, None);
         }
         let applied = apply(&*self.store, &rest, origin).await;
-        let Applied { rows, refused, .. } = applied;
+        let AppliedBatch { rows, refused, .. } = applied;
         decided.extend(rows.into_iter().map(|row| (row.key, Replayed::Written)));
         let locked = applied.locked.into_iter();
         decided.extend(locked.map(|row| (row.key, Replayed::Locked)));
@@ -123,7 +123,7 @@ impl Replayer {
     ///
     /// # Errors
     /// When a part is unavailable. The letter stays, and doing all of it again is safe.
-    pub async fn end(&self, key: &Key, version: Version) -> Result<bool> {
+    async fn end(&self, key: &Key, version: Version) -> Result<bool> {
         self.cache.mark_clean(&[(key.clone(), version)]).await?;
         // The cache may know of no such user: a write whose newer delete may have been
         // purged is not in the cache.

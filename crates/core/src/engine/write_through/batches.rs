@@ -17,8 +17,8 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::oneshot;
 
 use crate::concurrency::group_commit::{Commit, GroupCommitBounds};
-use crate::engine::Outcome;
 use crate::error::{Error, Result};
+use crate::model::decision::Decision;
 use crate::model::record::{Key, Write};
 use crate::telemetry;
 
@@ -30,14 +30,14 @@ const NAME: &str = "write-through";
 
 /// The queue in front of the batches.
 ///
-/// A caller that goes away changes nothing: its write is done all the same.
+/// A caller that is dropped changes nothing: its write is done all the same.
 #[derive(Debug)]
 pub(super) struct Batches(Arc<Queue>);
 
 impl Batches {
     /// The queue, and the task that runs its batches, at most `at_once` at the same time. The
     /// task ends when [`Batches::close`] was called and everything submitted before is done.
-    pub(super) fn new<C: Commit<Request = Write, Answer = Outcome>>(
+    pub(super) fn new<C: Commit<Request = Write, Answer = Decision>>(
         bounds: GroupCommitBounds,
         at_once: usize,
         committer: Arc<C>,
@@ -60,7 +60,7 @@ impl Batches {
     /// # Errors
     /// [`Error::Overloaded`] when as many wait as may; [`Error::Stopping`] after
     /// [`Batches::close`]; otherwise what the batch answered.
-    pub(super) async fn submit(&self, write: Write) -> Result<Outcome> {
+    pub(super) async fn submit(&self, write: Write) -> Result<Decision> {
         self.queue(write)?.await.unwrap_or(Err(Error::Panicked))
     }
 
@@ -68,7 +68,7 @@ impl Batches {
     ///
     /// # Errors
     /// As [`Batches::submit`].
-    pub(super) fn queue(&self, write: Write) -> Result<oneshot::Receiver<Result<Outcome>>> {
+    pub(super) fn queue(&self, write: Write) -> Result<oneshot::Receiver<Result<Decision>>> {
         let (caller, answer) = oneshot::channel();
         self.0.push(Waiting { write, caller })?;
         Ok(answer)
@@ -89,8 +89,8 @@ impl Drop for Batches {
 /// A batch that has ended.
 struct Ended {
     names: Vec<Key>,
-    callers: Vec<oneshot::Sender<Result<Outcome>>>,
-    answers: Vec<Result<Outcome>>,
+    callers: Vec<oneshot::Sender<Result<Decision>>>,
+    answers: Vec<Result<Decision>>,
 }
 
 /// The batches, and the writes that are in none yet.
@@ -106,7 +106,7 @@ struct Running<C> {
     under_way: FuturesUnordered<BoxFuture<'static, Ended>>,
 }
 
-impl<C: Commit<Request = Write, Answer = Outcome>> Running<C> {
+impl<C: Commit<Request = Write, Answer = Decision>> Running<C> {
     async fn run(mut self) {
         loop {
             let (arrived, is_closed) = self.queue.take();
@@ -188,7 +188,7 @@ impl<C: Commit<Request = Write, Answer = Outcome>> Running<C> {
         let answers = ended.answers.into_iter();
         let answers = answers.chain(std::iter::repeat_with(|| Err(Error::Panicked)));
         for (caller, answer) in ended.callers.into_iter().zip(answers) {
-            // A caller that has gone away needs no answer.
+            // A caller that was dropped needs no answer.
             let _ = caller.send(answer);
         }
     }

@@ -3,15 +3,11 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::model::record::Key;
-
-/// How long a name counts as locked after it was last seen to be. A write that waits for
-/// it looks far more often; a caller that goes away may leave none.
-const SEEN_LIFETIME: Duration = Duration::from_secs(2);
+use crate::timing;
 
 /// Names of which a write would hold up all others of its batch. A name that is in here
 /// and not locked any more costs its next write a look at the locks.
@@ -37,7 +33,7 @@ impl LockedNames {
         self.change(|until| {
             let now = Instant::now();
             until.retain(|_, until| now < *until);
-            until.extend(keys.map(|key| (key, now + SEEN_LIFETIME)));
+            until.extend(keys.map(|key| (key, now + timing::LOCKED_NAME_LIFETIME)));
         });
     }
 

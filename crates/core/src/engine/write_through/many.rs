@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use futures_util::future::join_all;
 
-use crate::engine::Outcome;
+use crate::engine::{Durability, Outcome};
 use crate::error::{Error, Result};
+use crate::model::decision::Decision;
 use crate::model::record::{Key, Write};
 
 use super::WriteThrough;
@@ -23,28 +24,32 @@ impl WriteThrough {
             }
         };
         let submitted: Vec<_> = values.into_iter().map(submit).collect();
-        let mut outcomes = Vec::with_capacity(submitted.len());
+        let mut decisions: Vec<Result<Decision>> = Vec::with_capacity(submitted.len());
         let mut locked = Vec::new();
         for (place, (write, answer)) in submitted.into_iter().enumerate() {
-            let outcome = match answer {
+            let decision = match answer {
                 Ok(answer) => answer.await.unwrap_or(Err(Error::Panicked)),
                 Err(refused) => Err(refused),
             };
             // Nothing took place.
-            if matches!(outcome, Err(Error::Locked)) {
+            if matches!(decision, Err(Error::Locked)) {
                 locked.push((place, write));
             }
-            outcomes.push(outcome);
+            decisions.push(decision);
         }
         let waiting = locked.into_iter().map(|(place, write)| async move {
-            let outcome = self.waiting.submit(write).await;
-            (place, outcome)
+            let decision = self.waiting.submit(write).await;
+            (place, decision)
         });
-        for (place, outcome) in join_all(waiting).await {
-            if let Some(answer) = outcomes.get_mut(place) {
-                *answer = outcome;
+        for (place, decision) in join_all(waiting).await {
+            if let Some(answer) = decisions.get_mut(place) {
+                *answer = decision;
             }
         }
-        outcomes
+        let outcome = |decision| Outcome::of(decision, Durability::Persisted);
+        let decisions = decisions.into_iter();
+        decisions
+            .map(|decision| decision.and_then(outcome))
+            .collect()
     }
 }

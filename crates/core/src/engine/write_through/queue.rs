@@ -4,14 +4,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot};
 
-use crate::engine::Outcome;
 use crate::error::{Error, Result};
+use crate::model::decision::Decision;
 use crate::model::record::Write;
 
 /// A write, and who waits for its answer.
 pub(super) struct Waiting {
     pub(super) write: Write,
-    pub(super) caller: oneshot::Sender<Result<Outcome>>,
+    pub(super) caller: oneshot::Sender<Result<Decision>>,
 }
 
 /// A queue that wakes its reader only when enough has arrived for a batch to begin: waking a

@@ -3,22 +3,21 @@
 
 use std::collections::HashSet;
 
-use crate::engine::Outcome;
 use crate::engine::lock_search::{LockSearch, Split};
-use crate::engine::write_through::fate::{Fate, persisted};
-use crate::error::Error;
+use crate::error::{Error, Result};
+use crate::model::decision::Decision;
 use crate::model::epoch::Epoch;
 use crate::model::record::Key;
-use crate::store::{Proposal, Store, Verdict};
+use crate::store::{Proposal, Store};
 
 /// What becomes of each proposal: of all in one transaction, unless some of it is
-/// refused or locked.
+/// refused or locked. What is locked failed with [`Error::Locked`].
 pub(super) async fn transact(
     store: &dyn Store,
     proposals: &[Proposal],
     fence: Option<Epoch>,
-) -> Vec<Fate> {
-    let mut fates = vec![Fate::Open; proposals.len()];
+) -> Vec<Result<Decision>> {
+    let mut decisions = vec![Ok(Decision::Retry); proposals.len()];
     let mut search = LockSearch::new(store);
     // Places among the proposals, in their order; the first part is the last one.
     let mut parts: Vec<Vec<usize>> = vec![(0..proposals.len()).collect()];
@@ -29,13 +28,13 @@ pub(super) async fn transact(
             continue;
         }
         if search.is_over() {
-            end(&mut fates, &places, &Fate::Locked);
+            end(&mut decisions, &places, &Err(Error::Locked));
             continue;
         }
         match store.transact(&part, fence).await {
-            Ok(verdicts) => {
-                for (place, verdict) in places.iter().zip(verdicts) {
-                    end(&mut fates, &[*place], &judged(verdict));
+            Ok(judged) => {
+                for (place, decision) in places.iter().zip(judged) {
+                    end(&mut decisions, &[*place], &Ok(decision));
                 }
             }
             Err(Error::Refused { .. }) if part.len() > 1 => {
@@ -48,36 +47,28 @@ pub(super) async fn transact(
                     Ok(Split::Again) => parts.push(places),
                     Ok(Split::Locked(keys)) => {
                         let (locked, rest) = divide(&places, proposals, &keys);
-                        end(&mut fates, &locked, &Fate::Locked);
+                        end(&mut decisions, &locked, &Err(Error::Locked));
                         parts.push(rest);
                     }
                     Ok(Split::Apart(keys)) => {
                         let (apart, rest) = divide(&places, proposals, &keys);
                         parts.extend([apart, rest]);
                     }
-                    Err(error) => end(&mut fates, &places, &Fate::Decided(Err(error))),
+                    Err(error) => end(&mut decisions, &places, &Err(error)),
                 }
             }
-            Err(Error::Fenced) => end(&mut fates, &places, &Fate::Open),
-            Err(error) => end(&mut fates, &places, &Fate::Decided(Err(error))),
+            Err(Error::Fenced) => end(&mut decisions, &places, &Ok(Decision::Retry)),
+            Err(error) => end(&mut decisions, &places, &Err(error)),
         }
     }
-    fates
+    decisions
 }
 
-fn end(fates: &mut [Fate], places: &[usize], fate: &Fate) {
+fn end(decisions: &mut [Result<Decision>], places: &[usize], decision: &Result<Decision>) {
     for place in places {
-        if let Some(place) = fates.get_mut(*place) {
-            *place = fate.clone();
+        if let Some(place) = decisions.get_mut(*place) {
+            *place = decision.clone();
         }
-    }
-}
-
-fn judged(verdict: Verdict) -> Fate {
-    match verdict {
-        Verdict::Written(version) => Fate::Decided(Ok(persisted(version))),
-        Verdict::ConditionFailed => Fate::Decided(Ok(Outcome::ConditionFailed)),
-        Verdict::Superseded => Fate::Open,
     }
 }
 

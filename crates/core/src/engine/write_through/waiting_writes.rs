@@ -11,28 +11,26 @@ use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use crate::engine::Outcome;
 use crate::error::{Error, Result};
+use crate::model::decision::Decision;
 use crate::model::record::{Key, Write};
 use crate::store::Locks;
 use crate::telemetry;
 use crate::telemetry::repeated;
+use crate::timing;
 
 use super::WriteThroughSettings;
 use super::transactions::Transactions;
 
 /// Most writes that wait; more are refused. Each has an open request.
 const WAITING_WRITES_MAX: usize = 4096;
-/// The interval at which locked rows are looked at. One statement looks at all of them and
-/// waits for none.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// A write that waits.
 #[derive(Debug)]
 struct Waiting {
     write: Write,
     gives_up_at: Instant,
-    caller: oneshot::Sender<Result<Outcome>>,
+    caller: oneshot::Sender<Result<Decision>>,
 }
 
 /// The queue of the writes that wait, whose task writes those whose rows are free again,
@@ -64,13 +62,13 @@ impl WaitingWrites {
         (waiting, waiter.run())
     }
 
-    /// Writes once the row is free. A caller that goes away before that withdraws the
+    /// Writes once the row is free. A caller that is dropped before that withdraws the
     /// write.
     ///
     /// # Errors
     /// [`Error::Locked`] when the row is locked for all of the timeout: nothing took
     /// place. [`Error::Overloaded`] when as many writes wait as may.
-    pub(super) async fn submit(&self, write: Write) -> Result<Outcome> {
+    pub(super) async fn submit(&self, write: Write) -> Result<Decision> {
         let (caller, answer) = oneshot::channel();
         let waiting = Waiting {
             write,
@@ -123,7 +121,7 @@ impl Waiter {
             self.give_up();
             let free = self.take_free().await;
             if free.is_empty() || !self.write(free).await {
-                tokio::time::sleep(LOOK_AGAIN).await;
+                tokio::time::sleep(timing::LOCKED_ROWS_INTERVAL).await;
             }
         }
     }
@@ -151,7 +149,7 @@ impl Waiter {
         keys.sort_unstable();
         keys.dedup();
         let Ok(Locks { locked, .. }) = self.transactions.store.locks(&keys).await else {
-            // Where the table is locked, or the database away: no row is known to be free.
+            // Where the table is locked, or the database is unavailable: no row is known to be free.
             self.transactions.locked.add(keys.into_iter());
             return Vec::new();
         };

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::journal::Waiting;
 use crate::journal::file::pieces::{Piece, SegmentFile};
 use crate::journal::file::surroundings::LOCK;
-use crate::journal::file::{dead_letters, head, segment};
+use crate::journal::file::{head, letters, segment};
 use crate::model::record::Key;
 use crate::process::locked_file::is_locked;
 
@@ -43,8 +43,8 @@ pub fn waiting_of(folder: &Path, key: &Key) -> Result<Waiting> {
             Ok(())
         })?;
     }
-    for path in dead_letters::paths(folder)? {
-        let letter = dead_letters::read(&path)?;
+    for path in letters::paths(folder)? {
+        let letter = letters::read(&path)?;
         let held = waiting.dead_letter.as_ref();
         let is_newer = held.is_none_or(|held| held.record.version < letter.record.version);
         if letter.record.key == *key && is_newer {

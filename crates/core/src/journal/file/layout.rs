@@ -11,7 +11,7 @@ use crate::journal::file::header::{SegmentHeader, begins_with_magic};
 use crate::journal::file::manifest::{self, Contents, Manifest};
 use crate::journal::file::segment::{self, Position, corrupt, frame_at};
 use crate::journal::file::synced::{self, End, SyncedNote};
-use crate::journal::file::{dead_letters, failed, head};
+use crate::journal::file::{failed, head, letters};
 use crate::model::version::Version;
 
 /// What a folder holds.
@@ -49,7 +49,7 @@ pub(super) fn recognise(folder: &Path) -> Result<Layout> {
         }
         return Ok(Layout::Listed(manifest, listed));
     }
-    let letters = dead_letters::count(folder)?;
+    let letters = letters::count(folder)?;
     let unused = match segments[..] {
         [] => true,
         [0] => !has_any_batch(folder)?,

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use crate::error::Result;
-use crate::journal::file::dead_letters::{self, DeadLetters};
 use crate::journal::file::forms::Forms;
 use crate::journal::file::frame::Header;
+use crate::journal::file::letters::{self, Letters};
 use crate::journal::file::manifest::Manifest;
 use crate::journal::file::pieces::{Piece, SegmentFile};
 use crate::journal::file::segment::{self, Position, frame_at};
@@ -174,9 +174,9 @@ fn copy_letters(
     manifest: Arc<Mutex<Manifest>>,
     report: &mut Report,
 ) -> Result<()> {
-    let mut letters = DeadLetters::open(to, manifest.clone())?;
-    for path in dead_letters::paths(folder)? {
-        match dead_letters::read(&path) {
+    let mut letters = Letters::open(to, manifest.clone())?;
+    for path in letters::paths(folder)? {
+        match letters::read(&path) {
             Ok(letter) => letters.keep(&letter)?,
             Err(error) => report.leave_out(error.to_string()),
         }
@@ -184,7 +184,7 @@ fn copy_letters(
     report.letters = lock(&manifest).contents().letters;
     if let Ok(Some(listed)) = Manifest::read(folder) {
         let listed = listed.contents().letters;
-        let missing = listed.saturating_sub(dead_letters::count(folder)?);
+        let missing = listed.saturating_sub(letters::count(folder)?);
         if missing > 0 {
             report.leave_out(format!("{missing} dead letters are missing"));
         }

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::journal::file::layout::{self, Layout};
 use crate::journal::file::manifest::Manifest;
 use crate::journal::file::pieces::{Piece, SegmentFile};
-use crate::journal::file::{dead_letters, head, opening, segment, synced, tail};
+use crate::journal::file::{head, letters, opening, segment, synced, tail};
 use crate::model::version::Version;
 
 /// How often to look again if a service has changed the files meanwhile.
@@ -51,8 +51,8 @@ pub fn show(folder: &Path, each_frame: bool) -> Result<String> {
         let bytes = path.metadata().map_or(0, |metadata| metadata.len());
         say(format!("kept, not read: {}, {bytes} bytes", path.display()));
     }
-    for path in dead_letters::paths(folder)? {
-        say(match dead_letters::read(&path) {
+    for path in letters::paths(folder)? {
+        say(match letters::read(&path) {
             Ok(letter) => format!("{}: version {}", path.display(), letter.record.version),
             Err(error) => format!("DAMAGED {error}"),
         });
@@ -193,7 +193,7 @@ fn look(folder: &Path) -> std::result::Result<String, (Error, String)> {
     };
     let opening = opening::verify(folder, layout)
         .and_then(|opening| {
-            dead_letters::verify(folder, opening.listed.letters)?;
+            letters::verify(folder, opening.listed.letters)?;
             Ok(opening)
         })
         .map_err(|error| (error, manifest))?;

@@ -19,7 +19,7 @@ pub(super) const LOCK: &str = "LOCK";
 /// The watcher's name in the admission.
 const SOURCE: &str = "journal";
 /// The reason that clients get meanwhile.
-const AWAY: &str = "the journal's files are not at their path any more; put them back as they were, or \
+const FILES_GONE: &str = "the journal's files are not at their path any more; put them back as they were, or \
                     restart the service";
 
 /// The folder and `LOCK`, locked for this process.
@@ -104,8 +104,8 @@ impl Surroundings {
     /// [`Error::NotAdmitted`].
     pub(super) fn check(&self) -> Result<()> {
         match self.held.iter().find_map(|held| held.check().err()) {
-            Some(error) if self.admission.refuse(SOURCE, AWAY) => {
-                tracing::error!(%error, "{AWAY}");
+            Some(error) if self.admission.refuse(SOURCE, FILES_GONE) => {
+                tracing::error!(%error, "{FILES_GONE}");
             }
             // An atomic load, where nothing was wrong.
             None if self.admission.check().is_err() && self.admission.allow(SOURCE) => {

@@ -9,7 +9,7 @@
 //! it. `synced` has two slots of [`SLOT_BYTES`]; the valid one with more changes
 //! counts. Each batch overwrites the other slot before it is answered, which is
 //! a write into the page cache. That is exact until the machine's next boot. The
-//! sync of it happens within [`SYNC_DELAY`], off the path of the batch.
+//! sync of it happens within [`crate::timing::SYNCED_NOTE_INTERVAL`], off the path of the batch.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -17,7 +17,6 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use crate::error::Result;
 use crate::journal::file::failed;
@@ -26,14 +25,13 @@ use crate::journal::file::segment::{Position, corrupt};
 use crate::model::version::Version;
 use crate::process::fault_point;
 use crate::telemetry::repeated;
+use crate::timing;
 
 const NAME: &str = "synced";
 const MAGIC: [u8; 4] = *b"WBn1";
 /// A page and a sector each: writing one slot leaves the other whole.
 const SLOT_BYTES: u64 = 4_096;
 const NOTE_BYTES: usize = 72;
-/// How long the note may stay in the page cache alone.
-const SYNC_DELAY: Duration = Duration::from_millis(500);
 /// Linux's identifier of the time since the machine was booted.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
@@ -265,7 +263,7 @@ impl Drop for SyncedNote {
 }
 
 async fn sync_later(shared: Weak<Shared>) {
-    tokio::time::sleep(SYNC_DELAY).await;
+    tokio::time::sleep(timing::SYNCED_NOTE_INTERVAL).await;
     let Some(shared) = shared.upgrade() else {
         return;
     };
@@ -323,7 +321,7 @@ mod tests {
                 assert!(is_scheduled(&note));
             }
             while is_scheduled(&note) {
-                tokio::time::sleep(SYNC_DELAY).await;
+                tokio::time::sleep(timing::SYNCED_NOTE_INTERVAL).await;
             }
         }
     }

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use tempfile::TempDir;
 
 use super::*;
+use crate::journal::dead_letters::DeadLetters;
+use crate::model::dead_letter::DeadLetter;
 use crate::process::fault_point;
 
 mod adopted;
@@ -55,7 +57,7 @@ async fn append(journal: &FileJournal, body: &str) -> Vec<Record> {
 async fn try_append(journal: &FileJournal, body: &str) -> Result<Vec<Record>> {
     let put = |name| Write::put(Key::from(name), Bytes::copy_from_slice(body.as_bytes()));
     let writes = [put("Ann"), Write::delete(Key::from("Bob")), put("Zoë 👍🏽")];
-    let appended: Vec<Appended> = journal
+    let appended: Vec<Decision> = journal
         .append(&writes)
         .await
         .into_iter()
@@ -64,7 +66,7 @@ async fn try_append(journal: &FileJournal, body: &str) -> Result<Vec<Record>> {
         .iter()
         .zip(appended)
         .map(|(write, appended)| match appended {
-            Appended::At(version) => write.at(version),
+            Decision::Written(version) => write.at(version),
             other => panic!("{other:?}"),
         });
     Ok(records.collect())

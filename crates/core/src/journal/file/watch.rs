@@ -2,21 +2,18 @@
 //! not notice otherwise, and `/readyz` has to show it.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use crate::journal::file::dead_letters::DeadLetters;
+use crate::journal::file::letters::Letters;
 use crate::journal::file::lock;
 use crate::journal::file::log::Log;
-
-/// The interval of looks, and of probes after a failed append.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+use crate::timing;
 
 /// Starts looking. Ends with the journal.
-pub(super) fn start(log: &Arc<Log>, dead: &Arc<Mutex<DeadLetters>>) {
+pub(super) fn start(log: &Arc<Log>, dead: &Arc<Mutex<Letters>>) {
     let (log, dead) = (Arc::downgrade(log), Arc::downgrade(dead));
     tokio::spawn(async move {
         loop {
-            tokio::time::sleep(LOOK_INTERVAL).await;
+            tokio::time::sleep(timing::FILE_JOURNAL_INTERVAL).await;
             let (Some(log), Some(dead)) = (log.upgrade(), dead.upgrade()) else {
                 return;
             };
@@ -28,7 +25,7 @@ pub(super) fn start(log: &Arc<Log>, dead: &Arc<Mutex<DeadLetters>>) {
     });
 }
 
-fn look(log: &Log, dead: &Mutex<DeadLetters>) {
+fn look(log: &Log, dead: &Mutex<Letters>) {
     log.look();
     // A load balancer sends no write, which would probe, to a service that is not ready.
     log.probe();

@@ -26,7 +26,7 @@ const SYNC_FAILED: &str = "a sync of the journal failed; it goes on in a new seg
 
 /// What is known of the file of the last segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
+enum SegmentState {
     /// It ends at the writer's position.
     Whole,
     /// A write failed: bytes of it may stand behind the position. They are cut
@@ -64,7 +64,7 @@ pub(super) struct Writer {
     /// The newest version that was appended successfully.
     newest: Version,
     note: SyncedNote,
-    standing: Standing,
+    segment_state: SegmentState,
     buffer: Vec<u8>,
 }
 
@@ -107,9 +107,9 @@ impl Writer {
             newest: end.newest,
             // IMPORTANT: after the sync of the segment.
             note: note(end)?,
-            standing: match is_at_end && position.segment >= forms.chained {
-                true => Standing::Whole,
-                false => Standing::Closed,
+            segment_state: match is_at_end && position.segment >= forms.chained {
+                true => SegmentState::Whole,
+                false => SegmentState::Closed,
             },
             buffer: Vec::new(),
         })
@@ -140,7 +140,7 @@ impl Writer {
         // IMPORTANT: before the batch is acknowledged, so that the note never is
         // behind that.
         if let Err(error) = self.note.write(end) {
-            self.standing = Standing::Ragged;
+            self.segment_state = SegmentState::Ragged;
             let _ = self.cut_back();
             return Err(failed(&self.folder, error));
         }
@@ -162,7 +162,7 @@ impl Writer {
         // No frame begins with zeros: what a crash leaves of them is dropped.
         let zeros = vec![0; self.buffer.len().max(PROBE_BYTES_MIN)];
         self.append_bytes(&zeros)?;
-        self.standing = Standing::Ragged;
+        self.segment_state = SegmentState::Ragged;
         self.cut_back().map_err(|error| self.not_written(error))?;
         let end = self.end();
         let noted = self.note.write(end);
@@ -173,7 +173,9 @@ impl Writer {
     pub(super) fn begin_segment(&mut self) -> Result<()> {
         let (header, is_new) = match self.header {
             // IMPORTANT: not a segment with a tail, which would be lost.
-            Some(header) if self.is_empty() && self.standing != Standing::Closed => (header, false),
+            Some(header) if self.is_empty() && self.segment_state != SegmentState::Closed => {
+                (header, false)
+            }
             _ => {
                 let header = SegmentHeader {
                     number: self.position.segment + 1,
@@ -203,7 +205,7 @@ impl Writer {
             segment: header.number,
             offset: header.bytes_in_file(),
         };
-        self.standing = Standing::Whole;
+        self.segment_state = SegmentState::Whole;
         fault_point::disk("journal.begun", &self.folder).map_err(|error| self.not_written(error))
     }
 
@@ -213,15 +215,15 @@ impl Writer {
         let Some(header) = self.header else {
             return false;
         };
-        let is_closed = self.standing == Standing::Closed;
-        if self.standing == Standing::Distrusted || (self.is_empty() && !is_closed) {
+        let is_closed = self.segment_state == SegmentState::Closed;
+        if self.segment_state == SegmentState::Distrusted || (self.is_empty() && !is_closed) {
             return false;
         }
         match self.empty(&header) {
             Ok(()) => {
                 // A segment of an older form takes no chained frame.
                 if header.link.is_none() {
-                    self.standing = Standing::Closed;
+                    self.segment_state = SegmentState::Closed;
                 }
                 true
             }
@@ -248,15 +250,15 @@ impl Writer {
         self.note.sync()?;
         let number = self.position.segment;
         let tail = before.position.offset;
-        let standing = std::mem::replace(&mut self.standing, Standing::Ragged);
+        let state_before = std::mem::replace(&mut self.segment_state, SegmentState::Ragged);
         (self.position, self.link) = (start.position, start.link);
         let emptied = tail::keep_over(&folder, number, tail, || self.cut_back());
         if emptied.is_err() {
             (self.position, self.link) = (before.position, before.link);
             // The file may have been cut all the same.
-            self.standing = match standing {
-                Standing::Closed => Standing::Closed,
-                _ => Standing::Ragged,
+            self.segment_state = match state_before {
+                SegmentState::Closed => SegmentState::Closed,
+                _ => SegmentState::Ragged,
             };
         }
         emptied
@@ -283,14 +285,14 @@ impl Writer {
             match self.write(bytes) {
                 Ok(()) => return Ok(()),
                 Err(Failure::Write(error)) => {
-                    self.standing = Standing::Ragged;
+                    self.segment_state = SegmentState::Ragged;
                     return Err(match self.cut_back() {
                         Ok(()) => self.not_written(error),
                         Err(_) => failed(&self.path(), error),
                     });
                 }
                 Err(Failure::Sync(error)) => {
-                    self.standing = Standing::Distrusted;
+                    self.segment_state = SegmentState::Distrusted;
                     let error = failed(&self.path(), error);
                     if in_doubt {
                         return Err(error);
@@ -304,10 +306,10 @@ impl Writer {
 
     /// Makes the file ready for the next frame.
     fn mend(&mut self) -> Result<()> {
-        match self.standing {
-            Standing::Ragged => self.cut_back().map_err(|error| self.not_written(error))?,
-            Standing::Distrusted | Standing::Closed => return self.begin_segment(),
-            Standing::Whole => {}
+        match self.segment_state {
+            SegmentState::Ragged => self.cut_back().map_err(|error| self.not_written(error))?,
+            SegmentState::Distrusted | SegmentState::Closed => return self.begin_segment(),
+            SegmentState::Whole => {}
         }
         self.is_at_its_path()?;
         let start = self.header.map_or(0, |header| header.bytes_in_file());
@@ -371,7 +373,7 @@ impl Writer {
             self.held = HeldPath::of(&self.path(), &file)?;
             self.file = file;
         }
-        self.standing = Standing::Whole;
+        self.segment_state = SegmentState::Whole;
         Ok(())
     }
 

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use deadpool_redis::redis::Script;
 
 use crate::error::{Error, Part, Result};
-use crate::journal::Appended;
 use crate::journal::redis_stream::{RedisStreamJournal, condition, corrupt};
+use crate::model::decision::Decision;
 use crate::model::record::{Condition, Write};
 use crate::model::shard::Shard;
 use crate::model::version::Version;
@@ -37,7 +37,7 @@ impl RedisStreamJournal {
         &self,
         link: &mut Link,
         writes: &[Write],
-    ) -> Vec<Result<Appended>> {
+    ) -> Vec<Result<Decision>> {
         let mut appended =
             vec![Err(corrupt("the append script answered too little")); writes.len()];
         let shards = self.by_shard(writes, &mut appended);
@@ -53,7 +53,7 @@ impl RedisStreamJournal {
             for (place, answer) in places.iter().zip(answers) {
                 if let Some(appended) = appended.get_mut(*place) {
                     *appended = match (&too_few, answer) {
-                        (Some(error), Ok(Appended::At(_))) => Err(error.clone()),
+                        (Some(error), Ok(Decision::Written(_))) => Err(error.clone()),
                         (_, answer) => answer,
                     };
                 }
@@ -71,7 +71,7 @@ impl RedisStreamJournal {
     }
 
     /// Writes that must not be appended now are answered in `appended`.
-    fn by_shard(&self, writes: &[Write], appended: &mut [Result<Appended>]) -> Vec<OfShard> {
+    fn by_shard(&self, writes: &[Write], appended: &mut [Result<Decision>]) -> Vec<OfShard> {
         let keyspace = &self.redis.keyspace;
         let mut shards: Vec<OfShard> = Vec::new();
         // Where in `shards`, by shard.
@@ -148,7 +148,7 @@ impl RedisStreamJournal {
         shard: Shard,
         count: usize,
         answer: Result<Answer>,
-    ) -> Vec<Result<Appended>> {
+    ) -> Vec<Result<Decision>> {
         let (first, verdicts, depth) = match answer {
             Ok(answer) => answer,
             Err(error) => return vec![Err(error); count],
@@ -169,25 +169,25 @@ impl RedisStreamJournal {
     }
 }
 
-fn newest_of(answers: &[Result<Appended>]) -> Version {
+fn newest_of(answers: &[Result<Decision>]) -> Version {
     newest(answers.iter().filter_map(|answer| match answer {
-        Ok(Appended::At(version)) => Some(*version),
+        Ok(Decision::Written(version)) => Some(*version),
         _ => None,
     }))
 }
 
 /// What became of each write: those that took place have versions that follow
 /// each other.
-fn parse_answer<'a>(first: &[u8], verdicts: impl Iterator<Item = &'a u8>) -> Vec<Result<Appended>> {
+fn parse_answer<'a>(first: &[u8], verdicts: impl Iterator<Item = &'a u8>) -> Vec<Result<Decision>> {
     let first = parse_version(first);
     let mut written = 0;
     let verdicts = verdicts.map(|verdict| match verdict {
-        b'f' => Ok(Appended::ConditionFailed),
-        b'u' => Ok(Appended::Unknown),
+        b'f' => Ok(Decision::ConditionFailed),
+        b'u' => Ok(Decision::Retry),
         b'w' => {
             let version = first.and_then(|first| Version::new(first.get() + written));
             written += 1;
-            version.map(Appended::At).ok_or_else(|| {
+            version.map(Decision::Written).ok_or_else(|| {
                 Error::unavailable(Part::Journal, "the server has no version to issue")
             })
         }
@@ -203,15 +203,15 @@ mod tests {
     #[test]
     fn versions_follow_each_other_over_what_was_not_written() {
         let answers = parse_answer(b"0000000000000007", b"wfwuw".iter());
-        let answers: Result<Vec<Appended>> = answers.into_iter().collect();
-        let at = |number| Appended::At(Version::new(number).unwrap());
+        let answers: Result<Vec<Decision>> = answers.into_iter().collect();
+        let at = |number| Decision::Written(Version::new(number).unwrap());
         assert_eq!(
             answers.unwrap(),
             [
                 at(7),
-                Appended::ConditionFailed,
+                Decision::ConditionFailed,
                 at(8),
-                Appended::Unknown,
+                Decision::Retry,
                 at(9)
             ]
         );

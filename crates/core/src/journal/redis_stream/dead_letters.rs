@@ -2,13 +2,15 @@
 
 use std::sync::LazyLock;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use deadpool_redis::redis::{Script, cmd};
 
 use crate::error::{Error, Part, Result};
-use crate::journal::redis_stream::held_back;
+use crate::journal::dead_letters::DeadLetters;
+use crate::journal::redis_stream::{RedisStreamJournal, held_back};
 use crate::model::dead_letter::{
-    DeadLetter, LetterPage, LetterQuery, LetterScan, NOT_A_KEY, ScanPosition,
+    DeadLetter, HeldBackPage, LetterPage, LetterQuery, LetterScan, NOT_A_KEY, ScanPosition,
 };
 use crate::model::record::{Key, Record};
 use crate::model::shard::Shard;
@@ -40,7 +42,55 @@ const UNDECODABLE: &str = "the entry of the journal has no known form";
 /// How many letters one command fetches, about.
 const SCAN_COUNT: usize = 200;
 
-/// Keeps the letter as [`crate::journal::Journal::set_aside_within`] says.
+#[async_trait]
+impl DeadLetters for RedisStreamJournal {
+    async fn set_aside_within(&self, shard: Shard, letter: &DeadLetter, max: u64) -> Result<bool> {
+        keep(&self.redis, shard, letter, max).await
+    }
+
+    async fn held_back(
+        &self,
+        shard: Shard,
+        after: Option<&Key>,
+        max: usize,
+    ) -> Result<HeldBackPage> {
+        held_back::page(&self.redis, shard, after, max).await
+    }
+
+    async fn promote(&self, letter: &DeadLetter, max: u64) -> Result<bool> {
+        held_back::promote(&self.redis, letter, max).await
+    }
+
+    async fn set_aside_undecodable(&self, shard: Shard) -> Result<u64> {
+        keep_undecodable(&self.redis, shard).await
+    }
+
+    async fn dead_letter_page(&self, query: &LetterQuery) -> Result<Vec<DeadLetter>> {
+        page(&self.redis, query).await
+    }
+
+    async fn scan_letters(
+        &self,
+        query: &LetterQuery,
+        from: Option<&ScanPosition>,
+    ) -> Result<LetterScan> {
+        scan(&self.redis, query, from).await
+    }
+
+    async fn still_there(&self, letters: &[DeadLetter]) -> Result<Vec<bool>> {
+        still_there(&self.redis, letters).await
+    }
+
+    async fn dead_letter(&self, key: &Key) -> Result<Option<DeadLetter>> {
+        find(&self.redis, key).await
+    }
+
+    async fn forget_dead_letter(&self, key: &Key, version: Version) -> Result<bool> {
+        forget(&self.redis, key, version).await
+    }
+}
+
+/// Keeps the letter as [`DeadLetters::set_aside_within`] says.
 pub(super) async fn keep(
     redis: &Redis,
     shard: Shard,
@@ -170,7 +220,7 @@ async fn step(
     Ok((letters.collect(), next))
 }
 
-/// As [`crate::journal::Journal::scan_letters`] says.
+/// As [`crate::journal::dead_letters::DeadLetters::scan_letters`] says.
 pub(super) async fn scan(
     redis: &Redis,
     query: &LetterQuery,
@@ -199,7 +249,7 @@ pub(super) async fn scan(
     Ok(LetterScan { letters, next })
 }
 
-/// As [`crate::journal::Journal::still_there`] says.
+/// As [`crate::journal::dead_letters::DeadLetters::still_there`] says.
 pub(super) async fn still_there(redis: &Redis, letters: &[DeadLetter]) -> Result<Vec<bool>> {
     let mut link = redis.link(Part::Journal).await?;
     let mut there = vec![false; letters.len()];

@@ -45,7 +45,7 @@ pub(super) async fn note(link: &mut Link, redis: &Redis, letters: &mut [DeadLett
     Ok(())
 }
 
-/// As [`crate::journal::Journal::held_back`] says.
+/// As [`crate::journal::dead_letters::DeadLetters::held_back`] says.
 pub(super) async fn page(
     redis: &Redis,
     shard: Shard,
@@ -117,7 +117,7 @@ async fn names(
     }
 }
 
-/// As [`crate::journal::Journal::promote`] says.
+/// As [`crate::journal::dead_letters::DeadLetters::promote`] says.
 pub(super) async fn promote(redis: &Redis, letter: &DeadLetter, max: u64) -> Result<bool> {
     let mut link = redis.link(Part::Journal).await?;
     let value = dead_letter::encode(letter);

@@ -7,8 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use crate::error::Result;
-use crate::journal::Appended;
 use crate::journal::redis_stream::pending::Pending;
+use crate::model::decision::Decision;
 use crate::model::shard::Shard;
 use crate::model::version::Version;
 
@@ -125,14 +125,14 @@ impl Seen {
     }
 
     /// A batch was answered. Answers of several batches come in any order.
-    pub(super) fn appended(&self, shard: Shard, answers: &[Result<Appended>], depth: u64) {
+    pub(super) fn appended(&self, shard: Shard, answers: &[Result<Decision>], depth: u64) {
         let Some(seen) = self.of(shard) else { return };
         let mut pending = lock(&seen.pending);
         let acknowledged = version(&seen.acknowledged);
         let before = seen.appended.load(Ordering::Acquire);
         let mut newest = 0;
         for answer in answers {
-            if let Ok(Appended::At(version)) = answer {
+            if let Ok(Decision::Written(version)) = answer {
                 newest = newest.max(version.get());
                 // It may have been drained before it was answered.
                 if *version > acknowledged {
@@ -235,7 +235,7 @@ mod tests {
     }
 
     fn appended(seen: &Seen, shard: u16, version: u64, depth: u64) {
-        let answer = Ok(Appended::At(Version::new(version).unwrap()));
+        let answer = Ok(Decision::Written(Version::new(version).unwrap()));
         seen.appended(Shard(shard), &[answer], depth);
     }
 

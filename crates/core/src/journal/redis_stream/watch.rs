@@ -3,10 +3,9 @@
 //! An operator may change that while the service runs, and another server may
 //! take its place. Appends are refused while it is wrong, and only those: what
 //! waits is drained, which saves it. Nothing is appended in a run of the server
-//! that was not looked at within [`FRESH`], over whichever connection.
+//! that was not looked at within [`crate::timing::REDIS_JOURNAL_LOOK_LIFETIME`], over whichever connection.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -19,15 +18,10 @@ use crate::journal::redis_stream::stream::Stream;
 use crate::model::shard::Shard;
 use crate::model::version::Version;
 use crate::redis::{Configuration, Direction, Link, Redis, page, versions};
+use crate::timing;
 
 /// The watcher's name in the admission.
 const SOURCE: &str = "journal";
-/// How old the last look may be when something is appended.
-const FRESH: Duration = Duration::from_secs(2);
-/// How long to wait before looking again, and how much longer while nothing is
-/// appended or wrong: what was appended may wait, and be evicted, all the same.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-const IDLE_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -68,12 +62,13 @@ impl Watch {
                     || watch.redis.evictions().is_any_suspect();
                 if !is_wrong {
                     let appended = watch.appended.notified();
-                    let _ = tokio::time::timeout(IDLE_LOOK_INTERVAL, appended).await;
+                    let _ =
+                        tokio::time::timeout(timing::REDIS_JOURNAL_IDLE_INTERVAL, appended).await;
                 }
                 if let Err(error) = watch.look_now().await {
                     tracing::debug!(%error, "cannot see how the journal's server is set up");
                 }
-                tokio::time::sleep(LOOK_INTERVAL).await;
+                tokio::time::sleep(timing::REDIS_JOURNAL_INTERVAL).await;
             }
         }))
     }
@@ -122,8 +117,9 @@ impl Watch {
 
     fn is_fresh(&self, link: &Link) -> bool {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.as_ref()
-            .is_some_and(|last| last.run == link.server_run() && last.at.elapsed() < FRESH)
+        last.as_ref().is_some_and(|last| {
+            last.run == link.server_run() && last.at.elapsed() < timing::REDIS_JOURNAL_LOOK_LIFETIME
+        })
     }
 
     async fn look(&self, link: &mut Link) -> Result<Configuration> {

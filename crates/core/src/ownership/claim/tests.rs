@@ -14,8 +14,8 @@ impl Claim for Answers {
             1 => self.0.first().copied(),
             _ => Some(self.0.remove(0)),
         };
-        let away = || Error::unavailable(Part::Database, "away");
-        next.flatten().ok_or_else(away)
+        let unavailable = || Error::unavailable(Part::Database, "no answer");
+        next.flatten().ok_or_else(unavailable)
     }
 }
 
@@ -24,7 +24,7 @@ async fn claimed(mut claim: Answers, usage: Usage) -> Result<Claimed> {
         // Once for the start to go on, and once to note it for other processes.
         claim.0.insert(0, Some(Held::Yes));
     }
-    let by = Instant::now() + START_WAIT;
+    let by = Instant::now() + timing::CLAIM_START_TIMEOUT;
     Taken::take(Box::new(claim), usage, by)
         .await?
         .keep(by)
@@ -42,11 +42,11 @@ async fn a_start_waits_for_a_process_that_is_stopping() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_database_that_is_away_for_a_while_changes_nothing() {
+async fn a_short_outage_of_the_database_keeps_the_claim() {
     let answers = Answers(vec![Some(Held::Yes), None, None, Some(Held::Yes)]);
     let held = claimed(answers, Usage::Alone).await.unwrap();
     for _ in 0..10 {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(timing::CLAIM_INTERVAL).await;
         assert!(held.admission.check().is_ok());
     }
 }
@@ -57,7 +57,7 @@ async fn a_process_that_was_not_alone_stops_serving() {
         let lapsed = Some(Held::Lapsed);
         let answers = Answers(vec![Some(Held::Yes), found, lapsed, Some(Held::Yes)]);
         let held = claimed(answers, Usage::Alone).await.unwrap();
-        tokio::time::sleep(LOOK * 10).await;
+        tokio::time::sleep(timing::CLAIM_INTERVAL * 10).await;
         let refused = held.admission.check();
         assert!(matches!(refused, Err(Error::NotAdmitted(_))), "{refused:?}");
     }
@@ -65,9 +65,9 @@ async fn a_process_that_was_not_alone_stops_serving() {
 
 #[tokio::test(start_paused = true)]
 async fn only_one_that_must_be_alone_needs_its_claim_to_start() {
-    let away = || Answers(vec![None]);
-    assert!(claimed(away(), Usage::Alone).await.is_err());
-    assert!(claimed(away(), Usage::Together).await.is_ok());
+    let unavailable = || Answers(vec![None]);
+    assert!(claimed(unavailable(), Usage::Alone).await.is_err());
+    assert!(claimed(unavailable(), Usage::Together).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,9 +75,9 @@ async fn a_lock_that_another_session_holds_is_waited_for() {
     let (yes, no) = (Some(Held::Yes), Some(Held::No));
     let answers = Answers(vec![yes, no, no, None, no, yes]);
     let held = claimed(answers, Usage::Alone).await.unwrap();
-    tokio::time::sleep(LOOK * 7 / 2).await;
+    tokio::time::sleep(timing::CLAIM_INTERVAL * 7 / 2).await;
     assert!(held.admission.check().is_err());
-    tokio::time::sleep(LOOK * 3).await;
+    tokio::time::sleep(timing::CLAIM_INTERVAL * 3).await;
     assert!(held.admission.check().is_ok());
 }
 
@@ -85,6 +85,6 @@ async fn a_lock_that_another_session_holds_is_waited_for() {
 async fn a_claim_that_was_never_held_is_refused_for_good() {
     let answers = Answers(vec![None, Some(Held::No), Some(Held::Yes)]);
     let held = claimed(answers, Usage::Together).await.unwrap();
-    tokio::time::sleep(LOOK * 5).await;
+    tokio::time::sleep(timing::CLAIM_INTERVAL * 5).await;
     assert!(held.admission.check().is_err());
 }

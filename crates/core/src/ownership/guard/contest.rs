@@ -8,9 +8,10 @@ use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
 
-use super::{NOTE_TIME_MAX, Shared, State, lock};
-use crate::binding::{Bound, Found, Kinship, LIFETIME, Place, ServedBy, Verdict};
+use super::{Shared, State, lock};
+use crate::binding::{Bound, Found, Kinship, Place, ServedBy, Verdict};
 use crate::error::Result;
+use crate::timing;
 
 impl State {
     /// How the Redis that was found compares with the noted one.
@@ -44,7 +45,7 @@ impl Shared {
         let contends = contends.is_some_and(|contender| contender.is_same_run(&found.cache));
         let since = lock(&self.state).contends_since;
         match since {
-            Some(since) if contends && since.elapsed() >= LIFETIME => Ok(None),
+            Some(since) if contends && since.elapsed() >= timing::REGISTRATION_LIFETIME => Ok(None),
             Some(_) if contends => Ok(Some(Verdict::Contends)),
             Some(_) => {
                 lock(&self.state).contends_since = None;
@@ -114,7 +115,7 @@ impl Shared {
             return;
         }
         let settle = async {
-            let settled = tokio::time::timeout(NOTE_TIME_MAX, self.settle()).await;
+            let settled = tokio::time::timeout(timing::REDIS_NOTE_TIMEOUT, self.settle()).await;
             tracing::debug!(
                 ?settled,
                 "the database noted its Redis otherwise than this process"

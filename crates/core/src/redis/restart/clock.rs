@@ -73,8 +73,8 @@ impl Redis {
         let intact;
         let (floor, stored): (Version, &dyn StoredVersions) = match newest {
             Ok(newest) => (newest, stored),
-            Err(away) if part == Part::Journal && is_away(&away) => {
-                intact = self.intact(&mut link, away).await?;
+            Err(error) if part == Part::Journal && is_unavailable(&error) => {
+                intact = self.intact(&mut link, error).await?;
                 (intact.newest().await?, &intact)
             }
             Err(error) => return Err(error),
@@ -164,7 +164,7 @@ impl Redis {
     }
 }
 
-fn is_away(error: &Error) -> bool {
+fn is_unavailable(error: &Error) -> bool {
     let database = Part::Database;
     matches!(error, Error::Unavailable { part, .. } if *part == database)
 }

@@ -2,7 +2,6 @@
 //! notices for all processes when other data have taken their place (`issued.rs`).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use deadpool_redis::redis::cmd;
@@ -12,8 +11,7 @@ use crate::error::{Part, Result};
 use crate::model::shard::Shard;
 use crate::model::version::Version;
 use crate::redis::Redis;
-
-const INTERVAL: Duration = Duration::from_secs(1);
+use crate::timing;
 
 impl Redis {
     /// Looks at the clocks once a second, until the returned value is dropped.
@@ -21,7 +19,7 @@ impl Redis {
         let redis = self.clone();
         AbortOnDropHandle::new(tokio::spawn(async move {
             loop {
-                tokio::time::sleep(INTERVAL).await;
+                tokio::time::sleep(timing::REDIS_CLOCK_INTERVAL).await;
                 // Calls that need Redis notice when it is unavailable.
                 let _ = redis.look_at_clocks().await;
             }

@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,10 +18,7 @@ use crate::model::stored_versions::StoredVersions;
 use crate::model::version::Version;
 use crate::redis::restart::witness::Told;
 use crate::redis::{Call, Link, Redis, RunKeys, dirty_value, milliseconds, parse_version};
-
-/// How long processes have to register at a restarted server: longer than
-/// [`crate::binding::RENEWAL`].
-const REGISTERED_WITHIN: Duration = Duration::from_secs(3);
+use crate::timing;
 
 static INTACT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("intact.lua")));
 
@@ -58,11 +54,11 @@ impl Redis {
     /// The server in place of the database, if it still has all its answers to all processes.
     ///
     /// # Errors
-    /// `away`, the reason why the database did not answer, if that is not known.
+    /// `unavailable`, the reason why the database did not answer, if that is not known.
     pub(in crate::redis) async fn intact(
         &self,
         link: &mut Link,
-        away: Error,
+        unavailable: Error,
     ) -> Result<Intact<'_>> {
         let found = self.find_intact(link).await?;
         let doubt = match found {
@@ -81,7 +77,7 @@ impl Redis {
         self.place
             .witness
             .stall(Some(format!("{problem}: {doubt}")));
-        Err(away)
+        Err(unavailable)
     }
 
     async fn find_intact(
@@ -109,7 +105,7 @@ impl Redis {
         let keys = vec![self.keyspace.served(), self.keyspace.witnesses()];
         let mut call = Call::new(&INTACT, keys);
         call.arg(link.server_run())
-            .arg(milliseconds(REGISTERED_WITHIN));
+            .arg(milliseconds(timing::REGISTRATION_TIMEOUT));
         let doubt: String = link.script(call).await?;
         Ok(match doubt.is_empty() {
             true => Ok(names),

@@ -30,7 +30,8 @@ The environment may have settings of the other service, which are ignored. In th
 
 A number is whole and from 1 to 1,000,000,000, except:
 
-- from 0: `HTTP_WORKERS`, `COMMIT_LANES`, `DRAIN_LINGER_MS`, `REDIS_WAIT_REPLICAS`, `TOMBSTONE_RETENTION_S`;
+- from 0: `HTTP_WORKERS`, `COMMIT_LANES`, `DRAIN_LINGER_MS`, `REDIS_WAIT_REPLICAS`, `TOMBSTONE_RETENTION_S`,
+  `RATE_LIMIT_PER_S`, `RATE_LIMIT_BURST`, `REQUESTS_MAX`;
 - from 500: `LEASE_MS`, `CACHE_LEASE_MS`;
 - to 100,000: `BATCH_MAX`, `DRAIN_BATCH_MAX`;
 - to 1,000,000,000,000: `JOURNAL_SEGMENT_BYTES`, and from 0: `JOURNAL_BYTES_MAX`;
@@ -47,6 +48,11 @@ const SECTIONS: &[(&str, &[&str])] = &[
             "KEEP_ALIVE",
             "HTTP_",
             "DASHBOARD",
+            "AUTH_",
+            "TLS_",
+            "CORS_",
+            "RATE_",
+            "REQUESTS_",
         ],
     ),
     ("Database", &["DATABASE_", "TOMBSTONE_"]),

@@ -304,7 +304,7 @@ fn a_health_check_needs_no_setting_but_where_the_service_listens() {
     let files = Files::new();
     let ask = |arguments: &[&str], environment: &[(&str, &str)]| match asked(arguments, environment)
     {
-        Ok(Command::Healthcheck { listen, ready }) => Ok((listen.to_string(), ready)),
+        Ok(Command::Healthcheck { listen, ready, .. }) => Ok((listen.to_string(), ready)),
         Ok(other) => panic!("{other:?}"),
         Err(refused) => Err(refused.key),
     };

@@ -91,6 +91,20 @@ impl Connector {
         })
     }
 
+    /// How to connect, with the files of TLS as they are now.
+    fn opts(&self) -> Opts {
+        let Some(newer) = self.tls.newer() else {
+            return self.opts.clone();
+        };
+        match ssl_opts(&self.opts, &newer) {
+            Ok(ssl) => OptsBuilder::from_opts(self.opts.clone())
+                .ssl_opts(ssl)
+                .into(),
+            // Checked when they were read.
+            Err(_) => self.opts.clone(),
+        }
+    }
+
     /// The database's name.
     pub(super) fn database(&self) -> &str {
         self.opts.db_name().unwrap_or_default()
@@ -101,7 +115,7 @@ impl Connector {
     /// # Errors
     /// Why there is none.
     pub(super) async fn connect(&self) -> Connected {
-        let connection = Conn::new(self.opts.clone())
+        let connection = Conn::new(self.opts())
             .await
             .map_err(|error| self.meaning(&error))?;
         let failed = |error: &dyn fmt::Display| {
@@ -121,7 +135,7 @@ impl Connector {
     /// # Errors
     /// When the server cannot be reached, or does not let this user do that.
     pub(super) async fn create_database(&self) -> Result<()> {
-        let server = OptsBuilder::from_opts(self.opts.clone()).db_name(None::<String>);
+        let server = OptsBuilder::from_opts(self.opts()).db_name(None::<String>);
         let failed = |error| Error::from(self.meaning(&error));
         let mut server = Conn::new(server).await.map_err(failed)?;
         let name = self.database();

@@ -1,7 +1,5 @@
 //! Bringing the tables up to date, one process at a time.
 
-use std::time::Duration;
-
 use diesel::sql_types::Integer;
 use diesel_async::{AsyncMysqlConnection, RunQueryDsl};
 use tokio::time::Instant;
@@ -14,9 +12,7 @@ use crate::model::dataset::Dataset;
 use crate::process::startup;
 use crate::store::headroom;
 use crate::store::schema::{Adoption, prepare};
-
-/// How long one replica waits at most for another that is running the migrations.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(60);
+use crate::timing;
 
 /// What was done to the tables, and which data they hold.
 pub(super) struct Migrated {
@@ -74,7 +70,10 @@ async fn lock(
     // Its name has at most 64 characters, a database's as well.
     let lock = format!("migrate {:08x}", crc32fast::hash(database.as_bytes()));
     let left = deadline.saturating_duration_since(Instant::now());
-    let lock = get_lock(&lock, LOCK_TIMEOUT.min(left).as_secs() as i32);
+    let lock = get_lock(
+        &lock,
+        timing::MIGRATION_LOCK_TIMEOUT.min(left).as_secs() as i32,
+    );
     let lock = diesel::select(lock).first(connection);
     let lock = async { lock.await.map_err(unavailable) };
     // The server ends this by itself, unless it has fallen silent.

@@ -13,7 +13,6 @@ mod tests;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -21,16 +20,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::connector::NotConnected;
 use crate::concurrency::own_thread::{self, Home};
 use crate::error::{Error, Part, Result};
+use crate::timing;
 use size::Size;
-
-/// A connection that was idle for longer is asked whether it still answers: a server, a
-/// balancer or a firewall may have ended it.
-const TRUSTED_IDLE: Duration = Duration::from_secs(5);
-/// How long it may take to answer that.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long a server may count a connection that this process has closed.
-const CLOSING_MAX: Duration = Duration::from_secs(1);
-const CLOSING_PAUSE: Duration = Duration::from_millis(50);
 
 /// What opens the connections of a pool.
 pub(super) trait Opens: Send + Sync + 'static {
@@ -156,7 +147,7 @@ impl<O: Opens> Pool<O> {
             }) = idle
             {
                 let mut lent = Lent::new(connection, home, place, true);
-                if since.elapsed() <= TRUSTED_IDLE || lent.answers().await {
+                if since.elapsed() <= timing::MYSQL_TRUSTED_IDLE_LIFETIME || lent.answers().await {
                     return Ok(lent);
                 }
                 drop(lent);
@@ -175,7 +166,7 @@ impl<O: Opens> Pool<O> {
                 Err(NotConnected::NoRoom(reason)) => match self.refused(&mut place, &reason) {
                     Refused::WaitForOthers => {}
                     // The permit is kept, so that the callers behind wait as well.
-                    Refused::WaitForServer => sleep(CLOSING_PAUSE).await,
+                    Refused::WaitForServer => sleep(timing::MYSQL_CLOSING_INTERVAL).await,
                     Refused::Fail => return Err(Error::unavailable(Part::Database, reason)),
                 },
                 // What ends a start is as any other outage in a service that runs.
@@ -191,7 +182,7 @@ impl<O: Opens> Pool<O> {
         state.open -= 1;
         let open = state.open;
         if open == 0 {
-            return match state.closed_at.elapsed() < CLOSING_MAX {
+            return match state.closed_at.elapsed() < timing::MYSQL_CLOSING_TIMEOUT {
                 true => Refused::WaitForServer,
                 false => Refused::Fail,
             };
@@ -315,7 +306,7 @@ impl<O: Opens> Lent<O> {
     /// Whether the server still answers on it.
     pub(super) async fn answers(&mut self) -> bool {
         match &mut self.connection {
-            Some(connection) => timeout(ANSWER_TIMEOUT, O::answers(connection))
+            Some(connection) => timeout(timing::MYSQL_PING_TIMEOUT, O::answers(connection))
                 .await
                 .unwrap_or(false),
             None => false,

@@ -13,7 +13,7 @@ use diesel::result::Error::DatabaseError;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel_async::{AsyncMysqlConnection, RunQueryDsl, SimpleAsyncConnection};
 
-use crate::store::transaction::Failed;
+use crate::store::transaction::TransactionError;
 
 /// SQLSTATE classes of errors that lie in the record: a CASE without a branch for it, a data
 /// exception, a violated constraint, a violated CHECK OPTION, and what a trigger raised by
@@ -102,7 +102,7 @@ struct Diagnosis {
 pub(in crate::store) async fn diagnose(
     connection: &mut AsyncMysqlConnection,
     error: &diesel::result::Error,
-) -> Option<Failed> {
+) -> Option<TransactionError> {
     let DatabaseError(kind, _) = error else {
         return None;
     };
@@ -114,14 +114,14 @@ pub(in crate::store) async fn diagnose(
     meaning(conditions.into_iter().next()?, kind)
 }
 
-fn meaning(diagnosis: Diagnosis, kind: &DatabaseErrorKind) -> Option<Failed> {
+fn meaning(diagnosis: Diagnosis, kind: &DatabaseErrorKind) -> Option<TransactionError> {
     let (number, state) = (diagnosis.number?, diagnosis.state?);
     let message = diagnosis.message.unwrap_or_default();
     if !is_of(number, kind) {
         return None;
     }
     let refused = || {
-        Some(Failed::Refused(format!(
+        Some(TransactionError::Refused(format!(
             "error {number} ({state}): {message}"
         )))
     };
@@ -130,12 +130,14 @@ fn meaning(diagnosis: Diagnosis, kind: &DatabaseErrorKind) -> Option<Failed> {
         return refused();
     }
     match number {
-        _ if ROLLED_BACK.contains(&&*state) => Some(Failed::Deadlocked),
-        FAILED_AT_COMMIT if names(&message, DEADLOCK_OF_ENGINE) => Some(Failed::Deadlocked),
-        LOCK_WAIT_TIMEOUT => Some(Failed::Locked),
+        _ if ROLLED_BACK.contains(&&*state) => Some(TransactionError::Deadlocked),
+        FAILED_AT_COMMIT if names(&message, DEADLOCK_OF_ENGINE) => {
+            Some(TransactionError::Deadlocked)
+        }
+        LOCK_WAIT_TIMEOUT => Some(TransactionError::Locked),
         // What `Upsert` does to a statement of another epoch. The name of a
         // column is the same in every language.
-        CANNOT_BE_NULL if message.contains("'version'") => Some(Failed::Fenced),
+        CANNOT_BE_NULL if message.contains("'version'") => Some(TransactionError::Fenced),
         _ if CLASSES.iter().any(|class| state.starts_with(class)) => refused(),
         _ if NUMBERS.contains(&number) => refused(),
         _ => None,
@@ -162,7 +164,7 @@ fn names(text: &str, number: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn meaning_of(number: i64, state: &str, message: &str) -> Option<Failed> {
+    fn meaning_of(number: i64, state: &str, message: &str) -> Option<TransactionError> {
         let diagnosis = Diagnosis {
             number: Some(number),
             state: Some(state.to_owned()),
@@ -182,7 +184,10 @@ mod tests {
             (1180, "HY000", "Fehler 149 beim COMMIT"),
         ] {
             let meaning = meaning_of(number, state, message);
-            assert!(matches!(meaning, Some(Failed::Deadlocked)), "{meaning:?}");
+            assert!(
+                matches!(meaning, Some(TransactionError::Deadlocked)),
+                "{meaning:?}"
+            );
         }
         for (number, state, message) in [
             (
@@ -207,7 +212,10 @@ mod tests {
             (1213, "45999"),
         ] {
             let meaning = meaning_of(number, state, "");
-            assert!(matches!(meaning, Some(Failed::Refused(_))), "{meaning:?}");
+            assert!(
+                matches!(meaning, Some(TransactionError::Refused(_))),
+                "{meaning:?}"
+            );
         }
     }
 

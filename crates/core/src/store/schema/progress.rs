@@ -1,10 +1,8 @@
 //! How far a long adoption or migration is, as lines in the log.
 
+use crate::timing;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
-
-/// The longest time without a line in the log.
-const INTERVAL: Duration = Duration::from_secs(2);
+use std::time::Instant;
 
 /// Logs how far work on the table is.
 #[derive(Debug)]
@@ -49,13 +47,15 @@ impl Progress {
         self.speaks
     }
 
-    /// `done` of `all` rows: logged at each tenth, and every [`INTERVAL`].
+    /// `done` of `all` rows: logged at each tenth, and every [`crate::timing::MIGRATION_LOG_INTERVAL`].
     pub(in crate::store) fn rows(&self, what: &'static str, done: u64, all: u64) {
         let Ok(mut said) = self.said.lock() else {
             return;
         };
         let tenths = (done * 10).checked_div(all).unwrap_or_default();
-        if (said.what, said.tenths) == (what, tenths) && said.at.elapsed() < INTERVAL {
+        if (said.what, said.tenths) == (what, tenths)
+            && said.at.elapsed() < timing::MIGRATION_LOG_INTERVAL
+        {
             return;
         }
         let now = Instant::now();

@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -14,12 +13,10 @@ use crate::error::Result;
 use crate::process::held_path::HeldPath;
 use crate::process::locked_file::LockedFile;
 use crate::store::claim::{Claim, Held, Usage};
+use crate::timing;
 
 /// What the lock file's name has in addition.
 pub(super) const LOCK_END: &str = ".lock";
-
-/// Twice the time in which a process notices that its lock file was removed.
-const OTHERS_NOTICE: Duration = Duration::from_secs(2);
 
 /// The reason that clients get when a file is gone.
 const GONE: &str = "a file of the database is not at its path any more, and what is written to it would be lost; \
@@ -59,7 +56,7 @@ impl FileLock {
     /// write what the other's cache does not know.
     pub(super) async fn wait_for_others(&self) {
         if self.is_new {
-            tokio::time::sleep(OTHERS_NOTICE).await;
+            tokio::time::sleep(timing::CLAIM_LOSS_TIMEOUT).await;
         }
     }
 }

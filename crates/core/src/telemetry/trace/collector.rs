@@ -1,7 +1,5 @@
 //! Sends to the collector what is exported, over HTTP.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
@@ -13,12 +11,11 @@ use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use url::{Host, Url};
 
+use crate::timing;
 use crate::tls::public::PublicTls;
 
 use super::outage::Outage;
 
-/// How long an export may take.
-pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 /// Most bytes of an answer, which says little.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 
@@ -74,9 +71,12 @@ impl HttpClient for Collector {
         let at = self.at.clone();
         // The thread that asks for it has no runtime.
         let sent = self.runtime.spawn(async move {
-            match tokio::time::timeout(TIMEOUT, at.send(request)).await {
+            match tokio::time::timeout(timing::TRACE_EXPORT_TIMEOUT, at.send(request)).await {
                 Ok(sent) => sent.map_err(|error| error.to_string()),
-                Err(_) => Err(format!("no answer within {} s", TIMEOUT.as_secs())),
+                Err(_) => Err(format!(
+                    "no answer within {} s",
+                    timing::TRACE_EXPORT_TIMEOUT.as_secs()
+                )),
             }
         });
         let sent = sent.await.map_err(|error| error.to_string());

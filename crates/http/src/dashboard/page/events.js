@@ -3,10 +3,11 @@
 
 const SILENCE_MS_MAX = 5000;
 const RETRY_MS = 2000;
+const RETRY_AFTER_END_MS = 1000;
 
 const services = config.services.map((service) => new Service(service));
 const charts = CHARTS.map((spec) => new Chart(spec));
-const database = config.database_url === null ? null : new Database();
+const story = config.services.length > 1 ? new Story() : null;
 document.body.classList.toggle("several", services.length > 1);
 if (services.length === 1) {
   document.getElementById("parts").append(services[0].parts.box);
@@ -17,6 +18,8 @@ document.getElementById("services").append(...services.map(({ card }) => card));
 document.getElementById("charts").append(...charts.map(({ card }) => card));
 
 let heardAt = null;
+// A span in which the pause began has figures from before it, so it is not shown as paused.
+let wasPaused = false;
 
 function say(state, text) {
   connection.dataset.state = state;
@@ -31,7 +34,9 @@ function lose() {
 
 /* Notes an event for the charts. */
 function keep(event) {
-  const entry = { at: event.at_ms, paused: event.database_paused === true, services: {} };
+  const isPaused = event.database_paused === true;
+  const entry = { at: event.at_ms, paused: isPaused && wasPaused, services: {} };
+  wasPaused = isPaused;
   for (const { name, reachable, ...figures } of event.services) {
     for (const [key, value] of Object.entries(figures)) if (known(value)) figuresSeen.add(key);
     if (reachable && "requests_per_second" in figures) entry.services[name] = figures;
@@ -54,22 +59,43 @@ function take(event) {
   for (const { name, ...figures } of event.services) {
     services.find((service) => service.name === name)?.show(figures, event.at_ms);
   }
-  if (database !== null && known(event.database_paused)) database.show(event.database_paused);
+  story?.show(event);
   for (const chart of charts) {
     chart.card.hidden = !isShown(chart.spec);
     chart.draw();
   }
 }
 
-function listen() {
-  const source = new EventSource(config.events_url);
-  source.addEventListener("past", (message) => takePast(JSON.parse(message.data)));
-  source.addEventListener("message", (message) => take(JSON.parse(message.data)));
-  source.addEventListener("error", () => {
-    lose();
-    // It tries again by itself, but not after an answer that is no stream.
-    if (source.readyState === EventSource.CLOSED) setTimeout(listen, RETRY_MS);
-  });
+/* One event of the stream. */
+function hear(frame) {
+  const fields = frame.split("\n").map((line) => line.split(/: (.*)/, 2));
+  const { event, data } = Object.fromEntries(fields);
+  if (data !== undefined) (event === "past" ? takePast : take)(JSON.parse(data));
+}
+
+async function read(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let text = ""; ; ) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const frames = (text + value).split("\n\n");
+    text = frames.pop();
+    frames.forEach(hear);
+  }
+}
+
+// Not by an EventSource, which cannot send a token.
+async function listen() {
+  const answer = await ask(config.events_url, { headers: { Accept: "text/event-stream" }, cache: "no-store" }).catch(() => null);
+  if (answer !== null && [401, 403].includes(answer.status)) {
+    say("lost", "A token is needed");
+    askForToken("The figures are for holders of a token with the right to read.", listen);
+    return;
+  }
+  // A stream that breaks off is as good as one that ends.
+  if (answer?.ok) await read(answer.body).catch((error) => error.name === "SyntaxError" && reportError(error));
+  lose();
+  setTimeout(listen, answer?.ok ? RETRY_AFTER_END_MS : RETRY_MS);
 }
 
 setInterval(() => {

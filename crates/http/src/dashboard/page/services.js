@@ -106,7 +106,7 @@ class Service {
 /* What went wrong, or null. */
 async function post(url, body) {
   try {
-    const answer = await fetch(url, {
+    const answer = await ask(url, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),
@@ -114,8 +114,10 @@ async function post(url, body) {
     });
     const text = await answer.text();
     if (answer.ok) return null;
-    const problem = answer.headers.get("Content-Type") === "application/problem+json" ? JSON.parse(text).detail : "";
-    return `${answer.status} ${problem}`.trim();
+    const isProblem = answer.headers.get("Content-Type") === "application/problem+json";
+    const { type, detail = "" } = isProblem ? JSON.parse(text) : {};
+    if (wantsToken(answer.status, type)) askForToken("The buttons need a token with the right to write.");
+    return `${answer.status} ${detail}`.trim();
   } catch (error) {
     return error.name === "TimeoutError" ? `no answer in ${REQUEST_MS_MAX / 1000} s` : "no answer";
   }
@@ -126,33 +128,50 @@ function write(url, name) {
   return post(url, { name, age, occupation: `Written at ${new Date().toISOString()}` });
 }
 
-class Database {
-  constructor() {
-    this.paused = false;
-    this.card = document.getElementById("database");
-    this.card.hidden = false;
-    this.text = element("p", { role: "status" });
-    this.button = element("button", { type: "button", "data-action": "database" });
+/* A button that takes something away, and gives it back. */
+class Switch {
+  constructor(name, url, field, [off, on]) {
+    Object.assign(this, { url, field, off, on, pressed: false });
+    this.button = element("button", { type: "button", "data-action": name });
     this.button.addEventListener("click", () => this.toggle());
-    this.card.append(this.button, this.text);
+    this.failed = element("span", { class: "failed", role: "status" });
     this.show(false);
   }
 
-  show(paused) {
-    this.paused = paused;
-    this.button.textContent = paused ? "Resume the database" : "Pause the database";
-    this.button.setAttribute("aria-pressed", String(paused));
-    this.card.classList.toggle("paused", paused);
-    const text = paused
-      ? "The database does not answer. Watch who goes on."
-      : "The database answers. Pause it, and watch what each service does without it.";
-    if (this.text.textContent !== text) this.text.textContent = text;
+  show(pressed) {
+    this.pressed = pressed;
+    setText(this.button, pressed ? this.on : this.off);
+    this.button.setAttribute("aria-pressed", String(pressed));
   }
 
   async toggle() {
-    const paused = !this.paused;
-    const failure = await post(config.database_url, { paused });
-    if (failure === null) this.show(paused);
-    else this.text.textContent = `That failed: ${failure}`;
+    const pressed = !this.pressed;
+    const failure = await post(this.url, { [this.field]: pressed });
+    setText(this.failed, failure === null ? "" : `That failed: ${failure}`);
+    if (failure === null) this.show(pressed);
+  }
+}
+
+/* What happens, in words, and the buttons that break something. */
+class Story {
+  constructor() {
+    this.card = document.getElementById("database");
+    this.card.hidden = false;
+    this.text = element("p", { class: "words", role: "status" }, "Waiting for the first figures");
+    const pause = (name, what, url) =>
+      known(url) ? [new Switch(name, url, "paused", [`Pause ${what}`, `Resume ${what}`])] : [];
+    this.pauses = { database: pause("database", "the database", config.database_url), redis: pause("redis", "Redis", config.redis_url) };
+    this.kills = config.services.filter(({ kill_url }) => known(kill_url)).map(({ name, kill_url }) =>
+      [name, new Switch(`kill-${name}`, kill_url, "killed", [`Kill ${name}`, `Restart ${name}`])]);
+    const switches = [...this.pauses.database, ...this.pauses.redis, ...this.kills.map(([, one]) => one)];
+    this.card.append(this.text, element("div", { class: "switches" }, ...switches.map(({ button }) => button)),
+      ...switches.map(({ failed }) => failed));
+  }
+
+  show({ words, database_paused, redis_paused, services }) {
+    if (known(words)) setText(this.text, words);
+    this.card.classList.toggle("paused", Boolean(database_paused || redis_paused));
+    if (known(database_paused)) this.pauses.database.forEach((one) => one.show(database_paused));
+    if (known(redis_paused)) this.pauses.redis.forEach((one) => one.show(redis_paused));
   }
 }

@@ -3,28 +3,25 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
-use crate::engine::apply::{Applied, apply};
+use crate::engine::apply::{AppliedBatch, apply};
 use crate::engine::write_behind::drainer::Wake;
 use crate::error::Error;
 use crate::model::record::{Key, Record};
 use crate::model::shard::Shard;
 use crate::store::{Locks, Origin, Store};
-
-/// How long after a row was found locked it is looked at again. One statement looks at
-/// all of them and waits for none.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+use crate::timing;
 
 /// An attempt that is under way, or has ended. Dropping it cuts it off.
 #[derive(Debug)]
 pub(super) struct Attempt {
     pub(super) began: SystemTime,
-    outcome: oneshot::Receiver<Applied>,
+    outcome: oneshot::Receiver<AppliedBatch>,
     task: JoinSet<()>,
 }
 
@@ -47,7 +44,7 @@ impl Attempt {
         };
         let mut task = JoinSet::new();
         task.spawn(async move {
-            tokio::time::sleep(LOOK_AGAIN).await;
+            tokio::time::sleep(timing::DRAIN_LOCKED_ROWS_INTERVAL).await;
             let Ok(_permit) = permits.acquire().await else {
                 return;
             };
@@ -64,13 +61,13 @@ impl Attempt {
     }
 
     /// What it came to, once it has ended.
-    pub(super) fn outcome(&mut self) -> Option<Applied> {
+    pub(super) fn outcome(&mut self) -> Option<AppliedBatch> {
         match self.outcome.try_recv() {
             Ok(applied) => Some(applied),
             Err(TryRecvError::Empty) => None,
-            Err(TryRecvError::Closed) => Some(Applied {
+            Err(TryRecvError::Closed) => Some(AppliedBatch {
                 failed: Some(Error::Panicked),
-                ..Applied::default()
+                ..AppliedBatch::default()
             }),
         }
     }
@@ -83,7 +80,7 @@ impl Attempt {
 
 /// Wakes the loop after the outcome is there, also that of a panic.
 struct Report {
-    sender: Option<oneshot::Sender<Applied>>,
+    sender: Option<oneshot::Sender<AppliedBatch>>,
     wake: Wake,
     shard: Shard,
 }
@@ -99,16 +96,16 @@ async fn apply_free(
     store: &dyn Store,
     mut waiting: BTreeMap<Key, Vec<Record>>,
     max: usize,
-) -> Applied {
+) -> AppliedBatch {
     let keys: Vec<Key> = waiting.keys().cloned().collect();
     match store.locks(&keys).await {
         Ok(Locks { locked, .. }) => waiting.retain(|key, _| !locked.contains(key)),
         // The whole table is locked.
-        Err(Error::Locked) => return Applied::default(),
+        Err(Error::Locked) => return AppliedBatch::default(),
         Err(error) => {
-            return Applied {
+            return AppliedBatch {
                 failed: Some(error),
-                ..Applied::default()
+                ..AppliedBatch::default()
             };
         }
     }

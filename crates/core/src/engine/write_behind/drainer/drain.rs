@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::cache::Cache;
-use crate::engine::apply::{Applied, apply, apply_in_statements};
+use crate::engine::apply::{AppliedBatch, apply, apply_in_statements};
 use crate::engine::write_behind::drainer::Wake;
 use crate::engine::write_behind::drainer::attempt::Attempt;
 use crate::engine::write_behind::drainer::batch::{Batch, Room};
@@ -302,7 +302,7 @@ impl Drain {
         window: &Window,
         retried: Vec<Record>,
         rows_max: usize,
-    ) -> Applied {
+    ) -> AppliedBatch {
         if window.is_empty() {
             let (newest, all) = (batch.newest(), batch.records());
             let store = &*self.store;
@@ -314,7 +314,7 @@ impl Drain {
         let mut free = retried;
         free.extend(batch.records().iter().filter(is_free).cloned());
         match free.is_empty() {
-            true => Applied::default(),
+            true => AppliedBatch::default(),
             false => apply(&*self.store, &free, Origin::Drained).await,
         }
     }

@@ -1,7 +1,6 @@
 //! Attempting refused writes again that are held back for want of room among the dead letters.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -15,10 +14,8 @@ use crate::outage::back_off::{Recovery, jittered};
 use crate::store::Origin;
 use crate::telemetry;
 use crate::telemetry::repeated;
+use crate::timing;
 
-/// The pause between two looks, which doubles while nothing gets on.
-pub(super) const PAUSE_MIN: Duration = Duration::from_secs(1);
-const PAUSE_MAX: Duration = Duration::from_secs(15);
 /// Writes that are attempted together, just after they are read: an operator may delete them meanwhile.
 const PAGE: usize = 32;
 /// Most pages of a shard, one after the other, that get nowhere at each look.
@@ -40,7 +37,7 @@ pub(super) struct HeldBack {
 impl HeldBack {
     /// Looks regularly, for ever.
     pub(super) async fn run(self) {
-        let mut pause = PAUSE_MIN;
+        let mut pause = timing::HELD_BACK_BACKOFF_MIN;
         let mut recoveries = self.recovery.watch();
         // By shard: the key with which the last look ended.
         let mut places: Vec<Option<Key>> = vec![None; self.replayer.journal.shards().into()];
@@ -48,8 +45,8 @@ impl HeldBack {
             let woken = tokio::select! {
                 () = tokio::time::sleep(jittered(pause)) => false,
                 () = self.room.notified() => true,
-                () = recoveries.next(), if pause > PAUSE_MIN => {
-                    pause = PAUSE_MIN;
+                () = recoveries.next(), if pause > timing::HELD_BACK_BACKOFF_MIN => {
+                    pause = timing::HELD_BACK_BACKOFF_MIN;
                     continue;
                 }
             };
@@ -63,8 +60,8 @@ impl HeldBack {
                 }
             };
             pause = match gets_on || woken {
-                true => PAUSE_MIN,
-                false => (pause * 2).min(PAUSE_MAX),
+                true => timing::HELD_BACK_BACKOFF_MIN,
+                false => (pause * 2).min(timing::HELD_BACK_BACKOFF_MAX),
             };
         }
     }

@@ -14,11 +14,10 @@ use crate::outage::back_off::Recovery;
 use crate::store::Store;
 use crate::telemetry;
 use crate::telemetry::repeated;
+use crate::timing;
 
 /// How many times a lease is renewed while it lasts.
 const RENEWALS: u32 = 3;
-/// How soon after a renewal that failed a recovery leads to another one.
-const RETRY_MIN: Duration = Duration::from_secs(1);
 
 /// Keeps the leases of one process.
 pub(super) struct Keeper {
@@ -52,7 +51,7 @@ impl Keeper {
             let renew_at = began + self.lifetime / RENEWALS;
             loop {
                 let recovered = async {
-                    tokio::time::sleep_until(began + RETRY_MIN).await;
+                    tokio::time::sleep_until(began + timing::LEASE_RENEWAL_BACKOFF).await;
                     recoveries.next().await;
                 };
                 let said = tokio::select! {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::engine::apply::Applied;
+use crate::engine::apply::AppliedBatch;
 use crate::engine::write_behind::drainer::batch::Batch;
 use crate::model::record::Key;
 use crate::model::version::Version;
@@ -35,7 +35,7 @@ impl Prefix {
 /// while the cache holds the newer one dirty, which then waits in the journal still.
 pub(super) fn whole(
     batch: &Batch,
-    applied: Applied,
+    applied: AppliedBatch,
     committed_at: Version,
     max: usize,
 ) -> Vec<Prefix> {
@@ -87,9 +87,9 @@ mod tests {
     #[test]
     fn a_key_is_flushed_with_its_newest_entry() {
         let batch = batch(&[("a", 1), ("b", 2), ("a", 3), ("c", 4), ("d", 5), ("d", 6)]);
-        let applied = Applied {
+        let applied = AppliedBatch {
             rows: batch.newest(),
-            ..Applied::default()
+            ..AppliedBatch::default()
         };
         let prefixes = whole(&batch, applied, version(9), 2);
         let found: Vec<_> = prefixes
@@ -106,10 +106,10 @@ mod tests {
     #[test]
     fn refused_entries_are_forgotten_and_not_committed() {
         let batch = batch(&[("a", 1), ("b", 2), ("c", 3)]);
-        let applied = Applied {
+        let applied = AppliedBatch {
             rows: vec![record("a", 1)],
             refused: vec![(record("b", 2), "no".into()), (record("c", 3), "no".into())],
-            ..Applied::default()
+            ..AppliedBatch::default()
         };
         let prefixes = whole(&batch, applied, version(9), 1);
         assert_eq!(prefixes.len(), 1);

@@ -18,10 +18,7 @@ use crate::model::shard::Shard;
 use crate::outage::back_off::{BackOff, Recovery};
 use crate::telemetry;
 use crate::telemetry::repeated;
-
-/// The first wait after a failed drain; it doubles up to [`BACK_OFF_MAX`].
-const BACK_OFF_MIN: Duration = Duration::from_millis(50);
-const BACK_OFF_MAX: Duration = Duration::from_secs(5);
+use crate::timing;
 
 /// How often a loop that waits for more looks whether there is enough.
 const LINGER_LOOKS: u32 = 4;
@@ -51,12 +48,12 @@ impl ShardLoop {
                 Ok(()) => return,
                 Err(_) => telemetry::failed("drain", &Error::Panicked),
             }
-            tokio::time::sleep(BACK_OFF_MAX).await;
+            tokio::time::sleep(timing::DRAIN_BACKOFF_MAX).await;
         }
     }
 
     async fn run(mut self) {
-        let mut back_off = BackOff::new(BACK_OFF_MIN, BACK_OFF_MAX);
+        let mut back_off = BackOff::new(timing::DRAIN_BACKOFF_MIN, timing::DRAIN_BACKOFF_MAX);
         let mut recoveries = self.recovery.watch();
         let mut batch = self.batch_max;
         let mut hurried = self.wake.hurried();

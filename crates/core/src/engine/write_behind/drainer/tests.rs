@@ -15,17 +15,19 @@ use super::{Drain, Drained, Wake};
 use crate::cache::memory::MemoryCache;
 use crate::cache::{Cache, Lifetimes};
 use crate::error::{Error, Part, Result};
-use crate::journal::{Appended, Journal};
+use crate::journal::Journal;
+use crate::journal::dead_letters::DeadLetters;
 use crate::lease::Sole;
 use crate::model::dataset::Dataset;
 use crate::model::dead_letter::{DeadLetter, HeldBackPage, LetterQuery};
+use crate::model::decision::Decision;
 use crate::model::epoch::Epoch;
 use crate::model::record::{Key, Record, Write};
 use crate::model::shard::{Shard, ShardStats};
 use crate::model::stored_versions::StoredVersions;
 use crate::model::version::Version;
 use crate::outage::health::PartHealth;
-use crate::store::{Locks, Origin, Page, Proposal, Purge, Purged, Store, Verdict};
+use crate::store::{Locks, Origin, Page, Proposal, Purge, Purged, Store};
 
 const SHARD: Shard = Shard(0);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -33,7 +35,7 @@ const ROWS: usize = 2;
 /// Entries of one step, of distinct names.
 const STEP: usize = 2 * ROWS;
 
-fn away(part: Part) -> Error {
+fn unavailable(part: Part) -> Error {
     Error::unavailable(part, "told to fail")
 }
 
@@ -50,7 +52,7 @@ fn name(number: usize) -> Key {
 struct FakeJournal {
     /// Besides the first one.
     more_shards: u16,
-    is_away: AtomicBool,
+    is_unavailable: AtomicBool,
     waiting: Mutex<Vec<Record>>,
     /// The first version that cannot be read.
     broken_from: AtomicUsize,
@@ -93,8 +95,8 @@ impl FakeJournal {
     }
 
     fn answers(&self) -> Result<()> {
-        match self.is_away.load(Ordering::SeqCst) {
-            true => Err(away(Part::Journal)),
+        match self.is_unavailable.load(Ordering::SeqCst) {
+            true => Err(unavailable(Part::Journal)),
             false => Ok(()),
         }
     }
@@ -115,8 +117,8 @@ impl Journal for FakeJournal {
         true
     }
 
-    async fn append(&self, writes: &[Write]) -> Vec<Result<Appended>> {
-        vec![Err(away(Part::Journal)); writes.len()]
+    async fn append(&self, writes: &[Write]) -> Vec<Result<Decision>> {
+        vec![Err(unavailable(Part::Journal)); writes.len()]
     }
 
     fn depth(&self) -> u64 {
@@ -131,7 +133,7 @@ impl Journal for FakeJournal {
         let read: Vec<Record> = newer.take(max).cloned().collect();
         let broken_from = self.broken_from.load(Ordering::SeqCst) as u64;
         match read.iter().any(|read| read.version.get() >= broken_from) && broken_from > 0 {
-            true => Err(away(Part::Journal)),
+            true => Err(unavailable(Part::Journal)),
             false => Ok(read),
         }
     }
@@ -151,8 +153,27 @@ impl Journal for FakeJournal {
         Ok(())
     }
 
+    async fn raise(&self, _: &dyn StoredVersions) -> Result<()> {
+        Ok(())
+    }
+
+    async fn stats(&self) -> Result<Vec<ShardStats>> {
+        Ok(self.stats_of_letters())
+    }
+
+    async fn takes_appends(&self) -> Result<()> {
+        self.answers()
+    }
+
+    async fn health(&self) -> PartHealth {
+        health()
+    }
+}
+
+#[async_trait]
+impl DeadLetters for FakeJournal {
     async fn set_aside_within(&self, _: Shard, _: &DeadLetter, _: u64) -> Result<bool> {
-        Err(away(Part::Journal))
+        Err(unavailable(Part::Journal))
     }
 
     async fn held_back(&self, shard: Shard, _: Option<&Key>, _: usize) -> Result<HeldBackPage> {
@@ -178,22 +199,6 @@ impl Journal for FakeJournal {
     async fn forget_dead_letter(&self, key: &Key, _: Version) -> Result<bool> {
         Ok(self.forget(key))
     }
-
-    async fn raise(&self, _: &dyn StoredVersions) -> Result<()> {
-        Ok(())
-    }
-
-    async fn stats(&self) -> Result<Vec<ShardStats>> {
-        Ok(self.stats_of_letters())
-    }
-
-    async fn takes_appends(&self) -> Result<()> {
-        self.answers()
-    }
-
-    async fn health(&self) -> PartHealth {
-        health()
-    }
 }
 
 fn health() -> PartHealth {
@@ -210,7 +215,7 @@ fn health() -> PartHealth {
 /// A database that fails statements with some names.
 #[derive(Debug, Default)]
 struct FakeStore {
-    is_away: AtomicBool,
+    is_unavailable: AtomicBool,
     rows: Mutex<HashMap<Key, Version>>,
     fails: Mutex<HashSet<Key>>,
     locked: Mutex<HashSet<Key>>,
@@ -232,8 +237,8 @@ impl Store for FakeStore {
         self.largest.fetch_max(records.len(), Ordering::SeqCst);
         tokio::task::yield_now().await;
         self.running.fetch_sub(1, Ordering::SeqCst);
-        if has(&self.fails) || self.is_away.load(Ordering::SeqCst) {
-            return Err(away(Part::Database));
+        if has(&self.fails) || self.is_unavailable.load(Ordering::SeqCst) {
+            return Err(unavailable(Part::Database));
         }
         if has(&self.locked) {
             return Err(Error::Locked);
@@ -246,8 +251,8 @@ impl Store for FakeStore {
         Ok(())
     }
 
-    async fn transact(&self, _: &[Proposal], _: Option<Epoch>) -> Result<Vec<Verdict>> {
-        Err(away(Part::Database))
+    async fn transact(&self, _: &[Proposal], _: Option<Epoch>) -> Result<Vec<Decision>> {
+        Err(unavailable(Part::Database))
     }
 
     async fn locks(&self, keys: &[Key]) -> Result<Locks> {
@@ -260,7 +265,7 @@ impl Store for FakeStore {
     }
 
     async fn load(&self, _: &Key) -> Result<Option<Record>> {
-        Err(away(Part::Database))
+        Err(unavailable(Part::Database))
     }
 
     async fn versions(&self, _: &[Key]) -> Result<HashMap<Key, Version>> {
@@ -268,12 +273,12 @@ impl Store for FakeStore {
     }
 
     async fn page(&self, _: Option<&Key>, _: u32) -> Result<Page> {
-        Err(away(Part::Database))
+        Err(unavailable(Part::Database))
     }
 
     async fn newest_version(&self) -> Result<Version> {
-        match self.is_away.load(Ordering::SeqCst) {
-            true => Err(away(Part::Database)),
+        match self.is_unavailable.load(Ordering::SeqCst) {
+            true => Err(unavailable(Part::Database)),
             false => Ok(Version::ZERO),
         }
     }
@@ -283,7 +288,7 @@ impl Store for FakeStore {
     }
 
     async fn purge(&self, _: Purge) -> Result<Purged> {
-        Err(away(Part::Database))
+        Err(unavailable(Part::Database))
     }
 
     fn dataset(&self) -> &Dataset {

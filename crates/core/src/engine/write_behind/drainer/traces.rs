@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use crate::engine::apply::Applied;
+use crate::engine::apply::AppliedBatch;
 use crate::error::Result;
-use crate::journal::Appended;
+use crate::model::decision::Decision;
 use crate::model::record::{Key, Write};
 use crate::model::trace_context::TraceContext;
 use crate::model::version::Version;
@@ -87,7 +87,7 @@ impl Traces {
     }
 
     /// The drain came to this, since `began`.
-    pub(super) fn drained(&self, began: SystemTime, applied: &Applied) {
+    pub(super) fn drained(&self, began: SystemTime, applied: &AppliedBatch) {
         if self.busy.load(Ordering::SeqCst) == 0 {
             return;
         }
@@ -184,12 +184,12 @@ impl Appending {
     pub(crate) fn appended(
         self,
         writes: &[Write],
-        answers: &[Result<Appended>],
+        answers: &[Result<Decision>],
         contexts: Vec<(usize, TraceContext)>,
     ) {
         let mut state = self.0.lock();
         for (place, context) in contexts {
-            if let (Some(write), Some(Ok(Appended::At(version)))) =
+            if let (Some(write), Some(Ok(Decision::Written(version)))) =
                 (writes.get(place), answers.get(place))
             {
                 state.add(Waiting {

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::SystemTime;
 
-use crate::engine::apply::Applied;
+use crate::engine::apply::AppliedBatch;
 use crate::engine::write_behind::drainer::attempt::Attempt;
 use crate::engine::write_behind::drainer::prefix::Prefix;
 use crate::model::record::{Key, Record};
@@ -77,7 +77,7 @@ impl Window {
     }
 
     /// What the last attempt to apply what waits came to, and when that began; once.
-    pub(super) fn attempted(&mut self) -> Option<(Applied, SystemTime)> {
+    pub(super) fn attempted(&mut self) -> Option<(AppliedBatch, SystemTime)> {
         let attempt = self.attempt.as_mut()?;
         let attempted = (attempt.outcome()?, attempt.began);
         self.attempt = None;
@@ -99,7 +99,7 @@ impl Window {
 
     /// What was applied, or set aside, waits no longer. Returns what came of these keys
     /// while it was under way, and has to be applied next.
-    pub(super) fn settle(&mut self, applied: &Applied, at: Version) -> Vec<Record> {
+    pub(super) fn settle(&mut self, applied: &AppliedBatch, at: Version) -> Vec<Record> {
         let rows = applied.rows.iter();
         let rows: HashMap<&Key, Version> = rows.map(|row| (&row.key, row.version)).collect();
         let dead = applied.refused.iter();
@@ -177,11 +177,11 @@ mod tests {
     use super::*;
     use crate::engine::write_behind::drainer::samples::{record, version};
 
-    fn applied(rows: &[(&str, u64)]) -> Applied {
+    fn applied(rows: &[(&str, u64)]) -> AppliedBatch {
         let rows = rows.iter().map(|(key, number)| record(key, *number));
-        Applied {
+        AppliedBatch {
             rows: rows.collect(),
-            ..Applied::default()
+            ..AppliedBatch::default()
         }
     }
 
@@ -233,10 +233,10 @@ mod tests {
     fn an_older_write_waits_where_the_newer_one_is_refused() {
         let mut window = Window::default();
         window.push(vec![record("x", 1), record("x", 2)]);
-        let refused = Applied {
+        let refused = AppliedBatch {
             refused: vec![(record("x", 2), "no".into())],
             locked: vec![record("x", 1)],
-            ..Applied::default()
+            ..AppliedBatch::default()
         };
         assert_eq!(window.settle(&refused, version(9)), []);
         assert_eq!(window.waiting().values().flatten().count(), 1);

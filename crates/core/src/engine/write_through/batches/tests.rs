@@ -8,7 +8,6 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::*;
 use crate::concurrency::own_thread;
-use crate::engine::Durability;
 use crate::model::version::Version;
 
 const BOUNDS: GroupCommitBounds = GroupCommitBounds {
@@ -26,9 +25,9 @@ struct Gated {
 #[async_trait]
 impl Commit for Gated {
     type Request = Write;
-    type Answer = Outcome;
+    type Answer = Decision;
 
-    async fn commit(&self, batch: Vec<Write>) -> Vec<Result<Outcome>> {
+    async fn commit(&self, batch: Vec<Write>) -> Vec<Result<Decision>> {
         let keys: Vec<Key> = batch.iter().map(|write| write.key.clone()).collect();
         {
             let mut under_way = self.under_way.lock().unwrap();
@@ -45,11 +44,8 @@ impl Commit for Gated {
     }
 }
 
-fn written() -> Outcome {
-    Outcome::Written {
-        version: Version::ZERO,
-        durability: Durability::Persisted,
-    }
+fn written() -> Decision {
+    Decision::Written(Version::ZERO)
 }
 
 impl Gated {
@@ -71,7 +67,7 @@ fn gated(at_once: usize) -> (Arc<Gated>, Arc<Batches>, JoinHandle<()>) {
 }
 
 /// Returns when the writes are where they wait.
-async fn submit(batches: &Arc<Batches>, names: &[&str]) -> Vec<JoinHandle<Result<Outcome>>> {
+async fn submit(batches: &Arc<Batches>, names: &[&str]) -> Vec<JoinHandle<Result<Decision>>> {
     let submit = |name: &&str| {
         let write = Write::put(Key::from(*name), Bytes::new());
         let batches = batches.clone();
@@ -84,7 +80,7 @@ async fn submit(batches: &Arc<Batches>, names: &[&str]) -> Vec<JoinHandle<Result
     submitted
 }
 
-async fn all_are_written(writes: Vec<JoinHandle<Result<Outcome>>>) {
+async fn all_are_written(writes: Vec<JoinHandle<Result<Decision>>>) {
     for write in writes {
         write.await.unwrap().unwrap();
     }
@@ -203,9 +199,9 @@ struct Yielding;
 #[async_trait]
 impl Commit for Yielding {
     type Request = Write;
-    type Answer = Outcome;
+    type Answer = Decision;
 
-    async fn commit(&self, batch: Vec<Write>) -> Vec<Result<Outcome>> {
+    async fn commit(&self, batch: Vec<Write>) -> Vec<Result<Decision>> {
         for _ in 0..fastrand::usize(..4) {
             tokio::task::yield_now().await;
         }

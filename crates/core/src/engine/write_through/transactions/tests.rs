@@ -1,4 +1,6 @@
+use std::collections::HashMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -6,8 +8,10 @@ use super::*;
 use crate::cache::memory::MemoryCache;
 use crate::cache::{Lifetimes, Lookup};
 use crate::model::dataset::Dataset;
+use crate::model::decision::Decision;
+use crate::model::version::Version;
 use crate::outage::health::PartHealth;
-use crate::store::{Origin, Page, Purge, Purged, Verdict};
+use crate::store::{Origin, Page, Purge, Purged};
 
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -31,7 +35,7 @@ impl Store for FakeStore {
         Ok(())
     }
 
-    async fn transact(&self, _: &[Proposal], _: Option<Epoch>) -> Result<Vec<Verdict>> {
+    async fn transact(&self, _: &[Proposal], _: Option<Epoch>) -> Result<Vec<Decision>> {
         not_asked()
     }
 
@@ -120,13 +124,10 @@ async fn a_batch_without_a_turn_is_withdrawn_and_answered() {
     assert_eq!(transactions.cache.get(&key).await.unwrap(), Lookup::Miss);
     // Nothing is written later.
     drop(turn);
-    tokio::time::sleep(2 * TURN_TIMEOUT).await;
+    tokio::time::sleep(2 * timing::BATCH_TURN_TIMEOUT).await;
     assert_eq!(transactions.store.load(&key).await.unwrap(), None);
     let again = transactions.take(writes()[0].clone()).await;
-    assert!(
-        matches!(again[..], [Ok(Outcome::Written { .. })]),
-        "{again:?}"
-    );
+    assert!(matches!(again[..], [Ok(Decision::Written(_))]), "{again:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -136,7 +137,7 @@ async fn a_batch_that_gets_its_turn_in_time_is_written() {
     let key = one[0].key.clone();
     let turn = transactions.turns.acquire().await.unwrap();
     let goes_on = async {
-        tokio::time::sleep(TURN_TIMEOUT / 2).await;
+        tokio::time::sleep(timing::BATCH_TURN_TIMEOUT / 2).await;
         let lookup = transactions.cache.get(&key).await.unwrap();
         assert_eq!(lookup, Lookup::InDoubt(None));
         drop(turn);
@@ -144,7 +145,7 @@ async fn a_batch_that_gets_its_turn_in_time_is_written() {
     let (one, other, ()) = tokio::join!(transactions.take(one), transactions.take(other), goes_on);
     for answers in [one, other] {
         assert!(
-            matches!(answers[..], [Ok(Outcome::Written { .. })]),
+            matches!(answers[..], [Ok(Decision::Written(_))]),
             "{answers:?}"
         );
     }

@@ -224,7 +224,7 @@ async fn a_boot_excuses_a_missing_batch_only_where_it_was_not_synced() {
 }
 
 #[tokio::test]
-async fn an_unlisted_segment_without_a_batch_is_begun_again() {
+async fn an_unlisted_segment_without_a_batch_is_rewritten() {
     let folder = TempDir::new().unwrap();
     let mut all = append(&open(&folder, ONE_SEGMENT), "0").await;
     let mut header = std::fs::read(segment_path(&folder, 0)).unwrap();

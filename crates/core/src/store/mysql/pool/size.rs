@@ -1,11 +1,7 @@
 //! How many connections a pool may have now.
 
-use std::time::Duration;
-
+use crate::timing;
 use tokio::time::Instant;
-
-/// How long after the server has refused a connection the next one is asked for.
-const GROW_INTERVAL: Duration = Duration::from_secs(3);
 
 /// How many connections a pool may have now, which is how many permits there are: as many
 /// as it is made for, until the server admits fewer. Then as many as there are, and after
@@ -50,7 +46,7 @@ impl Size {
             );
         }
         self.step = 1;
-        self.grow_at = Instant::now() + GROW_INTERVAL;
+        self.grow_at = Instant::now() + timing::MYSQL_POOL_GROWTH_INTERVAL;
         self.now -= 1;
         self.now.saturating_sub(open)
     }
@@ -68,7 +64,7 @@ impl Size {
         let more = self.step.min(self.max - self.now);
         self.now += more;
         self.step *= 2;
-        self.grow_at = Instant::now() + GROW_INTERVAL;
+        self.grow_at = Instant::now() + timing::MYSQL_POOL_GROWTH_INTERVAL;
         more
     }
 

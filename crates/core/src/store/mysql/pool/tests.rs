@@ -1,4 +1,5 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -172,7 +173,7 @@ async fn a_waiting_caller_sees_the_pool_grow() {
 async fn a_caller_fails_where_there_is_no_connection() {
     let server = server(0);
     let pool = Pool::new(server.clone(), MAX);
-    advance(CLOSING_MAX).await;
+    advance(timing::MYSQL_CLOSING_TIMEOUT).await;
     let mut callers = JoinSet::new();
     for _ in 0..20 {
         let pool = pool.clone();
@@ -193,7 +194,7 @@ async fn a_connection_just_closed_is_waited_for() {
         ..Server::default()
     });
     let pool = filled(&server, 1).await;
-    advance(CLOSING_MAX * 2).await;
+    advance(timing::MYSQL_CLOSING_TIMEOUT * 2).await;
     drop(pool.lend().await.unwrap());
     pool.lend().await.unwrap().give_back();
     pool.discard_idle();
@@ -206,7 +207,7 @@ async fn a_connection_long_idle_is_asked_whether_it_answers() {
     let pool = filled(&server, 4).await;
     pool.lend().await.unwrap().give_back();
     assert_eq!(server.questions.load(Ordering::SeqCst), 0);
-    advance(TRUSTED_IDLE * 2).await;
+    advance(timing::MYSQL_TRUSTED_IDLE_LIFETIME * 2).await;
     let lent = pool.lend().await.unwrap();
     assert!(lent.was_used());
     lent.give_back();
@@ -218,12 +219,12 @@ async fn a_connection_long_idle_is_asked_whether_it_answers() {
 async fn silent_connections_are_replaced_after_one_timeout() {
     let server = server(MAX);
     let pool = filled(&server, 4).await;
-    advance(TRUSTED_IDLE * 2).await;
+    advance(timing::MYSQL_TRUSTED_IDLE_LIFETIME * 2).await;
     server.is_silent.store(true, Ordering::SeqCst);
     let began = Instant::now();
     let lent = pool.lend().await.unwrap();
     assert!(!lent.was_used());
-    assert!(began.elapsed() < ANSWER_TIMEOUT * 2);
+    assert!(began.elapsed() < timing::MYSQL_PING_TIMEOUT * 2);
     assert_eq!(server.tries(), 5);
     lent.give_back();
     server.is_silent.store(false, Ordering::SeqCst);
@@ -231,7 +232,7 @@ async fn silent_connections_are_replaced_after_one_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_goes_away_costs_no_place() {
+async fn a_dropped_caller_costs_no_place() {
     let server = server(MAX);
     let pool = Pool::new(server.clone(), 1);
     for _ in 0..3 {

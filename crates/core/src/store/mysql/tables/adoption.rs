@@ -8,9 +8,7 @@ use diesel_async::{AsyncMysqlConnection, RunQueryDsl, SimpleAsyncConnection};
 
 use super::super::connector::Connector;
 use crate::store::schema::{Classic, Column, Progress, SET_ASIDE, Table, USERS};
-
-/// How often it is looked how far the server is.
-const WATCH_INTERVAL: std::time::Duration = std::time::Duration::from_secs(2);
+use crate::timing;
 
 /// One statement, which the server does as a whole or not at all. What it makes has the
 /// columns of the first migration, and the keys that later ones give it.
@@ -106,7 +104,7 @@ pub(super) async fn watch(connector: Connector, id: i64, progress: &Progress) {
     if !progress.speaks() {
         return;
     }
-    tokio::time::sleep(WATCH_INTERVAL).await;
+    tokio::time::sleep(timing::ADOPTION_PROGRESS_INTERVAL).await;
     let Ok(mut connection) = connector.connect().await else {
         return;
     };
@@ -138,7 +136,7 @@ pub(super) async fn watch(connector: Connector, id: i64, progress: &Progress) {
             }
             Err(_) => return,
         }
-        tokio::time::sleep(WATCH_INTERVAL).await;
+        tokio::time::sleep(timing::ADOPTION_PROGRESS_INTERVAL).await;
     }
 }
 

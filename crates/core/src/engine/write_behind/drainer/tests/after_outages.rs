@@ -28,13 +28,13 @@ impl Site {
     fn start(is_watched: bool, unavailable: Part, leases: Arc<dyn Leases>) -> Site {
         let waiting = FakeJournal::waiting_with(SHARDS - 1, SHARDS.into());
         let (journal, store) = (Arc::new(waiting), Arc::new(FakeStore::default()));
-        let is_away = |part| part == unavailable;
+        let is_unavailable = |part| part == unavailable;
         journal
-            .is_away
-            .store(is_away(Part::Journal), Ordering::SeqCst);
+            .is_unavailable
+            .store(is_unavailable(Part::Journal), Ordering::SeqCst);
         store
-            .is_away
-            .store(is_away(Part::Database), Ordering::SeqCst);
+            .is_unavailable
+            .store(is_unavailable(Part::Database), Ordering::SeqCst);
         let parts: (Arc<dyn Journal>, Arc<dyn Store>) = match is_watched {
             false => (journal.clone(), store.clone()),
             true => (
@@ -70,8 +70,8 @@ impl Site {
         // Between two renewals of leases.
         tokio::time::sleep(MINUTE + Duration::from_secs(3)).await;
         assert_eq!(self.journal.versions().len(), usize::from(SHARDS));
-        self.journal.is_away.store(false, Ordering::SeqCst);
-        self.store.is_away.store(false, Ordering::SeqCst);
+        self.journal.is_unavailable.store(false, Ordering::SeqCst);
+        self.store.is_unavailable.store(false, Ordering::SeqCst);
     }
 
     /// Waits until the first entry is drained, or all are. Returns when that was.
@@ -138,7 +138,7 @@ impl Leases for FakeLeases {
 
     async fn renew(&self) -> Result<()> {
         if !self.answers.load(Ordering::SeqCst) {
-            return Err(away(Part::Journal));
+            return Err(unavailable(Part::Journal));
         }
         let until = Instant::now() + LIFETIME;
         (0..SHARDS).for_each(|shard| self.held.set(Shard(shard), Some(until)));

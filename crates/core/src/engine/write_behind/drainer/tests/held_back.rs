@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{FakeJournal, FakeStore, MINUTE, cache, name, version};
-use crate::engine::write_behind::drainer::held_back::{HeldBack, PAUSE_MIN};
+use crate::engine::write_behind::drainer::held_back::HeldBack;
 use crate::engine::write_behind::replayer::Replayer;
 use crate::journal::Journal;
 use crate::lease::Sole;
@@ -16,6 +16,7 @@ use crate::model::record::{Key, Record};
 use crate::model::shard::{Shard, ShardStats};
 use crate::outage::back_off::Recovery;
 use crate::store::Origin;
+use crate::timing;
 
 impl FakeJournal {
     pub(super) fn letter(&self, key: &Key) -> Option<DeadLetter> {
@@ -167,6 +168,6 @@ async fn a_recovery_ends_a_long_pause() {
     assert_eq!(place.left(), [1]);
     place.store.fails.lock().unwrap().clear();
     place.held_back.recovery.announce();
-    tokio::time::sleep(2 * PAUSE_MIN).await;
+    tokio::time::sleep(2 * timing::HELD_BACK_BACKOFF_MIN).await;
     assert_eq!(place.left(), [0; 0]);
 }

@@ -14,24 +14,24 @@ fn traced(writes: &[Write]) -> Traced {
 fn appended(appending: Appending, writes: &[Write], first: u64) {
     let answers: Vec<_> = (first..)
         .take(writes.len())
-        .map(|number| Ok(Appended::At(version(number))))
+        .map(|number| Ok(Decision::Written(version(number))))
         .collect();
     let contexts = writes.iter().map(|write| write.trace.clone().unwrap());
     appending.appended(writes, &answers, contexts.enumerate().collect());
 }
 
-fn applied(rows: &[(&str, u64)], refused: &[(&str, u64)]) -> Applied {
+fn applied(rows: &[(&str, u64)], refused: &[(&str, u64)]) -> AppliedBatch {
     let of = |entries: &[(&str, u64)]| -> Vec<_> {
         let entries = entries.iter();
         entries.map(|(key, number)| record(key, *number)).collect()
     };
-    Applied {
+    AppliedBatch {
         rows: of(rows),
         refused: of(refused)
             .into_iter()
             .map(|record| (record, "no".into()))
             .collect(),
-        ..Applied::default()
+        ..AppliedBatch::default()
     }
 }
 
