@@ -90,7 +90,7 @@ fn a_service_that_wants_a_token_is_sent_the_one_in_a_file() {
     let to = [file.as_str(), "--to", running.base_url()];
 
     let ended = site.import(1, &to);
-    assert!(ended.said.contains("401"), "{}", ended.said);
+    assert!(ended.out.contains("401"), "{}{}", ended.out, ended.said);
     let none = site.file("none", "\n");
     let ended = site.import(1, &[&to[..], &["--token-file", &none]].concat());
     assert!(ended.said.contains("no token"), "{}", ended.said);
