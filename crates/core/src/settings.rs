@@ -8,6 +8,7 @@ mod command_line;
 mod origins;
 mod places;
 mod secret_file;
+mod sentinel;
 mod sources;
 mod table;
 mod tls;
@@ -17,8 +18,9 @@ mod urls;
 pub use command_line::{
     Adopt, Command, IdentityAction, InspectOptions, JournalAction, MigrateOptions,
 };
+pub use sentinel::{SentinelAccess, SentinelUrl};
 pub use traces::{TraceHeaders, TraceSettings};
-pub use urls::{Address, CacheUrl, DatabaseUrl, JournalUrl, Secret};
+pub use urls::{Address, CacheUrl, DatabaseUrl, JournalUrl, RedisAddress, Secret};
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -143,6 +145,8 @@ pub struct Settings {
     pub cache: CacheUrl,
     /// CAs and client certificate for it, where the URL says `rediss`.
     pub cache_tls: Tls,
+    /// How to log in at the Sentinels that `cache` names, if it names some.
+    pub sentinels: SentinelAccess,
     /// The journal (write-behind).
     pub journal: JournalUrl,
     /// What an entry of the file journal survives.
@@ -230,6 +234,9 @@ struct Raw {
     cache_ca_file: String,
     cache_cert_file: String,
     cache_key_file: String,
+    sentinel_user: String,
+    sentinel_password: String,
+    sentinel_tls: SentinelTls,
     #[serde(default)]
     journal_url: String,
     #[serde(default = "fsync")]
@@ -292,6 +299,15 @@ fn fsync() -> JournalSync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum YesOrNo {
+    Yes,
+    No,
+}
+
+/// Whether Sentinels are reached by TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum SentinelTls {
+    Same,
     Yes,
     No,
 }
@@ -431,6 +447,13 @@ fn finish(service: Service, raw: Raw, traces: TraceSettings) -> Result<Settings,
             key: &raw.cache_key_file,
         },
         &cache,
+        raw.sentinel_tls == SentinelTls::Yes,
+    )?;
+    let sentinels = sentinel::access(
+        &cache,
+        raw.sentinel_user,
+        raw.sentinel_password,
+        raw.sentinel_tls,
     )?;
     let journal =
         JournalUrl::parse(&raw.journal_url, &cache).map_err(|reason| bad("JOURNAL_URL", reason))?;
@@ -448,6 +471,7 @@ fn finish(service: Service, raw: Raw, traces: TraceSettings) -> Result<Settings,
         dashboard: raw.dashboard,
         database,
         database_tls,
+        sentinels,
         cache,
         cache_tls,
         journal_bytes_max: journal.bytes_max(raw.journal_bytes_max),

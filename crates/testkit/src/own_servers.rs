@@ -6,6 +6,7 @@ mod chosen_tests;
 mod database;
 mod folders;
 mod programs;
+mod sentinels;
 
 use std::fs::{self, File};
 use std::iter;
@@ -22,6 +23,8 @@ use crate::proxy::authority;
 use crate::resp::RedisConnection;
 use folders::{copy_folder, own_folder};
 use programs::server_command;
+
+pub use sentinels::OwnSentinels;
 
 /// How long a server may take until it answers.
 pub const START_SECONDS_MAX: u64 = 60;
@@ -86,11 +89,16 @@ impl OwnServer {
 
     /// A Redis Sentinel that watches no server.
     pub fn sentinel() -> Self {
+        OwnServer::sentinel_with("")
+    }
+
+    /// A Redis Sentinel with this configuration.
+    fn sentinel_with(configuration: &str) -> Self {
         let folder = own_folder();
         let port = free_port();
         let file = folder.path().join("sentinel.conf");
         // It writes its own state into it.
-        fs::write(&file, "").expect("a file in the temporary folder");
+        fs::write(&file, configuration).expect("a file in the temporary folder");
         let mut command = server_command("redis-server", "TEST_REDIS_URL");
         command
             .arg(&file)

@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::error::{Error, Part, Result};
-use crate::settings::{Address, Secret};
+use crate::settings::{Address, Secret, SentinelAccess};
 use crate::tls::{CACHE_KEYS, Peer, Tls};
 
 /// How long a server may take to answer a command that needs no login.
@@ -55,6 +55,19 @@ impl Endpoint {
         })?;
         let info = info.set_tcp_settings(tcp);
         Ok(Endpoint { url, tls, info })
+    }
+
+    /// The same with another login: a Sentinel's.
+    pub(super) fn with_login(mut self, access: &SentinelAccess) -> Endpoint {
+        let mut settings = self.info.redis_settings().clone();
+        if let Some(password) = &access.password {
+            settings = settings.set_password(password.expose());
+            if !access.user.is_empty() {
+                settings = settings.set_username(&access.user);
+            }
+        }
+        self.info = self.info.set_redis_settings(settings);
+        self
     }
 
     /// Where it is, without credentials.

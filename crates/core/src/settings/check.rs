@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::settings::table::Setting;
-use crate::settings::{BadSetting, CacheAway, Dashboard, JournalSync, LogFormat, YesOrNo, bad};
+use crate::settings::{BadSetting, CacheAway, Dashboard, JournalSync, LogFormat, SentinelTls, YesOrNo, bad};
 
 /// A shorter lease would be renewed all the time.
 const LEASE_MIN_MS: u64 = 500;
@@ -27,6 +27,7 @@ pub(super) fn check_type(setting: &Setting, merged: &config::Config) -> Result<(
         "JOURNAL_SYNC" if merged.get::<JournalSync>(&key).is_err() => "must be fsync or os",
         "LOG_FORMAT" if merged.get::<LogFormat>(&key).is_err() => "must be text or json",
         "REDIS_WAIT_FSYNC" if merged.get::<YesOrNo>(&key).is_err() => "must be yes or no",
+        "SENTINEL_TLS" if merged.get::<SentinelTls>(&key).is_err() => "must be same, yes or no",
         "CACHE_AWAY" if merged.get::<CacheAway>(&key).is_err() => "must be bypass or refuse",
         "DASHBOARD" if merged.get::<Dashboard>(&key).is_err() => "must be on, read-only or off",
         "LISTEN"
@@ -35,6 +36,7 @@ pub(super) fn check_type(setting: &Setting, merged: &config::Config) -> Result<(
         | "LOG_FORMAT"
         | "REDIS_WAIT_FSYNC"
         | "CACHE_AWAY"
+        | "SENTINEL_TLS"
         | "OTEL_TRACES_SAMPLER_ARG" => {
             return Ok(());
         }
