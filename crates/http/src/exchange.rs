@@ -7,8 +7,8 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{Error, ResponseError as _};
-use futures_util::future::Either;
-use tracing::{Instrument as _, Span};
+use futures_util::future::{Either, FutureExt as _};
+use tracing::Instrument as _;
 
 use crate::access::Access;
 use crate::connection::Clock;
@@ -37,17 +37,19 @@ pub(crate) fn exchange<S>(
     routes: &S,
 ) -> impl Future<Output = Result<ServiceResponse, Error>> + use<S>
 where
-    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error>,
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error, Future: 'static>,
 {
     let began = Instant::now();
     let observed = observed.clone();
     let method = method_label(request.method());
     let request_id = request_id(request.headers());
     let trace = traced::begin(&request, method, &observed);
+    // What is rare is in a box of its own, so that the futures of other requests are small.
     let access = Access::begin(&request, method, observed.route(), trace.as_deref());
-    let span = access
-        .as_ref()
-        .map_or(Span::none(), |access| access.span(&request_id));
+    let logged = access.map(|access| {
+        let span = access.span(&request_id);
+        Box::new((access, span))
+    });
     let clock = Clock::of(request.request());
     let in_progress = clock.as_ref().map(Clock::begin);
     let in_flight = observed.is_of_clients().then(|| in_flight::begin(began));
@@ -57,14 +59,17 @@ where
         let origins = &state.origins;
         origins.refusal(request.method(), request.headers())
     });
-    let answer = match refusal {
-        Some(problem) => {
+    let answer = match (refusal, logged.as_deref()) {
+        (Some(problem), _) => {
             let refused = request.into_response(problem.error_response());
-            Either::Left(ready(Ok(refused)))
+            Either::Left(ready(Ok(refused)).boxed_local())
         }
-        None => Either::Right(span.in_scope(|| routes.call(request))),
+        (None, Some((_, span))) => {
+            let answer = span.in_scope(|| routes.call(request));
+            Either::Left(answer.instrument(span.clone()).boxed_local())
+        }
+        (None, None) => Either::Right(routes.call(request)),
     };
-    let answer = answer.instrument(span.clone());
     async move {
         let (_in_progress, _in_flight) = (in_progress, in_flight);
         let answered = answer.await.map(|response| match state {
@@ -83,7 +88,8 @@ where
         }
         // What bounded it may have answered in its place.
         let answered = identified(answered?, &request_id);
-        if let Some(access) = access {
+        if let Some(logged) = logged {
+            let (access, span) = *logged;
             access.end(&span, elapsed, &answered);
         }
         Ok(match held {
