@@ -175,7 +175,7 @@ fn unprotected(listen: SocketAddr, wants_tokens: bool) -> Option<String> {
         return None;
     }
     Some(format!(
-        "LISTEN={listen}: whoever reaches this address can read, write and delete, since AUTH_TOKENS_FILE is not set"
+        "LISTEN={listen}: every client that reaches this address can read, write and delete, since AUTH_TOKENS_FILE is not set"
     ))
 }
 

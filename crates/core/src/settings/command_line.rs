@@ -118,7 +118,7 @@ pub struct InspectOptions {
     pub json: bool,
 }
 
-/// For whom a token is, and what it allows.
+/// The client that a token is made for, and what the token allows.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct TokenOptions {
     /// What the token allows. Each right includes those before it.

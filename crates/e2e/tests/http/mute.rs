@@ -118,7 +118,7 @@ fn who_can_do_without_the_cache_starts_without_a_mute_one() {
         assert!(began.elapsed() < SOON, "{url}: {:?}", began.elapsed());
         let user = serde_json::json!({"name": "Ann", "age": 30, "occupation": "Engineer"});
         let path = Service::WriteThrough.write_path();
-        testkit::wait::wait_until("it goes past the cache", || {
+        testkit::wait::wait_until("it bypasses the cache", || {
             process.client().post_json(path, &user).status == 200
         });
         assert_eq!(process.client().get("/users/Ann").status, 200);
