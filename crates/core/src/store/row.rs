@@ -88,8 +88,11 @@ pub(super) struct Selected {
 /// # Errors
 /// [`Error::Refused`] where one of them is no user.
 pub(super) fn in_order(records: &[Record]) -> Result<Arc<[Row]>> {
-    let rows = records.iter().map(Row::from_record);
-    let mut rows = rows.collect::<Result<Vec<Row>>>()?;
+    // Not collected: a collection that may fail begins small and is copied as it grows.
+    let mut rows = Vec::with_capacity(records.len());
+    for record in records {
+        rows.push(Row::from_record(record)?);
+    }
     rows.sort_unstable_by(|one, other| one.name.cmp(&other.name));
     Ok(rows.into())
 }

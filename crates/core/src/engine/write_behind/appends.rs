@@ -164,12 +164,12 @@ impl Appends {
         // IMPORTANT: the journal comes first. A value that can be read but is
         // not durable yet would be read and then be lost in a crash.
         let answers = self.append(writes).await;
-        let appended = writes.iter().zip(&answers);
-        let records = appended.filter_map(|(write, answer)| match answer {
-            Ok(Decision::Written(version)) => Some(write.at(*version)),
-            _ => None,
-        });
-        let records: Vec<Record> = records.collect();
+        let mut records: Vec<Record> = Vec::with_capacity(writes.len());
+        for (write, answer) in writes.iter().zip(&answers) {
+            if let Ok(Decision::Written(version)) = answer {
+                records.push(write.at(*version));
+            }
+        }
         self.cache.put_dirty(&records).await?;
         Ok(answers)
     }

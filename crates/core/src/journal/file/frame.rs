@@ -28,6 +28,8 @@ const ALONE: [u8; 4] = *b"WBf1";
 /// More than any batch takes; a larger length is damage, not a frame.
 const PAYLOAD_MAX_BYTES: u32 = 1 << 30;
 const TOMBSTONE: u32 = u32::MAX;
+/// Of a tombstone without a key.
+const ENTRY_BYTES_MIN: usize = 16;
 
 /// The place in the chain that the next frame continues.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -177,7 +179,8 @@ pub(super) fn encode(records: &[Record], follows: Option<Link>, buffer: &mut Vec
 pub(super) fn decode(payload: Vec<u8>, entries: u32) -> Option<Vec<Record>> {
     let payload = Bytes::from(payload);
     let mut rest = &payload[..];
-    let mut records = Vec::new();
+    let entries_max = payload.len() / ENTRY_BYTES_MIN;
+    let mut records = Vec::with_capacity(entries_max.min(entries as usize));
     for _ in 0..entries {
         let version = Version::new(take_u64(&mut rest)?)?;
         let key_bytes = take_u32(&mut rest)? as usize;
