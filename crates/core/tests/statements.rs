@@ -167,6 +167,7 @@ async fn reads_are_counted_by_statement(store: &dyn StoreWithMembers) {
     let reads = |reads| Counts { reads, ..NOTHING };
 
     assert_eq!(count_of(store.load(&Key::from("none"))).await, reads(1));
+    assert_eq!(count_of(store.load_many(&keys)).await, reads(2));
     assert_eq!(count_of(store.versions(three)).await, reads(1));
     assert_eq!(count_of(store.versions(&keys)).await, reads(2));
     assert_eq!(count_of(store.versions(&[])).await, NOTHING);

@@ -1,8 +1,11 @@
 //! Reads from the cache, else from the database, filling the cache.
 
+mod loads;
 mod reload;
 
 use std::sync::Arc;
+
+use futures_util::future::join_all;
 
 use crate::bypass::{Access, Permit};
 use crate::cache::{Cache, FillStart, FillTicket, Lookup};
@@ -19,6 +22,8 @@ use crate::store::Store;
 use crate::telemetry;
 use crate::telemetry::repeated;
 use crate::timing;
+
+use loads::Loads;
 
 /// What the reader that loaded a record gives to the readers that wait for it: the record, and
 /// whether the cache took it, so that it was current when they came.
@@ -52,7 +57,7 @@ enum Demand {
 #[derive(Clone, Debug)]
 pub struct ReadThrough {
     cache: Arc<dyn Cache>,
-    store: Arc<dyn Store>,
+    loads: Loads,
     seeder: Arc<Seeder>,
     access: Arc<Access>,
     breaker: Arc<Breaker>,
@@ -70,7 +75,7 @@ impl ReadThrough {
     ) -> ReadThrough {
         ReadThrough {
             cache,
-            store,
+            loads: Loads::new(store),
             seeder,
             access,
             breaker: Arc::new(Breaker::new(timing::CIRCUIT_BREAKER_BACKOFF)),
@@ -81,6 +86,20 @@ impl ReadThrough {
     /// The current record of `key`.
     pub async fn read(&self, key: &Key) -> Result<Read> {
         self.answer(key, Demand::Current).await
+    }
+
+    /// As [`ReadThrough::read`] of each key, in the same order. What is missing is loaded
+    /// together.
+    pub async fn read_many(&self, keys: &[Key]) -> Vec<Result<Read>> {
+        self.answer_many(keys, Demand::Current).await
+    }
+
+    async fn answer_many(&self, keys: &[Key], demand: Demand) -> Vec<Result<Read>> {
+        let reader = ReadThrough {
+            loads: self.loads.gathering(),
+            ..self.clone()
+        };
+        join_all(keys.iter().map(|key| reader.answer(key, demand))).await
     }
 
     /// What most readers do not need is boxed, so that their futures are small.
@@ -330,7 +349,7 @@ impl ReadThrough {
     }
 
     async fn load(&self, key: &Key) -> Result<Record> {
-        let record = self.store.load(key).await?;
+        let record = self.loads.load(key).await?;
         Ok(record.unwrap_or_else(|| Record::absent(key.clone())))
     }
 }

@@ -264,6 +264,14 @@ impl Engine for WriteBehind {
         self.reader.reload(key).await
     }
 
+    async fn read_many(&self, keys: &[Key]) -> Vec<Result<Read>> {
+        self.reader.read_many(keys).await
+    }
+
+    async fn reload_many(&self, keys: &[Key]) -> Vec<Result<Read>> {
+        self.reader.reload_many(keys).await
+    }
+
     async fn forget(&self, key: &Key) -> Result<()> {
         self.reader.forget(key).await
     }

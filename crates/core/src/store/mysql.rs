@@ -36,7 +36,7 @@ use crate::process::startup;
 use crate::settings::{Address, Secret};
 use crate::store::calls::Calls;
 use crate::store::durability::{Durability, Survives};
-use crate::store::{Adoption, Connections, Locks, Origin, Store, row};
+use crate::store::{Adoption, Connections, Loaded, Locks, Origin, Store, row};
 use crate::timing;
 
 pub use claim::MysqlClaim;
@@ -294,6 +294,18 @@ fn outage(error: Error) -> Error {
     }
 }
 
+impl MysqlStore {
+    /// The rows of `keys`, in any order.
+    async fn rows_of(&self, keys: &[Key]) -> Result<Vec<Selected>> {
+        let (keys, ceiling): (Arc<[Key]>, _) = (keys.into(), self.ceiling.clone());
+        self.run(move |connection| {
+            let (keys, ceiling) = (keys.clone(), ceiling.clone());
+            Box::pin(async move { Ok(load_many(connection, &ceiling, &keys).await?) })
+        })
+        .await
+    }
+}
+
 #[async_trait]
 impl Store for MysqlStore {
     async fn apply(&self, records: &[Record], origin: Origin) -> Result<()> {
@@ -343,15 +355,17 @@ impl Store for MysqlStore {
         selected.map(row::read).transpose()
     }
 
+    async fn load_many(&self, keys: &[Key]) -> Result<Loaded> {
+        Ok(row::loaded(self.rows_of(keys).await?))
+    }
+
     async fn versions(&self, keys: &[Key]) -> Result<HashMap<Key, Version>> {
-        let (keys, ceiling): (Arc<[Key]>, _) = (keys.into(), self.ceiling.clone());
-        let selected = self
-            .run(move |connection| {
-                let (keys, ceiling) = (keys.clone(), ceiling.clone());
-                Box::pin(async move { Ok(load_many(connection, &ceiling, &keys).await?) })
-            })
-            .await?;
-        Ok(selected.iter().map(row::versioned).collect())
+        Ok(self
+            .rows_of(keys)
+            .await?
+            .iter()
+            .map(row::versioned)
+            .collect())
     }
 
     async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page> {

@@ -14,6 +14,7 @@ use crate::error::{Error, Part, Result};
 use crate::model::record::{Key, Record};
 use crate::model::user::{BorrowedUser, User, check_age, check_name, check_occupation};
 use crate::model::version::Version;
+use crate::store::Loaded;
 use crate::store::broken::{self, BrokenRow};
 
 diesel::table! {
@@ -155,6 +156,12 @@ pub(super) fn judged(row: &Selected) -> Record {
         version: version_of(row),
         body: (!row.deleted).then(Bytes::new),
     }
+}
+
+/// The records of `rows`, by the keys that they were found by.
+pub(super) fn loaded(rows: Vec<Selected>) -> Loaded {
+    let read = |row: Selected| (key_of(&row), self::read(row));
+    rows.into_iter().map(read).collect()
 }
 
 /// Where the row stands among the writes of its key.

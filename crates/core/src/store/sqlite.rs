@@ -5,6 +5,7 @@ mod files;
 mod flushing;
 mod held;
 mod inspect;
+mod lent;
 mod refusal;
 mod session;
 mod tables;
@@ -21,7 +22,7 @@ use diesel::result::DatabaseErrorKind::{
     CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation,
 };
 use diesel::result::Error::DatabaseError;
-use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use diesel_async::pooled_connection::deadpool::Pool;
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
 };
@@ -41,12 +42,13 @@ use crate::store::calls::Calls;
 use crate::store::claim::Claim;
 use crate::store::durability::Durability;
 use crate::store::schema::prepare;
-use crate::store::{Adoption, Connections, Origin, Store, headroom, row};
+use crate::store::{Adoption, Connections, Loaded, Origin, Store, headroom, row};
 
 use files::{FileLock, Files};
 use flushing::Flushing;
 use held::{hold, hold_free, oldest_tombstones, release, remove};
 pub use inspect::SqliteReader;
+use lent::Lent;
 use tables::SqliteTables;
 
 type Connection = SyncConnectionWrapper<SqliteConnection>;
@@ -253,22 +255,6 @@ fn failed(failed: TransactionError) -> Error {
     }
 }
 
-/// A connection that returns to its pool only when it is given back explicitly. One in a
-/// transaction that did not end would keep every other writer out.
-struct Lent(Option<Object<Connection>>);
-
-impl Lent {
-    fn give_back(mut self) {
-        drop(self.0.take());
-    }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        drop(self.0.take().map(Object::take));
-    }
-}
-
 impl SqliteStore {
     /// Runs `operation` on a connection of its own.
     async fn run<T: Send + 'static>(
@@ -322,6 +308,15 @@ impl SqliteStore {
             _ => unavailable(reason),
         })
     }
+
+    /// The rows of `keys`, in any order.
+    async fn rows_of(&self, keys: &[Key]) -> Result<Vec<Selected>> {
+        let (keys, ceiling) = (keys.to_vec(), self.ceiling.clone());
+        self.run(move |connection| {
+            Box::pin(async move { Ok(load_many(connection, &ceiling, &keys).await?) })
+        })
+        .await
+    }
 }
 
 #[async_trait]
@@ -369,14 +364,17 @@ impl Store for SqliteStore {
         selected.map(row::read).transpose()
     }
 
+    async fn load_many(&self, keys: &[Key]) -> Result<Loaded> {
+        Ok(row::loaded(self.rows_of(keys).await?))
+    }
+
     async fn versions(&self, keys: &[Key]) -> Result<HashMap<Key, Version>> {
-        let (keys, ceiling) = (keys.to_vec(), self.ceiling.clone());
-        let selected = self
-            .run(move |connection| {
-                Box::pin(async move { Ok(load_many(connection, &ceiling, &keys).await?) })
-            })
-            .await?;
-        Ok(selected.iter().map(row::versioned).collect())
+        Ok(self
+            .rows_of(keys)
+            .await?
+            .iter()
+            .map(row::versioned)
+            .collect())
     }
 
     async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page> {

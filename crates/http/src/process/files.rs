@@ -31,7 +31,7 @@ pub(super) async fn import<R: Send + 'static>(
     let waiting_max = settings.waiting_max;
     if let Some(url) = &options.to {
         let token = options.token_file.as_deref().map(token_in).transpose()?;
-        let target = Target::service(url, token.as_deref());
+        let target = Target::service(url, token.as_deref(), options.ca_file.as_deref())?;
         let (outcome, text) =
             transfer::import(&options, &target, waiting_max, &mut signals).await?;
         say(&text);

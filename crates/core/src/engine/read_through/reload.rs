@@ -19,6 +19,11 @@ impl ReadThrough {
         self.answer(key, super::Demand::Reload).await
     }
 
+    /// As [`ReadThrough::reload`] of each key, in the same order.
+    pub async fn reload_many(&self, keys: &[Key]) -> Vec<Result<Read>> {
+        self.answer_many(keys, super::Demand::Reload).await
+    }
+
     /// Loads `key`, of which the cache holds `found`.
     ///
     /// What is clean stays held until it is replaced: while the database is unavailable,
