@@ -18,7 +18,7 @@ use crate::error::{Error, Part, Result};
 use crate::model::epoch::Epoch;
 use crate::timing;
 
-use heartbeat::Keeper;
+use heartbeat::Heartbeats;
 
 /// How a process takes part in the protocol.
 #[derive(Clone, Debug)]
@@ -79,7 +79,7 @@ pub enum Mode {
 }
 
 #[derive(Clone, Debug)]
-struct State {
+struct AccessState {
     epoch: Epoch,
     /// Until when the cache is trusted; without end while a process relies on it.
     trusted: Option<Until>,
@@ -101,7 +101,7 @@ enum Until {
     ForEver,
 }
 
-impl State {
+impl AccessState {
     fn mode(&self) -> Mode {
         let trusts = match self.trusted {
             Some(Until::ForEver) => true,
@@ -125,7 +125,7 @@ pub struct Access(Option<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    state: watch::Sender<State>,
+    state: watch::Sender<AccessState>,
     calls: Arc<Calls>,
     membership: Arc<dyn Membership>,
     process: String,
@@ -160,7 +160,7 @@ impl Access {
         settings: AccessSettings,
     ) -> Result<Arc<Access>> {
         let calls = Arc::new(Calls::default());
-        let state = watch::Sender::new(State {
+        let state = watch::Sender::new(AccessState {
             epoch: Epoch::default(),
             trusted: None,
             bypasses: false,
@@ -169,7 +169,7 @@ impl Access {
             problem: Error::unavailable(Part::Cache, "it was never there"),
         });
         let process = settings.process.clone();
-        let mut keeper = Keeper::new(
+        let mut keeper = Heartbeats::new(
             membership.clone(),
             cache,
             settings,

@@ -15,7 +15,7 @@ use crate::model::shard::Shard;
 
 /// A notification from another process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Call {
+pub enum LeaseCall {
     /// There is something in this shard.
     Entries(Shard),
     /// Shards have become free, or there is one more to share them.
@@ -50,7 +50,7 @@ pub trait Leases: Debug + Send + Sync + 'static {
     async fn holders(&self) -> Result<Vec<Option<String>>>;
 
     /// Waits for a notification from another process.
-    async fn called(&self) -> Call;
+    async fn called(&self) -> LeaseCall;
 }
 
 /// The shards that this process may drain now. Each until a time of its own.
@@ -130,7 +130,7 @@ impl Leases for Sole {
         Ok(vec![this; self.0.until_ms.len()])
     }
 
-    async fn called(&self) -> Call {
+    async fn called(&self) -> LeaseCall {
         std::future::pending().await
     }
 }

@@ -176,7 +176,7 @@ async fn reads_are_counted_by_statement(store: &dyn StoreWithMembers) {
     let (health, of_health) = counted(store.health()).await;
     assert!(health.up);
     assert_eq!(of_health, NOTHING);
-    assert_eq!(count_of(store.leave("nobody")).await, NOTHING);
+    assert_eq!(count_of(store.leave("absent")).await, NOTHING);
 }
 
 async fn rows_are_counted_when_sent_and_commits_when_done(store: &dyn StoreWithMembers) {

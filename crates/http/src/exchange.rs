@@ -10,7 +10,7 @@ use actix_web::{Error, ResponseError as _};
 use futures_util::future::Either;
 use tracing::{Instrument as _, Span};
 
-use crate::access::{Access, audit};
+use crate::access::{AccessLine, audit};
 use crate::auth::{Right, Rights};
 use crate::connection::Clock;
 use crate::door::Entered;
@@ -48,7 +48,7 @@ where
     let method = method_label(request.method());
     let request_id = request_id(request.headers());
     let trace = traced::begin(&request, method, &observed);
-    let access = Access::begin(&request, method, observed.route(), trace.as_deref());
+    let access = AccessLine::begin(&request, method, observed.route(), trace.as_deref());
     let span = access
         .as_ref()
         .map_or(Span::none(), |access| access.span(&request_id));

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::bypass::protocol::{Member, Membership, Statement, View};
-use crate::bypass::{AccessSettings, Calls, Mode, State, Until};
+use crate::bypass::{AccessSettings, AccessState, Calls, Mode, Until};
 use crate::cache::Cache;
 use crate::error::{Error, Part, Result};
 use crate::process::fault_point;
@@ -37,11 +37,11 @@ struct Heard {
 
 /// The one task that changes how this process may use the cache.
 #[derive(Debug)]
-pub(super) struct Keeper {
+pub(super) struct Heartbeats {
     membership: Arc<dyn Membership>,
     cache: Arc<dyn Cache>,
     settings: AccessSettings,
-    state: watch::Sender<State>,
+    state: watch::Sender<AccessState>,
     calls: Arc<Calls>,
     /// The latest heartbeats of the others, by process.
     heard: HashMap<String, Heard>,
@@ -59,15 +59,15 @@ pub(super) struct Keeper {
     cause: Option<String>,
 }
 
-impl Keeper {
+impl Heartbeats {
     pub(super) fn new(
         membership: Arc<dyn Membership>,
         cache: Arc<dyn Cache>,
         settings: AccessSettings,
-        state: watch::Sender<State>,
+        state: watch::Sender<AccessState>,
         calls: Arc<Calls>,
-    ) -> Keeper {
-        Keeper {
+    ) -> Heartbeats {
+        Heartbeats {
             membership,
             cache,
             settings,
@@ -274,11 +274,15 @@ impl Keeper {
             _ => self.cache.enter_epoch(view.epoch, None),
         }
         let bypasses = view.bypassed && !view.members.iter().any(trusts);
+        debug_assert!(
+            trusted.is_none() || !bypasses,
+            "no process trusts the cache while any bypasses it"
+        );
         let before = self.state.borrow().bypasses;
         if bypasses != before {
             telemetry::bypasses(bypasses);
             match bypasses {
-                true => tracing::info!(epoch = %view.epoch, "reading and writing past the cache"),
+                true => tracing::info!(epoch = %view.epoch, "bypassing the cache"),
                 false => tracing::info!(epoch = %view.epoch, "using the cache again"),
             }
         }
@@ -288,7 +292,7 @@ impl Keeper {
             Error::unavailable(Part::Database, "it has not said that the cache may be used")
         };
         self.state.send_modify(|state| {
-            *state = State {
+            *state = AccessState {
                 epoch: view.epoch,
                 trusted,
                 bypasses,

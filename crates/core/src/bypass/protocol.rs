@@ -123,6 +123,18 @@ impl View {
             lease_ms: statement.lease_ms,
             beats: statement.beats,
         });
+        debug_assert!(
+            next.epoch == self.epoch || next.epoch == self.epoch.next(),
+            "epochs end one after the other"
+        );
+        debug_assert!(
+            !(next.bypassed && next.relied_upon()),
+            "a cache that a process relies on is not bypassed"
+        );
+        debug_assert!(
+            !next.bypassed || next.run.is_empty(),
+            "an epoch without the cache is in no run of its server"
+        );
         next
     }
 }

@@ -152,6 +152,10 @@ impl MemoryCache {
 
     fn lookup(&self, pinned: &mut HashMap<Key, Pinned>, key: &Key) -> Lookup {
         if let Some(held) = pinned.get_mut(key) {
+            debug_assert!(
+                held.dirty.is_some() || held.doubt.is_some(),
+                "what holds nothing is removed"
+            );
             if held.doubt.is_some_and(|doubt| doubt.until > Instant::now()) {
                 return Lookup::InDoubt(held.dirty.clone());
             }
@@ -254,6 +258,10 @@ impl Cache for MemoryCache {
 
     async fn put_dirty(&self, records: &[Record]) -> Result<()> {
         for record in records {
+            debug_assert!(
+                record.version > Version::ZERO,
+                "what was appended has a version"
+            );
             let mut pinned = self.lock(&record.key);
             let held = pinned.entry(record.key.clone()).or_default();
             let held_version = held

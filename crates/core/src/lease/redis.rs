@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::error::{Error, Part, Result};
-use crate::lease::{Call as LeaseCall, Held, Leases};
+use crate::lease::{Held, LeaseCall, Leases};
 use crate::model::shard::Shard;
 use crate::process::startup;
 use crate::redis::{Call, Redis, milliseconds};

@@ -14,6 +14,10 @@ mod refusal;
 mod session;
 mod tables;
 
+/// The SQL that both kinds of database have in common, compiled for this one's connection.
+#[path = "sql.rs"]
+mod sql;
+
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -25,32 +29,39 @@ use diesel_async::{AsyncMysqlConnection, SimpleAsyncConnection};
 use tokio::time::{Instant, timeout_at};
 
 use crate::binding::BindingStore;
-use crate::bypass::protocol::Membership;
+use crate::bypass::protocol::{Membership, Statement, View};
 use crate::error::{Error, Part, Result};
 use crate::model::dataset::Dataset;
 use crate::model::decision::Decision;
+use crate::model::epoch::Epoch;
 use crate::model::record::{Key, Record};
 use crate::model::version::Version;
 use crate::outage::health::PartHealth;
 use crate::process::startup;
 use crate::settings::{Address, Secret};
 use crate::store::calls::Calls;
+use crate::store::ceiling::Ceiling;
 use crate::store::durability::{Durability, Survives};
-use crate::store::{Adoption, Connections, Locks, Origin, Store, row};
+use crate::store::newest::NewestOfAll;
+use crate::store::tombstones::to_floor;
+use crate::store::transaction::{TransactionError, Tried};
+use crate::store::{
+    Adoption, Connections, Locks, Origin, Page, Proposal, Purge, Purged, Store, row,
+};
 use crate::timing;
 
 pub use claim::MysqlClaim;
 use connector::{Connector, NotConnected};
 use flushing::Flushing;
-use held::{hold, hold_free, oldest_tombstones, release, remove};
 pub use inspect::MysqlReader;
 use migration::{connect, migrate};
 use pool::{Opens, Pool};
+use sql::{
+    apply, hear, leave, load, load_many, newest_after, newest_version, page, purge, purged_through,
+    rely, transact,
+};
 
-super::queries::queries!(AsyncMysqlConnection);
-super::transaction::transactions!(AsyncMysqlConnection);
-super::members::members!(AsyncMysqlConnection);
-super::tombstones::tombstones!(AsyncMysqlConnection);
+type Connection = AsyncMysqlConnection;
 
 const BEGIN: &str = "START TRANSACTION";
 const SHARED: &str = <diesel::mysql::Mysql as super::upsert::Dialect>::SHARED;

@@ -152,6 +152,7 @@ impl<'a> Upsert<'a> {
     /// Takes place only where nothing that came after one of the rows can have been
     /// purged, in the epoch that `origin` names, and under this ceiling.
     pub(super) fn guarded(rows: &'a [Row], origin: Origin, ceiling: i64) -> Upsert<'a> {
+        check(rows, ceiling);
         let versions = rows.iter().map(|row| row.version);
         let guard = Guard {
             fence: origin.fence().map(|epoch| epoch.get() as i64),
@@ -167,6 +168,7 @@ impl<'a> Upsert<'a> {
 
     /// In a transaction that holds the row of the cache's epoch, and has judged by it.
     pub(super) fn held(rows: &'a [Row], order: Order, ceiling: i64) -> Upsert<'a> {
+        check(rows, ceiling);
         Upsert {
             rows,
             guard: None,
@@ -187,6 +189,24 @@ impl<'a> Upsert<'a> {
         let padding = last.flat_map(move |last| std::iter::repeat_n(last, padding));
         self.rows.iter().chain(padding)
     }
+}
+
+/// What holds of the rows of each statement. A row that no service has written has no version,
+/// and none is written by one.
+fn check(rows: &[Row], ceiling: i64) {
+    debug_assert!(
+        (1..=ROWS_MAX).contains(&rows.len()),
+        "a statement is bounded"
+    );
+    debug_assert!(
+        rows.is_sorted_by(|one, next| one.name < next.name),
+        "each name is in a statement once, in the order in which all lock them"
+    );
+    debug_assert!(
+        rows.iter()
+            .all(|row| row.version > 0 && row.version <= ceiling),
+        "no version is above the ceiling"
+    );
 }
 
 /// How many rows a statement for `rows` has. A row that fills it up costs as much as any, so

@@ -27,7 +27,7 @@ impl ReadThrough {
         for _ in 0..TRIES_MAX {
             let held = match found {
                 Lookup::Hit(held) => held,
-                Lookup::Miss => match self.fill_anew(key).await? {
+                Lookup::Miss => match self.fill_again(key).await? {
                     Filled::Done(read) => return Ok(read),
                     Filled::Found(lookup) => {
                         found = lookup;
@@ -88,7 +88,7 @@ impl ReadThrough {
     }
 
     /// Fills a key that is not held.
-    async fn fill_anew(&self, key: &Key) -> Result<Filled> {
+    async fn fill_again(&self, key: &Key) -> Result<Filled> {
         let mut start = self.begin_fill(key).await?;
         if start == FillStart::Busy {
             // IMPORTANT: that reader may have read the row before it was changed.

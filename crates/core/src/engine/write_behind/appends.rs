@@ -73,6 +73,7 @@ impl Commit for Appends {
                 Err(error) => vec![Err(error); batch.len()],
             }
         };
+        debug_assert_eq!(appended.len(), batch.len(), "an answer for each write");
         let error = |place: usize| appended.get(place)?.as_ref().err().map(Error::kind);
         let contexts = step.end(error);
         if let Some(traces) = traces {

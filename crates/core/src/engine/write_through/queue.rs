@@ -93,7 +93,12 @@ impl Queue {
 
     /// So many are in a batch now.
     pub(super) fn left(&self, writes: usize) {
-        self.lock().waiting -= writes;
+        let mut arrived = self.lock();
+        debug_assert!(
+            arrived.waiting >= arrived.writes.len() + writes,
+            "what is in a batch has been taken"
+        );
+        arrived.waiting -= writes;
     }
 
     /// Lets [`Queue::arrived`] return when so many have arrived. False when they have already.
@@ -165,6 +170,7 @@ mod tests {
         queue.left(1);
         push(&queue).unwrap();
         assert!(matches!(push(&queue), Err(Error::Overloaded)));
+        assert_eq!(queue.take().0.len(), 1);
         queue.left(2);
         assert_eq!(format!("{queue:?}"), "Queue(0 waiting)");
     }

@@ -77,6 +77,7 @@ impl Transactions {
                     not_begun(writes.len(), problem)
                 }
             };
+            debug_assert_eq!(decisions.len(), writes.len(), "a decision for each write");
             let is_late = Instant::now() > deadline;
             let mut left = (Vec::new(), Vec::new());
             for ((place, write), decision) in places.into_iter().zip(writes).zip(decisions) {
@@ -159,6 +160,7 @@ impl Transactions {
             }
             Err(error) => return not_begun(writes.len(), Some(error)),
         };
+        debug_assert_eq!(begun.len(), writes.len(), "a version for each write");
         fault_point::point("write.begun").await;
         let write = self.write(writes, &begun, permit.fence);
         let applying = traced.begin(Step::Apply);
