@@ -115,8 +115,9 @@ impl RedisLeases {
     }
 
     async fn listen(&self) -> Result<PubSub> {
+        let client = self.redis.client(Part::Journal).await?;
         let listening = async {
-            let mut listener = self.redis.client()?.get_async_pubsub().await?;
+            let mut listener = client.get_async_pubsub().await?;
             let channel = self.redis.keyspace.wake_channel();
             listener.subscribe(channel).await?;
             Ok(listener)

@@ -77,7 +77,7 @@ impl<'a> ClientAtWork<'a> {
 
     fn choose(&mut self, mix: Mix, name: usize) -> Action {
         let chosen = self.choices.u8(..100);
-        if chosen < mix.reads {
+        if chosen < mix.reads || self.shared.only_reads() {
             return Action::Read;
         }
         if chosen < mix.reads + mix.deletes {
