@@ -7,45 +7,32 @@ import (
 	"io"
 	"log"
 	"net/http"
-	"net/url"
 	"os"
 	"strconv"
 	"strings"
 	"time"
 )
 
-type User struct {
-	Name       string `json:"name"`
-	Age        int    `json:"age"`
-	Occupation string `json:"occupation"`
+var asJSON = http.Header{"Content-Type": {"application/json"}}
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		log.Fatal(err)
+	}
+	return value
 }
 
 // call repeats 503 after Retry-After, five times at most.
-func call(method, url, etag, mediaType, body string) (int, http.Header, string) {
+func call(method, url, body string, headers http.Header) (*http.Response, string) {
 	for attempt := 0; ; attempt++ {
-		request, err := http.NewRequest(method, url, strings.NewReader(body))
-		if err != nil {
-			log.Fatal(err)
-		}
-		request.Header.Set("Content-Type", mediaType)
-		if etag != "" {
-			request.Header.Set("If-Match", etag)
-		}
-		answer, err := http.DefaultClient.Do(request)
-		if err != nil {
-			log.Fatal(err)
-		}
-		text, err := io.ReadAll(answer.Body)
+		request := must(http.NewRequest(method, url, strings.NewReader(body)))
+		request.Header = headers
+		answer := must(http.DefaultClient.Do(request))
+		text := must(io.ReadAll(answer.Body))
 		answer.Body.Close()
-		if err != nil {
-			log.Fatal(err)
-		}
-		if answer.StatusCode != 503 || attempt == 5 {
-			return answer.StatusCode, answer.Header, string(text)
-		}
 		seconds, err := strconv.Atoi(answer.Header.Get("Retry-After"))
-		if err != nil || seconds > 30 {
-			seconds = 30
+		if answer.StatusCode != 503 || err != nil || seconds > 30 || attempt == 5 {
+			return answer, string(text)
 		}
 		time.Sleep(time.Duration(seconds) * time.Second)
 	}
@@ -54,36 +41,35 @@ func call(method, url, etag, mediaType, body string) (int, http.Header, string) 
 // increment changes a user so that no other client's change is lost.
 func increment(url string) {
 	for attempt := 0; attempt < 100; attempt++ {
-		_, headers, text := call("GET", url, "", "", "")
-		var user User
-		if err := json.Unmarshal([]byte(text), &user); err != nil {
-			log.Fatal(err)
-		}
-		user.Age++
-		body, _ := json.Marshal(user)
-		status, _, text := call("PUT", url, headers.Get("ETag"), "application/json", string(body))
-		if status == 200 {
+		answer, text := call("GET", url, "", nil)
+		var user map[string]any
+		must(0, json.Unmarshal([]byte(text), &user))
+		user["age"] = user["age"].(float64) + 1
+		headers := asJSON.Clone()
+		headers.Set("If-Match", answer.Header.Get("ETag"))
+		answer, text = call("PUT", url, string(must(json.Marshal(user))), headers)
+		if answer.StatusCode == 200 {
 			return
 		}
-		if status != 412 {
+		if answer.StatusCode != 412 { // After 412 another client was faster: read again.
 			log.Fatal(text)
-		} // After 412 another client was faster: read again.
+		}
 	}
 	log.Fatal("gave up")
 }
 
 func main() {
 	base := os.Args[1]
-	user := base + "/users/" + url.PathEscape("Go")
-	if status, _, text := call("PUT", user, "", "application/json", `{"age": 0, "occupation": "Counter"}`); status != 200 {
+	answer, text := call("PUT", base+"/users/Go", `{"age": 0, "occupation": "Counter"}`, asJSON)
+	if answer.StatusCode != 200 {
 		log.Fatal(text)
 	}
-	_, _, text := call("GET", user, "", "", "")
+	_, text = call("GET", base+"/users/Go", "", nil)
 	fmt.Print(text)
 	for i := 0; i < 5; i++ {
 		increment(base + "/users/Counter")
 	}
 	lines := "{\"name\": \"Go 1\", \"age\": 1, \"occupation\": \"Batch\"}\n{\"delete\": \"Go\"}\n"
-	_, _, text = call("POST", base+"/users/batch", "", "application/x-ndjson", lines)
+	_, text = call("POST", base+"/users/batch", lines, http.Header{"Content-Type": {"application/x-ndjson"}})
 	fmt.Print(text)
 }

@@ -62,6 +62,7 @@ complete -c write-behind-svc -n "__fish_write_behind_svc_using_subcommand import
 complete -c write-behind-svc -n "__fish_write_behind_svc_using_subcommand import" -l skip -d 'Leave out the lines up to this one' -r
 complete -c write-behind-svc -n "__fish_write_behind_svc_using_subcommand import" -l to -d 'Send the users to the service that runs at this URL, such as http://localhost:8081' -r
 complete -c write-behind-svc -n "__fish_write_behind_svc_using_subcommand import" -l token-file -d 'With --to: send the token in this file, which has one line' -r -F
+complete -c write-behind-svc -n "__fish_write_behind_svc_using_subcommand import" -l ca-file -d 'With --to: trust the CA certificates in this file (PEM), not those of the system' -r -F
 complete -c write-behind-svc -n "__fish_write_behind_svc_using_subcommand import" -l no-wait -d 'End when the journal has all, rather than the database (write-behind)'
 complete -c write-behind-svc -n "__fish_write_behind_svc_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c write-behind-svc -n "__fish_write_behind_svc_using_subcommand export" -l format -d 'Its form, where the extension .csv, .ndjson or .jsonl does not say it' -r -f -a "csv\t'Comma-separated values; the first line names the columns'

@@ -540,7 +540,7 @@ _write__through__svc() {
             return 0
             ;;
         write__subcmd__through__subcmd__svc__subcmd__import)
-            opts="-h --format --errors --skip --to --token-file --no-wait --help"
+            opts="-h --format --errors --skip --to --token-file --ca-file --no-wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -563,6 +563,10 @@ _write__through__svc() {
                     return 0
                     ;;
                 --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -26,7 +26,7 @@ const CONNECTIONS: usize = 64;
 const ENTRIES_PER_SECOND_MIN: u64 = 1000;
 
 /// For everything that does not depend on the number of entries.
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -139,14 +139,14 @@ pub(crate) fn all_wait(service: &RunningService, load: &Load) -> Result<u64> {
     Ok(entries)
 }
 
-struct Drain {
+struct Drained {
     pause_s: f64,
     rows_per_second: f64,
 }
 
 /// Waits until nothing is left. The clock starts when the first rows have arrived: when the service finds
 /// out that the database is back is another matter than how fast it is then.
-fn drain(service: &RunningService, entries: u64) -> Result<Drain> {
+fn drain(service: &RunningService, entries: u64) -> Result<Drained> {
     let limit = time_limit(entries);
     let began = Instant::now();
     let mut first: Option<(Instant, u64)> = None;
@@ -155,7 +155,7 @@ fn drain(service: &RunningService, entries: u64) -> Result<Drain> {
         match first {
             None if depth < entries => first = Some((now, depth)),
             Some((first, rows)) if depth == 0 => {
-                return Ok(Drain {
+                return Ok(Drained {
                     pause_s: (first - began).as_secs_f64(),
                     rows_per_second: rows as f64 / (now - first).as_secs_f64(),
                 });
@@ -170,7 +170,7 @@ fn drain(service: &RunningService, entries: u64) -> Result<Drain> {
 }
 
 fn time_limit(entries: u64) -> Duration {
-    PATIENCE + Duration::from_secs(entries / ENTRIES_PER_SECOND_MIN)
+    WAIT_TIMEOUT + Duration::from_secs(entries / ENTRIES_PER_SECOND_MIN)
 }
 
 /// How many rows fewer have the value of this round than were acknowledged. The database is asked past the

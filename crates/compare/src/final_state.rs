@@ -63,18 +63,18 @@ pub async fn answers(service: &RunningService, names: &[String]) -> Result<Final
     Ok(FinalState::of("service", rows))
 }
 
-/// Waits until the database has everything that was acknowledged, `patience_s` seconds at most
+/// Waits until the database has everything that was acknowledged, `timeout_s` seconds at most
 /// (3600). Returns how long that took, in seconds: 0 with write-through; `None` if it was not
 /// over in time, or the service does not say.
-pub async fn settle(service: &RunningService, patience_s: u32) -> Option<f64> {
+pub async fn settle(service: &RunningService, timeout_s: u32) -> Option<f64> {
     match service.pattern().is_behind() {
         false => Some(0.0),
         true => {
             // The service gives up first.
-            let patience = Duration::from_secs(u64::from(patience_s) + 5);
-            let mut client = ServiceClient::new(service.address(), patience);
+            let wait_timeout = Duration::from_secs(u64::from(timeout_s) + 5);
+            let mut client = ServiceClient::new(service.address(), wait_timeout);
             let began = Instant::now();
-            let flushed = client.post(&format!("/flush?timeout_s={patience_s}")).await;
+            let flushed = client.post(&format!("/flush?timeout_s={timeout_s}")).await;
             let is_over = flushed.is_ok_and(|reply| reply.status.is_success());
             is_over.then(|| began.elapsed().as_secs_f64())
         }

@@ -21,7 +21,7 @@ use crate::arguments::{Arguments, WorkloadArguments};
 use crate::error::{Error, Result};
 use crate::pattern::Pattern;
 use crate::run::{parts, prepare};
-use crate::site::Parts;
+use crate::site::Backends;
 use crate::stop::{Stop, told};
 use crate::workload::{Rate, Workload};
 use controls::Controls;
@@ -50,7 +50,7 @@ pub async fn serve(arguments: &Arguments, stop: Stop) -> Result<()> {
     // Before anything is built or started.
     let listener = TcpListener::bind(arguments.listen)
         .map_err(|error| Error::failed(format_args!("listening on {}", arguments.listen), error))?;
-    let may_pause = !matches!(parts, Parts::Running { .. });
+    let may_pause = !matches!(parts, Backends::Running { .. });
     let site = prepare(&arguments.parts, parts, &stop).await?;
     let mut services: Vec<Shown> = Vec::new();
     let served = async {

@@ -22,7 +22,7 @@ use crate::site::{Database, RunningService};
 use processes::{Others, Processes};
 
 /// How long the service may take to give its figures. It counts as silent then, until the next look.
-const PATIENCE: Duration = Duration::from_secs(2);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How many looks are kept: ten hours of four a second. What happened after that is in no slice,
 /// but in all sums.
 const LOOKS_MAX: usize = 144_000;
@@ -189,7 +189,7 @@ impl Watch {
     async fn begin(watched: Watched) -> Watch {
         let processes = Processes::find(&watched).await;
         let mut watch = Watch {
-            service: ServiceClient::new(watched.service, PATIENCE),
+            service: ServiceClient::new(watched.service, WAIT_TIMEOUT),
             status: None,
             processes,
             others: Others::begin(),

@@ -13,7 +13,7 @@ use crate::pattern::Pattern;
 use crate::report::{Ceiling, Report, Scenario, verdict, warnings};
 use crate::say::say;
 use crate::site::binaries::Binaries;
-use crate::site::{Parts, Site};
+use crate::site::{Backends, Site};
 use crate::stop::{self, Stop};
 use crate::workload::Workload;
 use crate::{ceiling, machine};
@@ -86,32 +86,36 @@ pub async fn compare(arguments: &Arguments, stop: Stop) -> Result<Comparison> {
 }
 
 /// Checks what is needed, and builds what has to be started.
-pub(crate) async fn prepare(arguments: &PartsArguments, parts: Parts, stop: &Stop) -> Result<Site> {
+pub(crate) async fn prepare(
+    arguments: &PartsArguments,
+    parts: Backends,
+    stop: &Stop,
+) -> Result<Site> {
     let binaries = match &parts {
-        Parts::Running { .. } => None,
+        Backends::Running { .. } => None,
         _ if arguments.no_build => Some(Binaries::beside_the_tool()?),
         _ => Some(Binaries::build(stop.clone()).await?),
     };
     Site::prepare(parts, binaries).await
 }
 
-pub(crate) fn parts(arguments: &PartsArguments) -> Parts {
+pub(crate) fn parts(arguments: &PartsArguments) -> Backends {
     // The command line has both of a pair or neither.
     match arguments.clone() {
         PartsArguments {
             cache: Some(cache),
             database: Some(database),
             ..
-        } => Parts::Servers { cache, database },
+        } => Backends::Servers { cache, database },
         PartsArguments {
             write_through: Some(write_through),
             write_behind: Some(write_behind),
             ..
-        } => Parts::Running {
+        } => Backends::Running {
             write_through,
             write_behind,
         },
-        _ => Parts::Embedded,
+        _ => Backends::Embedded,
     }
 }
 

@@ -20,7 +20,7 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 #[derive(Debug)]
 pub struct ServiceClient {
     address: SocketAddr,
-    patience: Duration,
+    wait_timeout: Duration,
     sender: Option<SendRequest<Full<Bytes>>>,
 }
 
@@ -37,11 +37,11 @@ pub struct Reply {
 
 impl ServiceClient {
     /// A client that connects when it is first used, and again where the connection ended. Each
-    /// request may take `patience`, its whole answer included.
-    pub fn new(address: SocketAddr, patience: Duration) -> ServiceClient {
+    /// request may take `wait_timeout`, its whole answer included.
+    pub fn new(address: SocketAddr, wait_timeout: Duration) -> ServiceClient {
         ServiceClient {
             address,
-            patience,
+            wait_timeout,
             sender: None,
         }
     }
@@ -73,8 +73,11 @@ impl ServiceClient {
     async fn send(&mut self, method: Method, path: &str, body: Bytes) -> Result<Reply, String> {
         let sender = self.sender.take();
         let exchange = exchange(sender, self.address, method, path, body);
-        let Ok(exchanged) = timeout(self.patience, exchange).await else {
-            return Err(format!("no answer in {} s", self.patience.as_secs_f64()));
+        let Ok(exchanged) = timeout(self.wait_timeout, exchange).await else {
+            return Err(format!(
+                "no answer in {} s",
+                self.wait_timeout.as_secs_f64()
+            ));
         };
         let (sender, reply) = exchanged?;
         self.sender = Some(sender);

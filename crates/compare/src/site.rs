@@ -32,7 +32,7 @@ pub(crate) const KEY: &str = "COMPARE_KEY";
 
 /// What the services run on.
 #[derive(Clone, Debug)]
-pub enum Parts {
+pub enum Backends {
     /// Memory cache, SQLite and file journal, in a temporary folder of each service's own.
     Embedded,
     /// These servers; each service has a fresh database of its own there.
@@ -51,13 +51,13 @@ pub enum Parts {
     },
 }
 
-impl Parts {
+impl Backends {
     /// Those of two servers.
     ///
     /// # Errors
     /// When one of the URLs is of something else.
-    pub fn servers(cache: &str, database: &str) -> Result<Parts> {
-        Ok(Parts::Servers {
+    pub fn servers(cache: &str, database: &str) -> Result<Backends> {
+        Ok(Backends::Servers {
             cache: ServerUrl::redis(cache)?,
             database: ServerUrl::mysql(database)?,
         })
@@ -66,21 +66,21 @@ impl Parts {
     /// In words: `memory cache, SQLite`.
     pub fn in_words(&self) -> String {
         match self {
-            Parts::Embedded => "memory cache, file journal, SQLite".to_owned(),
-            Parts::Servers { cache, database } => format!("{cache}, {database}"),
-            Parts::Running { .. } => "services that ran already".to_owned(),
+            Backends::Embedded => "memory cache, file journal, SQLite".to_owned(),
+            Backends::Servers { cache, database } => format!("{cache}, {database}"),
+            Backends::Running { .. } => "services that ran already".to_owned(),
         }
     }
 
     fn needs_binaries(&self) -> bool {
-        !matches!(self, Parts::Running { .. })
+        !matches!(self, Backends::Running { .. })
     }
 }
 
 /// Where services are started, or found.
 #[derive(Debug)]
 pub struct Site {
-    parts: Parts,
+    parts: Backends,
     binaries: Option<Binaries>,
     leftovers: Mutex<Leftovers>,
 }
@@ -116,21 +116,21 @@ impl Site {
     /// # Errors
     /// When a server does not answer or does not let a database be created, or a service that
     /// should run does not, or is another one.
-    pub async fn prepare(parts: Parts, binaries: Option<Binaries>) -> Result<Site> {
+    pub async fn prepare(parts: Backends, binaries: Option<Binaries>) -> Result<Site> {
         if parts.needs_binaries() && binaries.is_none() {
             return Err(Error::Usage(
                 "there are no services to start: build them first".to_owned(),
             ));
         }
         match &parts {
-            Parts::Embedded => {}
-            Parts::Servers { cache, database } => {
+            Backends::Embedded => {}
+            Backends::Servers { cache, database } => {
                 redis::ping(cache).await?;
                 let name = leftovers::unique_name("check");
                 mysql::create_database(database, &name).await?;
                 mysql::drop_database(database, &name).await?;
             }
-            Parts::Running {
+            Backends::Running {
                 write_through,
                 write_behind,
             } => {
@@ -170,18 +170,18 @@ impl Site {
         redis_too: bool,
     ) -> Result<RunningService> {
         match &self.parts {
-            Parts::Embedded => self.start_embedded(pattern, fault_possible).await,
-            Parts::Servers { cache, database } => {
+            Backends::Embedded => self.start_embedded(pattern, fault_possible).await,
+            Backends::Servers { cache, database } => {
                 let faults = (fault_possible, redis_too);
                 self.start_on_servers(pattern, cache, database, faults)
                     .await
             }
-            Parts::Running { .. } if fault_possible => Err(Error::Usage(
+            Backends::Running { .. } if fault_possible => Err(Error::Usage(
                 "the database of services that run already is out of the tool's reach, so it \
                  cannot be disturbed"
                     .to_owned(),
             )),
-            Parts::Running {
+            Backends::Running {
                 write_through,
                 write_behind,
             } => {
@@ -298,7 +298,7 @@ impl Site {
     /// # Errors
     /// The first one, with what is left; everything else is removed all the same.
     pub async fn clean_up(&self) -> Result<()> {
-        let Parts::Servers { cache, database } = &self.parts else {
+        let Backends::Servers { cache, database } = &self.parts else {
             return Ok(());
         };
         let names = self.leftovers().names();

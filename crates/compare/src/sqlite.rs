@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::kept::{Kept, Row};
 
 /// How long a reader waits, which is only while the file is taken back after a crash.
-const READ_PATIENCE: Duration = Duration::from_secs(10);
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// All rows whose names begin with `prefix`, as they are now; a service may write meanwhile.
 ///
@@ -20,7 +20,7 @@ const READ_PATIENCE: Duration = Duration::from_secs(10);
 /// When the file cannot be read.
 pub fn rows(file: &Path, prefix: &str) -> rusqlite::Result<Vec<Row>> {
     let connection = open(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    connection.busy_timeout(READ_PATIENCE)?;
+    connection.busy_timeout(READ_TIMEOUT)?;
     let mut query = connection.prepare(
         "SELECT name, version, deleted_at IS NOT NULL, age, occupation FROM users \
          WHERE substr(name, 1, length(?1)) = ?1",

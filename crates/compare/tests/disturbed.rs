@@ -13,20 +13,20 @@ use std::time::{Duration, Instant};
 
 use compare::pattern::Pattern;
 use compare::site::binaries::Binaries;
-use compare::site::{Database, Parts, RunningService, Site};
+use compare::site::{Backends, Database, RunningService, Site};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use testkit::http::Client;
 use testkit::servers::{mysql_url, redis_url};
 use testkit::wait::wait_until;
 
-async fn site(parts: Parts) -> Site {
+async fn site(parts: Backends) -> Site {
     let binaries = Binaries::beside_the_tool().unwrap();
     Site::prepare(parts, Some(binaries)).await.unwrap()
 }
 
 async fn on_servers() -> Site {
-    site(Parts::servers(&redis_url(), &mysql_url()).unwrap()).await
+    site(Backends::servers(&redis_url(), &mysql_url()).unwrap()).await
 }
 
 fn client(service: &RunningService) -> Client {
@@ -52,8 +52,8 @@ fn rows(service: &RunningService) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_stays_away_is_answered_503_by_write_through() {
-    let site = site(Parts::Embedded).await;
+async fn a_missing_file_is_answered_503_by_write_through() {
+    let site = site(Backends::Embedded).await;
     let service = site.start(Pattern::WriteThrough, true).await.unwrap();
     let lever = service.database_lever().unwrap();
     lever.outage().await.unwrap();
@@ -67,7 +67,7 @@ async fn a_file_that_stays_away_is_answered_503_by_write_through() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_file_takes_one_transaction_at_a_time_each_after_the_delay() {
     const DELAY: Duration = Duration::from_millis(80);
-    let site = site(Parts::Embedded).await;
+    let site = site(Backends::Embedded).await;
     let service = site.start(Pattern::WriteThrough, true).await.unwrap();
     let lever = service.database_lever().unwrap();
     lever.slow_down(DELAY).await.unwrap();

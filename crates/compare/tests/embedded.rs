@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use compare::pattern::Pattern;
 use compare::site::binaries::Binaries;
-use compare::site::{Database, Parts, RunningService, Site};
+use compare::site::{Backends, Database, RunningService, Site};
 use rustix::process::{Pid, test_kill_process};
 use serde_json::json;
 use testkit::http::Client;
@@ -21,7 +21,7 @@ use url::Url;
 
 async fn embedded() -> Site {
     let binaries = Binaries::beside_the_tool().unwrap();
-    Site::prepare(Parts::Embedded, Some(binaries))
+    Site::prepare(Backends::Embedded, Some(binaries))
         .await
         .unwrap()
 }
@@ -99,7 +99,7 @@ async fn a_service_that_does_not_start_is_quoted() {
 async fn what_answers_at_a_url_and_is_no_service_is_refused() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-    let parts = Parts::Running {
+    let parts = Backends::Running {
         write_through: url.clone(),
         write_behind: url.clone(),
     };

@@ -16,14 +16,14 @@ use compare::final_state;
 use compare::kept::Kept;
 use compare::pattern::Pattern;
 use compare::site::binaries::Binaries;
-use compare::site::{Parts, RunningService, Site};
+use compare::site::{Backends, RunningService, Site};
 use serde_json::json;
 use testkit::http::{Client, user_path};
 use testkit::servers::{mysql_url, redis_url};
 
 const PREFIX: &str = "Zo\u{eb}_%-";
 
-async fn site(parts: Parts) -> Site {
+async fn site(parts: Backends) -> Site {
     let binaries = Binaries::beside_the_tool().unwrap();
     Site::prepare(parts, Some(binaries)).await.unwrap()
 }
@@ -86,7 +86,7 @@ async fn is_read_as_it_was_acknowledged(service: &RunningService) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_file_has_what_was_acknowledged_and_nothing_of_other_names() {
-    let site = site(Parts::Embedded).await;
+    let site = site(Backends::Embedded).await;
     for pattern in Pattern::BOTH {
         let service = site.start(pattern, false).await.unwrap();
         is_read_as_it_was_acknowledged(&service).await;
@@ -97,7 +97,7 @@ async fn the_file_has_what_was_acknowledged_and_nothing_of_other_names() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs servers"]
 async fn the_server_has_what_was_acknowledged_and_nothing_of_other_names() {
-    let site = site(Parts::servers(&redis_url(), &mysql_url()).unwrap()).await;
+    let site = site(Backends::servers(&redis_url(), &mysql_url()).unwrap()).await;
     for pattern in Pattern::BOTH {
         let service = site.start(pattern, false).await.unwrap();
         is_read_as_it_was_acknowledged(&service).await;
@@ -108,10 +108,10 @@ async fn the_server_has_what_was_acknowledged_and_nothing_of_other_names() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_whose_database_is_out_of_reach_is_asked_for_each_name() {
-    let embedded = site(Parts::Embedded).await;
+    let embedded = site(Backends::Embedded).await;
     let through = embedded.start(Pattern::WriteThrough, false).await.unwrap();
     let behind = embedded.start(Pattern::WriteBehind, false).await.unwrap();
-    let parts = Parts::Running {
+    let parts = Backends::Running {
         write_through: through.url().clone(),
         write_behind: behind.url().clone(),
     };
@@ -139,7 +139,7 @@ async fn a_service_whose_database_is_out_of_reach_is_asked_for_each_name() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_settled_in_time_is_not_said_to_be() {
-    let site = site(Parts::Embedded).await;
+    let site = site(Backends::Embedded).await;
     let service = site.start(Pattern::WriteBehind, true).await.unwrap();
     let lever = service.database_lever().unwrap();
     lever.outage().await.unwrap();

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use compare::fault::Lever;
 use compare::workload::{Fault, FaultKind};
-use testkit::wait::PATIENCE;
+use testkit::wait::WAIT_TIMEOUT;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout};
@@ -46,7 +46,7 @@ async fn before_echo() -> (Lever, SocketAddr) {
 
 /// What hangs fails.
 async fn in_time<T>(what: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, what).await.expect("an end")
+    timeout(WAIT_TIMEOUT, what).await.expect("an end")
 }
 
 async fn ask(stream: &mut TcpStream) -> io::Result<()> {

@@ -16,7 +16,7 @@ use compare::report::Slice;
 use compare::server_url::ServerUrl;
 use compare::servers::mysql::{Counts, StatusReader};
 use compare::site::binaries::Binaries;
-use compare::site::{Parts, RunningService, Site};
+use compare::site::{Backends, RunningService, Site};
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Opts};
 use serde_json::json;
@@ -26,7 +26,7 @@ use testkit::servers::{TestDatabase, mysql_url, redis_url};
 
 const EVERY: Duration = Duration::from_millis(20);
 
-async fn site(parts: Parts) -> Site {
+async fn site(parts: Backends) -> Site {
     let binaries = Binaries::beside_the_tool().unwrap();
     Site::prepare(parts, Some(binaries)).await.unwrap()
 }
@@ -40,7 +40,7 @@ fn write_and_read(service: &RunningService, writes: u32) {
         assert_eq!(written.status, 200, "{}", written.text());
     }
     assert_eq!(client.get("/users/u0").status, 200);
-    assert_eq!(client.get("/users/nobody").status, 404);
+    assert_eq!(client.get("/users/absent").status, 404);
 }
 
 fn processes(seen: &Observations) -> Vec<&'static str> {
@@ -49,7 +49,7 @@ fn processes(seen: &Observations) -> Vec<&'static str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_in_the_journal_and_what_the_processes_use_is_seen() {
-    let site = site(Parts::Embedded).await;
+    let site = site(Backends::Embedded).await;
     let service = site.start(Pattern::WriteBehind, true).await.unwrap();
     // Nothing leaves the journal meanwhile.
     let lever = service.database_lever().unwrap();
@@ -85,7 +85,7 @@ async fn what_waits_in_the_journal_and_what_the_processes_use_is_seen() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_the_tool_has_not_started_is_found_by_where_it_listens() {
-    let site = site(Parts::Embedded).await;
+    let site = site(Backends::Embedded).await;
     let service = site.start(Pattern::WriteThrough, false).await.unwrap();
     let unknown = Watched {
         service_pid: None,
@@ -100,7 +100,7 @@ async fn a_service_that_the_tool_has_not_started_is_found_by_where_it_listens() 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs servers"]
 async fn servers_are_asked_for_what_they_count_and_use() {
-    let site = site(Parts::servers(&redis_url(), &mysql_url()).unwrap()).await;
+    let site = site(Backends::servers(&redis_url(), &mysql_url()).unwrap()).await;
     let service = site.start(Pattern::WriteThrough, false).await.unwrap();
     let observer = Observer::start(Watched::of(&service), EVERY).await;
     write_and_read(&service, 30);

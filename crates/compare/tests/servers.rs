@@ -13,7 +13,7 @@ use compare::pattern::Pattern;
 use compare::server_url::ServerUrl;
 use compare::servers::mysql;
 use compare::site::binaries::Binaries;
-use compare::site::{Database, Parts, RunningService, Site};
+use compare::site::{Backends, Database, RunningService, Site};
 use deadpool_redis::redis::{Client as Redis, Commands as _, Connection};
 use serde_json::json;
 use testkit::http::Client;
@@ -22,7 +22,7 @@ use testkit::servers::{TestDatabase, mysql_url, redis_url};
 
 async fn on_servers() -> Site {
     let binaries = Binaries::beside_the_tool().unwrap();
-    let parts = Parts::servers(&redis_url(), &mysql_url()).unwrap();
+    let parts = Backends::servers(&redis_url(), &mysql_url()).unwrap();
     Site::prepare(parts, Some(binaries)).await.unwrap()
 }
 
@@ -98,7 +98,7 @@ async fn each_service_has_a_database_of_its_own_and_nothing_of_it_is_left() {
 async fn what_cannot_be_removed_is_named() {
     let mut server = OwnServer::database();
     let binaries = Binaries::beside_the_tool().unwrap();
-    let parts = Parts::servers(&redis_url(), server.url()).unwrap();
+    let parts = Backends::servers(&redis_url(), server.url()).unwrap();
     let site = Site::prepare(parts, Some(binaries)).await.unwrap();
     let mut names = Vec::new();
     for pattern in Pattern::BOTH {
@@ -133,7 +133,7 @@ async fn a_database_whose_service_did_not_start_is_dropped_all_the_same() {
         std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
     let binaries = Binaries::in_folder(binaries.path()).unwrap();
-    let parts = Parts::servers(&redis_url(), &mysql_url()).unwrap();
+    let parts = Backends::servers(&redis_url(), &mysql_url()).unwrap();
     let site = Site::prepare(parts, Some(binaries)).await.unwrap();
     let refused = site
         .start(Pattern::WriteBehind, false)
@@ -165,7 +165,7 @@ async fn a_user_who_may_not_create_databases_is_told_so() {
         .unwrap();
     let url = format!("mysql://{user}:hidden@{address}");
     let url = testkit::servers::without_socket(&url);
-    let parts = Parts::servers(&redis_url(), &url).unwrap();
+    let parts = Backends::servers(&redis_url(), &url).unwrap();
     let binaries = Binaries::beside_the_tool().unwrap();
     let refused = Site::prepare(parts, Some(binaries)).await;
     granted.query_rows(&format!("DROP USER '{user}'@'127.0.0.1'"));

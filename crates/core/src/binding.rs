@@ -1,5 +1,5 @@
-//! Which database a Redis belongs to: a copy of the database must not be served by the
-//! same Redis, nor an older state of it. `docs/design/binding.md` has the reasoning.
+//! Which database a Redis belongs to. The same Redis must serve neither a copy of that
+//! database nor an older state of it. `docs/design/binding.md` has the reasoning.
 //!
 //! A *binding* is a token and a place. The database keeps the token, and Redis keeps the
 //! token and the place. A copy has the token and another place; a database that was left
@@ -20,31 +20,32 @@ use async_trait::async_trait;
 use crate::error::Result;
 use crate::model::version::Version;
 
-/// What follows the token where the bodies of records are packed. A later form takes another number.
+/// What follows the token where the bodies of records are packed. A later form of bodies will have
+/// another number.
 const PACKED: &str = "+1";
 
 /// What a database reports about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bound {
-    /// The name under which its data is cached.
+    /// The name under which the database's data is cached.
     pub identity: String,
-    /// What it shares with the Redis that it is bound to.
+    /// What the database shares with the Redis that it is bound to.
     pub token: String,
-    /// The token before; empty if there was none. Redis still has it after a crash in the
-    /// middle of a move.
+    /// The token before the present one; empty if there was none. After a crash in the middle
+    /// of a move Redis still has this one.
     pub previous: String,
-    /// Where it is.
+    /// Where the database is.
     pub place: Place,
-    /// The newest version that it is known to have had.
+    /// The newest version that the database is known to have had.
     pub newest: Version,
-    /// The Redis that serves the database, as it is stored; empty if none is noted.
+    /// The Redis that serves the database, in its stored form; empty if none is noted.
     pub served_by: String,
     /// Over how many shards the data is spread in Redis.
     pub shards: u16,
 }
 
 impl Bound {
-    /// The binding that there has to be.
+    /// The binding that Redis must have, in its stored form.
     pub fn binding(&self) -> String {
         let binding = Binding {
             token: self.token.clone(),
@@ -55,13 +56,14 @@ impl Bound {
         binding.to_string()
     }
 
-    /// The noted Redis that serves the database. In a copy, the Redis of the original does not count.
+    /// The Redis that is noted as serving the database. In a copy of the database, the Redis of the
+    /// original does not count.
     pub fn noted(&self) -> Option<ServedBy> {
         let noted = ServedBy::parse(&self.served_by)?;
         (noted.place.likeness(&self.place) != Likeness::Other).then_some(noted)
     }
 
-    /// How the Redis that was found compares with the noted one.
+    /// How the Redis that was found compares with the noted Redis.
     pub fn kinship(&self, found: &Found) -> Kinship {
         ServedBy::kinship(self.noted().as_ref(), &found.cache)
     }
@@ -70,17 +72,17 @@ impl Bound {
 /// What Redis knows of the databases with one identity.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
-    /// The binding as it is stored; empty if there is none.
+    /// The binding in its stored form; empty if there is none.
     pub stored: String,
     /// The places that other live processes have registered.
     pub others: Vec<Place>,
-    /// The watermark: the newest version that, as Redis was told, the database has committed.
+    /// The watermark: the newest version that Redis knows to be committed in the database.
     pub committed: Version,
-    /// Journal entries and dead letters.
+    /// The number of journal entries and dead letters.
     pub waiting: u64,
-    /// The same under the names of an older version.
+    /// The number of journal entries and dead letters under the names of an older version.
     pub left: u64,
-    /// Which Redis it is.
+    /// Which Redis was found.
     pub cache: CacheSite,
 }
 
@@ -89,23 +91,24 @@ pub struct Found {
 pub struct Binding {
     /// The token.
     pub token: String,
-    /// Over how many shards the data is spread; `None` if an older version has bound them, which
-    /// spreads it over 16.
+    /// Over how many shards the data is spread. `None` if an older version has bound database and
+    /// Redis: such a program uses 16 shards.
     pub shards: Option<u16>,
-    /// Whether the bodies of records are of the present form; false if an older version has bound
-    /// them. Those are read, too, but the older version does not read the present ones.
+    /// Whether the bodies of records have the present form; false if an older version has bound
+    /// database and Redis. This program also reads the older form. The older version does not read
+    /// the present form.
     pub is_packed: bool,
     /// The place.
     pub place: Place,
 }
 
 impl Binding {
-    /// Whether an older version has bound the data.
+    /// Whether an older version has bound database and Redis.
     pub fn is_of_older(&self) -> bool {
         self.shards.is_none() || !self.is_packed
     }
 
-    /// `None` for a text that is no binding, such as an empty one.
+    /// Reads the stored form. `None` for a text that is no binding, such as an empty one.
     pub fn parse(text: &str) -> Option<Binding> {
         let (name, place) = text.split_once(' ')?;
         let (token, shards) = match name.split_once('/') {
@@ -127,8 +130,8 @@ impl Binding {
 
 impl fmt::Display for Binding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // IMPORTANT: no version reads the binding of another one as its own. An older version takes
-        // this for another token, so it neither starts beside this one nor goes on.
+        // IMPORTANT: no version of the program takes the binding of another version for its own. An
+        // older one finds another token here, so it neither starts beside this one nor goes on.
         formatter.write_str(&self.token)?;
         if self.is_packed {
             formatter.write_str(PACKED)?;
@@ -143,41 +146,41 @@ impl fmt::Display for Binding {
 /// Whether a database may be served by a Redis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// They belong together.
+    /// Database and Redis are bound to each other.
     Holds,
-    /// They may be bound: there is no binding, or the database has moved.
+    /// Database and Redis may be bound: there is no binding, or the database has moved.
     Binds,
-    /// They may be bound unless a process objects. Redis is empty: it is the noted one, restarted,
-    /// or another one at the same address.
+    /// Database and Redis may be bound unless a process objects. Redis is empty. It is the noted
+    /// Redis, restarted, or another Redis at the same address.
     Takes,
-    /// This process waits for objections to that.
+    /// This process waits for objections to [`Verdict::Takes`].
     Contends,
     /// The database is served by the Redis at this address.
     Elsewhere(String),
-    /// Live processes serve the database at this place.
+    /// Live processes serve the database at this other place.
     Served(Place),
-    /// Redis has been bound to another copy since, at this place.
+    /// Redis has since been bound to another copy of the database, at this place.
     Rebound(Place),
-    /// The data is spread over `in_use` shards, and the database says another number.
+    /// The data is spread over `in_use` shards, and the database states another number.
     Resharded {
-        /// The number by which Redis, or this process, uses the data.
+        /// The number of shards that Redis, or this process, uses.
         in_use: u16,
-        /// What the database says.
+        /// The number of shards that the database states.
         stated: u16,
     },
     /// Live processes of an older version serve the database.
     ServedByOlder,
-    /// So many entries wait under the names of an older version.
+    /// This many entries wait under the names of an older version.
     Undrained(u64),
     /// The database lacks versions that it had committed.
     Older,
-    /// The database was at this place, no process is alive, and so many entries wait.
+    /// The database was at this place, no process is alive, and this many entries wait.
     Waiting(Place, u64),
 }
 
-/// Judges a database by what Redis knows. `is_running` is for a process that was bound
-/// already: a database that moves under it takes the waiting entries with it. `kinship` is that
-/// of Redis with the one that the database notes.
+/// Judges whether the Redis that was `found` may serve the database `mine`. `kinship` compares that
+/// Redis with the noted one. `is_running` says that this process was bound before: then a database
+/// that moves takes its waiting entries along.
 pub fn judge(mine: &Bound, found: &Found, kinship: Kinship, is_running: bool) -> Verdict {
     let elsewhere = || {
         let noted = ServedBy::parse(&mine.served_by);
@@ -199,7 +202,7 @@ pub fn judge(mine: &Bound, found: &Found, kinship: Kinship, is_running: bool) ->
     if let Some(refused) = used_otherwise(&bound, mine, found) {
         return refused;
     }
-    // The token before: a move was cut short, or this Redis was left behind.
+    // Redis has the previous token: a move was cut short, or this Redis was left behind.
     if bound.token != mine.token && matches!(kinship, Kinship::Restarted | Kinship::Other) {
         return elsewhere();
     }
@@ -218,8 +221,8 @@ pub fn judge(mine: &Bound, found: &Found, kinship: Kinship, is_running: bool) ->
     }
 }
 
-/// What keeps data from being used that are spread otherwise than the database says, or that
-/// processes of an older version use.
+/// Returns a verdict if the data is spread over another number of shards than the database states,
+/// if live processes of an older version use it, or if entries of an older version wait.
 pub fn used_otherwise(bound: &Binding, mine: &Bound, found: &Found) -> Option<Verdict> {
     match bound.shards {
         Some(in_use) if in_use != mine.shards => Some(Verdict::Resharded {
@@ -232,22 +235,22 @@ pub fn used_otherwise(bound: &Binding, mine: &Bound, found: &Found) -> Option<Ve
     }
 }
 
-/// The database's part in it.
+/// The database's part in the binding.
 #[async_trait]
 pub trait BindingStore: fmt::Debug + Send + Sync + 'static {
-    /// Asks the database's server for what it reports about itself.
+    /// Asks the database what it reports about itself.
     ///
     /// # Errors
-    /// When it is unavailable.
+    /// When the database is unavailable.
     async fn bound(&self) -> Result<Bound>;
 
-    /// Exchanges the token, if it is `from`. Returns whether it was.
+    /// Replaces the token by `to`, if it is `from`. Returns whether it was.
     ///
     /// # Errors
-    /// When it is unavailable: then it may have been exchanged or not.
+    /// When the database is unavailable. The token may be replaced or not then.
     async fn exchange(&self, from: &str, to: &str) -> Result<bool>;
 
-    /// Notes which Redis serves the database, if `from` is noted. Returns whether it was.
+    /// Notes that the Redis `to` serves the database, if `from` is noted. Returns whether it was.
     ///
     /// # Errors
     /// When the database is unavailable. The Redis may be noted or not then.
@@ -256,21 +259,21 @@ pub trait BindingStore: fmt::Debug + Send + Sync + 'static {
     /// Notes that the database has had this version.
     ///
     /// # Errors
-    /// When it is unavailable.
+    /// When the database is unavailable.
     async fn note_newest(&self, newest: Version) -> Result<()>;
 
     /// Gives the database another identity and token. Forgets the processes that used its cache.
     ///
     /// # Errors
-    /// When it is unavailable.
+    /// When the database is unavailable.
     async fn renew_identity(&self) -> Result<()>;
 
-    /// Begins an epoch of the cache after `epoch` and after its own, so that nothing that was
-    /// cached before is used again. Forgets the processes that used the cache. The rows of
-    /// those that rely on it for good stay, since entries may still wait in the journal.
+    /// Begins an epoch of the cache after `epoch` and after the database's own, so that nothing
+    /// that was cached before is used again. Forgets the processes that used the cache. The rows of
+    /// processes that rely on it for good stay, since entries may still wait in the journal.
     ///
     /// # Errors
-    /// When it is unavailable.
+    /// When the database is unavailable.
     async fn begin_epoch_after(&self, epoch: u64) -> Result<()>;
 }
 

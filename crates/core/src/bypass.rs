@@ -18,7 +18,7 @@ use crate::error::{Error, Part, Result};
 use crate::model::epoch::Epoch;
 use crate::timing;
 
-use heartbeat::Keeper;
+use heartbeat::Heartbeats;
 
 /// How a process takes part in the protocol.
 #[derive(Clone, Debug)]
@@ -30,16 +30,17 @@ pub struct AccessSettings {
     pub lease: Duration,
 }
 
-/// The right to use the cache. A value that was taken from it is current if the right
-/// still holds afterwards.
+/// The right to use the cache. A value that was taken from the cache is current if the
+/// permit still holds afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Permit {
-    /// The epoch in which a write by it must be committed, where there are epochs.
+    /// The epoch in which a write under this permit must be committed; `None` if the cache
+    /// is never bypassed.
     pub fence: Option<Epoch>,
 }
 
-/// Registers `holder` as relying on the cache for good. Returns the present epoch
-/// once every other process knows of it.
+/// Registers `holder` as relying on the cache for good. Returns the present epoch once
+/// every other process knows of `holder`, or has had the time of its lease to learn of it.
 ///
 /// # Errors
 /// When the database is unavailable, or the cache is being bypassed.
@@ -55,8 +56,8 @@ pub async fn rely(membership: &dyn Membership, holder: &str) -> Result<Epoch> {
                 .iter()
                 .find(|old| old.process == member.process);
             let lease = Duration::from_millis(member.lease_ms).mul_f64(heartbeat::GRACE);
-            // The answer to its next heartbeat contains the new state, and the one
-            // after that is sent with this knowledge.
+            // The answer to the member's next heartbeat contains the new state. The
+            // heartbeat after that is sent with this knowledge.
             let has_heard = before.is_none_or(|before| member.beats >= before.beats + 2);
             !member.for_good && !has_heard && began.elapsed() <= lease
         })
@@ -74,24 +75,24 @@ pub enum Mode {
     Trusts(Permit),
     /// Write to the database alone, fenced by this epoch.
     Bypasses(Epoch),
-    /// Read from the database and write nothing; why.
+    /// Read from the database and write nothing. The error says why.
     Neither(Error),
 }
 
 #[derive(Clone, Debug)]
-struct State {
+struct AccessState {
     epoch: Epoch,
     /// Until when the cache is trusted; without end while a process relies on it.
     trusted: Option<Until>,
     /// Whether no process trusts the cache any more, so that the database may be
     /// written alone.
     bypasses: bool,
-    /// Whether a process relies on the cache, so that none may bypass it.
+    /// Whether a process relies on the cache for good, so that no process may bypass it.
     relied_upon: bool,
-    /// Until when a process that begins to rely on the cache waits for this one to
-    /// learn of it.
+    /// Until when another process that begins to rely on the cache waits for this process
+    /// to learn of that.
     heard_until: Instant,
-    /// Why neither cache nor bypass is possible, for errors.
+    /// The error of [`Mode::Neither`].
     problem: Error,
 }
 
@@ -101,7 +102,7 @@ enum Until {
     ForEver,
 }
 
-impl State {
+impl AccessState {
     fn mode(&self) -> Mode {
         let trusts = match self.trusted {
             Some(Until::ForEver) => true,
@@ -125,14 +126,14 @@ pub struct Access(Option<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    state: watch::Sender<State>,
+    state: watch::Sender<AccessState>,
     calls: Arc<Calls>,
     membership: Arc<dyn Membership>,
     process: String,
     keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// Requests to the keeper.
+/// Requests to the heartbeat task.
 #[derive(Debug, Default)]
 struct Calls {
     cut_off: AtomicBool,
@@ -143,8 +144,8 @@ struct Calls {
 }
 
 impl Access {
-    /// Returns the access to a cache that is never bypassed: it is always used, and
-    /// its failures are the caller's.
+    /// Returns the access to a cache that is always used and never bypassed. Callers get
+    /// the cache's errors.
     pub fn always() -> Arc<Access> {
         Arc::new(Access(None))
     }
@@ -160,7 +161,7 @@ impl Access {
         settings: AccessSettings,
     ) -> Result<Arc<Access>> {
         let calls = Arc::new(Calls::default());
-        let state = watch::Sender::new(State {
+        let state = watch::Sender::new(AccessState {
             epoch: Epoch::default(),
             trusted: None,
             bypasses: false,
@@ -169,7 +170,7 @@ impl Access {
             problem: Error::unavailable(Part::Cache, "it was never there"),
         });
         let process = settings.process.clone();
-        let mut keeper = Keeper::new(
+        let mut keeper = Heartbeats::new(
             membership.clone(),
             cache,
             settings,
@@ -221,7 +222,7 @@ impl Access {
         if state.relied_upon {
             return Err(relied_upon());
         }
-        // IMPORTANT: after that moment another process may have begun to rely on the
+        // IMPORTANT: after `heard_until` another process may have begun to rely on the
         // cache without waiting for this one.
         match Instant::now() < state.heard_until {
             true => Ok(()),
@@ -229,8 +230,8 @@ impl Access {
         }
     }
 
-    /// Reports that the cache did not answer a read. The read is answered by the
-    /// database; the keeper soon checks whether the cache has to be left.
+    /// Reports that the cache did not answer a read. The heartbeat task soon checks
+    /// whether the cache has to be left. The database answers the read.
     pub fn suspect(&self) {
         if let Some(shared) = &self.0
             && !shared.calls.suspect.swap(true, Ordering::AcqRel)
@@ -239,11 +240,11 @@ impl Access {
         }
     }
 
-    /// Reports that the cache, which was used by `permit`, failed with `error`. Waits
-    /// until writes may bypass it.
+    /// Reports that the cache failed with `error` when it was used under `permit`. Waits
+    /// until writes may bypass the cache, or may use it under another permit.
     ///
     /// # Errors
-    /// `error`, when that takes too long or will never be so.
+    /// `error`, when the wait takes too long, or when a process relies on the cache.
     pub async fn cut_off(&self, permit: Permit, error: &Error) -> Result<()> {
         let Some(shared) = &self.0 else {
             return Err(error.clone());
@@ -273,11 +274,10 @@ impl Access {
         }
     }
 
-    /// Waits until this process may write, in another epoch than `ended` if one is
-    /// given.
+    /// Waits until this process may write. With `ended`, the epoch must be another one.
     ///
     /// # Errors
-    /// Why it may not, when that takes too long.
+    /// The reason why this process may not write, when the wait takes too long.
     pub async fn writable(&self, ended: Option<Epoch>) -> Result<()> {
         let Some(shared) = &self.0 else {
             return Ok(());
@@ -304,8 +304,8 @@ impl Access {
         let Some(shared) = &self.0 else {
             return;
         };
-        // IMPORTANT: the keeper stops before the member is removed, so that no
-        // heartbeat of it comes afterwards.
+        // IMPORTANT: the heartbeat task ends before the member is removed. A heartbeat
+        // afterwards would add the member again.
         shared.calls.stop.store(true, Ordering::Release);
         shared.calls.look.notify_one();
         if let Some(keeper) = shared.keeper.lock().await.take() {
@@ -317,7 +317,7 @@ impl Access {
             state.problem = Error::Stopping;
         });
         if let Err(error) = shared.membership.leave(&shared.process).await {
-            tracing::warn!(%error, "cannot say that this process uses the cache no more; others wait for it once");
+            tracing::warn!(%error, "cannot report that this process no longer uses the cache; others wait for its lease once");
         }
     }
 }

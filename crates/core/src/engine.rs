@@ -158,6 +158,12 @@ pub trait Engine: Debug + Send + Sync + 'static {
     /// row. The cache is filled again.
     async fn reload(&self, key: &Key) -> Result<Read>;
 
+    /// As [`Engine::read`] of each key, in the same order.
+    async fn read_many(&self, keys: &[Key]) -> Vec<Result<Read>>;
+
+    /// As [`Engine::reload`] of each key, in the same order.
+    async fn reload_many(&self, keys: &[Key]) -> Vec<Result<Read>>;
+
     /// Forgets the clean value that is cached of a key; one that is dirty or in doubt stays.
     async fn forget(&self, key: &Key) -> Result<()>;
 

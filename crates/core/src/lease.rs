@@ -1,5 +1,6 @@
 //! Decides which process drains which shard of a journal that several processes share. A lease only
-//! saves double work: the guard by version makes it harmless when two processes drain the same shard.
+//! saves double work. Two processes may drain the same shard: the guard by version makes that
+//! harmless.
 
 pub mod redis;
 
@@ -15,10 +16,10 @@ use crate::model::shard::Shard;
 
 /// A notification from another process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Call {
-    /// There is something in this shard.
+pub enum LeaseCall {
+    /// There are entries in this shard.
     Entries(Shard),
-    /// Shards have become free, or there is one more to share them.
+    /// Shards have become free, or another process shares them.
     Leases,
     /// Notifications may have been missed.
     Everything,
@@ -33,12 +34,12 @@ pub trait Leases: Debug + Send + Sync + 'static {
     /// How long a lease holds without being renewed; `None` when no other process can take it.
     fn lifetime(&self) -> Option<Duration>;
 
-    /// Renews the leases held, takes free ones that are this process's share, and gives back those
-    /// beyond it.
+    /// Renews the leases that this process holds and that belong to its share. Takes the free ones
+    /// of its share, and gives back those beyond its share.
     async fn renew(&self) -> Result<()>;
 
-    /// As [`Leases::renew`], for a process that cannot drain now. It gives all leases back if another
-    /// process can drain. If there is none, it keeps them.
+    /// As [`Leases::renew`], for a process that cannot drain now. Such a process gives all leases
+    /// back if another process can drain, and else keeps them.
     async fn stand_back(&self) -> Result<()> {
         self.renew().await
     }
@@ -46,23 +47,23 @@ pub trait Leases: Debug + Send + Sync + 'static {
     /// Gives all leases back, for good.
     async fn release(&self) -> Result<()>;
 
-    /// The holder of each shard, a name of a process; `None` where there is none.
+    /// The name of the process that holds each shard; `None` for a shard without a holder.
     async fn holders(&self) -> Result<Vec<Option<String>>>;
 
     /// Waits for a notification from another process.
-    async fn called(&self) -> Call;
+    async fn called(&self) -> LeaseCall;
 }
 
-/// The shards that this process may drain now. Each until a time of its own.
+/// The shards that this process may drain now, each until a time of its own.
 #[derive(Debug)]
 pub struct Held {
     began: Instant,
-    // Until when each shard is held, in milliseconds after `began`.
+    // Until when each shard is held, in milliseconds since `began`.
     until_ms: Box<[AtomicU64]>,
 }
 
 impl Held {
-    /// Holds none of this many shards.
+    /// Holds none of the shards.
     pub fn none(shards: u16) -> Held {
         Held {
             began: Instant::now(),
@@ -70,7 +71,7 @@ impl Held {
         }
     }
 
-    /// Holds all of them for ever.
+    /// Holds all shards for ever.
     pub fn all(shards: u16) -> Held {
         Held {
             began: Instant::now(),
@@ -85,7 +86,7 @@ impl Held {
         until.is_some_and(|until| now < until.load(Ordering::Acquire))
     }
 
-    /// Holds `shard` until that time; with `None`, no longer.
+    /// Holds `shard` until the given time; with `None`, no longer.
     pub fn set(&self, shard: Shard, until: Option<Instant>) {
         if let Some(place) = self.until_ms.get(usize::from(shard.0)) {
             let until = until.map_or(0, |until| {
@@ -96,12 +97,12 @@ impl Held {
     }
 }
 
-/// The leases of the one process that has the journal open: it holds all shards.
+/// The leases of the only process that has the journal open, which holds all shards.
 #[derive(Debug)]
 pub struct Sole(Held);
 
 impl Sole {
-    /// For a journal of so many shards.
+    /// The leases on a journal with this many shards.
     pub fn new(shards: u16) -> Sole {
         Sole(Held::all(shards))
     }
@@ -130,7 +131,7 @@ impl Leases for Sole {
         Ok(vec![this; self.0.until_ms.len()])
     }
 
-    async fn called(&self) -> Call {
+    async fn called(&self) -> LeaseCall {
         std::future::pending().await
     }
 }

@@ -13,7 +13,7 @@ pub mod health;
 mod outages;
 pub(crate) mod prober;
 mod state;
-mod words;
+pub(crate) mod words;
 
 use std::borrow::Cow;
 use std::fmt;

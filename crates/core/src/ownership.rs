@@ -7,11 +7,12 @@ use crate::error::Result;
 use crate::model::version::Version;
 use crate::store::Store;
 
-/// The newest version that the database has had, as far as [`crate::binding::judge`] needs it: it is exact
-/// where it is older than `committed`. `noted` is what the database has noted.
+/// Returns `noted`, or `committed` if that is newer and the database has a row at least as new.
+/// [`crate::binding::judge`] only compares the result with `committed`. `noted` is the newest
+/// version that the database has noted.
 ///
 /// # Errors
-/// When it is unavailable.
+/// When the database is unavailable.
 pub(crate) async fn newest_of(
     store: &dyn Store,
     noted: Version,
@@ -21,7 +22,8 @@ pub(crate) async fn newest_of(
         return Ok(noted);
     }
     let bound = store.newest_version().await?;
-    // Only after a crash, or in an older state: what is committed is noted once a second.
+    // This is reached only after a crash or in an older state, since the newest version is noted
+    // once a second.
     match bound >= committed && store.has_between(committed, bound).await? {
         true => Ok(committed),
         false => Ok(noted),

@@ -9,6 +9,7 @@ mod denied;
 mod endpoint;
 mod entry;
 mod evictions;
+mod finder;
 mod inspect;
 mod keyspace;
 mod kind;
@@ -16,8 +17,11 @@ mod link;
 mod local;
 mod names;
 mod policy;
+mod promotable;
+mod read_lease;
 mod rescue;
 mod restart;
+mod sentinel;
 mod server;
 mod stream;
 
@@ -34,23 +38,26 @@ pub(crate) use stream::{
     Direction, StreamEntry, Walk, is_known, pack, page, parse_id, unpack, versions,
 };
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use deadpool_redis::redis::{Client, RedisResult};
+use deadpool_redis::redis::Client;
 use tokio::runtime::Handle;
 
 use crate::error::{Error, Part, Result};
 use crate::model::dataset::Dataset;
 use crate::model::epoch::Epoch;
 use crate::outage::admission::Admission;
-use crate::settings::Address;
+use crate::outage::{Calls, words};
+use crate::settings::RedisAddress;
 
 use connection::{Opener, Shared};
-use endpoint::Endpoint;
+use finder::Finder;
+use read_lease::ReadLease;
 use restart::Witness;
 
 /// What a script answers when its clock has not been raised yet.
@@ -85,6 +92,7 @@ struct Place {
     admission: Admission,
     evictions: Evictions,
     witness: Arc<Witness>,
+    lease: Arc<ReadLease>,
     issued: Issued,
     // As last seen: whether the server is a replica, and whether it may evict anything (where
     // that is watched).
@@ -121,6 +129,7 @@ impl Place {
             admission: Admission::default(),
             evictions: Evictions::none(keyspace.shards()),
             witness: Witness::new(keyspace.shards()),
+            lease: Arc::default(),
             issued: Issued::none(keyspace.shards()),
             is_replica: AtomicBool::new(false),
             evicts: AtomicBool::new(false),
@@ -144,7 +153,7 @@ impl Place {
 
 impl Debug for Redis {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Redis({})", self.opener.endpoint.url())
+        write!(formatter, "Redis({})", self.opener.finder.url())
     }
 }
 
@@ -155,7 +164,7 @@ impl Redis {
     /// # Errors
     /// When the server cannot be reached.
     pub async fn connect(
-        address: impl Into<Address>,
+        address: impl Into<RedisAddress>,
         timeout: Duration,
         dataset: &Dataset,
     ) -> Result<Arc<Redis>> {
@@ -176,7 +185,7 @@ impl Redis {
             // It answers, but no link is opened to it: `is_primary` waits for it.
             return Ok(());
         }
-        let endpoint = &self.opener.endpoint;
+        let endpoint = self.opener.finder.last();
         let cause = match &error {
             Error::Unavailable { lasting: false, .. } => {
                 match endpoint.speaks_no_tls(Part::Cache).await {
@@ -194,14 +203,15 @@ impl Redis {
     /// # Errors
     /// When the driver does not take the URL.
     pub fn unconnected(
-        address: impl Into<Address>,
+        address: impl Into<RedisAddress>,
         timeout: Duration,
         dataset: &Dataset,
     ) -> Result<Arc<Redis>> {
-        let endpoint = Endpoint::new(address.into())?;
+        let moved = Arc::default();
+        let finder = Finder::new(address.into(), timeout, Arc::clone(&moved))?;
         let keyspace = Keyspace::new(dataset);
-        let place = Arc::new(Place::new(&keyspace, Arc::default()));
-        Redis::with(endpoint, timeout, keyspace, place)
+        let place = Arc::new(Place::new(&keyspace, moved));
+        Redis::with(finder, timeout, keyspace, place)
     }
 
     /// Another link to the same server for the same data, over connections of its own with
@@ -211,7 +221,7 @@ impl Redis {
     /// When the driver does not take the URL.
     pub fn with_timeout(&self, timeout: Duration) -> Result<Arc<Redis>> {
         let (keyspace, place) = (self.keyspace.clone(), self.place.clone());
-        Redis::with(self.opener.endpoint.clone(), timeout, keyspace, place)
+        Redis::with(self.opener.finder.clone(), timeout, keyspace, place)
     }
 
     /// Uses the names of this epoch from now on, in all links to this server, and
@@ -234,13 +244,13 @@ impl Redis {
     }
 
     fn with(
-        endpoint: Endpoint,
+        finder: Finder,
         timeout: Duration,
         keyspace: Keyspace,
         place: Arc<Place>,
     ) -> Result<Arc<Redis>> {
         Ok(Arc::new(Redis {
-            opener: Opener::new(endpoint, keyspace.clone(), place.clone(), timeout),
+            opener: Opener::new(finder, keyspace.clone(), place.clone(), timeout),
             shared: RwLock::default(),
             runtime: Handle::current(),
             keyspace,
@@ -278,15 +288,16 @@ impl Redis {
 
     /// Where the server is, without credentials.
     pub(crate) fn at(&self) -> String {
-        self.opener.endpoint.url().to_string()
+        self.opener.finder.url()
     }
 
     /// What opens a connection that is not a link.
     ///
     /// # Errors
-    /// When the driver does not take the URL.
-    pub(crate) fn client(&self) -> RedisResult<Client> {
-        Client::open(self.opener.endpoint.info())
+    /// When there is no server to connect to.
+    pub(crate) async fn client(&self, part: Part) -> Result<Client> {
+        let (endpoint, _) = self.opener.finder.find(part, &self.place.moved).await?;
+        Client::open(endpoint.info()).map_err(|error| connection::unavailable(part, &error))
     }
 
     /// Makes all links open other connections: the server is a replica now.
@@ -321,17 +332,17 @@ impl Redis {
         }
     }
 
-    /// What is wrong with a server that does not answer as it should.
-    pub(crate) fn problem(&self) -> &'static str {
+    /// What is wrong with a server that has failed a probe with `error`.
+    pub(crate) fn problem(&self, error: &Error) -> Cow<'static, str> {
         if self.place.evicts.load(Ordering::Acquire) {
-            return policy::EVICTS;
+            return policy::EVICTS.into();
         }
         if self.place.is_replica.load(Ordering::Acquire) {
-            return "it is a replica of another server, which takes no writes";
+            return "it is a replica of another server, which takes no writes".into();
         }
         let ownership = self.place.ownership.get();
         let problem = ownership.and_then(|ownership| ownership.problem());
-        problem.unwrap_or("it does not answer")
+        problem.map_or_else(|| words::for_clients(Calls::Reads, error), Cow::Borrowed)
     }
 
     /// The connection that `part` may use now.
@@ -346,6 +357,7 @@ impl Redis {
             Some(shared) if shared.is_usable().await => shared,
             _ => Box::pin(self.open_shared(part)).await?,
         };
+        self.leased(part, &shared.server_run).await?;
         Ok(Link::new(part, shared))
     }
 
@@ -357,6 +369,7 @@ impl Redis {
             Some(shared) if shared.is_usable().await => shared,
             _ => Box::pin(self.open_local(part)).await?,
         };
+        self.leased(part, &shared.server_run).await?;
         Ok(Link::new(part, shared))
     }
 

@@ -9,6 +9,7 @@ mod origins;
 mod places;
 mod raw;
 mod secret_file;
+mod sentinel;
 mod sources;
 mod table;
 mod tls;
@@ -20,8 +21,9 @@ pub use command_line::{
     JournalAction, MigrateOptions, TokenOptions,
 };
 pub(crate) use secret_file::content as file_content;
+pub use sentinel::{SentinelAccess, SentinelUrl};
 pub use traces::{TraceHeaders, TraceSettings};
-pub use urls::{Address, CacheUrl, DatabaseUrl, JournalUrl, Secret};
+pub use urls::{Address, CacheUrl, DatabaseUrl, JournalUrl, RedisAddress, Secret};
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -34,6 +36,7 @@ use tokio::time::Instant;
 use check::{check_type, has_level};
 use command_line::{Action, Arguments};
 use raw::{Raw, YesOrNo};
+use sentinel::SentinelTls;
 use table::{TABLE, help};
 
 use crate::revision;
@@ -159,6 +162,8 @@ pub struct Settings {
     pub cache: CacheUrl,
     /// CAs and client certificate for it, where the URL says `rediss`.
     pub cache_tls: Tls,
+    /// How to log in at the Sentinels that `cache` names, if it names some.
+    pub sentinels: SentinelAccess,
     /// The journal (write-behind).
     pub journal: JournalUrl,
     /// What an entry of the file journal survives.
@@ -376,6 +381,13 @@ fn finish(service: Service, raw: Raw, traces: TraceSettings) -> Result<Settings,
             key: &raw.cache_key_file,
         },
         &cache,
+        raw.sentinel_tls == SentinelTls::Yes,
+    )?;
+    let sentinels = sentinel::access(
+        &cache,
+        raw.sentinel_user,
+        raw.sentinel_password,
+        raw.sentinel_tls,
     )?;
     let journal =
         JournalUrl::parse(&raw.journal_url, &cache).map_err(|reason| bad("JOURNAL_URL", reason))?;
@@ -401,6 +413,7 @@ fn finish(service: Service, raw: Raw, traces: TraceSettings) -> Result<Settings,
         requests_max: raw.requests_max,
         database,
         database_tls,
+        sentinels,
         cache,
         cache_tls,
         journal_bytes_max: journal.bytes_max(raw.journal_bytes_max),

@@ -14,8 +14,8 @@ mod headroom;
 mod judge;
 mod locks;
 mod members;
+mod newest;
 mod page;
-mod queries;
 mod row;
 mod schema;
 mod tombstones;
@@ -34,7 +34,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::dataset::Dataset;
 use crate::model::decision::Decision;
 use crate::model::epoch::Epoch;
@@ -83,6 +83,9 @@ pub struct Connections {
     pub waiting: usize,
 }
 
+/// Records by their keys, and [`Error::BrokenRow`] for a row that breaks the rules.
+pub type Loaded = HashMap<Key, Result<Record>>;
+
 /// A database that holds one row a key.
 #[async_trait]
 pub trait Store: Debug + Send + Sync + 'static {
@@ -128,6 +131,26 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// [`crate::error::Error::BrokenRow`] for one that another program has written and
     /// that breaks the rules.
     async fn load(&self, key: &Key) -> Result<Option<Record>>;
+
+    /// The records of `keys`, as far as there are rows of them: as [`Store::load`] of each, in
+    /// few statements.
+    ///
+    /// # Errors
+    /// When the database is unavailable. That a row is broken is told of that row alone.
+    async fn load_many(&self, keys: &[Key]) -> Result<Loaded> {
+        let mut loaded = Loaded::with_capacity(keys.len());
+        for key in keys {
+            match self.load(key).await {
+                Ok(Some(record)) => drop(loaded.insert(key.clone(), Ok(record))),
+                Ok(None) => {}
+                Err(error @ Error::BrokenRow { .. }) => {
+                    loaded.insert(key.clone(), Err(error));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(loaded)
+    }
 
     /// The versions of `keys`, as far as there are rows of them: tombstones and rows
     /// that break the rules included.

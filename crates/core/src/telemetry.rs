@@ -72,7 +72,7 @@ static READS: LazyLock<Reads> = LazyLock::new(|| Reads {
 /// Has buckets of its own.
 const COMMIT_LAG: &str = "write_cache_commit_lag_seconds";
 
-struct Drain {
+struct DrainMetrics {
     dead_letters: Counter,
     skipped: Counter,
     lost: Counter,
@@ -86,7 +86,7 @@ struct Drain {
     oldest_age_s: Gauge,
 }
 
-static DRAIN: LazyLock<Drain> = LazyLock::new(|| Drain {
+static DRAIN: LazyLock<DrainMetrics> = LazyLock::new(|| DrainMetrics {
     dead_letters: counter!("write_cache_dead_letters_total"),
     skipped: counter!("write_cache_drain_skipped_entries_total"),
     lost: counter!("write_cache_journal_lost_entries_total"),

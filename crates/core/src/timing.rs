@@ -143,6 +143,19 @@ pub const EVICTION_POLICY_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a service that can do without Redis waits for it at its start.
 pub const REDIS_START_TIMEOUT: Duration = Duration::from_secs(2);
 
+// Sentinels
+
+/// How often the Sentinels are asked whether the primary is still the same.
+pub const SENTINEL_WATCH_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the other Sentinels may take once a majority has answered.
+pub const SENTINEL_MINORITY_TIMEOUT: Duration = Duration::from_millis(100);
+/// How long an answer of the Sentinels that a replica is down counts. After that it may have been promoted.
+pub const REPLICAS_KNOWN_LIFETIME: Duration = Duration::from_millis(1500);
+/// How long the replicas may take to confirm a registration. It is noted within the time of [`REDIS_NOTE_TIMEOUT`].
+pub const REPLICAS_CONFIRM_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often it is looked which replicas have confirmed it.
+pub const REPLICAS_CONFIRM_INTERVAL: Duration = Duration::from_millis(50);
+
 // Registrations: which process uses which Redis for which database
 
 /// How often a registration is renewed.
@@ -295,6 +308,12 @@ const RENEWED_WITHIN_US: u128 = REGISTRATION_INTERVAL.as_micros() + REDIS_NOTE_T
 const _: () = assert!(RENEWED_WITHIN_US < REGISTRATION_TRUST_LIFETIME.as_micros());
 // A command that is sent at the last moment is over before the registration is.
 const _: () = assert!(below(REGISTRATION_TRUST_LIFETIME, REGISTRATION_LIFETIME));
+// A registration that left out a replica is not relied upon any more once another process may have seeded that.
+const LEFT_OUT_US: u128 =
+    REPLICAS_KNOWN_LIFETIME.as_micros() + REGISTRATION_TRUST_LIFETIME.as_micros();
+const _: () = assert!(LEFT_OUT_US < REGISTRATION_LIFETIME.as_micros());
+// The replicas have confirmed a registration before the process stops waiting for it.
+const _: () = assert!(below(REPLICAS_CONFIRM_TIMEOUT, REDIS_NOTE_TIMEOUT));
 // Each process registers at a restarted server in time.
 const _: () = assert!(below(REGISTRATION_INTERVAL, REGISTRATION_TIMEOUT));
 // A process notices twice in that time that its lock file was removed.

@@ -1,7 +1,7 @@
 //! TLS to Redis and the database: the CAs that this process trusts, its client certificate,
 //! and what a failed handshake means.
 
-pub(crate) mod public;
+pub mod public;
 pub mod server;
 
 use std::error::Error as StdError;

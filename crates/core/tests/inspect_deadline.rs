@@ -15,7 +15,7 @@ use cache_core::store::inspect::Reader as _;
 use cache_core::store::mysql::{MysqlReader, MysqlStore};
 use testkit::servers::TestDatabase;
 
-const PATIENCE: Duration = Duration::from_millis(500);
+const WAIT_TIMEOUT: Duration = Duration::from_millis(500);
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs servers"]
@@ -27,8 +27,8 @@ async fn each_call_has_a_deadline_of_its_own() {
     // It makes the tables.
     let store = MysqlStore::open(url.clone(), 1, Duration::from_secs(30)).await;
     drop(store.unwrap());
-    let mut reader = MysqlReader::open(url, PATIENCE).await.unwrap();
+    let mut reader = MysqlReader::open(url, WAIT_TIMEOUT).await.unwrap();
     // As long as the walk over a journal.
-    tokio::time::sleep(PATIENCE).await;
+    tokio::time::sleep(WAIT_TIMEOUT).await;
     assert!(reader.row(&Key::from("Ann")).await.unwrap().is_none());
 }

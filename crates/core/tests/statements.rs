@@ -167,6 +167,7 @@ async fn reads_are_counted_by_statement(store: &dyn StoreWithMembers) {
     let reads = |reads| Counts { reads, ..NOTHING };
 
     assert_eq!(count_of(store.load(&Key::from("none"))).await, reads(1));
+    assert_eq!(count_of(store.load_many(&keys)).await, reads(2));
     assert_eq!(count_of(store.versions(three)).await, reads(1));
     assert_eq!(count_of(store.versions(&keys)).await, reads(2));
     assert_eq!(count_of(store.versions(&[])).await, NOTHING);
@@ -176,7 +177,7 @@ async fn reads_are_counted_by_statement(store: &dyn StoreWithMembers) {
     let (health, of_health) = counted(store.health()).await;
     assert!(health.up);
     assert_eq!(of_health, NOTHING);
-    assert_eq!(count_of(store.leave("nobody")).await, NOTHING);
+    assert_eq!(count_of(store.leave("absent")).await, NOTHING);
 }
 
 async fn rows_are_counted_when_sent_and_commits_when_done(store: &dyn StoreWithMembers) {

@@ -16,22 +16,22 @@ use crate::trace_context::traceparent;
 
 /// A request whose answer is logged.
 #[derive(Debug)]
-pub(crate) struct Access {
+pub(crate) struct AccessLine {
     method: &'static str,
     route: &'static str,
     trace_id: Option<String>,
 }
 
-impl Access {
+impl AccessLine {
     /// `None` where the log does not want it.
     pub(crate) fn begin(
         request: &ServiceRequest,
         method: &'static str,
         route: &'static str,
         trace: Option<&RequestSpan>,
-    ) -> Option<Access> {
+    ) -> Option<AccessLine> {
         // Asks no more than a flag where debug is off everywhere.
-        tracing::enabled!(Level::DEBUG).then(|| Access {
+        tracing::enabled!(Level::DEBUG).then(|| AccessLine {
             method,
             route,
             trace_id: match trace {

@@ -6,7 +6,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::web::Payload;
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
@@ -45,14 +45,15 @@ pub(crate) async fn read_long_json(
     in_time(request, read_long(payload, streams)).await
 }
 
-async fn in_time<T>(
+/// Not `async`, which would have room for `read` twice.
+fn in_time<T, R: Future<Output = Result<T, Problem>>>(
     request: &HttpRequest,
-    read: impl Future<Output = Result<T, Problem>>,
-) -> Result<T, Problem> {
+    read: R,
+) -> impl Future<Output = Result<T, Problem>> + use<T, R> {
     let due = Clock::of(request).and_then(|clock| clock.body_due());
     let due = due.unwrap_or_else(|| Instant::now() + REQUEST_TIMEOUT);
-    let body = tokio::time::timeout_at(due, read).await;
-    body.unwrap_or_else(|_| Err(timed_out()))
+    let body = tokio::time::timeout_at(due, read);
+    body.map(|body| body.unwrap_or_else(|_| Err(timed_out())))
 }
 
 pub(crate) fn timed_out() -> Problem {

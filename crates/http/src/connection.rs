@@ -46,14 +46,14 @@ pub(crate) struct Connection {
     tick: Pin<Box<Sleep>>,
     /// When something was last sent or received.
     used_at: Instant,
-    crowd: Member,
+    crowd: CrowdMember,
     /// Whether a read has to be repeated when the client takes something again.
     read_waits: bool,
 }
 
 impl Connection {
     /// Bounds the time that the client at the other end may take.
-    pub(crate) fn new(stream: Stream, crowd: Member) -> Connection {
+    pub(crate) fn new(stream: Stream, crowd: CrowdMember) -> Connection {
         // Without it, the kernel holds up to megabytes for each connection.
         if let Err(error) = SockRef::from(stream.socket()).set_tcp_notsent_lowat(UNSENT_BYTES_MAX) {
             tracing::debug!(%error, "the bytes that wait in the kernel are not bounded");
@@ -171,9 +171,9 @@ impl AsyncWrite for Connection {
 
 /// A connection in the crowd of its thread, also while its handshake lasts, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Member(Rc<Crowd>);
+pub(crate) struct CrowdMember(Rc<Crowd>);
 
-impl Drop for Member {
+impl Drop for CrowdMember {
     fn drop(&mut self) {
         self.0.open.set(self.0.open.get() - 1);
     }
@@ -200,9 +200,9 @@ impl Crowd {
     }
 
     /// One more connection.
-    pub(crate) fn join(self: &Rc<Self>) -> Member {
+    pub(crate) fn join(self: &Rc<Self>) -> CrowdMember {
         self.open.set(self.open.get() + 1);
-        Member(self.clone())
+        CrowdMember(self.clone())
     }
 
     fn keep_alive(&self) -> Duration {

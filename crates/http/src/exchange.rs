@@ -7,10 +7,10 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{Error, ResponseError as _};
-use futures_util::future::Either;
-use tracing::{Instrument as _, Span};
+use futures_util::future::{Either, FutureExt as _};
+use tracing::Instrument as _;
 
-use crate::access::{Access, audit};
+use crate::access::{AccessLine, audit};
 use crate::auth::{Right, Rights};
 use crate::connection::Clock;
 use crate::door::Entered;
@@ -41,17 +41,19 @@ pub(crate) fn exchange<S>(
     routes: &S,
 ) -> impl Future<Output = Result<ServiceResponse, Error>> + use<S>
 where
-    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error>,
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error, Future: 'static>,
 {
     let began = Instant::now();
     let observed = observed.clone();
     let method = method_label(request.method());
     let request_id = request_id(request.headers());
     let trace = traced::begin(&request, method, &observed);
-    let access = Access::begin(&request, method, observed.route(), trace.as_deref());
-    let span = access
-        .as_ref()
-        .map_or(Span::none(), |access| access.span(&request_id));
+    // What is rare is in a box of its own, so that the futures of other requests are small.
+    let access = AccessLine::begin(&request, method, observed.route(), trace.as_deref());
+    let logged = access.map(|access| {
+        let span = access.span(&request_id);
+        Box::new((access, span))
+    });
     let clock = Clock::of(request.request());
     let in_progress = clock.as_ref().map(Clock::begin);
     let in_flight = observed.is_of_clients().then(|| in_flight::begin(began));
@@ -63,17 +65,20 @@ where
         None => Ok(Entered::default()),
     };
     let permission = state.as_ref().and_then(|state| state.door.cors(&request));
-    let (entered, answer) = match entered {
-        Err(problem) => {
+    let permission = permission.map(Box::new);
+    let (entered, answer) = match (entered, logged.as_deref()) {
+        (Err(problem), _) => {
             let refused = request.into_response(problem.error_response());
-            (Entered::default(), Either::Left(ready(Ok(refused))))
+            let refused = ready(Ok(refused)).boxed_local();
+            (Entered::default(), Either::Left(refused))
         }
-        Ok(entered) => {
+        (Ok(entered), Some((_, span))) => {
             let answer = span.in_scope(|| routes.call(request));
-            (entered, Either::Right(answer))
+            let answer = answer.instrument(span.clone()).boxed_local();
+            (entered, Either::Left(answer))
         }
+        (Ok(entered), None) => (entered, Either::Right(routes.call(request))),
     };
-    let answer = answer.instrument(span.clone());
     async move {
         // As a whole, since a field by itself would leave its place at once.
         let entered = entered;
@@ -101,7 +106,8 @@ where
         if let Some(client) = client.filter(|_| needed == Right::Admin) {
             audit(client, method, observed.route(), answered.status());
         }
-        if let Some(access) = access {
+        if let Some(logged) = logged {
+            let (access, span) = *logged;
             access.end(&span, elapsed, client, &answered);
         }
         Ok(match held {

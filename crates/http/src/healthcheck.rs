@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn one_who_says_nothing_or_drips_is_given_up_in_time() {
+    fn a_silent_or_dripping_service_times_out() {
         const TIME_MAX: Duration = Duration::from_millis(300);
         let silent = server(|stream| {
             thread::sleep(Duration::from_secs(60));
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn one_who_is_not_there_is_named() {
+    fn an_unreachable_service_is_named() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let gone = listener.local_addr().unwrap();
         drop(listener);
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn one_who_listens_everywhere_is_asked_on_loopback() {
+    fn a_wildcard_address_is_asked_on_loopback() {
         for (listen, expected) in [
             ("0.0.0.0:80", "127.0.0.1:80"),
             ("[::]:80", "[::1]:80"),

@@ -23,6 +23,7 @@ mod example;
 mod exchange;
 mod expect;
 pub mod figures;
+mod header_value;
 pub mod health;
 pub mod healthcheck;
 mod html;

@@ -44,11 +44,11 @@ const FAILED: &str = "failed";
 #[derive(Clone)]
 pub struct Observed {
     route: &'static str,
-    series: Rc<RefCell<HashMap<Outcome, (Counter, Histogram)>>>,
+    series: Rc<RefCell<HashMap<Answered, (Counter, Histogram)>>>,
 }
 
 /// A method's label, and the status that it was answered with.
-type Outcome = (&'static str, StatusCode);
+type Answered = (&'static str, StatusCode);
 
 impl std::fmt::Debug for Observed {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

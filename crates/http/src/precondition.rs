@@ -4,12 +4,15 @@
 //! A user's entity tag is its version in decimal digits. Any other tag is legal
 //! and matches none.
 
+use std::future::Future;
+
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 use cache_core::engine::{Durability, Engine, Outcome};
 use cache_core::error::Error;
 use cache_core::model::record::{Condition, Record, Write};
 use cache_core::model::version::Version;
+use futures_util::future::{Either, FutureExt as _};
 
 use crate::durability::RequestedDurability;
 use crate::problem::Problem;
@@ -99,8 +102,33 @@ impl Preconditions {
     /// # Errors
     /// As [`RequestedDurability::write`]. `412` when they do not hold, and `404` for a delete
     /// without `If-Match` that finds no user.
-    pub async fn write(
-        &self,
+    pub fn write(
+        self,
+        engine: &dyn Engine,
+        wanted: RequestedDurability,
+        write: Write,
+    ) -> impl Future<Output = Result<(Version, Durability), Problem>> {
+        // Most writes have none and wait for nothing more, so these have a small future.
+        if self == Preconditions::default()
+            && wanted.persisted_within().is_none()
+            && write.condition == Condition::Always
+        {
+            let written = engine.write(write);
+            Either::Left(written.map(|outcome| match outcome {
+                Ok(Outcome::Written {
+                    version,
+                    durability,
+                }) => Ok((version, durability)),
+                Ok(Outcome::ConditionFailed) => Err(Problem::no_such_user()),
+                Err(error) => Err(Problem::of_write(&error)),
+            }))
+        } else {
+            Either::Right(Box::pin(self.write_if(engine, wanted, write)))
+        }
+    }
+
+    async fn write_if(
+        self,
         engine: &dyn Engine,
         wanted: RequestedDurability,
         write: Write,
@@ -112,9 +140,7 @@ impl Preconditions {
                 let write = Write { condition, ..write };
                 wanted.write(engine, write).await?
             }
-            Demand::Another(than) => {
-                Box::pin(replace_another(engine, wanted, write, &than)).await?
-            }
+            Demand::Another(than) => replace_another(engine, wanted, write, &than).await?,
         };
         if let Outcome::Written {
             version,

@@ -123,8 +123,9 @@ where
         }
         Ok(Command::Import(options, settings)) => {
             telemetry::start_log(&settings.log);
-            let start = start(Settings::clone(&settings));
-            match files::import(options, *settings, signals, start).await {
+            let settings = files::for_import(*settings);
+            let start = start(settings.clone());
+            match files::import(options, settings, signals, start).await {
                 Ok(outcome) => return ExitCode::from(files::exit_code(service, outcome)),
                 Err(error) => Err(error),
             }

@@ -3,7 +3,9 @@
 use std::cell::Cell;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use bytes::Bytes;
+use bytes::{BufMut as _, BytesMut};
+
+use crate::header_value;
 
 /// The header that has it, in requests and answers.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -38,19 +40,18 @@ fn is_usual(id: &[u8]) -> bool {
 fn made() -> HeaderValue {
     let (thread, request) = NEXT.get();
     NEXT.set((thread, request.wrapping_add(1)));
-    let mut id = Vec::with_capacity(MADE_BYTES);
-    push_digits(&mut id, thread, 16);
-    id.push(b'-');
-    push_digits(&mut id, request, 10);
-    // Of digits and a hyphen, so it is a valid value.
-    HeaderValue::from_maybe_shared(Bytes::from(id)).unwrap_or(HeaderValue::from_static("-"))
+    header_value::made(MADE_BYTES, |id| {
+        push_digits(id, thread, 16);
+        id.put_u8(b'-');
+        push_digits(id, request, 10);
+    })
 }
 
 /// The last hexadecimal digits of a number.
-fn push_digits(text: &mut Vec<u8>, number: u64, digits: u32) {
+fn push_digits(text: &mut BytesMut, number: u64, digits: u32) {
     for place in (0..digits).rev() {
         let digit = (number >> (4 * place) & 0xf) as u8;
-        text.push(if digit < 10 {
+        text.put_u8(if digit < 10 {
             b'0' + digit
         } else {
             b'a' + digit - 10

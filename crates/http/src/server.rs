@@ -239,7 +239,7 @@ pub async fn serve(
     let watching = tokio::spawn(dashboard::keep(figures_of));
     let deadline = stop.await;
     watching.abort();
-    viewers.send_away();
+    viewers.end_all();
     streams.stop();
     // The engine drains all the while, but has some time for itself at the end.
     let reserve = DRAIN_RESERVE.min(deadline.left() / 2);

@@ -13,5 +13,5 @@ mod rows;
 mod target;
 
 pub(crate) use export::export;
-pub(crate) use import::{Outcome, import};
+pub(crate) use import::{ImportOutcome, import};
 pub(crate) use target::Target;

@@ -3,6 +3,7 @@
 mod calls;
 
 use std::fmt::Write as _;
+use std::future::Future;
 
 use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, VARY};
@@ -12,6 +13,7 @@ use bytes::Bytes;
 use cache_core::model::record::{Key, Write};
 use cache_core::model::version::Version;
 use cache_core::store::Page;
+use futures_util::TryFutureExt as _;
 
 use cache_core::error::Error;
 
@@ -22,6 +24,7 @@ use crate::cache_control::wants_reload;
 use crate::cache_status::cache_status;
 use crate::connection::Clock;
 use crate::durability::RequestedDurability;
+use crate::header_value;
 use crate::input::{parse_name, parse_user};
 use crate::json::JSON;
 use crate::path;
@@ -173,18 +176,21 @@ fn put(body: &[u8], path_name: Option<&str>) -> Result<Write, Problem> {
     Ok(Write::put(Key::from(&*user.name), user.to_body()))
 }
 
-async fn write_user(
+/// Not `async`, which would keep the write twice in the future of the request.
+fn write_user(
     state: &State,
     wanted: RequestedDurability,
     preconditions: Preconditions,
     write: Write,
-) -> Result<HttpResponse, Problem> {
-    let (version, durability) = preconditions.write(&*state.engine, wanted, write).await?;
-    Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, JSON))
-        .insert_header((ETAG, etag(version)))
-        .insert_header((DURABILITY, HeaderValue::from_static(durability.as_str())))
-        .body(Bytes::from_static(WRITTEN)))
+) -> impl Future<Output = Result<HttpResponse, Problem>> {
+    let written = preconditions.write(&*state.engine, wanted, write);
+    written.map_ok(|(version, durability)| {
+        HttpResponse::Ok()
+            .insert_header((CONTENT_TYPE, JSON))
+            .insert_header((ETAG, etag(version)))
+            .insert_header((DURABILITY, HeaderValue::from_static(durability.as_str())))
+            .body(Bytes::from_static(WRITTEN))
+    })
 }
 
 async fn read_user(
@@ -268,11 +274,9 @@ fn listing(page: &Page) -> Result<Vec<u8>, Error> {
 }
 
 /// The version as a strong entity tag.
-fn etag(version: Version) -> String {
-    // With the room that all versions of these centuries need. A header takes such a text as it is, and
-    // needs something more to keep a longer one.
-    let mut text = String::with_capacity(ETAG_BYTES);
-    // Into memory: this cannot fail.
-    let _ = write!(text, "\"{version}\"");
-    text
+fn etag(version: Version) -> HeaderValue {
+    header_value::made(ETAG_BYTES, |text| {
+        // Into memory: this cannot fail.
+        let _ = write!(text, "\"{version}\"");
+    })
 }

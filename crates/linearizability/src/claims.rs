@@ -44,7 +44,7 @@ impl Claims {
                 continue;
             };
             let Some(&writer) = claims.writers.get(&value) else {
-                let what = "a value was read that nobody ever wrote";
+                let what = "a value was read that no client ever wrote";
                 return Err(Offence::of(what, operations, [index]));
             };
             let what = match operations[writer].outcome {

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 
-use crate::wait::PATIENCE;
+use crate::wait::WAIT_TIMEOUT;
 use driver::Session;
 
 /// The script that finds unreadable texts, as an expression.
@@ -90,16 +90,18 @@ impl Browser {
     ///
     /// # Panics
     ///
-    /// When it is not within [`PATIENCE`]; says what the page shows.
+    /// When it is not within [`WAIT_TIMEOUT`]; says what the page shows.
     #[track_caller]
     pub fn wait_until(&self, condition: &str) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_TIMEOUT;
         let condition = format!("Boolean({condition})");
         while self.evaluate(&condition) != true {
             if Instant::now() > deadline {
                 let shown = self.evaluate("document.body.innerText");
                 let console = self.console_errors();
-                panic!("not within {PATIENCE:?}: {condition}; console: {console:?}; page: {shown}");
+                panic!(
+                    "not within {WAIT_TIMEOUT:?}: {condition}; console: {console:?}; page: {shown}"
+                );
             }
             thread::sleep(LOOK_AGAIN);
         }

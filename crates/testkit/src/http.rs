@@ -24,11 +24,11 @@ pub struct Client {
 impl Client {
     /// A client of the server at `http://host:port`.
     pub fn new(base_url: &str) -> Self {
-        Self::with_patience(base_url, Duration::from_secs(REQUEST_SECONDS_MAX))
+        Self::with_timeout(base_url, Duration::from_secs(REQUEST_SECONDS_MAX))
     }
 
-    /// The same, where one request may take `patience`, answer included.
-    pub fn with_patience(base_url: &str, patience: Duration) -> Self {
+    /// The same, where one request may take `wait_timeout`, answer included.
+    pub fn with_timeout(base_url: &str, wait_timeout: Duration) -> Self {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -38,7 +38,7 @@ impl Client {
             // Shorter than the server keeps one open, so that none is reused while it closes.
             .max_idle_age(Duration::from_secs(1))
             .max_idle_connections_per_host(64)
-            .timeout_global(Some(patience))
+            .timeout_global(Some(wait_timeout))
             .build()
             .new_agent();
         Client {

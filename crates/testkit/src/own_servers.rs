@@ -6,6 +6,7 @@ mod chosen_tests;
 mod database;
 mod folders;
 mod programs;
+mod sentinels;
 
 use std::fs::{self, File};
 use std::iter;
@@ -22,6 +23,8 @@ use crate::proxy::authority;
 use crate::redis_connection::RedisConnection;
 use folders::{copy_folder, own_folder};
 use programs::server_command;
+
+pub use sentinels::OwnSentinels;
 
 /// How long a server may take until it answers.
 pub const START_SECONDS_MAX: u64 = 60;
@@ -86,11 +89,16 @@ impl OwnServer {
 
     /// A Redis Sentinel that watches no server.
     pub fn sentinel() -> Self {
+        OwnServer::sentinel_with("", "")
+    }
+
+    /// A Redis Sentinel with this configuration, and `:PASSWORD@` where it wants one.
+    fn sentinel_with(configuration: &str, login: &str) -> Self {
         let folder = own_folder();
         let port = free_port();
         let file = folder.path().join("sentinel.conf");
         // It writes its own state into it.
-        fs::write(&file, "").expect("a file in the temporary folder");
+        fs::write(&file, configuration).expect("a file in the temporary folder");
         let mut command = server_command("redis-server", "TEST_REDIS_URL");
         command
             .arg(&file)
@@ -98,7 +106,7 @@ impl OwnServer {
             .args(["--port", &port.to_string()])
             .arg("--dir")
             .arg(folder.path());
-        let url = format!("redis://127.0.0.1:{port}");
+        let url = format!("redis://{login}127.0.0.1:{port}");
         OwnServer::start(url, command, sentinel_is_ready, folder)
     }
 

@@ -11,6 +11,9 @@ use crate::servers::without_socket;
 /// Most bytes that are passed on at once.
 const PIECE_BYTES_MAX: usize = 16 << 10;
 
+/// What only a service says to Redis first.
+const GREETING: &[u8] = b"HELLO";
+
 /// Passes bytes on in both directions until it is cut. It ends with the test.
 #[derive(Debug)]
 pub struct ChaosProxy {
@@ -27,10 +30,13 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     is_cut: bool,
+    // Cut for clients that greet as Redis servers and Sentinels do.
+    is_cut_for_servers: bool,
     holds: bool,
     // How many pieces wait to be released.
     held: usize,
-    streams: Vec<TcpStream>,
+    // Of each connection its two ends, and whether a service has opened it.
+    streams: Vec<([TcpStream; 2], Arc<AtomicBool>)>,
     // Of each connection: whether it was forgotten.
     forgotten: Vec<Arc<AtomicBool>>,
 }
@@ -72,8 +78,20 @@ impl ChaosProxy {
     pub fn cut(&self) {
         let mut state = self.shared.state.lock().unwrap();
         state.is_cut = true;
-        for stream in state.streams.drain(..) {
-            let _ = stream.shutdown(Shutdown::Both);
+        for (ends, _) in state.streams.drain(..) {
+            shut_down(&ends);
+        }
+    }
+
+    /// Ends the connections of replicas and Sentinels, and from now on every new one, but none of a service. They are
+    /// told apart by the first word, which is `HELLO` of a service.
+    pub fn cut_for_servers(&self) {
+        let mut state = self.shared.state.lock().unwrap();
+        state.is_cut_for_servers = true;
+        for (ends, is_of_service) in &state.streams {
+            if !is_of_service.load(Ordering::Acquire) {
+                shut_down(ends);
+            }
         }
     }
 
@@ -128,30 +146,44 @@ fn connect(client: TcpStream, server: SocketAddr, shared: &Arc<Shared>) -> io::R
     let (from_client, to_client) = (client.try_clone()?, client.try_clone()?);
     let (from_server, to_server) = (server.try_clone()?, server.try_clone()?);
     let before_server = shared.clone();
+    let is_of_service = Arc::new(AtomicBool::new(false));
+    let greets = is_of_service.clone();
     let forgotten = Arc::new(AtomicBool::new(false));
     state.forgotten.push(forgotten.clone());
     let forgets = forgotten.clone();
     thread::spawn(move || {
-        pass_on(from_client, to_server, &forgets, || {
-            before_server.wait_until_released()
+        pass_on(from_client, to_server, &forgets, |piece| {
+            if piece.windows(GREETING.len()).any(|word| word == GREETING) {
+                greets.store(true, Ordering::Release);
+            }
+            before_server.wait_until_released();
+            greets.load(Ordering::Acquire) || !before_server.is_cut_for_servers()
         });
     });
-    thread::spawn(move || pass_on(from_server, to_client, &forgotten, || {}));
-    state.streams.extend([client, server]);
+    thread::spawn(move || pass_on(from_server, to_client, &forgotten, |_| true));
+    state.streams.push(([client, server], is_of_service));
     Ok(())
 }
 
-/// Passes bytes on until either side ends, each piece after `before_piece`. Once the connection is
+fn shut_down(ends: &[TcpStream]) {
+    for end in ends {
+        let _ = end.shutdown(Shutdown::Both);
+    }
+}
+
+/// Passes bytes on until either side ends, each piece after `before_piece`, or until that returns `false`. Once the connection is
 /// forgotten, it passes on nothing, not even the end of a side.
 fn pass_on(
     mut from: TcpStream,
     mut to: TcpStream,
     forgotten: &AtomicBool,
-    before_piece: impl Fn(),
+    before_piece: impl Fn(&[u8]) -> bool,
 ) {
     let mut piece = [0; PIECE_BYTES_MAX];
     while let Ok(length @ 1..) = from.read(&mut piece) {
-        before_piece();
+        if !before_piece(&piece[..length]) {
+            break;
+        }
         if forgotten.load(Ordering::Acquire) {
             continue;
         }
@@ -166,6 +198,10 @@ fn pass_on(
 }
 
 impl Shared {
+    fn is_cut_for_servers(&self) -> bool {
+        self.state.lock().unwrap().is_cut_for_servers
+    }
+
     fn wait_until_released(&self) {
         let mut state = self.state.lock().unwrap();
         state.held += 1;

@@ -65,9 +65,13 @@ impl Connection {
     pub fn open(base_url: &str) -> Self {
         let address = base_url.trim_start_matches("http://").trim_end_matches('/');
         let stream = TcpStream::connect(address).expect("a connection");
-        let patience = Some(Duration::from_secs(READ_SECONDS_MAX));
-        stream.set_read_timeout(patience).expect("a read timeout");
-        stream.set_write_timeout(patience).expect("a write timeout");
+        let wait_timeout = Some(Duration::from_secs(READ_SECONDS_MAX));
+        stream
+            .set_read_timeout(wait_timeout)
+            .expect("a read timeout");
+        stream
+            .set_write_timeout(wait_timeout)
+            .expect("a write timeout");
         Connection {
             stream: BufReader::new(stream),
         }

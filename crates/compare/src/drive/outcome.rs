@@ -12,7 +12,7 @@ const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 /// What came of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Outcome {
+pub(super) struct RequestOutcome {
     /// What is known of its effect.
     pub(super) answer: Answer,
     /// Why it failed, if it did.
@@ -29,10 +29,10 @@ pub(super) enum Source {
     Bypass,
 }
 
-impl Outcome {
+impl RequestOutcome {
     /// It never reached the service.
-    pub(super) fn refused(failure: Failure) -> Outcome {
-        Outcome {
+    pub(super) fn refused(failure: Failure) -> RequestOutcome {
+        RequestOutcome {
             answer: Answer::Refused,
             failure: Some(failure),
             source: None,
@@ -41,8 +41,8 @@ impl Outcome {
 
     /// The outcome of a request that the service may have carried out, may still
     /// carry out, or never will.
-    pub(super) fn unknown(failure: Failure) -> Outcome {
-        Outcome {
+    pub(super) fn unknown(failure: Failure) -> RequestOutcome {
+        RequestOutcome {
             answer: Answer::Unknown,
             failure: Some(failure),
             source: None,
@@ -50,7 +50,7 @@ impl Outcome {
     }
 
     /// What an answer to this operation means.
-    pub(super) fn of(operation: Operation, reply: &Reply) -> Outcome {
+    pub(super) fn of(operation: Operation, reply: &Reply) -> RequestOutcome {
         let version = version(&reply.headers);
         let answer = match (operation, reply.status) {
             (Operation::Write, StatusCode::OK) | (Operation::Delete, StatusCode::NO_CONTENT) => {
@@ -63,12 +63,12 @@ impl Outcome {
             }),
             (Operation::Read, StatusCode::NOT_FOUND) => Some(Answer::NotFound),
             (_, status) if status.is_client_error() => {
-                return Outcome::refused(Failure::Status(status));
+                return RequestOutcome::refused(Failure::Status(status));
             }
-            (_, status) => return Outcome::unknown(Failure::Status(status)),
+            (_, status) => return RequestOutcome::unknown(Failure::Status(status)),
         };
         match answer {
-            Some(answer) => Outcome {
+            Some(answer) => RequestOutcome {
                 answer,
                 failure: None,
                 source: match operation {
@@ -76,7 +76,7 @@ impl Outcome {
                     Operation::Write | Operation::Delete => None,
                 },
             },
-            None => Outcome::unknown(Failure::NoVersion),
+            None => RequestOutcome::unknown(Failure::NoVersion),
         }
     }
 }
@@ -125,7 +125,7 @@ mod tests {
     }
 
     fn answer(operation: Operation, status: u16) -> Answer {
-        Outcome::of(operation, &reply(status, &[("etag", "\"5\"")], "")).answer
+        RequestOutcome::of(operation, &reply(status, &[("etag", "\"5\"")], "")).answer
     }
 
     #[test]
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn a_read_says_who_wrote_the_record() {
         let body = r#"{"name":"cmp-1","age":1,"occupation":"w17---"}"#;
-        let found = Outcome::of(Operation::Read, &reply(200, &[("etag", "\"9\"")], body));
+        let found = RequestOutcome::of(Operation::Read, &reply(200, &[("etag", "\"9\"")], body));
         assert_eq!(
             found.answer,
             Answer::Found {
@@ -181,8 +181,8 @@ mod tests {
     #[test]
     fn success_without_a_version_is_none() {
         for headers in [[].as_slice(), &[("etag", "5")], &[("etag", "\"five\"")]] {
-            let found = Outcome::of(Operation::Write, &reply(200, headers, ""));
-            assert_eq!(found, Outcome::unknown(Failure::NoVersion));
+            let found = RequestOutcome::of(Operation::Write, &reply(200, headers, ""));
+            assert_eq!(found, RequestOutcome::unknown(Failure::NoVersion));
         }
     }
 
@@ -201,9 +201,9 @@ mod tests {
         ];
         for (header, expected) in cases {
             let headers = [("etag", "\"1\""), ("cache-status", header)];
-            let found = Outcome::of(Operation::Read, &reply(200, &headers, ""));
+            let found = RequestOutcome::of(Operation::Read, &reply(200, &headers, ""));
             assert_eq!(found.source, expected, "{header}");
-            let absent = Outcome::of(Operation::Read, &reply(404, &headers, ""));
+            let absent = RequestOutcome::of(Operation::Read, &reply(404, &headers, ""));
             assert_eq!(absent.source, expected, "{header}");
         }
     }

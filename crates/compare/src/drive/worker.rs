@@ -12,7 +12,7 @@ use super::BACK_OFF;
 use super::connection::{Connection, NoReply};
 use super::failure::Failure;
 use super::load::{Lane, Load, Taken};
-use super::outcome::Outcome;
+use super::outcome::RequestOutcome;
 use super::totals::Sample;
 use crate::request::Request;
 use crate::workload::Schedule;
@@ -123,15 +123,15 @@ impl Worker {
     }
 
     /// What came of a request, and when.
-    async fn answer(&mut self, request: Request) -> (Outcome, Instant) {
+    async fn answer(&mut self, request: Request) -> (RequestOutcome, Instant) {
         let mut open = None;
-        let mut outcome = Outcome::refused(Failure::Closed);
+        let mut outcome = RequestOutcome::refused(Failure::Closed);
         for _ in 0..ATTEMPTS {
             if self.connection.is_none() {
                 match self.open().await {
                     Ok(connection) => self.connection = Some(connection),
                     Err(failure) => {
-                        outcome = Outcome::refused(failure);
+                        outcome = RequestOutcome::refused(failure);
                         break;
                     }
                 }
@@ -148,12 +148,12 @@ impl Worker {
             }
             match reply {
                 Ok(Ok(reply)) => {
-                    outcome = Outcome::of(request.operation, &reply);
+                    outcome = RequestOutcome::of(request.operation, &reply);
                     break;
                 }
                 Ok(Err(NoReply::NotSent)) => {}
                 Ok(Err(NoReply::Broken(failure))) | Err(failure) => {
-                    outcome = Outcome::unknown(failure);
+                    outcome = RequestOutcome::unknown(failure);
                     break;
                 }
             }

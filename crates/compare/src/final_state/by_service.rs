@@ -16,7 +16,7 @@ use crate::service_client::{Reply, ServiceClient};
 /// Connections, each with one request at a time.
 const CONNECTIONS: usize = 16;
 /// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What the service answers of each name.
 ///
@@ -35,7 +35,7 @@ pub(super) async fn rows(service: SocketAddr, names: &[String]) -> Result<Vec<Ro
 }
 
 async fn rows_of(service: SocketAddr, names: &[String]) -> Result<Vec<Row>> {
-    let mut client = ServiceClient::new(service, PATIENCE);
+    let mut client = ServiceClient::new(service, WAIT_TIMEOUT);
     let mut rows = Vec::with_capacity(names.len());
     for name in names {
         let reply = client.get(&path(name)).await;

@@ -74,11 +74,11 @@ fn the_newest_acknowledged_write_must_be_there_in_the_end() {
     };
     assert_eq!(client.lost(unversioned(second)), 0);
     assert_eq!(client.lost(unversioned(first)), 1);
-    let of_nobody = Some(Final {
+    let of_no_client = Some(Final {
         version: Some(30),
         writer: None,
     });
-    assert_eq!(client.lost(of_nobody), 1);
+    assert_eq!(client.lost(of_no_client), 1);
     let findings = client.ledger.check(|_| None);
     assert_eq!((findings.acknowledged, findings.names), (2, 1));
     assert_eq!(
@@ -197,11 +197,11 @@ fn a_version_has_the_value_that_was_written_at_it() {
     client.writes(20);
     client.does(Read, found(20, first));
     assert_eq!(client.stale(), 1);
-    let of_nobody = Answer::Found {
+    let of_no_client = Answer::Found {
         version: 20,
         writer: None,
     };
-    client.does(Read, of_nobody);
+    client.does(Read, of_no_client);
     assert_eq!(client.stale(), 2);
     client.does(Delete, Answer::Acknowledged { version: 30 });
     client.does(Read, found(30, first));
@@ -279,12 +279,12 @@ fn what_is_wrong_is_said_in_words() {
         wrong_end(&client, ends(20, first)),
         "name 7: request 2 was acknowledged last, and the record is of request 1"
     );
-    let of_nobody = Some(Final {
+    let of_no_client = Some(Final {
         version: Some(20),
         writer: None,
     });
     assert_eq!(
-        wrong_end(&client, of_nobody),
+        wrong_end(&client, of_no_client),
         "name 7: the record is of no request of this workload"
     );
     client.does(Read, found(10, first));

@@ -20,7 +20,7 @@ use crate::service_client::ServiceClient;
 use crate::stop::{Stop, told};
 
 /// A write may wait for a database that is paused, as long as the service lets it.
-const WRITE_PATIENCE: Duration = Duration::from_secs(30);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a viewer may take no event until the place is another's.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
@@ -59,7 +59,7 @@ impl Pause {
     /// Both or neither: where one cannot be paused, all go on.
     async fn set(&self, paused: bool) -> Result<()> {
         let told = self.paused.lock().await;
-        if paused && let Err(error) = self.take_away().await {
+        if paused && let Err(error) = self.make_unavailable().await {
             // What cannot be put right, either, the page tells at the next try.
             let _ = self.put_back().await;
             return Err(error);
@@ -71,7 +71,7 @@ impl Pause {
         Ok(())
     }
 
-    async fn take_away(&self) -> Result<()> {
+    async fn make_unavailable(&self) -> Result<()> {
         for lever in &self.levers {
             lever.outage().await?;
         }
@@ -192,7 +192,7 @@ async fn write(controls: Data<Controls>, service: Path<String>, body: Bytes) -> 
     let Some(service) = controls.find(&service) else {
         return HttpResponse::NotFound().body("there is no such service");
     };
-    let mut client = ServiceClient::new(service.address, WRITE_PATIENCE);
+    let mut client = ServiceClient::new(service.address, WRITE_TIMEOUT);
     let pattern = service.pattern;
     match client.post_json(pattern.write_path(), body).await {
         Ok(reply) => {
@@ -268,7 +268,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn who_takes_nothing_for_ten_seconds_loses_the_place() {
+    async fn a_viewer_that_reads_nothing_loses_its_place() {
         let viewers = Viewers::new();
         let (events, told) = watch::channel(LiveEvent::default());
         let (_stop, stop) = watch::channel(false);
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_takes_what_comes_is_told_for_as_long_as_it_does() {
+    async fn a_viewer_that_reads_keeps_its_place() {
         let (events, told) = watch::channel(LiveEvent::default());
         let (stopping, stop) = watch::channel(false);
         let (sender, mut viewer) = mpsc::channel(1);

@@ -16,7 +16,7 @@ use crate::pattern::Pattern;
 use crate::service_client::ServiceClient;
 
 /// How long a service may take to give its figures; it counts as unavailable then.
-const PATIENCE: Duration = Duration::from_millis(900);
+const WAIT_TIMEOUT: Duration = Duration::from_millis(900);
 
 /// What the page is told each second.
 #[derive(Clone, Debug, Serialize)]
@@ -56,7 +56,7 @@ pub(super) fn start(
 ) -> watch::Receiver<LiveEvent> {
     let services = services.iter().map(|service| Watched {
         pattern: service.pattern,
-        client: ServiceClient::new(service.address, PATIENCE),
+        client: ServiceClient::new(service.address, WAIT_TIMEOUT),
         sampler: Sampler::new(),
     });
     let mut services: Vec<Watched> = services.collect();

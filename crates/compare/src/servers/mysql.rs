@@ -18,7 +18,7 @@ pub use rows::rows;
 pub use status::{Counts, StatusReader};
 
 /// How long connecting, or one statement, may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The server's errors for what a user may not do.
 const MAY_NOT: [u16; 3] = [1044, 1142, 1227];
@@ -80,7 +80,7 @@ pub async fn identity(database: &ServerUrl) -> Result<Option<String>> {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error("no answer in {} s", PATIENCE.as_secs())]
+    #[error("no answer in {} s", WAIT_TIMEOUT.as_secs())]
     Late,
     #[error(transparent)]
     Driver(#[from] mysql_async::Error),
@@ -90,7 +90,7 @@ enum Failure {
 async fn within<T>(
     ask: impl Future<Output = mysql_async::Result<T>>,
 ) -> std::result::Result<T, Failure> {
-    match timeout(PATIENCE, ask).await {
+    match timeout(WAIT_TIMEOUT, ask).await {
         Ok(asked) => Ok(asked?),
         Err(_) => Err(Failure::Late),
     }

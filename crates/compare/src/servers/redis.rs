@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::server_url::ServerUrl;
 
 /// How long connecting, or one command, may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How many keys the server is asked to look at by one command.
 const SCAN_COUNT: u32 = 1000;
 
@@ -198,8 +198,8 @@ pub(crate) async fn remove_key(server: &ServerUrl, key: &str) -> Result<()> {
 
 async fn connect(server: &ServerUrl) -> RedisResult<MultiplexedConnection> {
     let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(PATIENCE))
-        .set_response_timeout(Some(PATIENCE));
+        .set_connection_timeout(Some(WAIT_TIMEOUT))
+        .set_response_timeout(Some(WAIT_TIMEOUT));
     Client::open(server.expose())?
         .get_multiplexed_async_connection_with_config(&config)
         .await

@@ -12,7 +12,7 @@ use crate::service_client::ServiceClient;
 use crate::service_url;
 
 /// How long a service may take to say whether it is ready.
-const PATIENCE: Duration = Duration::from_secs(15);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What `/readyz` says, as far as it matters here.
 #[derive(Deserialize)]
@@ -31,7 +31,7 @@ pub(super) async fn check(pattern: Pattern, url: &Url) -> Result<SocketAddr> {
     let address = service_url::reachable(url)
         .await
         .map_err(|why| silent(why.to_string()))?;
-    let mut client = ServiceClient::new(address, PATIENCE);
+    let mut client = ServiceClient::new(address, WAIT_TIMEOUT);
     let reply = client.get("/readyz").await.map_err(silent)?;
     let Ok(readiness) = serde_json::from_slice::<Readiness>(&reply.body) else {
         return Err(Error::Failed(format!(

@@ -63,8 +63,8 @@ impl StartedChild {
     }
 
     /// The same after waiting for it, for so long at most.
-    pub(crate) async fn ended_within(&mut self, patience: Duration) -> Option<ExitStatus> {
-        let deadline = Instant::now() + patience;
+    pub(crate) async fn ended_within(&mut self, wait_timeout: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + wait_timeout;
         while self.ended().is_none() && Instant::now() < deadline {
             sleep(LOOK_EVERY).await;
         }

@@ -6,7 +6,7 @@ use crate::tool::{compare, number};
 
 #[test]
 #[ignore = "needs servers"]
-fn while_the_database_is_away_write_behind_goes_on_and_write_through_says_that_it_cannot() {
+fn write_behind_goes_on_in_an_outage_of_the_database() {
     let (redis, mysql) = (redis_url(), mysql_url());
     let ended = compare(&[
         "--no-build",

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// How long a comparison of a few seconds may take on a machine that does much else.
-const PATIENCE: Duration = Duration::from_secs(180);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// How long it may take to end at once, when a test has failed.
 const END_MAX: Duration = Duration::from_secs(20);
@@ -87,7 +87,7 @@ impl Tool {
 
     /// Waits until it has said this on standard error.
     pub(crate) fn wait_for(&mut self, text: &str) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_TIMEOUT;
         while !self.said.contains(text) {
             match self
                 .stderr
@@ -116,7 +116,7 @@ impl Tool {
 
     /// Waits for its end.
     pub(crate) fn end(mut self) -> Ended {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_TIMEOUT;
         loop {
             match self
                 .stderr

@@ -1,4 +1,4 @@
-//! Where a database is, as its server reports: what a dump does not carry.
+//! Where a database is, by what its server reports and a dump does not carry.
 
 use std::fmt;
 
@@ -10,22 +10,22 @@ use serde::{Deserialize, Serialize};
 pub enum Place {
     /// A database of MySQL or MariaDB.
     Mysql {
-        /// Its name.
+        /// The name of the database.
         database: String,
-        /// Host name and port as the server has them.
+        /// Host name and port, as the server reports them.
         host: String,
         /// The server's data folder.
         folder: String,
         /// The server's UUID, which only MySQL has.
         server: String,
-        /// When the table of the identity was made, in seconds since 1970; empty if unknown.
+        /// When the table of the identity was created, in seconds since 1970; empty if unknown.
         created: String,
     },
     /// A SQLite file.
     Sqlite {
-        /// Its path without links.
+        /// The path of the file, with links resolved.
         path: String,
-        /// Device and inode.
+        /// Device and inode of the file.
         inode: String,
     },
 }
@@ -35,19 +35,19 @@ pub enum Place {
 pub enum Likeness {
     /// Everything is equal.
     Same,
-    /// One place that was changed: another host name, a recreated table.
+    /// The places differ as one place does that has changed: another host name, a recreated table.
     Alike,
-    /// Two places.
+    /// These are two places.
     Other,
 }
 
 impl Place {
-    /// As it is stored.
+    /// Returns the form in which a place is stored.
     pub fn encode(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// `None` for what was not made by [`Place::encode`].
+    /// Reads the stored form. `None` for a text that [`Place::encode`] has not made.
     pub fn parse(text: &str) -> Option<Place> {
         serde_json::from_str(text).ok()
     }

@@ -1,5 +1,5 @@
-//! The database's note of the Redis that serves it. A second Redis would miss what is written by way
-//! of the first.
+//! The database's note of the Redis that serves it. A second Redis would miss the writes that go by
+//! way of the first.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,14 +13,15 @@ const UNKNOWN_RUN: &str = "0";
 pub struct CacheSite {
     /// The run of the server, from one start to the next.
     pub run: String,
-    /// The number of the database in it.
+    /// The number of the database within the server.
     pub database: i64,
-    /// Host and port by which a process reaches it. Another process may use another address.
+    /// Host and port by which a process reaches the server. Another process may use another
+    /// address.
     pub address: String,
 }
 
 impl CacheSite {
-    /// Whether it is the same Redis, not restarted since.
+    /// Whether both are the same Redis, and no restart is in between.
     pub fn is_same_run(&self, other: &CacheSite) -> bool {
         self.run == other.run && self.database == other.database && self.run != UNKNOWN_RUN
     }
@@ -36,14 +37,16 @@ impl std::fmt::Display for CacheSite {
     }
 }
 
-/// What the database has noted.
+/// The database's note.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServedBy {
     /// The Redis.
     pub cache: CacheSite,
-    /// The place of the database at that time. A copy of it is served by another Redis.
+    /// The place of the database when this was noted. The note of a copy has the place of the
+    /// original, and so does not count.
     pub place: Place,
-    /// Another Redis that a start wants to use, unless a process that serves the database objects.
+    /// Another Redis, which a process that starts will use unless a process that serves the
+    /// database objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contender: Option<CacheSite>,
 }
@@ -51,18 +54,18 @@ pub struct ServedBy {
 /// How a Redis compares with the noted one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kinship {
-    /// None is noted.
+    /// No Redis is noted.
     Unnoted,
-    /// It is the noted one.
+    /// The Redis is the noted one.
     Same,
-    /// It has the same address: the noted one, restarted since, or another one there.
+    /// The Redis has the noted address: it is the noted one, restarted since, or another one.
     Restarted,
-    /// It is another one.
+    /// The Redis is another one.
     Other,
 }
 
 impl ServedBy {
-    /// `None` for an empty text.
+    /// Reads the note. `None` for an empty text.
     pub fn parse(text: &str) -> Option<ServedBy> {
         serde_json::from_str(text).ok()
     }
@@ -72,7 +75,7 @@ impl ServedBy {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// How `cache` compares with the noted one.
+    /// How `cache` compares with the noted Redis.
     pub fn kinship(noted: Option<&ServedBy>, cache: &CacheSite) -> Kinship {
         match noted {
             None => Kinship::Unnoted,

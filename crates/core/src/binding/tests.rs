@@ -193,7 +193,7 @@ fn a_redis_that_was_left_behind_is_refused() {
         judge(&mine, &empty, Kinship::Restarted, false),
         Verdict::Takes
     );
-    // It has the data, wherever it is now.
+    // A Redis with the token has the data, whatever its address is now.
     let there = found("token", &place);
     assert_eq!(judge(&mine, &there, Kinship::Other, false), Verdict::Holds);
     let left = found("before", &place);
@@ -215,12 +215,12 @@ fn data_in_another_number_of_shards_is_refused() {
         let judged = judge(&mine, &found("token", &place), Kinship::Same, is_running);
         assert_eq!(judged, resharded);
     }
-    // After a move that was cut short, too.
+    // The number is compared also after a move that was cut short.
     let judged = judge(&mine, &found("before", &place), Kinship::Same, false);
     assert_eq!(judged, resharded);
     let words = in_words(&resharded, &place, "program");
     assert!(words.contains("set it back to 1"), "{words}");
-    // It takes the number with the binding.
+    // The binding contains the number.
     let binding = Binding::parse(&mine.binding()).unwrap();
     assert_eq!(binding.shards, Some(3));
 }
@@ -243,7 +243,7 @@ fn what_an_older_version_left_in_redis_has_to_be_drained() {
     assert_eq!(judge(&mine, &there, Kinship::Same, false), undrained);
     let words = in_words(&undrained, &place, "program");
     assert!(words.contains("2 acknowledged writes"), "{words}");
-    // Its processes may still append.
+    // Live processes of the older version may still append.
     there.others = vec![place.clone()];
     for left in [0, 2] {
         there.left = left;
@@ -259,7 +259,8 @@ fn what_an_older_version_left_in_redis_has_to_be_drained() {
     assert_eq!(judge(&mine, &unbound, Kinship::Unnoted, false), undrained);
 }
 
-/// What is stored in the form before this one is read, but no process may read the present form by it.
+/// This version reads bodies in the older form. No live process may take the present form for the
+/// older one.
 #[test]
 fn older_bodies_are_taken_over_when_no_older_process_is_alive() {
     let place = mysql("users", "db:3306", "", "1");
@@ -279,7 +280,7 @@ fn older_bodies_are_taken_over_when_no_older_process_is_alive() {
     there.others = vec![place.clone()];
     let judged = judge(&mine, &there, Kinship::Same, false);
     assert_eq!(judged, Verdict::ServedByOlder);
-    // A later form than the present one.
+    // The binding of a later form is another token.
     there.others.clear();
     there.stored = mine.binding().replace("token+1/", "token+2/");
     assert_eq!(
@@ -288,7 +289,8 @@ fn older_bodies_are_taken_over_when_no_older_process_is_alive() {
     );
 }
 
-/// An older version compares the text up to the first space, or to the number of shards, with its token.
+/// An older version compares its token with the text up to the first space, or up to the number of
+/// shards.
 #[test]
 fn an_older_version_takes_the_binding_for_another_token() {
     let mine = bound("token", mysql("users", "db:3306", "", "1"));

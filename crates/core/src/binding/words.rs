@@ -1,8 +1,8 @@
-//! What an operator is told of a Redis that belongs to another database.
+//! Texts for an operator about a Redis that belongs to another database.
 
 use crate::binding::{CacheSite, Place, Verdict};
 
-/// Why a process with a memory cache must not serve a database that a Redis serves.
+/// Says why a process with a memory cache must not serve a database that a Redis serves.
 pub fn in_memory_in_words(cache: &CacheSite, mine: &Place, program: &str) -> String {
     format!(
         "with memory: {mine} is served by the Redis {cache}, which keeps values and maybe writes \
@@ -11,7 +11,7 @@ pub fn in_memory_in_words(cache: &CacheSite, mine: &Place, program: &str) -> Str
     )
 }
 
-/// What was found, and what to do about it.
+/// Says why the Redis is refused, and what the operator can do.
 pub fn in_words(verdict: &Verdict, mine: &Place, program: &str) -> String {
     let found = match verdict {
         Verdict::Resharded { in_use, stated } => {

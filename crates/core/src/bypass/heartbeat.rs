@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::bypass::protocol::{Member, Membership, Statement, View};
-use crate::bypass::{AccessSettings, Calls, Mode, State, Until};
+use crate::bypass::{AccessSettings, AccessState, Calls, Mode, Until};
 use crate::cache::Cache;
 use crate::error::{Error, Part, Result};
 use crate::process::fault_point;
@@ -20,13 +20,13 @@ use crate::timing;
 
 /// How many times a lease is renewed while it lasts.
 const RENEWALS: u32 = 20;
-/// How many times its lease a silent process is waited for. The clocks of two
-/// machines do not differ in their pace by a tenth.
+/// For how many times its lease the others wait for a silent process. The speeds of two
+/// machines' clocks differ by less than a tenth.
 pub(super) const GRACE: f64 = 1.1;
-/// Which part of a lease a probe of the cache may take.
+/// The lease divided by this is the timeout of a probe of the cache.
 const PROBE_PART: u32 = 4;
 
-/// The latest heartbeat of another process.
+/// The latest heartbeat of a process.
 #[derive(Clone, Copy, Debug)]
 struct Heard {
     beats: u64,
@@ -37,19 +37,19 @@ struct Heard {
 
 /// The one task that changes how this process may use the cache.
 #[derive(Debug)]
-pub(super) struct Keeper {
+pub(super) struct Heartbeats {
     membership: Arc<dyn Membership>,
     cache: Arc<dyn Cache>,
     settings: AccessSettings,
-    state: watch::Sender<State>,
+    state: watch::Sender<AccessState>,
     calls: Arc<Calls>,
-    /// The latest heartbeats of the others, by process.
+    /// The latest heartbeat of each process, by its name.
     heard: HashMap<String, Heard>,
     /// Since when this process has left the cache because it could not reach it.
     left_at: Option<Instant>,
     used_since: Instant,
     back_off: Duration,
-    /// The run of the cache's server, as far as it is known.
+    /// The run of the cache's server at the last probe that succeeded.
     run: String,
     /// How many heartbeats this process has sent.
     beats: u64,
@@ -59,15 +59,15 @@ pub(super) struct Keeper {
     cause: Option<String>,
 }
 
-impl Keeper {
+impl Heartbeats {
     pub(super) fn new(
         membership: Arc<dyn Membership>,
         cache: Arc<dyn Cache>,
         settings: AccessSettings,
-        state: watch::Sender<State>,
+        state: watch::Sender<AccessState>,
         calls: Arc<Calls>,
-    ) -> Keeper {
-        Keeper {
+    ) -> Heartbeats {
+        Heartbeats {
             membership,
             cache,
             settings,
@@ -93,7 +93,7 @@ impl Keeper {
         self.step().await
     }
 
-    /// Sends heartbeats until it is told to stop.
+    /// Sends heartbeats until `Calls::stop` is set.
     pub(super) async fn run(mut self) {
         while !self.calls.stop.load(Ordering::Acquire) {
             let pause = if self.is_closing() && !self.failing {
@@ -124,9 +124,9 @@ impl Keeper {
         state.trusted.is_none() && !state.bypasses && !state.relied_upon
     }
 
-    /// Leaves a cache that does not answer a probe. A restarted server refuses the
-    /// processes that used it before, too. If only reads come, this is the only way
-    /// in which it is used again.
+    /// Probes a cache that did not answer a read, and leaves the cache if the probe fails.
+    /// A restarted server also refuses the reads of processes that used it before. Where
+    /// no writes come, only this probe leads to its use again.
     async fn look_after(&mut self) {
         let is_suspect = self.calls.suspect.swap(false, Ordering::AcqRel);
         let is_used = self.left_at.is_none() && !self.state.borrow().relied_upon;
@@ -135,7 +135,7 @@ impl Keeper {
         }
     }
 
-    /// Uses the cache again, if it answers.
+    /// Uses the cache again, if its back-off is over and it answers a probe.
     async fn come_back(&mut self) {
         let Some(left_at) = self.left_at else {
             return;
@@ -146,8 +146,8 @@ impl Keeper {
         }
     }
 
-    /// Finds out which run the cache's server is in. Its timeout is well below the
-    /// lease, so that the next heartbeat comes before others give this process up.
+    /// Asks the cache's server for its run. The probe's timeout is well below the lease, so
+    /// the next heartbeat is sent before others count this process as silent.
     async fn probe(&mut self) -> Result<()> {
         let probe = self.cache.probe();
         let probed = tokio::time::timeout(self.settings.lease / PROBE_PART, probe).await;
@@ -177,8 +177,9 @@ impl Keeper {
                 .send_if_modified(|state| !state.relied_upon && state.trusted.take().is_some());
         }
         self.beats += 1;
-        // IMPORTANT: both are read before the heartbeat is sent. The database may
-        // get it much later, and what others conclude from it must hold by then.
+        // IMPORTANT: `said_at` and `trusts` are read before the heartbeat is sent. The
+        // database may get the heartbeat much later. What others conclude from it must
+        // still hold then.
         let said_at = Instant::now();
         let trusts = matches!(self.state.borrow().mode(), Mode::Trusts(_));
         let statement = Statement {
@@ -198,15 +199,15 @@ impl Keeper {
         self.publish(&view, cut_off, said_at);
         let is_elsewhere = !view.bypassed && !view.relied_upon() && self.run != view.run;
         if is_elsewhere && !cut_off && (self.probe().await.is_err() || self.run != view.run) {
-            // It is another server than the others use, or it has restarted.
+            // This process reaches another server than the others, or a restarted one.
             self.calls.cut_off.store(true, Ordering::Release);
             self.calls.look.notify_one();
         }
         Ok(())
     }
 
-    /// Notes when the cache is left and used again, for how long it stays left the
-    /// next time.
+    /// Notes when the cache is left and when it is used again. The next back-off is
+    /// computed from that.
     fn note(&mut self, cut_off: bool) {
         match (cut_off, self.left_at) {
             (true, None) => {
@@ -227,7 +228,7 @@ impl Keeper {
         }
     }
 
-    /// Notes the heartbeats of the other processes.
+    /// Notes the latest heartbeat of each process.
     fn listen(&mut self, view: &View) {
         let now = Instant::now();
         let before = std::mem::take(&mut self.heard);
@@ -243,9 +244,9 @@ impl Keeper {
         }
     }
 
-    /// Returns the processes whose leases have run out. They are measured by this
-    /// process's clock from when it first read the heartbeat, which is later than
-    /// when the heartbeat was sent.
+    /// Returns the processes whose leases have run out. This process measures a lease by
+    /// its own clock, from when it first read the heartbeat. That is later than when the
+    /// heartbeat was sent.
     fn silent(&self) -> Vec<(String, u64)> {
         let others = self.heard.iter();
         let others = others.filter(|(process, _)| **process != self.settings.process);
@@ -267,18 +268,22 @@ impl Keeper {
             true => Some(Until::Then(until)),
             false => None,
         };
-        // IMPORTANT: before any reader or writer of this process sees that the cache
-        // may be used.
+        // IMPORTANT: the cache enters the epoch before any reader or writer of this
+        // process sees that the cache may be used.
         match trusted {
             Some(Until::Then(_)) => self.cache.enter_epoch(view.epoch, Some(&view.run)),
             _ => self.cache.enter_epoch(view.epoch, None),
         }
         let bypasses = view.bypassed && !view.members.iter().any(trusts);
+        debug_assert!(
+            trusted.is_none() || !bypasses,
+            "no process trusts the cache while any bypasses it"
+        );
         let before = self.state.borrow().bypasses;
         if bypasses != before {
             telemetry::bypasses(bypasses);
             match bypasses {
-                true => tracing::info!(epoch = %view.epoch, "reading and writing past the cache"),
+                true => tracing::info!(epoch = %view.epoch, "bypassing the cache"),
                 false => tracing::info!(epoch = %view.epoch, "using the cache again"),
             }
         }
@@ -288,7 +293,7 @@ impl Keeper {
             Error::unavailable(Part::Database, "it has not said that the cache may be used")
         };
         self.state.send_modify(|state| {
-            *state = State {
+            *state = AccessState {
                 epoch: view.epoch,
                 trusted,
                 bypasses,

@@ -4,12 +4,12 @@
 //! The leases are those of Gray and Cheriton, "Leases: An Efficient Fault-Tolerant Mechanism
 //! for Distributed File Cache Consistency", 1989. A process trusts the cache for a limited
 //! time, for which it asks the database first. A process that wants to bypass the cache
-//! reports that to the database. From then on no lease is renewed, and it waits until all
-//! leases are given back or have run out. Each process measures times by its own monotonic
-//! clock, and none are compared.
+//! reports that to the database. From then on no lease is renewed. The process waits until
+//! all leases are given back or have run out. Each process measures times by its own
+//! monotonic clock. The clocks of two processes are never compared.
 //!
-//! All of it is kept in the database, since that is what a process that is cut off from the
-//! cache still shares with the others.
+//! The database keeps the state of the protocol. A process that is cut off from the cache
+//! still shares the database with the others.
 
 use std::fmt;
 
@@ -23,17 +23,16 @@ use crate::model::epoch::Epoch;
 pub struct Member {
     /// A name that no other process has.
     pub process: String,
-    /// Whether it may take values from the cache.
+    /// Whether the process may take values from the cache.
     pub trusts: bool,
-    /// Whether it cannot reach the cache.
+    /// Whether the process cannot reach the cache.
     pub cut_off: bool,
-    /// Whether it relies on the cache for good: also without heartbeats, and until an
-    /// operator releases it. As long as there is one such member, no process bypasses the
-    /// cache.
+    /// Whether the process relies on the cache for good: also without heartbeats, and until
+    /// an operator releases it. While there is such a member, no process bypasses the cache.
     pub for_good: bool,
-    /// How many milliseconds it trusts the cache after a heartbeat.
+    /// How many milliseconds the process trusts the cache after a heartbeat.
     pub lease_ms: u64,
-    /// The counter of its latest heartbeat.
+    /// The counter of the process's latest heartbeat.
     pub beats: u64,
 }
 
@@ -44,12 +43,11 @@ pub struct View {
     pub epoch: Epoch,
     /// Whether the cache is bypassed in this epoch.
     pub bypassed: bool,
-    /// The run of the cache's server in which the epoch uses it, from one start of the
-    /// server to the next; empty before the first use. The epoch ends with the run: marks of
-    /// doubt do not outlive a run, so a write that began in one must not be committed in the
-    /// next.
+    /// The run of the cache's server that this epoch uses; empty before the first use. The
+    /// epoch ends with the run. Marks of doubt do not outlive a run, so a write that began in
+    /// one run must not be committed in the next.
     pub run: String,
-    /// In no particular order.
+    /// The processes, in no particular order.
     pub members: Vec<Member>,
 }
 
@@ -58,16 +56,18 @@ pub struct View {
 pub struct Statement {
     /// The process's name.
     pub process: String,
-    /// Counts its heartbeats. The database ignores one that is not newer than the latest.
+    /// Counts the process's heartbeats. The database ignores a heartbeat whose counter is not
+    /// above that of the latest.
     pub beats: u64,
-    /// Whether it cannot reach the cache.
+    /// Whether the process cannot reach the cache.
     pub cut_off: bool,
-    /// The run of the server that it reaches.
+    /// The run of the server that the process reaches.
     pub run: String,
-    /// Whether it trusts the cache while it sends this. IMPORTANT: others wait for it until
-    /// it reports that it does not. The answer that it must not any more may reach it late.
+    /// Whether the process trusts the cache while it sends this heartbeat. IMPORTANT: others
+    /// wait until the process reports that its trust has ended. The answer that forbids the
+    /// trust may reach the process late.
     pub trusts: bool,
-    /// For how many milliseconds it will trust the cache, if it may.
+    /// For how many milliseconds the process will trust the cache, if it may.
     pub lease_ms: u64,
     /// Members without a heartbeat for longer than their lease: the name and the counter of
     /// each.
@@ -82,7 +82,7 @@ impl View {
 
     /// Returns the state after a heartbeat. The first process that is cut off ends the epoch
     /// in which the cache is used. The next such epoch begins when no process is cut off any
-    /// more, and none trusts an older one.
+    /// more and no process trusts an older epoch.
     pub fn after(&self, statement: &Statement) -> View {
         let mut next = self.clone();
         let is_me = |member: &Member| member.process == statement.process;
@@ -100,11 +100,12 @@ impl View {
         });
         let others = |says: fn(&Member) -> bool| next.members.iter().any(says);
         let cut_off = statement.cut_off || others(|member| member.cut_off);
-        // The cache is used again only when no process trusts what was cached before, since
-        // such a process would not see what is written then.
+        // The cache is used again only when no process trusts what was cached before. Such a
+        // process would not see the writes of the next epoch.
         let trusted = statement.trusts || others(|member| member.trusts);
         let bypassed = (cut_off || (next.bypassed && trusted)) && !next.relied_upon();
-        // A process that was cut off before another relied on the cache reports it again.
+        // The stored `cut_off` of a member may be from before another process relied on the
+        // cache. A bypass begins only when a process reports `cut_off` again.
         if bypassed != next.bypassed && (statement.cut_off || !bypassed) {
             next.epoch = next.epoch.next();
             next.bypassed = bypassed;
@@ -123,6 +124,14 @@ impl View {
             lease_ms: statement.lease_ms,
             beats: statement.beats,
         });
+        debug_assert!(
+            next.epoch == self.epoch || next.epoch == self.epoch.next(),
+            "epochs end one after the other"
+        );
+        debug_assert!(
+            !(next.bypassed && next.relied_upon()),
+            "a cache that a process relies on is not bypassed"
+        );
         next
     }
 }
@@ -130,23 +139,24 @@ impl View {
 /// Where the state is kept: the database.
 #[async_trait]
 pub trait Membership: fmt::Debug + Send + Sync + 'static {
-    /// Stores a heartbeat, and returns the state after it. When the epoch changes, no write
-    /// that is fenced by the one before takes place any more.
+    /// Stores a heartbeat, and returns the state after it. Once the epoch has changed, no
+    /// write that is fenced by the epoch before takes place any more.
     ///
     /// # Errors
     /// When the database is unavailable. Then the heartbeat may be stored or not.
     async fn hear(&self, statement: &Statement) -> Result<View>;
 
     /// Registers `holder` as relying on the cache for good, unless the cache is bypassed
-    /// now. Returns the state before that. Processes that do not know of it yet may read
-    /// from the database alone, so `holder` trusts the cache only once all know:
-    /// `all_have_heard`.
+    /// now. Returns the state before the registration. Processes that do not know of `holder`
+    /// yet may read from the database alone. So `holder` trusts the cache only once all
+    /// processes know of it: `all_have_heard`.
     ///
     /// # Errors
     /// When the database is unavailable, or the cache is being bypassed.
     async fn rely(&self, holder: &str, all_have_heard: bool) -> Result<View>;
 
-    /// Removes a process that trusts no cached value any more. Returns whether it was known.
+    /// Removes a process that trusts no cached value any more. Returns whether the process
+    /// was known.
     ///
     /// # Errors
     /// When the database is unavailable.
@@ -157,7 +167,7 @@ pub trait Membership: fmt::Debug + Send + Sync + 'static {
 mod tests {
     use super::*;
 
-    /// Says that `process` is cut off or not, and that it trusts nothing now.
+    /// Returns a heartbeat of `process`, which trusts nothing now.
     fn says(process: &str, beats: u64, cut_off: bool) -> Statement {
         Statement {
             process: process.to_owned(),
@@ -183,7 +193,7 @@ mod tests {
         let view = view.after(&says("a", 1, false)).after(&says("b", 1, false));
         assert_eq!((trusting(&view), view.epoch.get()), (vec!["a", "b"], 0));
         let view = view.after(&says("b", 2, true));
-        // What `a` trusts it was promised before.
+        // The lease of `a` was granted before.
         assert_eq!((trusting(&view), view.epoch.get()), (vec!["a"], 1));
         assert!(view.bypassed);
         let view = view.after(&says("a", 2, false));
@@ -210,7 +220,7 @@ mod tests {
     fn the_cache_is_not_used_while_an_older_epoch_is_trusted() {
         let view = View::default();
         let view = view.after(&says("a", 1, false)).after(&says("b", 1, false));
-        // The one that was cut off has gone before `a` has heard of it.
+        // `c`, which was cut off, is gone before `a` has heard of the bypass.
         let mut view = view.after(&says("c", 1, true));
         view.members.retain(|member| member.process != "c");
         let heard = view.after(&says("b", 2, false));
@@ -227,7 +237,7 @@ mod tests {
         elsewhere.run = "another".to_owned();
         let heard = view.after(&elsewhere);
         assert_eq!((trusting(&heard), heard.run.as_str()), (vec!["a"], "run"));
-        // They leave it, and use it again where it is now.
+        // Both processes leave the cache, and use it again in its present run.
         let mut view = heard.after(&says("b", 2, true)).after(&says("a", 2, false));
         elsewhere.beats = 3;
         view = view.after(&elsewhere);

@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use moka::Expiry;
+use quick_cache::Weighter;
 
 use crate::cache::{Begun, Cache, FillStart, FillTicket, Lifetimes, Lookup, Refill, Withdrawn};
 use crate::error::{Error, Part, Result};
@@ -25,13 +25,15 @@ use crate::outage::health::PartHealth;
 const STRIPES: usize = 64;
 /// What an entry costs beside its key and body, in bytes, roughly.
 const ENTRY_OVERHEAD_BYTES: usize = 200;
+/// What an entry usually costs.
+const ENTRY_BYTES_USUAL: usize = 300;
 
 /// An in-process cache, for one process only.
 #[derive(Debug)]
 pub struct MemoryCache {
     stripes: Vec<Mutex<HashMap<Key, Pinned>>>,
     hasher: RandomState,
-    clean: moka::sync::Cache<Key, Evictable>,
+    clean: quick_cache::sync::Cache<Key, Evictable, ByBytes>,
     clock: Clock,
     lifetimes: Lifetimes,
     next_ticket: AtomicU64,
@@ -56,34 +58,35 @@ struct Doubt {
 
 #[derive(Clone, Debug)]
 enum Evictable {
-    Clean(Record, Duration),
-    Filling(FillTicket, Duration),
+    /// With the time until which it may be served.
+    Clean(Record, Option<Instant>),
+    /// With the time until which its reader may fill.
+    Filling(FillTicket, Option<Instant>),
 }
 
 impl Evictable {
-    fn lifetime(&self) -> Duration {
+    fn until(&self) -> Option<Instant> {
         match self {
-            Evictable::Clean(_, lifetime) | Evictable::Filling(_, lifetime) => *lifetime,
+            Evictable::Clean(_, until) | Evictable::Filling(_, until) => *until,
         }
     }
 }
 
-#[derive(Debug)]
-struct OwnLifetime;
+/// The end of a lifetime that begins now; `None` where it is beyond what a clock can tell.
+fn end_of(lifetime: Duration) -> Option<Instant> {
+    Instant::now().checked_add(lifetime)
+}
 
-impl Expiry<Key, Evictable> for OwnLifetime {
-    fn expire_after_create(&self, _: &Key, entry: &Evictable, _: Instant) -> Option<Duration> {
-        Some(entry.lifetime())
-    }
+#[derive(Clone, Debug)]
+struct ByBytes;
 
-    fn expire_after_update(
-        &self,
-        _: &Key,
-        entry: &Evictable,
-        _: Instant,
-        _: Option<Duration>,
-    ) -> Option<Duration> {
-        Some(entry.lifetime())
+impl Weighter<Key, Evictable> for ByBytes {
+    fn weight(&self, key: &Key, entry: &Evictable) -> u64 {
+        let body = match entry {
+            Evictable::Clean(record, _) => record.size_bytes(),
+            Evictable::Filling(..) => 0,
+        };
+        (key.as_str().len() + body + ENTRY_OVERHEAD_BYTES) as u64
     }
 }
 
@@ -91,21 +94,11 @@ impl MemoryCache {
     /// A cache whose clean entries take about `capacity_bytes` at most. Dirty
     /// entries come on top of that: the journal's bound is theirs.
     pub fn new(capacity_bytes: u64, lifetimes: Lifetimes) -> MemoryCache {
-        let weigh = |key: &Key, entry: &Evictable| {
-            let body = match entry {
-                Evictable::Clean(record, _) => record.size_bytes(),
-                Evictable::Filling(..) => 0,
-            };
-            (key.as_str().len() + body + ENTRY_OVERHEAD_BYTES) as u32
-        };
+        let entries = capacity_bytes as usize / ENTRY_BYTES_USUAL;
         MemoryCache {
             stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
-            clean: moka::sync::Cache::builder()
-                .max_capacity(capacity_bytes)
-                .weigher(weigh)
-                .expire_after(OwnLifetime)
-                .build(),
+            clean: quick_cache::sync::Cache::with_weighter(entries, capacity_bytes, ByBytes),
             clock: Clock::default(),
             lifetimes,
             next_ticket: AtomicU64::new(0),
@@ -152,6 +145,10 @@ impl MemoryCache {
 
     fn lookup(&self, pinned: &mut HashMap<Key, Pinned>, key: &Key) -> Lookup {
         if let Some(held) = pinned.get_mut(key) {
+            debug_assert!(
+                held.dirty.is_some() || held.doubt.is_some(),
+                "what holds nothing is removed"
+            );
             if held.doubt.is_some_and(|doubt| doubt.until > Instant::now()) {
                 return Lookup::InDoubt(held.dirty.clone());
             }
@@ -161,23 +158,55 @@ impl MemoryCache {
                 None => pinned.remove(key),
             };
         }
-        match self.clean.get(key) {
-            Some(Evictable::Clean(record, _)) => Lookup::Hit(record),
+        match self.evictable(key) {
+            Some(Evictable::Clean(record, _)) => {
+                // It counts as a use, which nothing else does.
+                let _ = self.clean.get(key);
+                Lookup::Hit(record)
+            }
             Some(Evictable::Filling(..)) | None => Lookup::Miss,
         }
     }
 
+    /// What is held of the key besides what is pinned, unless its time is over.
+    fn evictable(&self, key: &Key) -> Option<Evictable> {
+        let entry = self.clean.peek(key)?;
+        if entry.until().is_none_or(|until| until > Instant::now()) {
+            return Some(entry);
+        }
+        self.clean.remove(key);
+        None
+    }
+
     fn hold_clean(&self, record: Record) {
-        let lifetime = self.lifetimes.of(&record);
+        let until = end_of(self.lifetimes.of(&record));
         self.clean
-            .insert(record.key.clone(), Evictable::Clean(record, lifetime));
+            .insert(record.key.clone(), Evictable::Clean(record, until));
+    }
+
+    /// The same in place of the key's ticket, which is no use of the key: names that are read once do not push out
+    /// those that are read often. Returns whether there was room.
+    fn hold_in_place(&self, record: &Record) -> bool {
+        let until = end_of(self.lifetimes.of(record));
+        let entry = Evictable::Clean(record.clone(), until);
+        self.clean.replace(record.key.clone(), entry, true).is_ok()
     }
 
     fn clean_version(&self, key: &Key) -> Option<Version> {
-        match self.clean.get(key) {
+        match self.evictable(key) {
             Some(Evictable::Clean(record, _)) => Some(record.version),
             Some(Evictable::Filling(..)) | None => None,
         }
+    }
+
+    /// Whether `record` is newer than what is clean, which then is removed, as a ticket is.
+    fn replaces_clean(&self, record: &Record) -> bool {
+        match self.evictable(&record.key) {
+            Some(Evictable::Clean(clean, _)) if clean.version >= record.version => return false,
+            Some(_) => drop(self.clean.remove(&record.key)),
+            None => {}
+        }
+        true
     }
 }
 
@@ -190,11 +219,12 @@ impl Cache for MemoryCache {
     async fn begin_fill(&self, key: &Key) -> Result<FillStart> {
         let mut pinned = self.lock(key);
         match self.lookup(&mut pinned, key) {
-            Lookup::Miss if self.clean.contains_key(key) => Ok(FillStart::Busy),
+            Lookup::Miss if self.evictable(key).is_some() => Ok(FillStart::Busy),
             Lookup::Miss => {
                 let ticket = FillTicket(self.next_ticket.fetch_add(1, Ordering::Relaxed));
+                let until = end_of(self.lifetimes.fill);
                 self.clean
-                    .insert(key.clone(), Evictable::Filling(ticket, self.lifetimes.fill));
+                    .insert(key.clone(), Evictable::Filling(ticket, until));
                 Ok(FillStart::Granted(ticket))
             }
             found => Ok(FillStart::Found(found)),
@@ -206,18 +236,18 @@ impl Cache for MemoryCache {
         // A write of the key removed or replaced the ticket. So did an eviction, after which
         // it is unknown whether there was a write.
         let valid = !pinned.contains_key(&record.key)
-            && matches!(self.clean.get(&record.key), Some(Evictable::Filling(held, _)) if held == ticket);
+            && matches!(self.evictable(&record.key), Some(Evictable::Filling(held, _)) if held == ticket);
         if valid {
             self.clock.raise(record.version);
-            self.hold_clean(record.clone());
+            return Ok(self.hold_in_place(record));
         }
-        Ok(valid)
+        Ok(false)
     }
 
     async fn abandon_fill(&self, key: &Key, ticket: FillTicket) -> Result<()> {
         let _pinned = self.lock(key);
-        if matches!(self.clean.get(key), Some(Evictable::Filling(held, _)) if held == ticket) {
-            self.clean.invalidate(key);
+        if matches!(self.evictable(key), Some(Evictable::Filling(held, _)) if held == ticket) {
+            self.clean.remove(key);
         }
         Ok(())
     }
@@ -225,7 +255,7 @@ impl Cache for MemoryCache {
     async fn refill(&self, held: &Record, record: &Record) -> Result<Refill> {
         let mut pinned = self.lock(&record.key);
         let is_held = !pinned.contains_key(&record.key)
-            && matches!(self.clean.get(&record.key), Some(Evictable::Clean(clean, _)) if clean == *held);
+            && matches!(self.evictable(&record.key), Some(Evictable::Clean(clean, _)) if clean == *held);
         if !is_held {
             return Ok(Refill::Kept(self.lookup(&mut pinned, &record.key)));
         }
@@ -236,7 +266,7 @@ impl Cache for MemoryCache {
 
     async fn forget(&self, key: &Key) -> Result<()> {
         let _pinned = self.lock(key);
-        self.clean.invalidate(key);
+        self.clean.remove(key);
         Ok(())
     }
 
@@ -248,22 +278,25 @@ impl Cache for MemoryCache {
             .iter()
             .map(|stripe| stripe.lock().unwrap_or_else(PoisonError::into_inner))
             .collect();
-        self.clean.invalidate_all();
+        self.clean.clear();
         Ok(())
     }
 
     async fn put_dirty(&self, records: &[Record]) -> Result<()> {
         for record in records {
+            debug_assert!(
+                record.version > Version::ZERO,
+                "what was appended has a version"
+            );
             let mut pinned = self.lock(&record.key);
             let held = pinned.entry(record.key.clone()).or_default();
-            let held_version = held
-                .dirty
-                .as_ref()
-                .map(|dirty| dirty.version)
-                .max(self.clean_version(&record.key));
-            if held_version.is_none_or(|held_version| record.version > held_version) {
+            let is_newest = match &held.dirty {
+                // No clean record is held beside it, and no ticket.
+                Some(dirty) => record.version > dirty.version,
+                None => self.replaces_clean(record),
+            };
+            if is_newest {
                 held.dirty = Some(record.clone());
-                self.clean.invalidate(&record.key);
             }
             if held
                 .doubt
@@ -313,7 +346,7 @@ impl Cache for MemoryCache {
                     until,
                     settled: before.map_or(Version::ZERO, |doubt| doubt.settled),
                 });
-                self.clean.invalidate(key);
+                self.clean.remove(key);
                 Ok(Begun {
                     version,
                     dirty: held.dirty.clone(),
@@ -357,7 +390,7 @@ impl Cache for MemoryCache {
                     // The mark is lost. A newer write may have come and gone since,
                     // even a deletion whose tombstone was purged. A reader's ticket
                     // is void.
-                    None | Some(Version::ZERO) => self.clean.invalidate(&record.key),
+                    None | Some(Version::ZERO) => drop(self.clean.remove(&record.key)),
                     Some(clean) if clean < record.version => self.hold_clean(record.clone()),
                     Some(_) => {}
                 }

@@ -390,7 +390,7 @@ impl Cache for RedisCache {
             kind: "redis",
             at: self.redis.at(),
             up: answer.is_ok(),
-            problem: answer.is_err().then(|| self.redis.problem().into()),
+            problem: answer.err().map(|error| self.redis.problem(&error)),
             durability: Some("none: it is filled again from the other parts".to_owned()),
             ..PartHealth::default()
         }

@@ -9,10 +9,11 @@ mod lane;
 mod lanes;
 
 use std::fmt::Debug;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::future::Either;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
@@ -125,7 +126,10 @@ impl<C: Commit> GroupCommit<C> {
             Some(lanes) if worker::is_here() => lanes.submit(&self.queues, request),
             _ => self.shared.submit(request),
         };
-        async move { submitted?.await }
+        match submitted {
+            Ok(answer) => Either::Left(answer),
+            Err(refused) => Either::Right(ready(Err(refused))),
+        }
     }
 
     /// Takes no more requests.

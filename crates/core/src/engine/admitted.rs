@@ -48,6 +48,20 @@ impl Engine for Admitted {
         self.engine.reload(key).await
     }
 
+    async fn read_many(&self, keys: &[Key]) -> Vec<Result<Read>> {
+        match self.admission.check() {
+            Ok(()) => self.engine.read_many(keys).await,
+            Err(refused) => vec![Err(refused); keys.len()],
+        }
+    }
+
+    async fn reload_many(&self, keys: &[Key]) -> Vec<Result<Read>> {
+        match self.admission.check() {
+            Ok(()) => self.engine.reload_many(keys).await,
+            Err(refused) => vec![Err(refused); keys.len()],
+        }
+    }
+
     async fn forget(&self, key: &Key) -> Result<()> {
         self.engine.forget(key).await
     }

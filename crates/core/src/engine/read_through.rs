@@ -1,8 +1,11 @@
-//! Reads from the cache, else from the database, filling the cache.
+//! Reads from the cache, or else from the database, and then fills the cache.
 
+mod loads;
 mod reload;
 
 use std::sync::Arc;
+
+use futures_util::future::join_all;
 
 use crate::bypass::{Access, Permit};
 use crate::cache::{Cache, FillStart, FillTicket, Lookup};
@@ -20,22 +23,24 @@ use crate::telemetry;
 use crate::telemetry::repeated;
 use crate::timing;
 
+use loads::Loads;
+
 /// What the reader that loaded a record gives to the readers that wait for it: the record, and
-/// whether the cache took it, so that it was current when they came.
+/// whether the cache took the record. If so, the record was current when those readers came.
 type Loaded = Result<(Record, bool)>;
 
-/// A key that is loaded, and the epoch of the cache: what was current in one epoch says nothing
-/// about the next.
+/// A key that is loaded, and the epoch of the cache. A record that was current in one epoch need
+/// not be current in the next.
 type Flight = (Key, Option<Epoch>);
 
 /// Whether a condition holds for a key's current record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holds {
-    /// It does.
+    /// The condition holds.
     Yes,
-    /// It does not.
+    /// The condition does not hold.
     No,
-    /// It does, and the record is a row that breaks the rules.
+    /// The condition holds, and the record is a broken row.
     OfBrokenRow,
 }
 
@@ -44,7 +49,7 @@ pub enum Holds {
 enum Demand {
     /// The current record, wherever it is.
     Current,
-    /// The same, bypassing a clean cached value.
+    /// The current record, but not from a clean cached value.
     Reload,
 }
 
@@ -52,7 +57,7 @@ enum Demand {
 #[derive(Clone, Debug)]
 pub struct ReadThrough {
     cache: Arc<dyn Cache>,
-    store: Arc<dyn Store>,
+    loads: Loads,
     seeder: Arc<Seeder>,
     access: Arc<Access>,
     breaker: Arc<Breaker>,
@@ -60,8 +65,8 @@ pub struct ReadThrough {
 }
 
 impl ReadThrough {
-    /// Reads from `cache`, as far as `access` lets it, and where that holds
-    /// nothing, from `store`.
+    /// Reads from `cache` where `access` permits that, and from `store` what `cache` does not
+    /// hold.
     pub fn new(
         cache: Arc<dyn Cache>,
         store: Arc<dyn Store>,
@@ -70,7 +75,7 @@ impl ReadThrough {
     ) -> ReadThrough {
         ReadThrough {
             cache,
-            store,
+            loads: Loads::new(store),
             seeder,
             access,
             breaker: Arc::new(Breaker::new(timing::CIRCUIT_BREAKER_BACKOFF)),
@@ -83,12 +88,27 @@ impl ReadThrough {
         self.answer(key, Demand::Current).await
     }
 
-    /// What most readers do not need is boxed, so that their futures are small.
+    /// As [`ReadThrough::read`] of each key, in the same order. Keys that the cache lacks are
+    /// loaded together.
+    pub async fn read_many(&self, keys: &[Key]) -> Vec<Result<Read>> {
+        self.answer_many(keys, Demand::Current).await
+    }
+
+    async fn answer_many(&self, keys: &[Key], demand: Demand) -> Vec<Result<Read>> {
+        let reader = ReadThrough {
+            loads: self.loads.gathering(),
+            ..self.clone()
+        };
+        join_all(keys.iter().map(|key| reader.answer(key, demand))).await
+    }
+
+    /// Answers a reader. Futures that most readers do not need are boxed, so that a reader's own
+    /// future is small.
     async fn answer(&self, key: &Key, demand: Demand) -> Result<Read> {
         let read = match self.access.permit() {
             Some(permit) if self.may_try() => match self.read_by_cache(key, permit, demand).await {
-                // IMPORTANT: asked afterwards. Since the permit holds still, it
-                // held when the cache answered.
+                // IMPORTANT: the permit is checked after the cache has answered. If it still
+                // holds now, it held when the cache answered.
                 Ok(read) if self.access.holds(permit) => read,
                 Ok(_) => Box::pin(self.read_database(key, None)).await?,
                 Err(error) => Box::pin(self.read_database(key, Some(error))).await?,
@@ -109,7 +129,7 @@ impl ReadThrough {
         self.forgotten(permit)
     }
 
-    /// Forgets all clean values that are cached.
+    /// Removes all clean values from the cache.
     ///
     /// # Errors
     /// As [`ReadThrough::forget`].
@@ -124,8 +144,8 @@ impl ReadThrough {
         self.access.permit().ok_or_else(unused)
     }
 
-    /// Fails unless the permit still holds: otherwise other processes may already use the cache
-    /// in a later epoch.
+    /// Fails unless `permit` still holds. Without it, other processes may already use the cache in
+    /// a later epoch.
     fn forgotten(&self, permit: Permit) -> Result<()> {
         match self.access.holds(permit) {
             true => Ok(()),
@@ -133,8 +153,8 @@ impl ReadThrough {
         }
     }
 
-    /// Evaluates `condition` on the current record of `key`. A row that breaks the rules counts
-    /// as a value whose version no client has been told.
+    /// Evaluates `condition` on the current record of `key`. A broken row counts as a value whose
+    /// version no client knows.
     pub async fn holds(&self, condition: &Condition, key: &Key) -> Result<Holds> {
         Ok(match self.read(key).await {
             Ok(read) if condition.holds(&read.record) => Holds::Yes,
@@ -147,7 +167,7 @@ impl ReadThrough {
         })
     }
 
-    /// Whether to ask the cache. Always, where the database alone must not be asked.
+    /// Whether to ask the cache. Always true where a reader must not ask the database alone.
     fn may_try(&self) -> bool {
         self.breaker.admits() || self.access.may_bypass().is_err()
     }
@@ -168,8 +188,7 @@ impl ReadThrough {
     async fn read_by_cache(&self, key: &Key, permit: Permit, demand: Demand) -> Result<Read> {
         let seed = self.seeder.generation();
         match self.look(key, permit, demand).await {
-            // What is not held may be waiting in the journal of a server that
-            // has come back.
+            // A key that the cache lacks may be waiting in the journal of a restarted server.
             Err(Error::Unseeded(_)) => {
                 Box::pin(self.seeder.seed(seed)).await?;
                 Box::pin(self.look(key, permit, demand)).await
@@ -181,7 +200,7 @@ impl ReadThrough {
     async fn look(&self, key: &Key, permit: Permit, demand: Demand) -> Result<Read> {
         let found = self.cache.get(key).await;
         match &found {
-            // The cache answers, and is about to be seeded.
+            // An unseeded cache answers, too, and is about to be seeded.
             Ok(_) | Err(Error::Unseeded(_)) => self.breaker.succeeded(),
             Err(error) => {
                 self.access.suspect();
@@ -233,9 +252,9 @@ impl ReadThrough {
                 Turn::Follow(follow) => follow,
             };
             match follow.landed().await {
-                // IMPORTANT: what was loaded may be older than a write that was acknowledged
-                // before this reader came. It is current in two cases: the cache took it after
-                // that, or the load began after that.
+                // IMPORTANT: the loaded record may be older than a write that was acknowledged
+                // before this reader came. The record is current in two cases: the cache took it
+                // after this reader came, or its load began after this reader came.
                 Some(Ok((record, stored))) if stored || came_before => {
                     return Ok(Read {
                         record,
@@ -248,8 +267,8 @@ impl ReadThrough {
         }
     }
 
-    /// Loads in a task, since other readers may still wait when this one is dropped. The task
-    /// ends when the last of them is dropped.
+    /// Loads in a task, since other readers may still wait when this reader is dropped. The task
+    /// ends when the last waiting reader is dropped.
     async fn lead(&self, key: Key, lead: Lead<Flight, Loaded>) -> Result<Read> {
         let reader = self.clone();
         let _waits = lead.follow();
@@ -270,9 +289,9 @@ impl ReadThrough {
 
     /// Loads the record and fills the cache; `None` if no reader waits any longer.
     async fn fill(&self, key: &Key, lead: &Lead<Flight, Loaded>) -> Result<Option<Read>> {
-        // IMPORTANT: the ticket is taken before the database is read. A write
-        // in between voids it, so an old value never overwrites a new one, even
-        // one that was evicted meanwhile.
+        // IMPORTANT: the ticket is taken before the database is read. A write in between voids
+        // the ticket. So an old value never replaces a new one, even if the new one was evicted
+        // meanwhile.
         let lookup = match self.begin_fill(key).await? {
             FillStart::Granted(ticket) => {
                 let Some(loaded) = lead.while_wanted(self.load(key)).await else {
@@ -289,13 +308,13 @@ impl ReadThrough {
 
     async fn begin_fill(&self, key: &Key) -> Result<FillStart> {
         match self.cache.begin_fill(key).await {
-            // No room for a ticket, nor for what it is for.
+            // A cache without room for a ticket has none for the record either.
             Err(Error::Full { .. }) => Ok(FillStart::Busy),
             start => start,
         }
     }
 
-    /// Fills the cache with what was loaded by `ticket`.
+    /// Fills the cache with the record that was loaded under `ticket`.
     async fn put(
         &self,
         key: &Key,
@@ -306,20 +325,20 @@ impl ReadThrough {
         let record = match loaded {
             Ok(record) => record,
             Err(error) => {
-                // Otherwise no reader could fill the key until the ticket expires.
+                // While the ticket lives, no other reader can fill the key.
                 let _ = self.cache.abandon_fill(key, ticket).await;
                 return Err(error);
             }
         };
         fault_point::point("fill.loaded").await;
-        // IMPORTANT: a reader that comes after the cache has taken the record must ask the
-        // cache.
+        // IMPORTANT: no reader joins from here on. A reader that comes after the cache has taken
+        // the record must ask the cache.
         if let Some(lead) = lead {
             lead.close();
         }
         let stored = match self.cache.fill(ticket, &record).await {
             Ok(stored) => stored,
-            // The record is good all the same.
+            // The record that was loaded is current all the same.
             Err(Error::Full { .. } | Error::Unavailable { .. }) => false,
             Err(error) => return Err(error),
         };
@@ -330,7 +349,7 @@ impl ReadThrough {
     }
 
     async fn load(&self, key: &Key) -> Result<Record> {
-        let record = self.store.load(key).await?;
+        let record = self.loads.load(key).await?;
         Ok(record.unwrap_or_else(|| Record::absent(key.clone())))
     }
 }

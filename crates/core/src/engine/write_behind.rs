@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -202,15 +203,19 @@ impl WriteBehind {
 }
 
 impl WriteBehind {
-    async fn append(&self, write: Write) -> Result<Decision> {
+    /// The write is in the queue when this returns. What becomes of it.
+    fn append(
+        &self,
+        write: Write,
+    ) -> Result<impl Future<Output = Result<Decision>> + Send + use<>> {
         let reserved = self.backlog.admit(&write)?;
-        self.appender.submit(write, reserved).await
+        Ok(self.appender.submit(write, reserved))
     }
 
     /// Writes where a condition holds, which only the cache can tell.
     async fn write_if(&self, mut write: Write) -> Result<Outcome> {
         for attempt in 0..CONDITION_TRIES_MAX {
-            match self.append(write.clone()).await? {
+            match self.append(write.clone())?.await? {
                 Decision::Retry => {}
                 decided => return Outcome::of(decided, Durability::Journaled),
             }
@@ -264,6 +269,14 @@ impl Engine for WriteBehind {
         self.reader.reload(key).await
     }
 
+    async fn read_many(&self, keys: &[Key]) -> Vec<Result<Read>> {
+        self.reader.read_many(keys).await
+    }
+
+    async fn reload_many(&self, keys: &[Key]) -> Vec<Result<Read>> {
+        self.reader.reload_many(keys).await
+    }
+
     async fn forget(&self, key: &Key) -> Result<()> {
         self.reader.forget(key).await
     }
@@ -272,12 +285,20 @@ impl Engine for WriteBehind {
         self.reader.forget_all().await
     }
 
-    async fn write(&self, write: Write) -> Result<Outcome> {
+    // Not `async`, so that a write without a condition has a small future.
+    fn write<'s, 'f>(&'s self, write: Write) -> BoxFuture<'f, Result<Outcome>>
+    where
+        's: 'f,
+        Self: 'f,
+    {
         if write.condition != Condition::Always {
-            // Boxed, so that other writes have small futures.
-            return Box::pin(self.write_if(write)).await;
+            return Box::pin(self.write_if(write));
         }
-        Outcome::of(self.append(write).await?, Durability::Journaled)
+        let outcome = |decided| Outcome::of(decided, Durability::Journaled);
+        match self.append(write) {
+            Ok(appended) => Box::pin(appended.map(move |decided| decided.and_then(outcome))),
+            Err(refused) => Box::pin(ready(Err(refused))),
+        }
     }
 
     async fn put_many(&self, values: Vec<(Key, Bytes)>) -> Vec<Result<Outcome>> {

@@ -38,7 +38,7 @@ use waiting_writes::WaitingWrites;
 /// How a write-through engine is set up.
 #[derive(Clone, Copy, Debug)]
 pub struct WriteThroughSettings {
-    /// Of the queue of writes.
+    /// The bounds of the queue of writes.
     pub group_commit: GroupCommitBounds,
     /// How many batches may be in the database at the same time.
     pub lanes: usize,
@@ -55,13 +55,13 @@ pub struct WriteThrough {
     access: Arc<Access>,
     batches: Batches,
     locked: Arc<LockedNames>,
-    // Those of locked names.
+    // The writes of locked names.
     waiting: WaitingWrites,
     writer: Mutex<Option<OwnThread>>,
 }
 
 impl WriteThrough {
-    /// Starts the engine on its parts. The cache need not be there.
+    /// Starts the engine. The cache may be unavailable.
     ///
     /// # Errors
     /// When the database cannot be asked for its newest version.
@@ -74,7 +74,7 @@ impl WriteThrough {
         let seeder = Arc::new(Seeder::new(cache.clone(), None, store.clone()));
         if access.permit().is_some() {
             match seeder.seed(seeder.generation()).await {
-                // The first write finds that out again.
+                // The first write finds the unavailable cache again, and bypasses it.
                 Err(error) if error.part() == Some(Part::Cache) && access.may_bypass().is_ok() => {}
                 seeded => seeded?,
             }
@@ -119,6 +119,14 @@ impl Engine for WriteThrough {
         self.reader.reload(key).await
     }
 
+    async fn read_many(&self, keys: &[Key]) -> Vec<Result<Read>> {
+        self.reader.read_many(keys).await
+    }
+
+    async fn reload_many(&self, keys: &[Key]) -> Vec<Result<Read>> {
+        self.reader.reload_many(keys).await
+    }
+
     async fn forget(&self, key: &Key) -> Result<()> {
         self.reader.forget(key).await
     }
@@ -141,7 +149,7 @@ impl Engine for WriteThrough {
             return Outcome::of(decision, Durability::Persisted);
         }
         let decision = match self.batches.submit(write.clone()).await {
-            // Nothing took place.
+            // The batch has not written anything of this write.
             Err(Error::Locked) => self.waiting.submit(write).await,
             decided => decided,
         };
@@ -152,7 +160,7 @@ impl Engine for WriteThrough {
         self.write_many(values).await
     }
 
-    /// A write of a locked row waits elsewhere.
+    /// False, since writes of locked rows wait while later writes overtake them.
     fn keeps_order(&self) -> bool {
         false
     }
@@ -161,7 +169,7 @@ impl Engine for WriteThrough {
         vec![Ok(()); written.len()]
     }
 
-    /// It was when it was answered.
+    /// A write is persisted when it is answered, so nothing waits here.
     async fn persisted(&self, _: &Key, _: Version, _: Duration) -> Result<()> {
         Ok(())
     }
@@ -206,7 +214,7 @@ impl Engine for WriteThrough {
         }
         let left = tokio::time::timeout_at(deadline, self.access.leave());
         if left.await.is_err() {
-            tracing::warn!("the database does not hear that this process stops");
+            tracing::warn!("cannot report to the database that this process stops");
         }
     }
 }

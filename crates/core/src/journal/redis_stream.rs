@@ -302,7 +302,7 @@ impl Journal for RedisStreamJournal {
                 };
                 (Some(now), problem.map(Cow::from))
             }
-            Err(_) => (None, Some(self.redis.problem().into())),
+            Err(error) => (None, Some(self.redis.problem(&error))),
         };
         PartHealth {
             kind: "redis",

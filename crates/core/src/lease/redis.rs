@@ -1,9 +1,9 @@
 //! Leases in Redis, for the processes that share its journal.
 //!
-//! Each process is in a list of those that live, and each shard falls to that
-//! one of them which has the largest hash with it (rendezvous hashing: Thaler
-//! and Ravishankar, "A name-based mapping scheme for rendezvous", 1996), so that
-//! all agree without talking, and one that comes or goes moves only its share.
+//! Each process is in a list of live processes. Each shard falls to the process whose hash
+//! with the shard is the largest. (This is rendezvous hashing: Thaler and Ravishankar, "A
+//! name-based mapping scheme for rendezvous", 1996.) So all processes agree without talking,
+//! and a process that comes or goes moves only its own share.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::error::{Error, Part, Result};
-use crate::lease::{Call as LeaseCall, Held, Leases};
+use crate::lease::{Held, LeaseCall, Leases};
 use crate::model::shard::Shard;
 use crate::process::startup;
 use crate::redis::{Call, Redis, milliseconds};
@@ -25,7 +25,7 @@ use crate::timing;
 static JOIN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/join.lua")));
 static LEASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/lease.lua")));
 
-/// What is said on the channel when it is about leases and not a shard.
+/// The message on the channel that is about leases. Any other message is a shard.
 const LEASES: &str = "leases";
 
 /// The leases of one process.
@@ -44,7 +44,7 @@ impl std::fmt::Debug for RedisLeases {
 }
 
 impl RedisLeases {
-    /// For `process`, a name that no other has.
+    /// The leases of `process`, a name that no other process has.
     pub fn new(redis: Arc<Redis>, process: String, lifetime: Duration) -> RedisLeases {
         let shards = redis.keyspace.shards();
         RedisLeases {
@@ -56,13 +56,13 @@ impl RedisLeases {
         }
     }
 
-    /// What is held, for the journal, which calls others about the rest.
+    /// The shards that are held. The journal notifies other processes about all other shards.
     pub fn share_held(&self) -> Arc<Held> {
         self.held.clone()
     }
 
-    /// Takes, renews or gives back each shard; `wanted` says which are wanted.
-    /// Returns whether one was given back.
+    /// Takes or renews each shard that is `wanted`, and gives back the others. Returns whether
+    /// any shard was given back.
     async fn lease(&self, wanted: impl Fn(Shard) -> bool) -> Result<bool> {
         let mut link = self.redis.link(Part::Journal).await?;
         // The lifetime counts from before the request. So this process stops relying on a
@@ -88,8 +88,8 @@ impl RedisLeases {
         Ok(gave_back)
     }
 
-    /// Renews this process's place in the list of live processes, if it can drain or is alone
-    /// there, and leases the shards that fall to it.
+    /// Renews this process's place in the list of live processes, and leases the shards that fall
+    /// to the process. A process that cannot drain leaves the list, unless it is alone there.
     async fn take_part(&self, can_drain: bool) -> Result<()> {
         let mut join = Call::new(&JOIN, vec![self.redis.keyspace.processes()]);
         join.arg(&self.process)
@@ -102,7 +102,7 @@ impl RedisLeases {
         }
         let is_mine = |shard| falls_to(shard, &processes) == Some(&self.process);
         if self.lease(is_mine).await? {
-            // Otherwise no process would take them until the others renew.
+            // Without this message no process would take the shards until the next renewal.
             self.say(LEASES).await?;
         }
         Ok(())
@@ -115,8 +115,9 @@ impl RedisLeases {
     }
 
     async fn listen(&self) -> Result<PubSub> {
+        let client = self.redis.client(Part::Journal).await?;
         let listening = async {
-            let mut listener = self.redis.client()?.get_async_pubsub().await?;
+            let mut listener = client.get_async_pubsub().await?;
             let channel = self.redis.keyspace.wake_channel();
             listener.subscribe(channel).await?;
             Ok(listener)
@@ -173,7 +174,7 @@ impl Leases for RedisLeases {
             match startup::until(by, Part::Journal, self.listen()).await {
                 Ok(listening) => *listener = Some(listening),
                 Err(reason) => {
-                    tracing::debug!(error = %reason, "cannot hear other processes");
+                    tracing::debug!(error = %reason, "cannot subscribe to other processes");
                     tokio::time::sleep(timing::LEASE_LISTEN_BACKOFF).await;
                 }
             }

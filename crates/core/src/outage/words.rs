@@ -38,7 +38,8 @@ const KNOWN: &[(&str, &str)] = &[
     ("no answer in", "it does not answer in time"),
 ];
 
-pub(super) fn for_clients(calls: Calls, error: &Error) -> Cow<'static, str> {
+/// What clients are told of a failed call. It names no server and no statement.
+pub(crate) fn for_clients(calls: Calls, error: &Error) -> Cow<'static, str> {
     if let Error::NotAdmitted(reason) = error {
         return reason.to_string().into();
     }

@@ -1,5 +1,5 @@
-//! Which processes use the database. A process with a memory cache does not notice what others
-//! write, so it must be the only one: `docs/design/memory-cache-alone.md`.
+//! Which processes use the database. A process with a memory cache does not notice the writes of
+//! other processes. So it must be alone on its database: `docs/design/memory-cache-alone.md`.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::timing;
 /// The watcher's name in [`Admission`].
 const SOURCE: &str = "claim";
 
-/// A claim that is taken and of which nothing is written yet: the start may still be refused.
+/// A claim that is taken and not yet noted for other processes: the start may still be refused.
 #[derive(Debug)]
 pub struct Taken {
     claim: Box<dyn Claim>,
@@ -30,16 +30,17 @@ pub struct Taken {
 #[derive(Debug)]
 pub struct Claimed {
     admission: Arc<Admission>,
-    // The claim ends with it.
+    // The claim ends with this task.
     _keeper: AbortOnDropHandle<()>,
 }
 
 impl Taken {
-    /// Takes the claim. Waits for another process that may be about to end, until `by` at most.
+    /// Takes the claim. Another process that holds it may be about to end, so this waits until
+    /// `by` at most.
     ///
     /// # Errors
-    /// [`Error::BadSetting`] when a process uses the database that must not run beside this one.
-    /// For [`Usage::Alone`], also when the database is unavailable.
+    /// [`Error::BadSetting`] when another process that must not run beside this one uses the
+    /// database. For [`Usage::Alone`], also when the database is unavailable.
     pub async fn take(mut claim: Box<dyn Claim>, usage: Usage, by: Instant) -> Result<Taken> {
         let deadline = by.min(Instant::now() + timing::CLAIM_START_TIMEOUT);
         let is_held = loop {
@@ -54,7 +55,7 @@ impl Taken {
                         reason: refusal(usage).into(),
                     });
                 }
-                // There may be no connection left for it.
+                // The database may have no connection left for the claim.
                 Err(error) if usage == Usage::Together => {
                     let what = "cannot note in the database that it is used; retrying";
                     repeated::warning(what, &error.to_string(), 1);
@@ -89,7 +90,7 @@ impl Taken {
 }
 
 impl Claimed {
-    /// `engine`, which answers only while the claim is unbroken.
+    /// Returns `engine` wrapped so that it answers only while the claim is unbroken.
     pub fn admits(&self, engine: Arc<dyn Engine>) -> Arc<dyn Engine> {
         Arc::new(Admitted::new(engine, self.admission.clone()))
     }
@@ -113,8 +114,8 @@ fn refusal(usage: Usage) -> &'static str {
 /// What clients get while the claim cannot be held.
 const HELD_BY_ANOTHER: &str = "another session holds the lock by which this process may use its cache; it is taken when it is free";
 
-/// Keeps the claim until another process has used the database. What is cached may be stale
-/// then, so only a restart helps. A lock that another session holds is waited for.
+/// Keeps the claim until another process has used the database. Then cached values may be stale,
+/// so only a restart helps. While another session holds the lock, this waits for the lock.
 async fn keep(
     mut claim: Box<dyn Claim>,
     usage: Usage,
@@ -141,7 +142,7 @@ async fn keep(
                     tracing::warn!("{HELD_BY_ANOTHER}");
                 }
             }
-            // IMPORTANT: one that never held it has no count of starts to compare with.
+            // IMPORTANT: a process that never held the lock has no count of starts to compare with.
             Ok(Held::No | Held::Lapsed) => break,
             Err(error) => {
                 if !std::mem::replace(&mut failing, true) {

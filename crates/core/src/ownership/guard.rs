@@ -1,5 +1,5 @@
-//! A process's part in the binding: it registers the place that it serves, renews that, and
-//! does not use a Redis that belongs to another database.
+//! A process's part in the binding. The process registers the place that it serves, renews the
+//! registration, and does not use a Redis that belongs to another database.
 
 mod contest;
 mod state;
@@ -27,17 +27,17 @@ use crate::timing;
 
 use state::State;
 
-/// How often a binding that another process changes meanwhile is judged again, at most.
+/// How many times a binding is judged at most, when other processes change it meanwhile.
 const EXCHANGES_MAX: u32 = 8;
 
 const PROBLEM: &str = "it belongs to another database, or to a newer state of this one";
 
-/// The process that asks, and the program that a message to the operator names.
+/// The names of the process and of its program.
 #[derive(Clone, Debug)]
 pub struct GuardSettings {
     /// A name that no other process has.
     pub process: String,
-    /// The program that has the subcommand.
+    /// The program that has the subcommand `identity`. Messages to the operator name it.
     pub program: &'static str,
 }
 
@@ -61,14 +61,14 @@ struct Shared {
     settings: GuardSettings,
     state: Mutex<State>,
     began: Instant,
-    /// Until when the registration may be relied upon, in milliseconds since `began`.
+    /// Until when this process may rely on its registration, in milliseconds since `began`.
     trusted_until_ms: AtomicU64,
     renewing: Attempts,
-    /// Whether the process stops: it does not register again.
+    /// Whether the process stops, and so must not register again.
     has_left: AtomicBool,
 }
 
-/// What the database and Redis have noted, and what stands against binding them.
+/// What the database and Redis have noted, and whether they may be bound.
 struct Judged {
     mine: Bound,
     found: Found,
@@ -76,7 +76,7 @@ struct Judged {
 }
 
 impl Judged {
-    /// What is in the way.
+    /// What is in the way of binding.
     fn refusal(self) -> Option<Verdict> {
         match self.verdict {
             Verdict::Holds | Verdict::Binds => None,
@@ -90,7 +90,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Guard {
-    /// Guards `redis`: all its links ask first, from now on.
+    /// Guards `redis`: from now on each of its links first asks whether it may be used.
     ///
     /// # Errors
     /// When the database is unavailable.
@@ -119,11 +119,11 @@ impl Guard {
         })
     }
 
-    /// Checks that database and Redis may be bound; changes neither. Waits until registrations of
-    /// dead processes expire, since they look like those of live ones.
+    /// Checks that database and Redis may be bound. Waits until registrations of dead processes
+    /// expire, since they look like those of live processes.
     ///
     /// # Errors
-    /// [`Error::BadSetting`] with a sentence when the Redis is another database's.
+    /// [`Error::BadSetting`] when the Redis is another database's; a sentence says why.
     pub async fn check(&self) -> Result<()> {
         self.while_served(|| self.shared.refusal_now()).await
     }
@@ -154,7 +154,7 @@ impl Guard {
         }
     }
 
-    /// Looks again regularly, until the process ends.
+    /// Asks the database and renews the registration regularly, until [`Guard::leave`].
     pub fn watch(&self) {
         let (database, redis) = (self.shared.clone(), self.shared.clone());
         let ask = tokio::spawn(async move {
@@ -166,14 +166,14 @@ impl Guard {
         let renew = tokio::spawn(async move {
             loop {
                 tokio::time::sleep(timing::REGISTRATION_INTERVAL).await;
-                // Failures are logged where they are found.
+                // `renew` logs its failures.
                 let _ = redis.renewing.unless_done(|| None, redis.renew()).await;
             }
         });
         lock(&self.tasks).extend([ask, renew]);
     }
 
-    /// Notes what the database has, and that this process serves it no more.
+    /// Notes the database's newest version, and ends the registration of this process.
     pub async fn leave(&self) {
         for task in lock(&self.tasks).drain(..) {
             task.abort();
@@ -183,12 +183,13 @@ impl Guard {
         shared.trusted_until_ms.store(0, Ordering::Release);
         let noted = tokio::time::timeout(timing::REGISTRATION_END_TIMEOUT, shared.ask_database());
         let resigned = tokio::time::timeout(timing::REGISTRATION_END_TIMEOUT, async {
-            // IMPORTANT: after a renewal that runs, which would register the process again.
+            // IMPORTANT: a renewal that is under way ends first. It would register the process
+            // again.
             let ended = shared.renewing.unless_done(|| None, async { Ok(()) });
             let _: Result<()> = ended.await;
             shared.redis.resign(&shared.settings.process).await
         });
-        // Others wait for it once where this fails.
+        // If this fails, others wait until the registration expires.
         let _ = tokio::join!(noted, resigned);
     }
 }
@@ -207,7 +208,7 @@ impl Shared {
             state.is_older
         };
         if is_older {
-            // What it finds is logged there. An older state keeps the version that it has noted.
+            // `renew` logs what it finds. The newest version that an older state has noted stays.
             let _ = self.renewing.unless_done(|| None, self.renew()).await;
             return;
         }
@@ -226,9 +227,10 @@ impl Shared {
         }
     }
 
-    /// What the database reports. Finds out whether it is in an older state than before.
+    /// What the database reports. Also finds out whether the database is in an older state than
+    /// before.
     async fn bound(&self) -> Result<Bound> {
-        // IMPORTANT: read before the database is asked. Answers may arrive out of order.
+        // IMPORTANT: `newest` is read before the database is asked. Answers may come out of order.
         let newest = lock(&self.state).newest;
         let mine = self.database.bound().await?;
         let mut state = lock(&self.state);
@@ -265,8 +267,8 @@ impl Shared {
         }
     }
 
-    /// Whether the processes that serve the database at `other` may be about to find that it has
-    /// moved. They get the time that it takes to ask for its place.
+    /// Whether the processes that serve the database at `other` may be about to find that the
+    /// database has moved. They get the time that they need to ask for its place.
     async fn follows(&self, other: &Place, held: &str, mine: &Bound) -> Result<bool> {
         if held.is_empty() || mine.place.likeness(other) != Likeness::Alike {
             return Ok(false);
@@ -283,13 +285,14 @@ impl Shared {
     /// Asks Redis and the database, and judges what they answer.
     async fn judged(&self) -> Result<Judged> {
         let found = self.redis.look(&self.settings.process).await?;
-        // IMPORTANT: read after Redis, so that it has all that Redis has noted as committed.
+        // IMPORTANT: the database is read after Redis, so that its answer has all that Redis has
+        // noted as committed.
         let mut mine = self.bound().await?;
         let noted = mine.newest;
         mine.newest = newest_of(&*self.store, noted, found.committed).await?;
         let mut state = lock(&self.state);
         if found.stored.is_empty() {
-            // A Redis that was emptied has nothing of the newer state.
+            // A Redis that was emptied has no values of a newer state.
             (state.newest, state.is_older) = (noted, false);
         }
         let in_use = self.store.dataset().shards;
@@ -313,8 +316,7 @@ impl Shared {
         })
     }
 
-    /// What would be in the way of binding. Changes nothing, except that it may note a contender in
-    /// the database.
+    /// What would be in the way of binding. Binds nothing, but may note a contender.
     async fn refusal_now(&self) -> Result<Option<Verdict>> {
         let judged = self.judged().await?;
         match judged.verdict {
@@ -323,7 +325,7 @@ impl Shared {
         }
     }
 
-    /// Binds what may be bound. Returns what is in the way.
+    /// Binds database and Redis, if they may be bound. Returns what is in the way.
     async fn settle(&self) -> Result<Option<Verdict>> {
         for _ in 0..EXCHANGES_MAX {
             let asked_at = Instant::now();
@@ -343,7 +345,7 @@ impl Shared {
                     if let Some(verdict) = self.contest(&mine, &found).await? {
                         return Ok(Some(verdict));
                     }
-                    // IMPORTANT: if this is another Redis, the one before keeps the old token.
+                    // IMPORTANT: if this is another Redis, the previous Redis keeps the old token.
                     if !self.renew_token(&mut mine).await? {
                         continue;
                     }
@@ -369,8 +371,8 @@ impl Shared {
         ))
     }
 
-    /// Gives a database that moved another token, unless that was done before a crash.
-    /// Returns whether no other process did so meanwhile.
+    /// Gives a database that has moved another token, unless it got one before a crash. Returns
+    /// false if another process has exchanged the token meanwhile.
     async fn exchange(&self, mine: &mut Bound, stored: &str) -> Result<bool> {
         let Some(before) = Binding::parse(stored) else {
             return Ok(true);
@@ -391,7 +393,7 @@ impl Shared {
         Ok(true)
     }
 
-    /// Exchanges the token in the database. Returns whether no other process did so meanwhile.
+    /// Exchanges the token in the database. Returns false if another process has done so meanwhile.
     async fn renew_token(&self, mine: &mut Bound) -> Result<bool> {
         let token = new_token();
         if !self.database.exchange(&mine.token, &token).await? {
@@ -417,8 +419,8 @@ impl Shared {
         }
     }
 
-    /// Stops using the Redis and ends the registration. Otherwise two processes that move with
-    /// their database would wait for each other.
+    /// Stops using the Redis and ends the registration. With both registered, two processes that
+    /// move with their database would wait for each other.
     async fn refuse(&self, verdict: &Verdict) -> Error {
         self.trusted_until_ms.store(0, Ordering::Release);
         let refusal = Error::unavailable(Part::Cache, self.in_words(verdict));
@@ -427,10 +429,10 @@ impl Shared {
             .replace((refusal.clone(), Instant::now()));
         let is_new = before.is_none_or(|(before, _)| before.to_string() != refusal.to_string());
         if is_new {
-            tracing::error!(error = %refusal, "this Redis is used no more");
+            tracing::error!(error = %refusal, "this process no longer uses this Redis");
         }
         if let Err(error) = self.redis.resign(&self.settings.process).await {
-            tracing::debug!(%error, "the registration ends by itself");
+            tracing::debug!(%error, "cannot end the registration; it expires");
         }
         refusal
     }

@@ -10,7 +10,7 @@ use crate::journal::redis_stream::RedisStreamJournal;
 use crate::model::dataset::Dataset;
 use crate::process::startup;
 use crate::redis::Redis;
-use crate::settings::{Address, CacheUrl, Service, Settings};
+use crate::settings::{Address, CacheUrl, RedisAddress, Service, Settings};
 use crate::timing;
 
 use super::{has_journal_in_redis, may_bypass, wait_for};
@@ -59,9 +59,12 @@ pub(super) fn unconnected(settings: &Settings, dataset: &Dataset) -> Result<Opti
     let CacheUrl::Redis(url) = &settings.cache else {
         return Ok(None);
     };
-    let address = Address {
-        url: url.clone(),
-        tls: settings.cache_tls.clone(),
+    let address = RedisAddress {
+        address: Address {
+            url: url.clone(),
+            tls: settings.cache_tls.clone(),
+        },
+        sentinels: settings.sentinels.clone(),
     };
     Redis::unconnected(address, settings.redis_timeout, dataset).map(Some)
 }

@@ -54,12 +54,13 @@ impl Redis {
     /// A link to the same server that checks no [`Ownership`] first. When it finds that the
     /// server is a replica now, all links open other connections.
     pub(crate) fn unowned(&self) -> Result<Arc<Redis>> {
-        let (endpoint, keyspace) = (self.opener.endpoint.clone(), self.keyspace.clone());
+        let (finder, keyspace) = (self.opener.finder.clone(), self.keyspace.clone());
         let place = Arc::new(Place {
             witness: self.place.witness.clone(),
+            lease: self.place.lease.clone(),
             ..Place::new(&keyspace, self.place.moved.clone())
         });
-        Redis::with(endpoint, self.timeout, keyspace, place)
+        Redis::with(finder, self.timeout, keyspace, place)
     }
 
     /// Asks `ownership` before anything else, in all links to this server from now on.
@@ -104,8 +105,8 @@ impl Redis {
             left: at(3).parse().unwrap_or_default(),
             cache: CacheSite {
                 run: link.server_run().to_owned(),
-                database: self.opener.endpoint.database(),
-                address: self.opener.endpoint.address(),
+                database: self.opener.finder.last().database(),
+                address: self.opener.finder.address(),
             },
         })
     }
@@ -173,6 +174,7 @@ impl Redis {
         let is_registered = !until.is_empty();
         if is_registered {
             self.place.witness.registered(&run, until);
+            self.begin_lease(&mut link).await?;
         }
         Ok(is_registered)
     }

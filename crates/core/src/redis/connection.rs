@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use crate::error::{Error, Part, Result};
 use crate::redis::denied;
 use crate::redis::endpoint::Endpoint;
+use crate::redis::finder::Finder;
 use crate::redis::server::{REPLICA, Server};
 use crate::redis::{Keyspace, OUT_OF_MEMORY, Place, READ_ONLY, RunKeys, UNSEEDED};
 use crate::telemetry;
@@ -30,7 +31,7 @@ const OPENING_MAX: usize = 4;
 /// Opens connections to one server.
 #[derive(Clone)]
 pub(super) struct Opener {
-    pub(super) endpoint: Endpoint,
+    pub(super) finder: Finder,
     pub(super) keyspace: Keyspace,
     pub(super) place: Arc<Place>,
     timeout: Duration,
@@ -92,13 +93,13 @@ impl State {
 
 impl Opener {
     pub(super) fn new(
-        endpoint: Endpoint,
+        finder: Finder,
         keyspace: Keyspace,
         place: Arc<Place>,
         timeout: Duration,
     ) -> Opener {
         Opener {
-            endpoint,
+            finder,
             keyspace,
             place,
             timeout,
@@ -107,17 +108,20 @@ impl Opener {
     }
 
     pub(super) async fn open(&self, part: Part) -> Result<Shared> {
-        let (endpoint, place) = (&self.endpoint, self.place.clone());
-        let moved_before = place.moved();
+        let place = self.place.clone();
+        // IMPORTANT: found before anything else is read. Finding another server than before is a move.
+        let (endpoint, moved_before) = self.finder.find(part, &place.moved).await?;
         let used = place.used();
         let state = Arc::new(State::default());
-        let connection = self.connect(part, state.clone()).await?;
+        let connection = self.connect(&endpoint, part, state.clone()).await?;
         let counted = Counted::new();
         // That it wants a client certificate a server may only say after the handshake.
-        let server = Server::ask(&connection).await.map_err(|error| {
-            let distrusted = endpoint.not_opened(part, &error);
-            distrusted.unwrap_or_else(|| unavailable(part, &error))
-        })?;
+        let server = Server::ask(&connection, self.finder.may_change())
+            .await
+            .map_err(|error| {
+                let distrusted = endpoint.not_opened(part, &error);
+                distrusted.unwrap_or_else(|| unavailable(part, &error))
+            })?;
         place.is_replica.store(server.is_replica, Ordering::Release);
         if server.is_replica {
             // A replica would answer readers with older values.
@@ -140,7 +144,12 @@ impl Opener {
     }
 
     /// By a pool of its own, since each connection tells its own state that it ended.
-    async fn connect(&self, part: Part, state: Arc<State>) -> Result<MultiplexedConnection> {
+    async fn connect(
+        &self,
+        endpoint: &Endpoint,
+        part: Part,
+        state: Arc<State>,
+    ) -> Result<MultiplexedConnection> {
         let timed_out = |_| Error::unavailable(part, "redis: too many connections are opened");
         let opening = tokio::time::timeout(self.timeout, self.opening.acquire());
         let _opening = opening.await.map_err(timed_out)?;
@@ -154,7 +163,7 @@ impl Opener {
             .set_connection_timeout(Some(self.timeout))
             .set_response_timeout(Some(self.timeout))
             .set_push_sender(hear);
-        let manager = Manager::new_with_config(self.endpoint.info_for_pushes(), config)
+        let manager = Manager::new_with_config(endpoint.info_for_pushes(), config)
             .map_err(|error| unavailable(part, &error))?;
         let pool = Pool::builder(manager)
             .max_size(1)
@@ -165,7 +174,7 @@ impl Opener {
         let opened = pool.get().await.map_err(|error| {
             match &error {
                 PoolError::Backend(cause) => {
-                    let distrusted = self.endpoint.not_opened(part, cause);
+                    let distrusted = endpoint.not_opened(part, cause);
                     distrusted.or_else(|| denied::error(part, cause))
                 }
                 _ => None,

@@ -70,7 +70,8 @@ impl Redis {
     }
 
     async fn kind(&self) -> Result<Kind> {
-        let endpoint = &self.opener.endpoint;
+        let moved = &self.place.moved;
+        let (endpoint, _) = self.opener.finder.find(Part::Cache, moved).await?;
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.timeout))
             .set_response_timeout(Some(self.timeout));
@@ -92,8 +93,8 @@ impl Kind {
     fn in_words(self) -> &'static str {
         match self {
             Kind::Sentinel => {
-                "this is a Redis Sentinel, which holds no data; Sentinel is not supported yet, so \
-                 name the primary that it watches"
+                "this is a Redis Sentinel, which holds no data; name it and the primary that it watches: \
+                 redis+sentinel://HOST,HOST,HOST/PRIMARY"
             }
             _ => {
                 "this Redis is a node of a Cluster (cluster_enabled 1), which is not supported yet; \

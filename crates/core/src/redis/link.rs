@@ -34,6 +34,11 @@ impl Link {
         &self.shared.server_run
     }
 
+    /// Whether the connection ended, or another server is to be used since it was opened.
+    pub(super) fn is_broken(&self) -> bool {
+        self.shared.is_broken()
+    }
+
     /// What becomes of the connection meanwhile.
     pub(super) fn connection_state(&self) -> Arc<State> {
         self.shared.state()

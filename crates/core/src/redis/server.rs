@@ -11,19 +11,24 @@ use crate::redis::{Call, Redis};
 
 /// Digits of the server's run id that tell its runs apart.
 const RUN_DIGITS: usize = 12;
+/// Digits of the replication id, which changes when the server is promoted.
+const PROMOTION_DIGITS: usize = 8;
 
 /// What identifies a server and its current run.
 #[derive(Clone, Debug)]
 pub(super) struct Server {
-    /// The name of its run, the time since it was started.
+    /// The name of its run: the time since it was started, or since it was promoted where that may happen at any time.
     pub(super) run: String,
     /// Whether it is a replica of another server.
     pub(super) is_replica: bool,
 }
 
 impl Server {
-    /// Asks the server.
-    pub(super) async fn ask(connection: &MultiplexedConnection) -> RedisResult<Server> {
+    /// Asks the server, which may be promoted and demoted while it runs.
+    pub(super) async fn ask(
+        connection: &MultiplexedConnection,
+        may_be_promoted: bool,
+    ) -> RedisResult<Server> {
         // Both in one command needs Redis 7. A pipeline's error would not name a denied command.
         let (mut first, mut second) = (connection.clone(), connection.clone());
         let (mut server, mut replication) = (cmd("INFO"), cmd("INFO"));
@@ -33,8 +38,13 @@ impl Server {
         )?;
         // A server without a run id is taken to be always in the same run.
         let run = info(&server, "run_id").unwrap_or("0");
+        let mut run = run.get(..RUN_DIGITS).unwrap_or(run).to_owned();
+        if may_be_promoted {
+            let promotion = info(&replication, "master_replid").unwrap_or("0");
+            run += promotion.get(..PROMOTION_DIGITS).unwrap_or(promotion);
+        }
         Ok(Server {
-            run: run.get(..RUN_DIGITS).unwrap_or(run).to_owned(),
+            run,
             is_replica: is_replica(&replication),
         })
     }

@@ -170,7 +170,7 @@ pub(crate) fn is_known(entry: &StreamEntry) -> bool {
 
 /// A few entries of a stream, in turn.
 #[derive(Debug)]
-pub(crate) struct Page {
+pub(crate) struct StreamPage {
     /// Whether the stream and the shard's clock are there.
     pub(crate) exists: bool,
     /// The version through which a partly acknowledged entry is acknowledged; outside the
@@ -179,7 +179,7 @@ pub(crate) struct Page {
     pub(crate) entries: Vec<StreamEntry>,
 }
 
-impl Page {
+impl StreamPage {
     /// The version through which an entry is acknowledged in part; zero if it is not.
     pub(crate) fn acknowledged(&self, entry: &StreamEntry) -> Version {
         match versions(entry) {
@@ -204,7 +204,7 @@ pub(crate) async fn page(
     shard: Shard,
     (from, direction): (&str, Direction),
     (writes, after): (usize, Version),
-) -> Result<Page> {
+) -> Result<StreamPage> {
     let keyspace = &redis.keyspace;
     let names = vec![
         keyspace.journal(shard),
@@ -220,7 +220,7 @@ pub(crate) async fn page(
         .arg(writes)
         .arg(after.get());
     let (exist, through, entries): (u8, Bytes, Vec<StreamEntry>) = link.script(call).await?;
-    Ok(Page {
+    Ok(StreamPage {
         exists: exist == 2,
         through: parse_version(&through).unwrap_or_default(),
         entries,
@@ -245,7 +245,7 @@ impl Walk {
     }
 
     /// The next page; empty at the end.
-    pub(crate) async fn next(&mut self, link: &mut Link, redis: &Redis) -> Result<Page> {
+    pub(crate) async fn next(&mut self, link: &mut Link, redis: &Redis) -> Result<StreamPage> {
         let from = (&*self.from, self.direction);
         let page = page(link, redis, self.shard, from, (PAGE_MAX, Version::ZERO)).await?;
         if let Some((last, _)) = page.entries.last() {

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 
 use crate::settings::raw::YesOrNo;
 use crate::settings::table::Setting;
-use crate::settings::{BadSetting, CacheUnavailable, Dashboard, JournalSync, LogFormat, bad};
+use crate::settings::{
+    BadSetting, CacheUnavailable, Dashboard, JournalSync, LogFormat, SentinelTls, bad,
+};
 
 /// A shorter lease would be renewed all the time.
 const LEASE_MIN_MS: u64 = 500;
@@ -28,6 +30,7 @@ pub(super) fn check_type(setting: &Setting, merged: &config::Config) -> Result<(
         "JOURNAL_SYNC" if merged.get::<JournalSync>(&key).is_err() => "must be fsync or os",
         "LOG_FORMAT" if merged.get::<LogFormat>(&key).is_err() => "must be text or json",
         "REDIS_WAIT_FSYNC" if merged.get::<YesOrNo>(&key).is_err() => "must be yes or no",
+        "SENTINEL_TLS" if merged.get::<SentinelTls>(&key).is_err() => "must be same, yes or no",
         "CACHE_UNAVAILABLE" if merged.get::<CacheUnavailable>(&key).is_err() => {
             "must be bypass or refuse"
         }
@@ -38,6 +41,7 @@ pub(super) fn check_type(setting: &Setting, merged: &config::Config) -> Result<(
         | "LOG_FORMAT"
         | "REDIS_WAIT_FSYNC"
         | "CACHE_UNAVAILABLE"
+        | "SENTINEL_TLS"
         | "OTEL_TRACES_SAMPLER_ARG" => {
             return Ok(());
         }

@@ -153,6 +153,9 @@ pub struct ImportOptions {
     /// With --to: send the token in this file, which has one line.
     #[arg(long, value_name = "FILE", requires = "to")]
     pub token_file: Option<PathBuf>,
+    /// With --to: trust the CA certificates in this file (PEM), not those of the system.
+    #[arg(long, value_name = "FILE", requires = "to")]
+    pub ca_file: Option<PathBuf>,
     /// End when the journal has all, rather than the database (write-behind).
     #[arg(long)]
     pub no_wait: bool,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::Deserialize;
 
-use crate::settings::{CacheUnavailable, Dashboard, JournalSync, LogFormat};
+use crate::settings::{CacheUnavailable, Dashboard, JournalSync, LogFormat, SentinelTls};
 
 /// Values as they come from file and environment.
 #[derive(Debug, Deserialize)]
@@ -27,6 +27,9 @@ pub(super) struct Raw {
     pub(super) cache_ca_file: String,
     pub(super) cache_cert_file: String,
     pub(super) cache_key_file: String,
+    pub(super) sentinel_user: String,
+    pub(super) sentinel_password: String,
+    pub(super) sentinel_tls: SentinelTls,
     #[serde(default)]
     pub(super) journal_url: String,
     #[serde(default = "fsync")]

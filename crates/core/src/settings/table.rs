@@ -127,7 +127,7 @@ pub(super) const TABLE: &[Setting] = &[
     secret(setting(
         "CACHE_URL",
         "memory:",
-        "memory: for this process's memory, or redis://USER:PASSWORD@HOST:PORT/DB, or rediss:// for TLS",
+        "memory: for this process's memory, redis://USER:PASSWORD@HOST:PORT/DB, or redis+sentinel://USER:PASSWORD@HOST,HOST,HOST/PRIMARY/DB for the primary that these Sentinels name; rediss for TLS",
     )),
     setting(
         "CACHE_CA_FILE",
@@ -143,6 +143,21 @@ pub(super) const TABLE: &[Setting] = &[
         "CACHE_KEY_FILE",
         "",
         "PEM file, read again when it changes: its private key",
+    ),
+    setting(
+        "SENTINEL_USER",
+        "",
+        "the user at the Sentinels of CACHE_URL, whose user is that of Redis",
+    ),
+    secret(setting(
+        "SENTINEL_PASSWORD",
+        "",
+        "the password at the Sentinels",
+    )),
+    setting(
+        "SENTINEL_TLS",
+        "same",
+        "whether the Sentinels are reached by TLS, with the CAs and the certificate of Redis: same = as Redis, yes, no",
     ),
     secret(write_behind(
         "JOURNAL_URL",
@@ -337,6 +352,7 @@ impl Setting {
                 "ALLOWED_ORIGINS",
                 "CORS_ORIGINS",
                 "LOG",
+                "SENTINEL_USER",
                 "OTEL_EXPORTER_OTLP_ENDPOINT",
             ]
             .contains(&self.key)

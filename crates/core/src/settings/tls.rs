@@ -17,8 +17,15 @@ pub(super) struct Paths<'a> {
 ///
 /// # Errors
 /// The setting whose file cannot be used, or that the cache has no use for.
-pub(super) fn of_cache(paths: &Paths<'_>, cache: &CacheUrl) -> Result<Tls, BadSetting> {
-    let is_tls = matches!(cache, CacheUrl::Redis(url) if url.expose().starts_with("rediss://"));
+pub(super) fn of_cache(
+    paths: &Paths<'_>,
+    cache: &CacheUrl,
+    sentinels_by_tls: bool,
+) -> Result<Tls, BadSetting> {
+    let is_tls = match cache {
+        CacheUrl::Redis(url) => url.expose().starts_with("rediss") || sentinels_by_tls,
+        CacheUrl::Memory => false,
+    };
     read(
         CACHE_KEYS,
         paths,

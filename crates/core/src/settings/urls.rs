@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use url::Url;
 
+use crate::settings::{SentinelAccess, SentinelUrl};
 use crate::tls::Tls;
 
 /// A text that may hold a password: shown without it.
@@ -12,6 +13,11 @@ use crate::tls::Tls;
 pub struct Secret(String);
 
 impl Secret {
+    /// Hides a text.
+    pub(crate) fn new(text: String) -> Secret {
+        Secret(text)
+    }
+
     /// The text, password included, for the driver.
     pub fn expose(&self) -> &str {
         &self.0
@@ -21,6 +27,9 @@ impl Secret {
 impl fmt::Display for Secret {
     /// The URL without user, password and query.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Ok(Some(sentinels)) = SentinelUrl::parse(&self.0) {
+            return write!(formatter, "{sentinels}");
+        }
         let Ok(url) = Url::parse(&self.0) else {
             return formatter.write_str("a URL");
         };
@@ -58,6 +67,24 @@ impl From<Secret> for Address {
         Address {
             url,
             tls: Tls::default(),
+        }
+    }
+}
+
+/// Where a Redis is, or the Sentinels that know where it is.
+#[derive(Clone, Debug)]
+pub struct RedisAddress {
+    /// The URL, and the files of TLS.
+    pub address: Address,
+    /// How to log in at the Sentinels, where the URL names some.
+    pub sentinels: SentinelAccess,
+}
+
+impl<T: Into<Address>> From<T> for RedisAddress {
+    fn from(address: T) -> RedisAddress {
+        RedisAddress {
+            address: address.into(),
+            sentinels: SentinelAccess::default(),
         }
     }
 }
@@ -116,11 +143,14 @@ pub enum CacheUrl {
 }
 
 impl CacheUrl {
-    /// Reads `memory:`, `redis://…` or `rediss://…`.
+    /// Reads `memory:`, `redis://…`, `rediss://…`, or the same with `+sentinel`.
     ///
     /// # Errors
     /// What is wrong, without repeating the text.
     pub fn parse(text: &str) -> Result<CacheUrl, &'static str> {
+        if SentinelUrl::parse(text)?.is_some() {
+            return Ok(CacheUrl::Redis(Secret(text.to_owned())));
+        }
         let has_place = |scheme| {
             let rest = text.strip_prefix(scheme);
             rest.is_some_and(|rest: &str| !rest.is_empty())
@@ -134,7 +164,8 @@ impl CacheUrl {
             _ if has_place("redis://") || has_place("rediss://") => {
                 Ok(CacheUrl::Redis(Secret(text.to_owned())))
             }
-            _ => Err("must be memory: or redis://USER:PASSWORD@HOST:PORT/DB, or rediss:// for TLS"),
+            _ => Err("must be memory:, redis://USER:PASSWORD@HOST:PORT/DB or \
+                 redis+sentinel://USER:PASSWORD@HOST,HOST,HOST/PRIMARY/DB; rediss for TLS"),
         }
     }
 }

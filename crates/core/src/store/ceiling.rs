@@ -45,6 +45,7 @@ impl Ceiling {
 
     /// What is committed has versions up to `newest`.
     pub(super) fn wrote(&self, newest: i64) {
+        debug_assert!(newest > 0, "a write has a version");
         self.written.fetch_max(newest, Ordering::AcqRel);
     }
 }
@@ -54,6 +55,7 @@ impl Ceiling {
 /// Clocks start above the ceiling, so it must not race ahead where they are started again and
 /// again: beyond two seconds ahead of the time, it is raised by a little only.
 pub(super) fn above(newest: i64, now: i64) -> i64 {
+    debug_assert!(newest <= Version::MAX.to_i64(), "no version is larger");
     let ahead = now.saturating_add(AHEAD).saturating_sub(newest);
     newest
         .saturating_add(ahead.clamp(AHEAD_MIN, AHEAD))

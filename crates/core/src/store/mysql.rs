@@ -1,5 +1,6 @@
 //! MySQL and MariaDB.
 
+mod attempts;
 mod binding;
 mod claim;
 mod connector;
@@ -14,6 +15,10 @@ mod refusal;
 mod session;
 mod tables;
 
+/// The SQL that both kinds of database have in common, compiled for this one's connection.
+#[path = "sql.rs"]
+mod sql;
+
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -25,44 +30,44 @@ use diesel_async::{AsyncMysqlConnection, SimpleAsyncConnection};
 use tokio::time::{Instant, timeout_at};
 
 use crate::binding::BindingStore;
-use crate::bypass::protocol::Membership;
+use crate::bypass::protocol::{Membership, Statement, View};
 use crate::error::{Error, Part, Result};
 use crate::model::dataset::Dataset;
 use crate::model::decision::Decision;
+use crate::model::epoch::Epoch;
 use crate::model::record::{Key, Record};
 use crate::model::version::Version;
 use crate::outage::health::PartHealth;
 use crate::process::startup;
 use crate::settings::{Address, Secret};
 use crate::store::calls::Calls;
+use crate::store::ceiling::Ceiling;
 use crate::store::durability::{Durability, Survives};
-use crate::store::{Adoption, Connections, Locks, Origin, Store, row};
+use crate::store::newest::NewestOfAll;
+use crate::store::tombstones::to_floor;
+use crate::store::transaction::{TransactionError, Tried};
+use crate::store::{
+    Adoption, Connections, Loaded, Locks, Origin, Page, Proposal, Purge, Purged, Store, row,
+};
 use crate::timing;
 
+use attempts::attempts;
 pub use claim::MysqlClaim;
 use connector::{Connector, NotConnected};
 use flushing::Flushing;
-use held::{hold, hold_free, oldest_tombstones, release, remove};
 pub use inspect::MysqlReader;
 use migration::{connect, migrate};
 use pool::{Opens, Pool};
+use sql::{
+    apply, hear, leave, load, load_many, newest_after, newest_version, page, purge, purged_through,
+    rely, transact,
+};
 
-super::queries::queries!(AsyncMysqlConnection);
-super::transaction::transactions!(AsyncMysqlConnection);
-super::members::members!(AsyncMysqlConnection);
-super::tombstones::tombstones!(AsyncMysqlConnection);
+type Connection = AsyncMysqlConnection;
 
 const BEGIN: &str = "START TRANSACTION";
 const SHARED: &str = <diesel::mysql::Mysql as super::upsert::Dialect>::SHARED;
 const EXCLUSIVE: &str = " FOR UPDATE";
-
-/// How often an operation is done again at most that stood in the way of another
-/// transaction, and how long it waits before that, at most each time.
-const DEADLOCKS_MAX: u32 = 8;
-
-/// How often an operation is repeated at most whose connection is lost, each time because
-/// another one ended while it lay in the pool.
-const LOST_MAX: u32 = 3;
 
 type Operation<'c, T> = Pin<Box<dyn Future<Output = Tried<T>> + Send + 'c>>;
 
@@ -190,72 +195,6 @@ impl MysqlStore {
     }
 }
 
-/// Runs `operation`, and again where its connection had been used before and is lost: the
-/// server may have closed what lay in the pool, as it does when it restarts. Once more, too,
-/// where such a connection still answers.
-async fn attempts<T>(
-    pool: &Pool<Connector>,
-    operation: &impl for<'c> Fn(&'c mut AsyncMysqlConnection) -> Operation<'c, T>,
-) -> Result<T> {
-    let mut repeats = 0;
-    let mut deadlocks = 0;
-    loop {
-        let mut lent = pool.lend().await?;
-        match operation(lent.connection()?).await {
-            Ok(answer) => {
-                lent.give_back();
-                return Ok(answer);
-            }
-            // The connection answered, so it is in step.
-            //
-            // IMPORTANT: all mean that nothing took place, which is so only of
-            // this attempt.
-            Err(TransactionError::Refused(reason)) if repeats == 0 => {
-                lent.give_back();
-                return Err(Error::refused(Part::Database, reason));
-            }
-            Err(TransactionError::Fenced) if repeats == 0 => {
-                lent.give_back();
-                return Err(Error::Fenced);
-            }
-            Err(TransactionError::Deadlocked) if deadlocks < DEADLOCKS_MAX => {
-                lent.give_back();
-                deadlocks += 1;
-                tokio::time::sleep(timing::DEADLOCK_BACKOFF_MAX.mul_f64(fastrand::f64())).await;
-            }
-            Err(TransactionError::Locked | TransactionError::Deadlocked) if repeats == 0 => {
-                lent.give_back();
-                return Err(Error::Locked);
-            }
-            Err(TransactionError::Beyond(_)) => {
-                lent.give_back();
-                return Err(unavailable("the ceiling was lowered"));
-            }
-            Err(
-                TransactionError::Refused(_)
-                | TransactionError::Fenced
-                | TransactionError::Locked
-                | TransactionError::Deadlocked,
-            ) => {
-                lent.give_back();
-                return Err(unavailable("the connection ended in the attempt before"));
-            }
-            Err(TransactionError::Broken(reason)) if lent.was_used() && repeats < LOST_MAX => {
-                if !lent.answers().await {
-                    // None of the others is better.
-                    pool.discard_idle();
-                } else if repeats > 0 {
-                    return Err(unavailable(reason));
-                }
-                repeats += 1;
-            }
-            Err(TransactionError::Broken(reason) | TransactionError::Uncertain(reason)) => {
-                return Err(unavailable(reason));
-            }
-        }
-    }
-}
-
 impl Opens for Connector {
     type Connection = AsyncMysqlConnection;
 
@@ -291,6 +230,18 @@ fn outage(error: Error) -> Error {
     match error {
         Error::Locked => unavailable(error),
         error => error,
+    }
+}
+
+impl MysqlStore {
+    /// The rows of `keys`, in any order.
+    async fn rows_of(&self, keys: &[Key]) -> Result<Vec<row::Selected>> {
+        let (keys, ceiling): (Arc<[Key]>, _) = (keys.into(), self.ceiling.clone());
+        self.run(move |connection| {
+            let (keys, ceiling) = (keys.clone(), ceiling.clone());
+            Box::pin(async move { Ok(load_many(connection, &ceiling, &keys).await?) })
+        })
+        .await
     }
 }
 
@@ -343,15 +294,17 @@ impl Store for MysqlStore {
         selected.map(row::read).transpose()
     }
 
+    async fn load_many(&self, keys: &[Key]) -> Result<Loaded> {
+        Ok(row::loaded(self.rows_of(keys).await?))
+    }
+
     async fn versions(&self, keys: &[Key]) -> Result<HashMap<Key, Version>> {
-        let (keys, ceiling): (Arc<[Key]>, _) = (keys.into(), self.ceiling.clone());
-        let selected = self
-            .run(move |connection| {
-                let (keys, ceiling) = (keys.clone(), ceiling.clone());
-                Box::pin(async move { Ok(load_many(connection, &ceiling, &keys).await?) })
-            })
-            .await?;
-        Ok(selected.iter().map(row::versioned).collect())
+        Ok(self
+            .rows_of(keys)
+            .await?
+            .iter()
+            .map(row::versioned)
+            .collect())
     }
 
     async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page> {

@@ -14,6 +14,7 @@ use crate::error::{Error, Part, Result};
 use crate::model::record::{Key, Record};
 use crate::model::user::{BorrowedUser, User, check_age, check_name, check_occupation};
 use crate::model::version::Version;
+use crate::store::Loaded;
 use crate::store::broken::{self, BrokenRow};
 
 diesel::table! {
@@ -88,8 +89,11 @@ pub(super) struct Selected {
 /// # Errors
 /// [`Error::Refused`] where one of them is no user.
 pub(super) fn in_order(records: &[Record]) -> Result<Arc<[Row]>> {
-    let rows = records.iter().map(Row::from_record);
-    let mut rows = rows.collect::<Result<Vec<Row>>>()?;
+    // Not collected: a collection that may fail begins small and is copied as it grows.
+    let mut rows = Vec::with_capacity(records.len());
+    for record in records {
+        rows.push(Row::from_record(record)?);
+    }
     rows.sort_unstable_by(|one, other| one.name.cmp(&other.name));
     Ok(rows.into())
 }
@@ -155,6 +159,12 @@ pub(super) fn judged(row: &Selected) -> Record {
         version: version_of(row),
         body: (!row.deleted).then(Bytes::new),
     }
+}
+
+/// The records of `rows`, by the keys that they were found by.
+pub(super) fn loaded(rows: Vec<Selected>) -> Loaded {
+    let read = |row: Selected| (key_of(&row), self::read(row));
+    rows.into_iter().map(read).collect()
 }
 
 /// Where the row stands among the writes of its key.

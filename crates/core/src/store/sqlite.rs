@@ -5,9 +5,15 @@ mod files;
 mod flushing;
 mod held;
 mod inspect;
+mod lent;
+mod migration;
 mod refusal;
 mod session;
 mod tables;
+
+/// The SQL that both kinds of database have in common, compiled for this one's connection.
+#[path = "sql.rs"]
+mod sql;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -21,44 +27,47 @@ use diesel::result::DatabaseErrorKind::{
     CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation,
 };
 use diesel::result::Error::DatabaseError;
-use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use diesel_async::pooled_connection::deadpool::Pool;
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
 };
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
-use diesel_async::{AsyncConnection as _, SimpleAsyncConnection};
 use tokio::runtime::Handle;
 
 use crate::binding::BindingStore;
-use crate::bypass::protocol::Membership;
+use crate::bypass::protocol::{Membership, Statement, View};
 use crate::error::{Error, Part, Result};
 use crate::model::dataset::Dataset;
 use crate::model::decision::Decision;
+use crate::model::epoch::Epoch;
 use crate::model::record::{Key, Record};
 use crate::model::version::Version;
 use crate::outage::health::PartHealth;
 use crate::store::calls::Calls;
+use crate::store::ceiling::Ceiling;
 use crate::store::claim::Claim;
 use crate::store::durability::Durability;
-use crate::store::schema::prepare;
-use crate::store::{Adoption, Connections, Origin, Store, headroom, row};
+use crate::store::newest::NewestOfAll;
+use crate::store::row::Row;
+use crate::store::tombstones::to_floor;
+use crate::store::transaction::{TransactionError, Tried};
+use crate::store::{
+    Adoption, Connections, Loaded, Origin, Page, Proposal, Purge, Purged, Store, row,
+};
 
 use files::{FileLock, Files};
 use flushing::Flushing;
-use held::{hold, hold_free, oldest_tombstones, release, remove};
 pub use inspect::SqliteReader;
-use tables::SqliteTables;
+use lent::Lent;
+use migration::{connect, migrate};
+use sql::ceiling::reserved_through;
+use sql::{
+    apply, hear, leave, load, load_many, newest_after, newest_version, page, purge, purged_through,
+    rely, transact,
+};
 
 type Connection = SyncConnectionWrapper<SqliteConnection>;
 type Operation<'c, T> = Pin<Box<dyn Future<Output = Tried<T>> + Send + 'c>>;
-
-super::queries::queries!(Connection);
-super::transaction::transactions!(Connection);
-super::members::members!(Connection);
-super::tombstones::tombstones!(Connection);
-
-/// While the tables are looked at, nothing of the file may change that stays.
-const BEFORE_SESSION: &str = "PRAGMA busy_timeout = 10000; PRAGMA synchronous = FULL;";
 
 /// Begins a transaction that writes: no other one does until it ends.
 const BEGIN: &str = "BEGIN IMMEDIATE";
@@ -162,57 +171,6 @@ impl SqliteStore {
     }
 }
 
-/// A connection that is ready for use.
-async fn connect(name: &str) -> Result<Connection> {
-    let path = Path::new(name);
-    let mut connection = Connection::establish(name)
-        .await
-        .map_err(|error| in_file(path, error))?;
-    session::begin(&mut connection, path).await?;
-    Ok(connection)
-}
-
-/// What was done to the tables, and which data they hold.
-struct Migrated {
-    done: Vec<String>,
-    dataset: Dataset,
-}
-
-/// Creates the tables where they are missing, or adopts the one that is there. The
-/// caller holds the lock.
-async fn migrate(path: &Path, adoption: Adoption) -> Result<Migrated> {
-    let mut connection = Connection::establish(name_of(path)?)
-        .await
-        .map_err(|error| in_file(path, error))?;
-    connection
-        .batch_execute(BEFORE_SESSION)
-        .await
-        .map_err(|error| in_file(path, error))?;
-    let mut tables = SqliteTables::new(connection);
-    let done = prepare(&mut tables, adoption)
-        .await
-        .map_err(|error| match error {
-            Error::Unavailable { reason, .. } => in_file(path, reason),
-            other => other,
-        })?;
-    if adoption.is_dry_run() {
-        return Ok(Migrated {
-            done,
-            dataset: Dataset::default(),
-        });
-    }
-    let connection = tables.connection()?;
-    let ceiling = begin_ceiling(connection).await;
-    headroom::check(ceiling.map_err(|error| in_file(path, error))?)?;
-    let (identity, shards) = identify(connection)
-        .await
-        .map_err(|error| in_file(path, error))?;
-    Ok(Migrated {
-        done,
-        dataset: Dataset::new(identity, shards)?,
-    })
-}
-
 fn name_of(path: &Path) -> Result<&str> {
     path.to_str()
         .ok_or_else(|| in_file(path, "the path is not UTF-8"))
@@ -250,22 +208,6 @@ fn failed(failed: TransactionError) -> Error {
         TransactionError::Broken(reason) | TransactionError::Uncertain(reason) => {
             unavailable(reason)
         }
-    }
-}
-
-/// A connection that returns to its pool only when it is given back explicitly. One in a
-/// transaction that did not end would keep every other writer out.
-struct Lent(Option<Object<Connection>>);
-
-impl Lent {
-    fn give_back(mut self) {
-        drop(self.0.take());
-    }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        drop(self.0.take().map(Object::take));
     }
 }
 
@@ -322,6 +264,15 @@ impl SqliteStore {
             _ => unavailable(reason),
         })
     }
+
+    /// The rows of `keys`, in any order.
+    async fn rows_of(&self, keys: &[Key]) -> Result<Vec<row::Selected>> {
+        let (keys, ceiling) = (keys.to_vec(), self.ceiling.clone());
+        self.run(move |connection| {
+            Box::pin(async move { Ok(load_many(connection, &ceiling, &keys).await?) })
+        })
+        .await
+    }
 }
 
 #[async_trait]
@@ -369,14 +320,17 @@ impl Store for SqliteStore {
         selected.map(row::read).transpose()
     }
 
+    async fn load_many(&self, keys: &[Key]) -> Result<Loaded> {
+        Ok(row::loaded(self.rows_of(keys).await?))
+    }
+
     async fn versions(&self, keys: &[Key]) -> Result<HashMap<Key, Version>> {
-        let (keys, ceiling) = (keys.to_vec(), self.ceiling.clone());
-        let selected = self
-            .run(move |connection| {
-                Box::pin(async move { Ok(load_many(connection, &ceiling, &keys).await?) })
-            })
-            .await?;
-        Ok(selected.iter().map(row::versioned).collect())
+        Ok(self
+            .rows_of(keys)
+            .await?
+            .iter()
+            .map(row::versioned)
+            .collect())
     }
 
     async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page> {

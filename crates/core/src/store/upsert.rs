@@ -175,6 +175,25 @@ impl<'a> Upsert<'a> {
         }
     }
 
+    /// What holds of the rows of each statement that is meant to write. A row that no service has written
+    /// has no version, and none is written by one.
+    pub(super) fn check(&self) {
+        let Upsert { rows, ceiling, .. } = self;
+        debug_assert!(
+            (1..=ROWS_MAX).contains(&rows.len()),
+            "a statement is bounded"
+        );
+        debug_assert!(
+            rows.is_sorted_by(|one, next| one.name < next.name),
+            "each name is in a statement once, in the order in which all lock them"
+        );
+        debug_assert!(
+            rows.iter()
+                .all(|row| row.version > 0 && row.version <= *ceiling),
+            "no version is above the ceiling"
+        );
+    }
+
     /// How many rows it writes, without what fills it up.
     pub(super) fn rows_written(&self) -> usize {
         self.rows.len()

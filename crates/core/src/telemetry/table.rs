@@ -197,7 +197,7 @@ pub const SECTIONS: &[Section] = &[
             histogram(
                 "write_cache_group_commit_batch_size",
                 &["queue"],
-                "Requests that went together in one batch. The queues are `write-through` (writes to the database), `journal` (writes to the journal), `workers` (what one HTTP worker hands to `journal` where that is a file) and `reads` (reads from Redis).",
+                "Requests that went together in one batch. The queues are `write-through` (writes to the database), `journal` (writes to the journal), `workers` (what one HTTP worker hands to `journal` where that is a file), `reads` (reads from Redis) and `loads` (reads from the database by `POST /users/get`).",
             ),
         ],
     },

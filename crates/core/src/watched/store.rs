@@ -14,7 +14,7 @@ use crate::model::record::{Key, Record};
 use crate::model::version::Version;
 use crate::outage::back_off::Recovery;
 use crate::outage::health::PartHealth;
-use crate::store::{Connections, Locks, Origin, Page, Proposal, Purge, Purged, Store};
+use crate::store::{Connections, Loaded, Locks, Origin, Page, Proposal, Purge, Purged, Store};
 
 use crate::outage::{Calls, Consequences, Outage, Probe, prober};
 
@@ -92,6 +92,10 @@ impl Store for WatchedStore {
 
     async fn load(&self, key: &Key) -> Result<Option<Record>> {
         self.read_for_client(self.store.load(key)).await
+    }
+
+    async fn load_many(&self, keys: &[Key]) -> Result<Loaded> {
+        self.read_for_client(self.store.load_many(keys)).await
     }
 
     async fn versions(&self, keys: &[Key]) -> Result<HashMap<Key, Version>> {

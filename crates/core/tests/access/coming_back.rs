@@ -20,7 +20,7 @@ const STEADY: Duration = Duration::from_secs(30);
 const LEFT_AT_LEAST: Duration = Duration::from_millis(500);
 const LEFT_AT_MOST: Duration = Duration::from_secs(30);
 /// How long a write waits.
-const PATIENCE: Duration = Duration::from_secs(3);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(3);
 
 #[tokio::test(start_paused = true)]
 async fn bypass_begins_when_no_process_trusts_the_cache() {
@@ -98,7 +98,7 @@ async fn a_cache_that_fails_again_and_again_is_left_for_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_whose_cache_was_never_there_goes_past_it() {
+async fn a_process_that_never_had_the_cache_bypasses_it() {
     let database = Arc::new(Database::default());
     let b = Process::join(&database, "b").await;
     let (line, cache) = (Line::new(database.clone()), FakeCache::new());
@@ -150,7 +150,7 @@ async fn a_write_waits_for_an_epoch_other_than_the_one_that_ended() {
     // This one does not end soon enough.
     let fenced = a.access.writable(Some(Epoch::new(1))).await;
     assert!(matches!(fenced, Err(Error::Fenced)), "{fenced:?}");
-    assert_eq!(began.elapsed(), PATIENCE);
+    assert_eq!(began.elapsed(), WAIT_TIMEOUT);
     b.cache.answers(true);
     a.access.writable(Some(Epoch::new(1))).await.unwrap();
     assert!(a.trusts_in(2));
@@ -161,16 +161,21 @@ async fn one_that_waits_for_others_in_vain_says_what_failed() {
     let (database, [a, b, _]) = three().await;
     // It renews its lease, but gets no answer for long.
     b.line.fares(|| Travel {
-        back: 2 * PATIENCE,
+        back: 2 * WAIT_TIMEOUT,
         ..Travel::AT_ONCE
     });
-    let long = Process::join_by(Line::new(database), FakeCache::new(), "long", 2 * PATIENCE);
+    let long = Process::join_by(
+        Line::new(database),
+        FakeCache::new(),
+        "long",
+        2 * WAIT_TIMEOUT,
+    );
     let long = long.await.unwrap();
     long.line.freeze(true);
     let began = Instant::now();
     let error = a.is_cut_off().await.unwrap_err();
     assert_eq!(error.to_string(), unavailable().to_string());
-    assert_eq!(began.elapsed(), PATIENCE);
+    assert_eq!(began.elapsed(), WAIT_TIMEOUT);
     assert!(matches!(a.access.mode(), Mode::Neither(_)));
     assert!(a.access.may_bypass().is_ok(), "the database has all");
     let writable = a.access.writable(None).await;

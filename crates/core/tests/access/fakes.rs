@@ -147,7 +147,7 @@ impl Membership for Line {
     }
 
     async fn rely(&self, _: &str, _: bool) -> Result<View> {
-        Err(Error::unavailable(Part::Database, "nobody asks this"))
+        Err(Error::unavailable(Part::Database, "this is not asked"))
     }
 
     async fn leave(&self, process: &str) -> Result<bool> {

@@ -39,7 +39,7 @@ impl HeldStore {
             }
             tokio::task::yield_now().await;
         }
-        panic!("nobody asks the database");
+        panic!("the database is not asked");
     }
 
     fn is_idle(&self) -> bool {
@@ -48,7 +48,7 @@ impl HeldStore {
 }
 
 fn never_asked<T>() -> Result<T> {
-    Err(Error::unavailable(Part::Database, "nobody asks this"))
+    Err(Error::unavailable(Part::Database, "this is not asked"))
 }
 
 #[async_trait]

@@ -61,7 +61,7 @@ async fn each_process_is_waited_for_by_its_own_lease() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_writes_past_the_cache_and_dies_is_not_waited_for_for_ever() {
+async fn a_process_that_dies_while_it_bypasses_is_given_up() {
     let (_, [a, b, c]) = three().await;
     a.is_cut_off().await.unwrap();
     eventually(|| b.bypasses() == Some(1) && c.bypasses() == Some(1)).await;

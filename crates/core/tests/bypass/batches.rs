@@ -90,7 +90,7 @@ async fn refused_writes_of_one_name_leave_it_to_the_cache() {
 /// They had begun when the cache failed: none is lost, and none fails.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs servers"]
-async fn writes_that_had_begun_go_on_past_the_cache() {
+async fn writes_that_had_begun_bypass_the_cache() {
     let (_database, [cut_off, other]) = two().await;
     cut_off.proxy.hold();
     let batch = writes("begun");

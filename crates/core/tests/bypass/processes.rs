@@ -269,8 +269,8 @@ pub(crate) fn eventually(holds: impl FnMut() -> bool) -> impl Future<Output = ()
     }
 }
 
-async fn is_so_within(patience: Duration, mut holds: impl FnMut() -> bool) -> bool {
-    let deadline = Instant::now() + patience;
+async fn is_so_within(wait_timeout: Duration, mut holds: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + wait_timeout;
     while !holds() {
         if Instant::now() >= deadline {
             return false;

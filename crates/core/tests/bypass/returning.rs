@@ -12,7 +12,7 @@ use crate::processes::{Process, body, eventually, put, two};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs servers"]
-async fn what_is_written_past_the_cache_is_read_by_all_at_once_and_after_the_return() {
+async fn writes_that_bypass_are_read_by_all() {
     let (_database, [cut_off, other]) = two().await;
     for name in ["old", "by the other", "by both", "deleted"] {
         cut_off.write(put(name, 1)).await;
@@ -73,7 +73,7 @@ async fn what_is_written_past_the_cache_is_read_by_all_at_once_and_after_the_ret
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs servers"]
-async fn without_a_cache_at_the_start_all_is_done_past_it() {
+async fn a_start_without_the_cache_bypasses_it() {
     let database = TestDatabase::create();
     let other = Process::start(&database).await;
     other.write(put("a", 1)).await;

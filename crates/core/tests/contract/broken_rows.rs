@@ -71,6 +71,18 @@ async fn a_broken_row_says_which_rule_it_breaks(implementation: Implementation) 
     for (name, values, expected) in broken_rows(implementation) {
         database.insert_unchecked(&values);
         let loaded = store.load(&key(&name)).await;
+        let keys = [&name, "fine", "none"].map(key);
+        let mut many = store.load_many(&keys).await.unwrap();
+        assert_eq!(
+            many.remove(&key("fine")).unwrap().unwrap(),
+            numbered("fine", 7)
+        );
+        let of_many = many.remove(&key(&name)).unwrap().unwrap_err();
+        assert_eq!(
+            of_many.to_string(),
+            loaded.as_ref().unwrap_err().to_string()
+        );
+        assert_eq!(many.len(), 0, "{many:?}");
         let Err(error @ Error::BrokenRow { field, .. }) = loaded else {
             panic!("{name:?}: {loaded:?}")
         };

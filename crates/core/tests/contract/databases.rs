@@ -77,8 +77,8 @@ async fn a_mysql_database_is_read_and_written_by_several_processes_at_once() {
 #[ignore = "needs servers"]
 async fn mysql_a_timed_out_query_gives_its_answer_to_no_other_call() {
     let database = TestDatabase::create();
-    let patience = Duration::from_millis(300);
-    let store = MysqlStore::open(mysql_secret(&database), 1, patience)
+    let wait_timeout = Duration::from_millis(300);
+    let store = MysqlStore::open(mysql_secret(&database), 1, wait_timeout)
         .await
         .unwrap();
     for name in ["slow", "quick"] {

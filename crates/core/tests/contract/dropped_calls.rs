@@ -2,7 +2,7 @@
 
 use cache_core::model::record::{Condition, Write};
 use cache_core::store::{Proposal, Purge};
-use testkit::wait::PATIENCE;
+use testkit::wait::WAIT_TIMEOUT;
 
 use super::*;
 use crate::members::says;
@@ -131,7 +131,7 @@ async fn dropped_calls_disturb_no_other(implementation: Implementation) {
                 .unwrap();
             assert_eq!(store.load(&written.key).await.unwrap(), Some(written));
         };
-        tokio::time::timeout(PATIENCE, other).await.unwrap();
+        tokio::time::timeout(WAIT_TIMEOUT, other).await.unwrap();
         while let Some(ended) = callers.try_join_next() {
             ended.unwrap();
         }

@@ -189,7 +189,7 @@ async fn the_silent_are_removed_if_they_said_nothing_since(implementation: Imple
     }
     database.rely("for good", true).await.unwrap();
     let mut statement = says("c", 6, false);
-    statement.silent = [("a", 5), ("b", 4), ("for good", 0), ("nobody", 1)]
+    statement.silent = [("a", 5), ("b", 4), ("for good", 0), ("absent", 1)]
         .map(|(name, beats)| (name.to_owned(), beats))
         .into();
     let view = hear(&*database, &statement).await;
@@ -204,7 +204,7 @@ async fn leaving_removes_that_member_only(implementation: Implementation) {
         hear(&*database, &says(name, 5, false)).await;
     }
     database.leave("A").await.unwrap();
-    database.leave("nobody").await.unwrap();
+    database.leave("absent").await.unwrap();
     assert_eq!(known(&*database).await.members.len(), 2);
     // It may come back, and count from the start.
     let view = hear(&*database, &says("A", 1, false)).await;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use cache_core::model::record::{Record, newest_per_key};
+use cache_core::model::record::{Key, Record, newest_per_key};
 use cache_core::model::user::User;
 use cache_core::store::Origin;
 use proptest::collection::vec;
@@ -57,6 +57,12 @@ async fn names_are_equal_byte_for_byte_only(implementation: Implementation) {
     loaded().await;
     store.apply(&records, Origin::Drained).await.unwrap();
     loaded().await;
+    let keys: Vec<Key> = records.iter().map(|record| record.key.clone()).collect();
+    let mut many = store.load_many(&keys).await.unwrap();
+    assert_eq!(many.len(), keys.len());
+    for record in &records {
+        assert_eq!(many.remove(&record.key).unwrap().unwrap(), *record);
+    }
     let stored: HashSet<String> = database.ids().into_keys().collect();
     assert_eq!(stored, names.into_iter().collect());
 }

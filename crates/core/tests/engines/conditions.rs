@@ -54,7 +54,7 @@ async fn a_delete_of_nothing_needs_no_cache() {
     let (_place, parts) = forgetful().await;
     let engine = parts.write_behind().await;
     let outcome = engine
-        .write(Write::delete(Key::from("nobody")))
+        .write(Write::delete(Key::from("absent")))
         .await
         .unwrap();
     assert_eq!(outcome, Outcome::ConditionFailed);

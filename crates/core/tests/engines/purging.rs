@@ -17,7 +17,7 @@ use cache_core::store::{Origin, Purge, Purged, Store};
 use crate::parts::{Parts, Place, body, in_each_place, put};
 
 const HOUR_US: u64 = 3_600_000_000;
-const PATIENCE: Duration = Duration::from_secs(30);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 fn purger(parts: &Parts, retention: Duration) -> Purger {
     let (cache, journal, store) = (
@@ -99,11 +99,11 @@ async fn nothing_is_purged_that_is_as_new_as_what_waits(place: Place) {
     assert!(has(&parts, "newer").await && has(&parts, "older").await);
 
     let engine = parts.write_behind().await;
-    assert!(engine.flush(PATIENCE).await.unwrap());
+    assert!(engine.flush(WAIT_TIMEOUT).await.unwrap());
     purge(&purger, in_an_hour).await;
     assert!(!has(&parts, "newer").await && !has(&parts, "older").await);
     assert!(has(&parts, "waits").await);
-    engine.stop(PATIENCE).await;
+    engine.stop(WAIT_TIMEOUT).await;
 }
 
 async fn nothing_is_purged_that_is_as_new_as_a_dead_letter(place: Place) {
@@ -139,7 +139,7 @@ async fn nothing_is_purged_that_is_as_new_as_a_dead_letter(place: Place) {
     assert!(has(&parts, "refused").await);
     purge(&purger, in_an_hour).await;
     assert!(!has(&parts, "newer").await);
-    engine.stop(PATIENCE).await;
+    engine.stop(WAIT_TIMEOUT).await;
 }
 
 /// Whatever the clocks say: else it would count as one that comes late.
@@ -147,7 +147,7 @@ async fn what_is_written_after_a_purge_is_newer(place: Place) {
     let parts = place.open().await;
     let engine = parts.write_behind().await;
     engine.write(put("seeds the clock", 1)).await.unwrap();
-    assert!(engine.flush(PATIENCE).await.unwrap());
+    assert!(engine.flush(WAIT_TIMEOUT).await.unwrap());
     let ahead = later(Version::now(), HOUR_US);
     store(&parts, &tombstone("ahead", ahead)).await;
     let purger = purger(&parts, Duration::ZERO);
@@ -157,10 +157,10 @@ async fn what_is_written_after_a_purge_is_newer(place: Place) {
     assert!(!has(&parts, "ahead").await);
     for name in (0..32).map(|number| format!("user {number}")) {
         engine.write(put(&name, 1)).await.unwrap();
-        assert!(engine.flush(PATIENCE).await.unwrap());
+        assert!(engine.flush(WAIT_TIMEOUT).await.unwrap());
         assert!(has(&parts, &name).await, "{name}");
     }
-    engine.stop(PATIENCE).await;
+    engine.stop(WAIT_TIMEOUT).await;
 }
 
 async fn a_redelivered_batch_restores_no_deleted_user(place: Place) {
@@ -168,10 +168,10 @@ async fn a_redelivered_batch_restores_no_deleted_user(place: Place) {
     let engine = parts.write_behind().await;
     let key = Key::from("gone");
     engine.write(put("gone", 1)).await.unwrap();
-    assert!(engine.flush(PATIENCE).await.unwrap());
+    assert!(engine.flush(WAIT_TIMEOUT).await.unwrap());
     let batch = parts.store.load(&key).await.unwrap().unwrap();
     engine.write(Write::delete(key.clone())).await.unwrap();
-    assert!(engine.flush(PATIENCE).await.unwrap());
+    assert!(engine.flush(WAIT_TIMEOUT).await.unwrap());
     let purger = purger(&parts, Duration::ZERO);
     purge(&purger, later(Version::now(), HOUR_US)).await;
     assert!(!has(&parts, "gone").await);
@@ -182,10 +182,10 @@ async fn a_redelivered_batch_restores_no_deleted_user(place: Place) {
     assert_eq!(engine.read(&key).await.unwrap().record.body, None);
     // It is a name as any other.
     engine.write(put("gone", 2)).await.unwrap();
-    assert!(engine.flush(PATIENCE).await.unwrap());
+    assert!(engine.flush(WAIT_TIMEOUT).await.unwrap());
     let stored = parts.store.load(&key).await.unwrap().unwrap();
     assert_eq!(stored.body, Some(body("gone", 2)));
-    engine.stop(PATIENCE).await;
+    engine.stop(WAIT_TIMEOUT).await;
 }
 
 /// One that waited for its write, and was asleep until what came after was purged.
@@ -194,14 +194,14 @@ async fn a_write_that_was_purged_counts_as_persisted(place: Place) {
     let engine = parts.write_behind().await;
     let key = Key::from("gone");
     engine.write(put("gone", 1)).await.unwrap();
-    assert!(engine.flush(PATIENCE).await.unwrap());
+    assert!(engine.flush(WAIT_TIMEOUT).await.unwrap());
     let written = parts.store.load(&key).await.unwrap().unwrap().version;
     engine.write(Write::delete(key.clone())).await.unwrap();
-    assert!(engine.flush(PATIENCE).await.unwrap());
+    assert!(engine.flush(WAIT_TIMEOUT).await.unwrap());
     let purger = purger(&parts, Duration::ZERO);
     purge(&purger, later(Version::now(), HOUR_US)).await;
-    engine.persisted(&key, written, PATIENCE).await.unwrap();
-    engine.stop(PATIENCE).await;
+    engine.persisted(&key, written, WAIT_TIMEOUT).await.unwrap();
+    engine.stop(WAIT_TIMEOUT).await;
 }
 
 /// Purging takes part in nothing that recovers a journal.
@@ -223,7 +223,7 @@ async fn purging_beside_writes_finds_nothing_lost(place: Place) {
     };
     let flush = async {
         loop {
-            assert!(engine.flush(PATIENCE).await.unwrap());
+            assert!(engine.flush(WAIT_TIMEOUT).await.unwrap());
         }
     };
     tokio::select! {
@@ -231,8 +231,8 @@ async fn purging_beside_writes_finds_nothing_lost(place: Place) {
         _ = futures_util::future::join_all((0..8).map(write)) => {}
         () = flush => {}
     }
-    assert!(engine.flush(PATIENCE).await.unwrap());
-    engine.stop(PATIENCE).await;
+    assert!(engine.flush(WAIT_TIMEOUT).await.unwrap());
+    engine.stop(WAIT_TIMEOUT).await;
 }
 
 /// Raises the floor to the version of a tombstone, as a process that does not know of this
@@ -263,7 +263,7 @@ async fn entries_older_than_the_floor_become_dead_letters(place: Place) {
     purge_elsewhere(&parts, later(newest, 1_000)).await;
 
     let engine = parts.write_behind().await;
-    assert!(engine.flush(PATIENCE).await.unwrap());
+    assert!(engine.flush(WAIT_TIMEOUT).await.unwrap());
     let letters = engine.dead_letters(100).await.unwrap();
     let dead: Vec<&str> = letters
         .iter()
@@ -279,7 +279,7 @@ async fn entries_older_than_the_floor_become_dead_letters(place: Place) {
     let read = engine.read(&key).await.unwrap();
     assert_eq!(read.record.body, Some(body(&names[7], 1)));
     assert_eq!(engine.dead_letters(100).await.unwrap().len(), 19);
-    engine.stop(PATIENCE).await;
+    engine.stop(WAIT_TIMEOUT).await;
 }
 
 /// The process is suspended with a batch that it has read.
@@ -292,7 +292,7 @@ async fn an_entry_that_another_process_drained_is_skipped() {
     let Outcome::Written { version, .. } = engine.write(put("gone", 1)).await.unwrap() else {
         panic!("it has no condition");
     };
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WAIT_TIMEOUT;
     while parts.store.applies.load(Ordering::SeqCst) == 0 {
         assert!(Instant::now() < deadline, "nothing is drained");
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -307,10 +307,10 @@ async fn an_entry_that_another_process_drained_is_skipped() {
     drop(suspended);
     // The next entry of the shard is drained after that.
     engine.write(put("next", 1)).await.unwrap();
-    assert!(engine.flush(PATIENCE).await.unwrap());
+    assert!(engine.flush(WAIT_TIMEOUT).await.unwrap());
     assert!(has(&parts, "next").await && !has(&parts, "gone").await);
     assert_eq!(engine.dead_letters(10).await.unwrap(), []);
-    engine.stop(PATIENCE).await;
+    engine.stop(WAIT_TIMEOUT).await;
 }
 
 in_each_place! {

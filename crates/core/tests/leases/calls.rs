@@ -1,7 +1,7 @@
 //! What processes say to each other.
 
 use cache_core::journal::Journal;
-use cache_core::lease::{Call, Leases};
+use cache_core::lease::{LeaseCall, Leases};
 use cache_core::model::version::Version;
 use testkit::own_servers::{AppendFsync, OwnServer};
 use testkit::servers::redis_url;
@@ -25,7 +25,7 @@ async fn the_holder_is_called_when_another_appends_to_its_empty_shard() {
         appended(answers).unwrap();
     };
     append(&writer, &names[0]).await;
-    assert_eq!(holder.called().await, Call::Entries(shard));
+    assert_eq!(holder.called().await, LeaseCall::Entries(shard));
     // Not about what it knows already: there is something in it.
     append(&writer, &names[1]).await;
     append(&writer, &names[0]).await;
@@ -40,7 +40,7 @@ async fn the_holder_is_called_when_another_appends_to_its_empty_shard() {
     holder.has_heard_everything(&redis_url(), &identity).await;
     assert!(empty().await.is_none());
     append(&writer, &names[0]).await;
-    assert_eq!(holder.called().await, Call::Entries(shard));
+    assert_eq!(holder.called().await, LeaseCall::Entries(shard));
     // A batch of which nothing is appended says nothing.
     assert!(empty().await.is_none());
     let unknown = cache_core::model::record::Write::delete(crate::suite::key("absent"));
@@ -59,12 +59,12 @@ async fn the_others_are_called_when_one_comes_and_when_one_goes() {
     one.renew().await;
     one.has_heard_everything(&redis_url(), &identity).await;
     two.renew().await;
-    assert_eq!(one.called().await, Call::Leases);
+    assert_eq!(one.called().await, LeaseCall::Leases);
     one.renew().await;
     two.renew().await;
     two.listen().await;
     one.leases.release().await.unwrap();
-    two.hears(Call::Leases).await;
+    two.hears(LeaseCall::Leases).await;
     two.renew().await;
     assert_eq!(two.held(), every_shard(), "handed over at once");
 }
@@ -80,7 +80,7 @@ async fn a_process_that_releases_shards_calls_their_next_holders() {
     two.renew().await;
     two.listen().await;
     one.renew().await;
-    assert_eq!(two.called().await, Call::Leases);
+    assert_eq!(two.called().await, LeaseCall::Leases);
     two.renew().await;
     assert_they_share(&[&one, &two]).await;
     // And then there is nothing more to say.
@@ -100,7 +100,7 @@ async fn what_is_not_understood_is_about_everything() {
     for said in strange {
         let words: [&[u8]; 3] = [b"PUBLISH", channel.as_bytes(), said];
         command::<(), _>(&redis_url(), &words).await;
-        assert_eq!(one.called().await, Call::Everything, "{said:?}");
+        assert_eq!(one.called().await, LeaseCall::Everything, "{said:?}");
     }
 }
 
@@ -121,8 +121,8 @@ async fn whose_listening_was_cut_off_is_told_so_and_listens_again() {
             server.crash_and_restart();
         }
         // It was cut off, and it listens again: each may have missed something.
-        assert_eq!(one.called().await, Call::Everything);
-        assert_eq!(one.called().await, Call::Everything);
+        assert_eq!(one.called().await, LeaseCall::Everything);
+        assert_eq!(one.called().await, LeaseCall::Everything);
         one.has_heard_everything(server.url(), &identity).await;
     }
 }
@@ -130,7 +130,7 @@ async fn whose_listening_was_cut_off_is_told_so_and_listens_again() {
 /// The keeper stops listening at each renewal, and goes on afterwards.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs servers"]
-async fn nothing_is_missed_by_who_stops_waiting_for_a_while() {
+async fn a_waiter_that_pauses_misses_nothing() {
     let identity = new_identity();
     let one = Drainer::start(&identity, "one", LASTING).await;
     one.listen().await;
@@ -143,7 +143,7 @@ async fn nothing_is_missed_by_who_stops_waiting_for_a_while() {
         command::<(), _>(&redis_url(), &words).await;
         assert_eq!(
             one.called().await,
-            Call::Entries(cache_core::model::shard::Shard(shard))
+            LeaseCall::Entries(cache_core::model::shard::Shard(shard))
         );
     }
 }

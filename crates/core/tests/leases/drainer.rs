@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use cache_core::journal::redis_stream::{RedisStreamJournal, WaitFor};
 use cache_core::lease::redis::RedisLeases;
-use cache_core::lease::{Call, Leases};
+use cache_core::lease::{LeaseCall, Leases};
 use cache_core::model::shard::Shard;
 use testkit::servers::redis_url;
 
@@ -68,18 +68,18 @@ impl Drainer {
         (0..SHARDS).filter(is_its_own).collect()
     }
 
-    pub(crate) async fn called(&self) -> Call {
+    pub(crate) async fn called(&self) -> LeaseCall {
         let heard = tokio::time::timeout(HEARD_WITHIN, self.leases.called()).await;
         heard.expect("something is said")
     }
 
     /// Receives notifications from here on.
     pub(crate) async fn listen(&self) {
-        assert_eq!(self.called().await, Call::Everything);
+        assert_eq!(self.called().await, LeaseCall::Everything);
     }
 
     /// Waits until `call` is said; whatever else is said before is let pass.
-    pub(crate) async fn hears(&self, call: Call) {
+    pub(crate) async fn hears(&self, call: LeaseCall) {
         let deadline = Instant::now() + HEARD_WITHIN;
         while self.called().await != call {
             assert!(Instant::now() < deadline, "never: {call:?}");
@@ -94,7 +94,7 @@ impl Drainer {
         let words = ["PUBLISH", &channel, "999"];
         let listeners: u32 = crate::redis_process::command(url, &words).await;
         assert!(listeners >= 1);
-        assert_eq!(self.called().await, Call::Entries(Shard(999)));
+        assert_eq!(self.called().await, LeaseCall::Entries(Shard(999)));
     }
 }
 

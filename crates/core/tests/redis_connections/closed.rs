@@ -4,7 +4,7 @@ use cache_core::cache::redis::RedisCache;
 use cache_core::cache::{Cache, Lookup};
 use cache_core::journal::Journal;
 use cache_core::lease::redis::RedisLeases;
-use cache_core::lease::{Call, Leases};
+use cache_core::lease::{LeaseCall, Leases};
 use cache_core::model::version::Version;
 use cache_core::redis::Redis;
 use std::time::Duration;
@@ -71,12 +71,20 @@ async fn subscriptions_are_renewed_after_their_connection_is_killed() {
     let (server, process) = start().await;
     let lifetime = Duration::from_secs(60);
     let leases = RedisLeases::new(process.redis.clone(), "one".to_owned(), lifetime);
-    assert_eq!(leases.called().await, Call::Everything, "it listens now");
+    assert_eq!(
+        leases.called().await,
+        LeaseCall::Everything,
+        "it listens now"
+    );
     command::<u64, _>(server.url(), &["CLIENT", "KILL", "TYPE", "pubsub"]).await;
-    assert_eq!(leases.called().await, Call::Everything, "it has ended");
-    assert_eq!(leases.called().await, Call::Everything, "it listens again");
+    assert_eq!(leases.called().await, LeaseCall::Everything, "it has ended");
+    assert_eq!(
+        leases.called().await,
+        LeaseCall::Everything,
+        "it listens again"
+    );
     let other = RedisLeases::new(process.redis.clone(), "two".to_owned(), lifetime);
     leases.renew().await.unwrap();
     other.renew().await.unwrap();
-    assert_eq!(leases.called().await, Call::Leases);
+    assert_eq!(leases.called().await, LeaseCall::Leases);
 }

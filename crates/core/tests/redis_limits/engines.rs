@@ -46,7 +46,7 @@ pub(crate) const SETTINGS: WriteBehindSettings = WriteBehindSettings {
         dead_letters: u64::MAX,
     },
 };
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
 
 fn body(name: &str, age: u8) -> Bytes {
     let (name, occupation) = (name.to_owned(), "Tester".to_owned());
@@ -99,7 +99,7 @@ async fn write_behind_starts_drains_and_reads_and_takes_no_more() {
     let engine = WriteBehind::start(cache, journal, stored, Arc::new(leases), SETTINGS)
         .await
         .unwrap();
-    assert!(engine.flush(PATIENCE).await.unwrap(), "it drains");
+    assert!(engine.flush(WAIT_TIMEOUT).await.unwrap(), "it drains");
     for (name, age) in [("Bob", 4), ("Cid", 3)] {
         let drained = store.load(&key(name)).await.unwrap().unwrap();
         assert_eq!(drained.body, Some(body(name, age)));
@@ -128,7 +128,7 @@ async fn write_behind_starts_drains_and_reads_and_takes_no_more() {
     make_room(&server).await;
     engine.write(put("Dan", 5)).await.unwrap();
     engine.write(Write::delete(key("Ann"))).await.unwrap();
-    assert!(engine.flush(PATIENCE).await.unwrap());
+    assert!(engine.flush(WAIT_TIMEOUT).await.unwrap());
     assert!(
         store
             .load(&key("Ann"))
@@ -138,7 +138,7 @@ async fn write_behind_starts_drains_and_reads_and_takes_no_more() {
             .body
             .is_none()
     );
-    engine.stop(PATIENCE).await;
+    engine.stop(WAIT_TIMEOUT).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,5 +175,5 @@ async fn write_through_reads_and_takes_no_more() {
     engine.write(put("Bob", 3)).await.unwrap();
     let read = engine.read(&key("Bob")).await.unwrap();
     assert_eq!(read.record.body, Some(body("Bob", 3)));
-    engine.stop(PATIENCE).await;
+    engine.stop(WAIT_TIMEOUT).await;
 }

@@ -20,7 +20,7 @@ use deadpool_redis::redis::RedisResult;
 use tempfile::TempDir;
 use testkit::own_servers::{AppendFsync, OwnServer};
 
-use crate::engines::{BOUNDS, PATIENCE, SETTINGS};
+use crate::engines::{BOUNDS, SETTINGS, WAIT_TIMEOUT};
 use crate::redis_process::{LONG, Process, name_of, try_command};
 use crate::suite::{SEVERAL, key, new_identity};
 use cache_core::model::shard::Shard;
@@ -174,7 +174,7 @@ impl Site {
             body: None,
             ..Write::put(key(name), Bytes::new())
         };
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_TIMEOUT;
         loop {
             match self.engine.write(removal.clone()).await {
                 Err(Error::Full { .. }) if Instant::now() < deadline => {
@@ -283,7 +283,7 @@ impl Known {
 
     /// Reads and writes all names until all calls are answered.
     async fn until_all_is_well(&mut self, site: &Site, what: &str) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_TIMEOUT;
         while !self.use_all(site, what).await {
             assert!(Instant::now() < deadline, "never well: {what}");
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -306,7 +306,7 @@ async fn is_survived(pattern: Pattern, (end, garbage): (&'static str, Garbage), 
     assert!(known.use_all(site, &what).await, "{what}");
     if let (Garbage::Nothing, Some(behind)) = (garbage, &site.behind) {
         // Until a deleted entry is drained, readers get what the database has.
-        assert!(behind.flush(PATIENCE).await.unwrap(), "{what}");
+        assert!(behind.flush(WAIT_TIMEOUT).await.unwrap(), "{what}");
     }
     let keys = site.keys(end).await;
     site.put(&keys, garbage).await;
@@ -333,8 +333,8 @@ async fn is_survived(pattern: Pattern, (end, garbage): (&'static str, Garbage), 
     }
     known.until_all_is_well(site, &what).await;
     if let Some(behind) = &site.behind {
-        let deadline = Instant::now() + PATIENCE;
-        while !matches!(behind.flush(PATIENCE).await, Ok(true)) {
+        let deadline = Instant::now() + WAIT_TIMEOUT;
+        while !matches!(behind.flush(WAIT_TIMEOUT).await, Ok(true)) {
             assert!(Instant::now() < deadline, "never drained: {what}");
         }
     }
@@ -352,7 +352,7 @@ async fn all_is_survived(pattern: Pattern) {
     for garbage in all_garbage() {
         is_survived(pattern, garbage, &site).await;
     }
-    site.engine.stop(PATIENCE).await;
+    site.engine.stop(WAIT_TIMEOUT).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -57,7 +57,7 @@ pub(crate) async fn chaos(world: Arc<World>, processes: Vec<Arc<Process>>) {
                 if let Some(leases) = leases {
                     leases.flip();
                 }
-                tell_all(&world, cache_core::lease::Call::Leases);
+                tell_all(&world, cache_core::lease::LeaseCall::Leases);
             }
             _ => {}
         }

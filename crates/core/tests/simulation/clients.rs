@@ -51,7 +51,7 @@ async fn steps(world: Arc<World>, processes: Vec<Arc<Process>>, number: usize) {
     for _ in 0..world.plan.steps {
         tokio::time::sleep(world.draw_ms(0..60)).await;
         world.turns.take(format!("client {number}")).await;
-        let Some(running) = someone(&world, &processes).await else {
+        let Some(running) = any_running(&world, &processes).await else {
             return;
         };
         let client = Client {
@@ -71,7 +71,7 @@ async fn steps(world: Arc<World>, processes: Vec<Arc<Process>>, number: usize) {
     }
 }
 
-async fn someone(world: &World, processes: &[Arc<Process>]) -> Option<Running> {
+async fn any_running(world: &World, processes: &[Arc<Process>]) -> Option<Running> {
     for _ in 0..LOOKS_MAX {
         let process = &processes[world.draw(0..processes.len() as u64) as usize];
         if let Some(running) = process.running() {

@@ -17,7 +17,7 @@ use crate::server::Entry;
 use crate::world::World;
 
 /// Far longer than a drain waits after a failure.
-const PATIENCE: Duration = Duration::from_secs(120);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Longer than a slow call takes.
 const SETTLED: Duration = Duration::from_secs(3);
@@ -30,7 +30,7 @@ pub(crate) async fn end(world: &Arc<World>, processes: &[Arc<Process>]) -> Check
     world.lock().log.has_room = true;
     let running: Vec<Running> = processes.iter().filter_map(|one| one.running()).collect();
     for one in &running {
-        match one.engine.flush(PATIENCE).await {
+        match one.engine.flush(WAIT_TIMEOUT).await {
             Ok(true) => world.note(|| format!("{} has flushed", one.life.name)),
             other => return Err(format!("{} does not flush: {other:?}", one.life.name)),
         }
@@ -56,7 +56,7 @@ pub(crate) async fn end(world: &Arc<World>, processes: &[Arc<Process>]) -> Check
     }
     end_dead_letters(world, &running).await?;
     for (process, one) in processes.iter().zip(&running) {
-        process.stop(one, PATIENCE).await;
+        process.stop(one, WAIT_TIMEOUT).await;
         match one.journal.depth() {
             0 => {}
             left => return Err(format!("a stop in peace leaves {left} entries")),

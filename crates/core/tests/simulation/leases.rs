@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cache_core::error::Result;
-use cache_core::lease::{Call, Held, Leases};
+use cache_core::lease::{Held, LeaseCall, Leases};
 use cache_core::model::shard::Shard;
 use tokio::time::Instant;
 
@@ -36,7 +36,7 @@ impl SimLeases {
             let what = if takes { "takes" } else { "loses" };
             format!("{} {what} the lease on {}", self.door.life.name, shard.0)
         });
-        self.door.life.call(Call::Entries(shard));
+        self.door.life.call(LeaseCall::Entries(shard));
     }
 
     fn take_turns(&self) {
@@ -87,7 +87,7 @@ impl Leases for SimLeases {
         Ok(vec![None; self.door.world.plan.shards.into()])
     }
 
-    async fn called(&self) -> Call {
+    async fn called(&self) -> LeaseCall {
         self.door.life.called().await
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cache_core::lease::Call;
+use cache_core::lease::LeaseCall;
 use tokio::sync::Notify;
 
 /// A process that has crashed does nothing any more: its tasks wait for ever in
@@ -15,7 +15,7 @@ pub(crate) struct Life {
     dead: AtomicBool,
     died: Notify,
     stopped: AtomicBool,
-    calls: Mutex<VecDeque<Call>>,
+    calls: Mutex<VecDeque<LeaseCall>>,
     called: Notify,
 }
 
@@ -64,12 +64,12 @@ impl Life {
         self.stopped.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn call(&self, call: Call) {
+    pub(crate) fn call(&self, call: LeaseCall) {
         self.calls.lock().unwrap().push_back(call);
         self.called.notify_one();
     }
 
-    pub(crate) async fn called(&self) -> Call {
+    pub(crate) async fn called(&self) -> LeaseCall {
         loop {
             self.go_on().await;
             let call = self.calls.lock().unwrap().pop_front();

@@ -114,7 +114,7 @@ impl Oracle {
         let Some(fact) = self.fact(record) else {
             return match (record.version, &record.body) {
                 (Version::ZERO, None) => Ok(()),
-                _ => Err(format!("read {}, which nobody wrote", shown(record))),
+                _ => Err(format!("read {}, which no client wrote", shown(record))),
             };
         };
         if fact.body != record.body {

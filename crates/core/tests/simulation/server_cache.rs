@@ -140,15 +140,15 @@ impl Cache for ServerCache {
     }
 
     async fn begin_write(&self, _: &[Key]) -> Result<Vec<Begun>> {
-        Err(self.0.fails("nobody writes through here"))
+        Err(self.0.fails("nothing is written through here"))
     }
 
     async fn withdraw(&self, _: &[Withdrawn]) -> Result<()> {
-        Err(self.0.fails("nobody writes through here"))
+        Err(self.0.fails("nothing is written through here"))
     }
 
     async fn settle(&self, _: &[Record]) -> Result<()> {
-        Err(self.0.fails("nobody writes through here"))
+        Err(self.0.fails("nothing is written through here"))
     }
 
     async fn discard(&self, key: &Key, version: Version) -> Result<()> {

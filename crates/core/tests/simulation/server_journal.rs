@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use cache_core::error::{Error, Part, Result};
 use cache_core::journal::Journal;
 use cache_core::journal::dead_letters::DeadLetters;
-use cache_core::lease::{Call, Leases};
+use cache_core::lease::{LeaseCall, Leases};
 use cache_core::model::dead_letter::{DeadLetter, HeldBackPage, LetterQuery};
 use cache_core::model::decision::Decision;
 use cache_core::model::record::{Condition, Key, Record, Write, newest_per_key};
@@ -138,7 +138,7 @@ fn append(
         world.note(|| format!("{by}: the journal has {}", all_shown(&records)));
         world.save();
         if was_empty && !is_held {
-            tell_all(world, Call::Entries(shard));
+            tell_all(world, LeaseCall::Entries(shard));
         }
     }
     answers
@@ -157,7 +157,7 @@ fn judge(state: &State, write: &Write) -> Option<Decision> {
 }
 
 /// Sends a notification to every process; some do not get it.
-pub(crate) fn tell_all(world: &World, call: Call) {
+pub(crate) fn tell_all(world: &World, call: LeaseCall) {
     let lives = world.lock().lives.clone();
     for life in lives {
         if !life.is_dead() && !world.happens(100) {

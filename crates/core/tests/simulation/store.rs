@@ -79,7 +79,7 @@ impl Store for SimStore {
     }
 
     async fn transact(&self, _: &[Proposal], _: Option<Epoch>) -> Result<Vec<Decision>> {
-        Err(self.0.fails("nobody writes through here"))
+        Err(self.0.fails("nothing is written through here"))
     }
 
     async fn locks(&self, keys: &[Key]) -> Result<Locks> {
@@ -117,7 +117,7 @@ impl Store for SimStore {
     }
 
     async fn page(&self, _: Option<&Key>, _: u32) -> Result<Page> {
-        Err(self.0.fails("nobody pages here"))
+        Err(self.0.fails("no page is read here"))
     }
 
     async fn newest_version(&self) -> Result<Version> {

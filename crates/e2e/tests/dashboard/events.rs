@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use testkit::service::{Service, ServiceProcess};
-use testkit::wait::{PATIENCE, wait_until};
+use testkit::wait::{WAIT_TIMEOUT, wait_until};
 
 /// More than may ever watch at once.
 const ATTEMPTS_MAX: usize = 200;
@@ -22,7 +22,7 @@ impl Viewer {
     fn connect(process: &ServiceProcess) -> Self {
         let address = process.base_url().trim_start_matches("http://");
         let mut connection = TcpStream::connect(address).unwrap();
-        connection.set_read_timeout(Some(PATIENCE)).unwrap();
+        connection.set_read_timeout(Some(WAIT_TIMEOUT)).unwrap();
         let request = format!("GET /dashboard/events HTTP/1.1\r\nHost: {address}\r\n\r\n");
         connection.write_all(request.as_bytes()).unwrap();
         let received = String::new();

@@ -23,7 +23,7 @@ fn depth(client: &Client) -> u64 {
 
 #[test]
 #[ignore = "needs servers"]
-fn a_backlog_grows_while_the_database_is_away_and_drains_when_it_is_back() {
+fn a_backlog_grows_in_an_outage_and_drains_after_it() {
     let seed = Seed::of_this_run();
     let mut installation = Parts::RedisMariaDb.install(Service::WriteBehind);
     // What only the journal has must not leave the cache when what the database has does.

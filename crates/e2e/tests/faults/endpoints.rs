@@ -37,25 +37,25 @@ pub(crate) struct Caller {
     replica: usize,
     base_url: String,
     client: Client,
-    patience: Duration,
+    wait_timeout: Duration,
 }
 
 impl Caller {
-    pub(crate) fn new(endpoints: &Endpoints, replica: usize, patience: Duration) -> Self {
+    pub(crate) fn new(endpoints: &Endpoints, replica: usize, wait_timeout: Duration) -> Self {
         let base_url = endpoints.base_url(replica);
         Caller {
             endpoints: endpoints.clone(),
             replica,
-            client: Client::with_patience(&base_url, patience),
+            client: Client::with_timeout(&base_url, wait_timeout),
             base_url,
-            patience,
+            wait_timeout,
         }
     }
 
     pub(crate) fn client(&mut self) -> &Client {
         let base_url = self.endpoints.base_url(self.replica);
         if base_url != self.base_url {
-            self.client = Client::with_patience(&base_url, self.patience);
+            self.client = Client::with_timeout(&base_url, self.wait_timeout);
             self.base_url = base_url;
         }
         &self.client

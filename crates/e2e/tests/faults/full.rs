@@ -130,7 +130,7 @@ fn writes_are_refused_while_the_oldest_has_waited_for_too_long() {
 #[ignore = "needs servers"]
 fn a_journal_with_too_many_bytes_is_full() {
     let installation = Parts::RedisMariaDb.install(Service::WriteBehind);
-    let settings = [("JOURNAL_BYTES_MAX", "200000")];
+    let settings = [("JOURNAL_BYTES_MAX", "100000")];
     let (running, proxy) = with_proxy(installation, &settings);
     let client = running.client();
     proxy.cut();
@@ -141,7 +141,7 @@ fn a_journal_with_too_many_bytes_is_full() {
     });
     expect_full(&put(&client, "one more"));
     let bytes = figure(&client, "bytes");
-    assert!((150_000..230_000).contains(&bytes), "{bytes}");
+    assert!((75_000..115_000).contains(&bytes), "{bytes}");
     proxy.restore();
     flush(running.base_url());
     assert_eq!(put(&client, "one more").status, 200);
@@ -200,7 +200,7 @@ fn a_redis_that_is_out_of_memory_is_a_full_journal() {
     let mut admin = RedisConnection::open(redis.url()).expect("Redis");
     let endpoints = Endpoints::new([running.base_url()]);
     let mut writer = Writer {
-        caller: Caller::new(&endpoints, 0, Load::USUAL.patience),
+        caller: Caller::new(&endpoints, 0, Load::USUAL.wait_timeout),
         choices: seed.choices(0),
         names: (0..Load::USUAL.names).collect(),
         may_come_late: false,

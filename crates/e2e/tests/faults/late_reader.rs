@@ -33,16 +33,16 @@ fn what_a_slow_reader_brings_from_the_database_does_not_replace_what_was_written
     let mut for_reading = installation.start(Service::WriteBehind);
     let endpoints = Endpoints::new([for_writing.base_url(), for_reading.base_url()]);
 
-    let nobody = Load {
+    let no_clients = Load {
         names: NAMES,
         writers: 0,
         readers: 0,
         ..Load::USUAL
     };
-    let workload = Workload::start(seed, &endpoints, nobody);
+    let workload = Workload::start(seed, &endpoints, no_clients);
     let ledger = workload.ledger();
     let mut writer = Writer {
-        caller: Caller::new(&endpoints, 0, nobody.patience),
+        caller: Caller::new(&endpoints, 0, no_clients.wait_timeout),
         choices: seed.choices(0),
         names: (0..NAMES).collect(),
         may_come_late: false,

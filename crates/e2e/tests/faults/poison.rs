@@ -175,7 +175,7 @@ fn a_replay_takes_nothing_newer_back() {
     // And other names are written as ever.
     let ledger = Ledger::new(1);
     let mut writer = Writer {
-        caller: Caller::new(&endpoints, 0, Load::USUAL.patience),
+        caller: Caller::new(&endpoints, 0, Load::USUAL.wait_timeout),
         choices: seed.choices(0),
         names: vec![0],
         may_come_late: false,

@@ -27,7 +27,7 @@ pub(crate) fn seen(ledger: &Ledger, name: &str, answer: &Response) -> Option<See
     match (number_of(name, &record), version_of(answer)) {
         (Some(number), Some(version)) => Some(Seen::Value { number, version }),
         _ => {
-            ledger.offends(format!("{name}: nobody wrote {record}"));
+            ledger.offends(format!("{name}: no client wrote {record}"));
             None
         }
     }

@@ -57,7 +57,7 @@ fn aside(path: &Path) -> PathBuf {
     path.with_extension("aside")
 }
 
-fn rename_away(path: &Path) {
+fn rename_aside(path: &Path) {
     fs::rename(path, aside(path)).expect("a path");
 }
 
@@ -70,7 +70,7 @@ fn rename_back(path: &Path) {
 }
 
 fn replace(path: &Path) {
-    rename_away(path);
+    rename_aside(path);
     match aside(path).is_dir() {
         true => fs::create_dir(path).expect("a folder"),
         false => drop(fs::copy(aside(path), path).expect("a copy")),
@@ -91,7 +91,7 @@ fn a_journal_that_is_not_at_its_path_takes_no_writes() {
         name => folder.join(name),
     });
     let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
-    let ways = [rename_away as fn(&Path), replace];
+    let ways = [rename_aside as fn(&Path), replace];
     let cases = paths.iter().flat_map(|path| ways.map(|way| (path, way)));
     for ((path, lose), name) in cases.zip(names) {
         let what = path.display().to_string();
@@ -263,7 +263,7 @@ fn database_is_not_at_its_path(service: Service, end: &str, lose: fn(&Path)) {
 fn a_sqlite_file_that_is_not_at_its_path_takes_no_writes() {
     for service in Service::all() {
         for end in ["", "-wal", "-shm", ".lock"] {
-            database_is_not_at_its_path(service, end, rename_away);
+            database_is_not_at_its_path(service, end, rename_aside);
         }
         database_is_not_at_its_path(service, "", replace);
     }
@@ -291,7 +291,7 @@ fn nothing_is_drained_to_a_sqlite_file_that_was_removed() {
     flush(process.base_url());
     let path = installation.folder().join(database(Service::WriteBehind));
     let mut acknowledged = vec!["first".to_owned()];
-    rename_away(&path);
+    rename_aside(&path);
     // Until the process has looked, the journal takes them.
     wait_until("it takes none", || {
         let name = format!("{}", acknowledged.len());

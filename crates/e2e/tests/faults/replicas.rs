@@ -24,7 +24,7 @@ const SLEEP: Duration = Duration::from_millis(3000);
 
 /// Requests that hang in a replica that sleeps are given up, so that their writers go to the other.
 const IMPATIENT: Load = Load {
-    patience: Duration::from_millis(1500),
+    wait_timeout: Duration::from_millis(1500),
     ..Load::USUAL
 };
 
@@ -104,7 +104,7 @@ fn a_statement_of_a_sleeping_replica_that_arrives_late_takes_nothing_back() {
     let endpoints = Endpoints::new([sleeper.base_url(), other.base_url()]);
     let ledger = Ledger::new(NAMES);
     let writer = |replica| Writer {
-        caller: Caller::new(&endpoints, replica, Load::USUAL.patience),
+        caller: Caller::new(&endpoints, replica, Load::USUAL.wait_timeout),
         choices: seed.choices(replica as u64),
         names: (0..NAMES).collect(),
         may_come_late: false,

@@ -36,7 +36,7 @@ fn what_a_slow_database_does_not_have_yet_does_not_leave_the_cache() {
     };
     let reading = Workload::start(seed, &endpoints, load);
     let mut writer = Writer {
-        caller: Caller::new(&endpoints, 0, load.patience),
+        caller: Caller::new(&endpoints, 0, load.wait_timeout),
         choices: seed.choices(0),
         names: (0..NAMES).collect(),
         may_come_late: false,

@@ -26,7 +26,7 @@ pub(crate) fn rows(database: &TestDatabase) -> BTreeMap<String, Stored> {
             "0" => {
                 let age: u64 = age.parse().expect("an age");
                 let row = json!({ "name": name, "age": age, "occupation": occupation });
-                Some(number_of(&name, &row).unwrap_or_else(|| panic!("nobody wrote {row}")))
+                Some(number_of(&name, &row).unwrap_or_else(|| panic!("no client wrote {row}")))
             }
             _ => {
                 assert_eq!((age.as_str(), occupation.as_str()), ("NULL", "NULL"));
@@ -47,7 +47,7 @@ pub(crate) fn pages(client: &Client) -> BTreeMap<String, Stored> {
     let users = users.map(|user| {
         let name = user["name"].as_str().expect("a name").to_owned();
         let number = number_of(&name, user);
-        assert!(number.is_some(), "nobody wrote {user}");
+        assert!(number.is_some(), "no client wrote {user}");
         (
             name,
             Stored {

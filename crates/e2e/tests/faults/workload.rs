@@ -19,7 +19,7 @@ pub(crate) struct Load {
     pub(crate) writers: usize,
     pub(crate) readers: usize,
     /// How long one request may take.
-    pub(crate) patience: Duration,
+    pub(crate) wait_timeout: Duration,
     /// Between two requests of a thread, so that the machine is left to others too.
     pub(crate) pause: Duration,
 }
@@ -30,7 +30,7 @@ impl Load {
         names: 240,
         writers: 6,
         readers: 2,
-        patience: Duration::from_secs(30),
+        wait_timeout: Duration::from_secs(30),
         pause: Duration::from_millis(2),
     };
 }
@@ -52,7 +52,7 @@ impl Workload {
         };
         for number in 0..load.writers {
             let writer = Writer {
-                caller: Caller::new(endpoints, number, load.patience),
+                caller: Caller::new(endpoints, number, load.wait_timeout),
                 choices: seed.choices(number as u64),
                 names: (number..load.names).step_by(load.writers).collect(),
                 may_come_late: endpoints.count() > 1,
@@ -61,7 +61,7 @@ impl Workload {
             workload.spawn(move |ledger, stop| writer.run(ledger, stop));
         }
         for number in load.writers..load.writers + load.readers {
-            let caller = Caller::new(endpoints, number, load.patience);
+            let caller = Caller::new(endpoints, number, load.wait_timeout);
             let choices = seed.choices(number as u64);
             workload.spawn(move |ledger, stop| {
                 readers::run(ledger, caller, choices, load.pause, stop);

@@ -56,7 +56,7 @@ pub(crate) fn outcome(
                 value,
                 version: Some(version),
             }))),
-            _ => wrong("which nobody wrote"),
+            _ => wrong("which no client wrote"),
         },
         (Action::Read, 404) => Ok(Outcome::Saw(None)),
         (Action::Read, 503) => Ok(Outcome::Failed),

@@ -12,7 +12,7 @@ use crate::answers::{outcome, record};
 use crate::load::Shared;
 
 /// How long a request may take. The outcome of a write that takes longer is unknown.
-const PATIENCE: Duration = Duration::from_millis(1_500);
+const WAIT_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// Between two requests of one client, so that the machine is left to others too.
 const PAUSE: Duration = Duration::from_micros(500);
@@ -77,7 +77,7 @@ impl<'a> ClientAtWork<'a> {
 
     fn choose(&mut self, mix: Mix, name: usize) -> Action {
         let chosen = self.choices.u8(..100);
-        if chosen < mix.reads {
+        if chosen < mix.reads || self.shared.only_reads() {
             return Action::Read;
         }
         if chosen < mix.reads + mix.deletes {
@@ -128,7 +128,7 @@ impl<'a> ClientAtWork<'a> {
         match self.connections.get(&replica) {
             Some((known, client)) if *known == address => client.clone(),
             _ => {
-                let client = Client::with_patience(&address, PATIENCE);
+                let client = Client::with_timeout(&address, WAIT_TIMEOUT);
                 self.connections.insert(replica, (address, client.clone()));
                 client
             }

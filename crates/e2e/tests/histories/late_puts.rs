@@ -31,7 +31,7 @@ const LOAD: Load = Load {
 };
 
 /// A load without clients of its own: the test asks.
-const NOBODY: Load = Load {
+const NO_CLIENTS: Load = Load {
     clients: 0,
     names: 5,
     ..Load::USUAL
@@ -71,9 +71,9 @@ fn a_put_that_comes_late_to_the_database_and_a_creation_explain_each_other(layou
     let installation = Parts::RedisMariaDb.install(layout[0]);
     let late = [(0, "FAULT_POINTS", LATE_AT_THE_DATABASE)];
     let site = Site::start_on(layout, installation, &late);
-    let working = Working::start(seed, &site, NOBODY);
+    let working = Working::start(seed, &site, NO_CLIENTS);
     let reader = Client::new(&site.addresses().of(1));
-    for name in 0..NOBODY.names {
+    for name in 0..NO_CLIENTS.names {
         thread::scope(|scope| {
             scope.spawn(|| {
                 let put = Action::Put(working.new_value(), Condition::Always);

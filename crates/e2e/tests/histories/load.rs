@@ -54,6 +54,7 @@ pub(crate) struct Shared {
     writes: AtomicU64,
     reads: AtomicU64,
     stop: AtomicBool,
+    reads_only: AtomicBool,
     offences: Mutex<Vec<String>>,
 }
 
@@ -67,6 +68,10 @@ impl Shared {
         let before = self.operations.fetch_add(1, Ordering::Relaxed);
         let gone = (before / self.load.operations_a_name) as usize;
         gone.min(self.load.names - self.load.at_a_time) + choices.usize(..self.load.at_a_time)
+    }
+
+    pub(crate) fn only_reads(&self) -> bool {
+        self.reads_only.load(Ordering::Relaxed)
     }
 
     pub(crate) fn count(&self, outcome: Outcome) {
@@ -106,6 +111,7 @@ impl Working {
             writes: AtomicU64::new(0),
             reads: AtomicU64::new(0),
             stop: AtomicBool::new(false),
+            reads_only: AtomicBool::new(false),
             offences: Mutex::default(),
         });
         let threads = (0..load.clients).map(|number| {
@@ -128,6 +134,18 @@ impl Working {
             self.shared.writes.load(Ordering::Relaxed) >= writes
                 && self.shared.reads.load(Ordering::Relaxed) >= reads
         });
+    }
+
+    /// While `during` runs, the clients only read, and at least so many more reads are answered before it is over.
+    #[track_caller]
+    pub(crate) fn only_reads(&self, more: u64, during: impl FnOnce()) {
+        self.shared.reads_only.store(true, Ordering::Relaxed);
+        let reads = self.shared.reads.load(Ordering::Relaxed) + more;
+        during();
+        self.goes_on_until("more reads", || {
+            self.shared.reads.load(Ordering::Relaxed) >= reads
+        });
+        self.shared.reads_only.store(false, Ordering::Relaxed);
     }
 
     /// Waits until something holds, and not beyond an offence, at which all clients stop.

@@ -27,4 +27,6 @@ mod deaths;
 mod late_fills;
 mod late_puts;
 mod redis;
+mod sentinels;
+mod split;
 mod undisturbed;

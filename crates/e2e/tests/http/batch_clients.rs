@@ -11,7 +11,7 @@ use testkit::service::Service;
 use testkit::wait::wait_until;
 
 use crate::api::Api;
-use crate::slow_clients::resident_bytes;
+use crate::slow_clients::{at_once, resident_bytes};
 use crate::streams::{Batch, put};
 
 /// Far less than the lines and the answers of the batches below.
@@ -89,7 +89,7 @@ fn fill(stream: &Batch) -> usize {
 
 #[test]
 fn a_client_that_reads_nothing_is_not_read_from_and_is_ended() {
-    for service in Service::all() {
+    at_once(|service| {
         let mut running: RunningService = Parts::Embedded.start(service);
         let api = Api::of(&running);
         let before = resident_bytes(running.process());
@@ -104,7 +104,7 @@ fn a_client_that_reads_nothing_is_not_read_from_and_is_ended() {
             let is_blocked = |kind| matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut);
             written.is_err_and(|error| !is_blocked(error.kind()))
         });
-    }
+    });
 }
 
 #[test]
@@ -129,35 +129,31 @@ fn a_client_may_send_some_thousand_lines_before_it_reads() {
 
 #[test]
 fn a_client_that_sends_nothing_for_long_is_ended() {
-    thread::scope(|scope| {
-        for service in Service::all() {
-            scope.spawn(move || {
-                // An idle connection would be closed much sooner.
-                let running = Parts::Embedded.start_with(service, &[("KEEP_ALIVE_S", "1")]);
-                let api = Api::of(&running);
-                let mut stream = Batch::open(&api, "");
-                stream.send(put("whole", 1));
-                assert_eq!(stream.next()["status"], 200);
-                // Longer than a connection without a request is kept.
-                thread::sleep(Duration::from_secs(4));
-                stream.send(put("later", 1));
-                assert_eq!(stream.next()["status"], 200);
-                stream.send(&put("half", 1)[..10]);
-                stream
-                    .socket()
-                    .set_read_timeout(Some(Duration::from_secs(60)))
-                    .unwrap();
-                let rest = stream.rest();
-                let expected = (&json!(3), &json!(408), &json!("/problems/request-timeout"));
-                assert_eq!(rest.len(), 1);
-                let last = &rest[0];
-                assert_eq!((&last["line"], &last["status"], &last["type"]), expected);
-                let mut socket = stream.socket();
-                assert_eq!(socket.read(&mut [0; 1]).unwrap_or(0), 0);
-                let _ = socket.shutdown(Shutdown::Both);
-                assert_eq!(api.must_get("whole")["age"], 1);
-                assert_eq!(api.get("half").status, 404);
-            });
-        }
+    at_once(|service| {
+        // An idle connection would be closed much sooner.
+        let running = Parts::Embedded.start_with(service, &[("KEEP_ALIVE_S", "1")]);
+        let api = Api::of(&running);
+        let mut stream = Batch::open(&api, "");
+        stream.send(put("whole", 1));
+        assert_eq!(stream.next()["status"], 200);
+        // Longer than a connection without a request is kept.
+        thread::sleep(Duration::from_secs(4));
+        stream.send(put("later", 1));
+        assert_eq!(stream.next()["status"], 200);
+        stream.send(&put("half", 1)[..10]);
+        stream
+            .socket()
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        let rest = stream.rest();
+        let expected = (&json!(3), &json!(408), &json!("/problems/request-timeout"));
+        assert_eq!(rest.len(), 1);
+        let last = &rest[0];
+        assert_eq!((&last["line"], &last["status"], &last["type"]), expected);
+        let mut socket = stream.socket();
+        assert_eq!(socket.read(&mut [0; 1]).unwrap_or(0), 0);
+        let _ = socket.shutdown(Shutdown::Both);
+        assert_eq!(api.must_get("whole")["age"], 1);
+        assert_eq!(api.get("half").status, 404);
     });
 }

@@ -58,7 +58,7 @@ pub(crate) fn a_forgotten_value_is_read_from_the_database(turn: &Turn) {
         assert_eq!(answer.json(), user);
         expect_cached(&api, &name);
     }
-    for path in ["/cache/users/nobody", "/cache"] {
+    for path in ["/cache/users/absent", "/cache"] {
         assert_eq!(api.client().delete(path).status, 204);
     }
 }

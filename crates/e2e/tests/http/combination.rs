@@ -114,11 +114,11 @@ impl Drop for Turn {
         }
         shared.turns -= 1;
         if shared.turns == 0 {
-            let nobody = |shared: &mut Shared| shared.turns == 0;
+            let no_clients = |shared: &mut Shared| shared.turns == 0;
             let waited = self
                 .combination
                 .joined
-                .wait_timeout_while(shared, LINGER, nobody);
+                .wait_timeout_while(shared, LINGER, no_clients);
             let (mut shared, _) = waited.unwrap_or_else(PoisonError::into_inner);
             if shared.turns == 0 {
                 // Stopped while the lock is held, so that the next check starts after it is gone.

@@ -49,7 +49,7 @@ pub(crate) fn where_nothing_was_refused_there_is_no_dead_letter(turn: &Turn) {
 pub(crate) fn what_is_no_dead_letter_can_be_neither_replayed_nor_deleted(turn: &Turn) {
     let api = turn.shared();
     for name in [
-        "nobody",
+        "absent",
         "replay",
         "%20entry%207-0%20of%20shard%203",
         "a%2Fb",

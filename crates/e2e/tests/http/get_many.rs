@@ -5,6 +5,7 @@ use testkit::service::Service;
 
 use crate::api::{Api, record, shown, version};
 use crate::combination::{Turn, own_name};
+use crate::metrics::metrics_of;
 use crate::problem::{Kept, expect_problem};
 use crate::streams::{batch, put};
 
@@ -81,11 +82,18 @@ pub(crate) fn a_thousand_users_are_answered_at_once(turn: &Turn) {
     let body: String = names.iter().step_by(2).map(|name| put(name, 7)).collect();
     batch(&api, "", body);
     api.settle();
+    let statements = || {
+        let kind = [("kind", "read")];
+        metrics_of(&api).sum("write_cache_store_statements_total", &kind)
+    };
     for forget in [false, true] {
         if forget {
             assert_eq!(api.client().delete("/cache").status, 204);
         }
+        let before = statements();
         let users = get(&api, &json!(names), &[]);
+        // One, if the cache answers for all names before the database does for the first.
+        assert!(statements() - before < 100.0, "{before}, {}", statements());
         assert_eq!(users.len(), 1000);
         for (place, (user, name)) in users.iter().zip(&names).enumerate() {
             assert_eq!(user["name"], *name);

@@ -58,7 +58,7 @@ pub(crate) fn no_password_is_shown_anywhere(turn: &Turn) {
     for path in ["/readyz", "/healthz", "/metrics", "/nowhere", "/journal"] {
         told += api.client().get(path).text();
     }
-    api.must_write(&record("a name of somebody", 30, "Engineer"));
+    api.must_write(&record("a name of a user", 30, "Engineer"));
     api.client().get("/users");
     assert!(running.terminate().success());
     let logs = running.logs();
@@ -66,7 +66,7 @@ pub(crate) fn no_password_is_shown_anywhere(turn: &Turn) {
     for text in [&told, &logs] {
         assert!(!text.contains("root"), "{text}");
     }
-    assert!(!logs.contains("a name of somebody"), "{logs}");
+    assert!(!logs.contains("a name of a user"), "{logs}");
     if let Some(database) = running.database() {
         let url = database.url();
         let (scheme, place) = url.split_once("root:root@").expect("a URL with a password");

@@ -51,8 +51,8 @@ fn a_service_that_runs_is_well() {
         // A service that listens on all addresses does so on the loopback address, too.
         let (_, port) = listen.rsplit_once(':').unwrap();
         assert_eq!(ask(service, &format!("0.0.0.0:{port}"), &[]), well());
-        let nobody = format!("http://[::1]:{port}/healthz: ");
-        expect_unhealthy(service, &format!("[::]:{port}"), &[], &nobody);
+        let unreachable = format!("http://[::1]:{port}/healthz: ");
+        expect_unhealthy(service, &format!("[::]:{port}"), &[], &unreachable);
 
         // Where it listens may be in the file, with whatever else there is.
         let folder = TempDir::new().unwrap();

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::http::Client;
 use testkit::service::{STOP_SECONDS_MAX, Service, run_to_end};
-use testkit::wait::{PATIENCE, wait_until};
+use testkit::wait::{WAIT_TIMEOUT, wait_until};
 
 /// More lines than a pipe holds, by far.
 const REQUESTS: usize = 3_000;
@@ -90,11 +90,11 @@ impl Unread {
             let _ = sender.send(url.unwrap());
             lines.for_each(drop);
         });
-        let address = receiver.recv_timeout(PATIENCE).unwrap();
-        let patience = Duration::from_secs(30);
+        let address = receiver.recv_timeout(WAIT_TIMEOUT).unwrap();
+        let wait_timeout = Duration::from_secs(30);
         Unread {
             child,
-            client: Client::with_patience(&format!("http://{}", address.trim()), patience),
+            client: Client::with_timeout(&format!("http://{}", address.trim()), wait_timeout),
             _folder: folder,
         }
     }
@@ -175,7 +175,7 @@ fn a_log_that_is_read_again_says_what_was_dropped() {
             }
             last
         });
-        let said = receiver.recv_timeout(PATIENCE).expect("the line");
+        let said = receiver.recv_timeout(WAIT_TIMEOUT).expect("the line");
         assert!(said.contains("WARN"), "{said}");
         if format == "json" {
             let said: Value = serde_json::from_str(&said).unwrap();

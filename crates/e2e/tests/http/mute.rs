@@ -102,7 +102,7 @@ fn the_start_ends_by_its_deadline_at_a_mute_cache() {
 }
 
 #[test]
-fn who_can_do_without_the_cache_starts_without_a_mute_one() {
+fn write_through_starts_without_a_mute_cache() {
     let authority = Authority::new("CA");
     for (url, ca_file) in cache_urls(&authority) {
         let folder = TempDir::new().unwrap();

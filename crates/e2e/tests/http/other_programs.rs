@@ -106,7 +106,7 @@ pub(crate) fn a_broken_row_is_answered_with_the_rule(turn: &Turn) {
         execute(&running, "DELETE FROM users");
         insert_broken(&running);
     }
-    expect_problem(&api.get("nobody"), 404);
+    expect_problem(&api.get("absent"), 404);
 }
 
 pub(crate) fn every_answer_of_500_is_counted_as_an_error(turn: &Turn) {

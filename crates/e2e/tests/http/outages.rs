@@ -22,7 +22,7 @@ checks!(outages:
     what_does_not_need_the_database_goes_on,
     the_longer_an_outage_lasts_the_later_clients_come_back,
     errors_are_counted_by_operation_part_and_kind,
-    readiness_says_which_part_is_away,
+    readiness_names_the_unavailable_part,
     what_is_acknowledged_while_the_cache_comes_and_goes_is_kept,
     without_the_cache_write_through_goes_on_and_write_behind_acknowledges_nothing,
     told_to_refuse_write_through_does_nothing_without_its_cache,
@@ -30,7 +30,7 @@ checks!(outages:
 );
 
 /// How long a probe waits, as the manifests for Kubernetes have it; less than a statement may take.
-const PROBE_PATIENCE: Duration = Duration::from_secs(5);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A service whose network can be cut. The parts are the check's own, so an outage that a failing check
 /// does not end disturbs no other check.
@@ -245,7 +245,7 @@ pub(crate) fn errors_are_counted_by_operation_part_and_kind(turn: &Turn) {
     }
 }
 
-pub(crate) fn readiness_says_which_part_is_away(turn: &Turn) {
+pub(crate) fn readiness_names_the_unavailable_part(turn: &Turn) {
     let site = Site::start(turn);
     for (part, proxy) in [("database", &site.database), ("cache", &site.cache)] {
         proxy.cut();
@@ -284,7 +284,7 @@ pub(crate) fn readiness_says_which_part_is_away(turn: &Turn) {
         if turn.is_write_behind() { 200 } else { 503 }
     );
     assert_eq!(answer.json()["parts"]["database"]["up"], false);
-    assert!(took < PROBE_PATIENCE, "{took:?}");
+    assert!(took < PROBE_TIMEOUT, "{took:?}");
 }
 
 pub(crate) fn what_is_acknowledged_while_the_cache_comes_and_goes_is_kept(turn: &Turn) {

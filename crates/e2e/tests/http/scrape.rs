@@ -59,10 +59,10 @@ pub(crate) fn every_metric_is_documented_with_its_type_and_labels(turn: &Turn) {
     }
     let queues = metrics.label_values("write_cache_group_commit_batch_size_count", "queue");
     let expected: &[&str] = match (turn.is_write_behind(), turn.parts()) {
-        (true, Parts::Embedded) => &["journal", "workers"],
-        (true, Parts::RedisMariaDb) => &["journal", "reads"],
-        (false, Parts::Embedded) => &["write-through"],
-        (false, Parts::RedisMariaDb) => &["reads", "write-through"],
+        (true, Parts::Embedded) => &["journal", "loads", "workers"],
+        (true, Parts::RedisMariaDb) => &["journal", "loads", "reads"],
+        (false, Parts::Embedded) => &["loads", "write-through"],
+        (false, Parts::RedisMariaDb) => &["loads", "reads", "write-through"],
     };
     assert_eq!(Vec::from_iter(queues), expected);
 }

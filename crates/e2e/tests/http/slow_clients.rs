@@ -9,7 +9,7 @@ use procfs::process::Process;
 use serde_json::json;
 use testkit::http::user_path;
 use testkit::service::{Service, ServiceProcess};
-use testkit::wait::{PATIENCE, wait_until};
+use testkit::wait::{WAIT_TIMEOUT, wait_until};
 
 use crate::api::Api;
 
@@ -27,8 +27,8 @@ const PIPELINED_BYTES: usize = 64 << 20;
 
 fn connect(process: &ServiceProcess) -> TcpStream {
     let stream = TcpStream::connect(process.base_url().trim_start_matches("http://")).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(WAIT_TIMEOUT)).unwrap();
+    stream.set_write_timeout(Some(WAIT_TIMEOUT)).unwrap();
     stream
 }
 
@@ -68,7 +68,7 @@ fn open_files(process: &ServiceProcess) -> usize {
 
 #[test]
 fn unread_pages_are_bounded_and_end() {
-    for service in Service::all() {
+    at_once(|service| {
         let process = ServiceProcess::start(service, &[("KEEP_ALIVE_S", "5")]);
         let api = Api::at(service, process.base_url());
         fill(&api);
@@ -110,12 +110,12 @@ fn unread_pages_are_bounded_and_end() {
                 .try_request("GET", "/users?limit=1000", &[], None);
             answer.is_ok_and(|answer| answer.status == 200)
         });
-    }
+    });
 }
 
 #[test]
 fn pipelined_requests_wait_for_a_client_that_reads_nothing() {
-    for service in Service::all() {
+    at_once(|service| {
         let process = ServiceProcess::start(service, &[]);
         let request = b"DELETE /cache/users/a HTTP/1.1\r\nHost: localhost\r\n\r\n";
         let mut client = connect(&process);
@@ -123,7 +123,7 @@ fn pipelined_requests_wait_for_a_client_that_reads_nothing() {
         let taken = (0..PIPELINED_BYTES / many.len()).all(|_| client.write_all(&many).is_ok());
         assert!(!taken, "{} read everything", service.name());
         assert_eq!(process.client().get("/healthz").status, 200);
-    }
+    });
 }
 
 /// Sends `bytes` again and again until the service has closed the connection.
@@ -135,7 +135,7 @@ fn send_until_closed(what: &str, mut stream: TcpStream, bytes: &[u8], pause: Dur
 }
 
 /// Both services wait at the same time.
-fn at_once(check: impl Fn(Service) + Sync) {
+pub(crate) fn at_once(check: impl Fn(Service) + Sync) {
     let check = &check;
     thread::scope(|scope| {
         for service in Service::all() {

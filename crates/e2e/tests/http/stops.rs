@@ -12,7 +12,7 @@ use testkit::wait::wait_until;
 
 use crate::api::{Api, record};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 fn terminate(process: &Child) {
     let sent = Command::new("kill").arg(process.id().to_string()).status();
@@ -32,9 +32,9 @@ fn spawn(service: Service, folder: &TempDir, env: (&str, &str)) -> Child {
         .unwrap()
 }
 
-/// The exit code, within [`PATIENCE`].
+/// The exit code, within [`WAIT_TIMEOUT`].
 fn exit_code(process: &mut Child) -> Option<i32> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WAIT_TIMEOUT;
     loop {
         if let Some(status) = process.try_wait().unwrap() {
             return status.code();

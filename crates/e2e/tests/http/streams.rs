@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 
 use serde_json::{Value, json};
 use testkit::http::Response;
-use testkit::wait::PATIENCE;
+use testkit::wait::WAIT_TIMEOUT;
 use testkit::wire;
 
 use crate::api::{Api, shown};
@@ -70,8 +70,8 @@ impl Batch {
     pub(crate) fn open(api: &Api, query: &str) -> Batch {
         let address = api.base_url.trim_start_matches("http://");
         let socket = TcpStream::connect(address).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        socket.set_write_timeout(Some(PATIENCE)).unwrap();
+        socket.set_read_timeout(Some(WAIT_TIMEOUT)).unwrap();
+        socket.set_write_timeout(Some(WAIT_TIMEOUT)).unwrap();
         let mut batch = Batch {
             socket: BufReader::new(socket),
             is_answered: false,

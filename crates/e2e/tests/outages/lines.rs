@@ -13,7 +13,7 @@ use crate::site::{Site, put};
 const LINES_MAX: usize = 12;
 
 /// The server without which the service answers no write.
-fn take_away(site: &mut Site, service: Service) {
+fn make_unavailable(site: &mut Site, service: Service) {
     match service {
         Service::WriteBehind => site.redis.kill_9(),
         Service::WriteThrough => site.database.kill_9(),
@@ -34,7 +34,7 @@ fn count_lines(service: Service, with_traffic: bool) {
         Service::WriteBehind => "journal",
         Service::WriteThrough => "database",
     };
-    take_away(&mut site, service);
+    make_unavailable(&mut site, service);
     let is_over = AtomicBool::new(false);
     let (client, over) = (site.client(), &is_over);
     thread::scope(|scope| {

@@ -12,5 +12,6 @@ mod lines;
 mod malformed;
 mod readiness;
 mod refused_at_once;
+mod sentinels;
 mod site;
 mod started;

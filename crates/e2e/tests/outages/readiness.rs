@@ -36,7 +36,7 @@ const REDIS_FAULTS: &[Fault] = &[
     ),
 ];
 
-fn expect_away(part: &Value, problem: &str, consequence: &str) {
+fn expect_unavailable(part: &Value, problem: &str, consequence: &str) {
     assert_eq!(part["up"], false, "{part}");
     let text = |key: &str| part[key].as_str().unwrap_or_default().to_owned();
     assert!(text("problem").contains(problem), "{part}");
@@ -70,7 +70,7 @@ fn write_behind_is_not_ready_while_redis_takes_no_writes() {
             let (status, document) = &last;
             assert_eq!(*status, 503, "{begin:?}: {document}");
             let journal = &document["parts"]["journal"];
-            expect_away(journal, problem, "writes are refused");
+            expect_unavailable(journal, problem, "writes are refused");
             // One outage, however often it is asked for.
             let now = journal["since"].clone();
             assert_eq!(*since.get_or_insert(now.clone()), now);
@@ -98,12 +98,12 @@ fn a_read_only_database_is_what_each_service_makes_of_it() {
         let database = &document["parts"]["database"];
         match service {
             Service::WriteBehind => {
-                expect_away(database, "read-only", "writes wait in the journal");
+                expect_unavailable(database, "read-only", "writes wait in the journal");
                 assert_eq!(status, 200, "{document}");
                 assert_eq!(site.put("meanwhile").status, 200);
             }
             Service::WriteThrough => {
-                expect_away(database, "read-only", "writes are refused");
+                expect_unavailable(database, "read-only", "writes are refused");
                 assert_eq!(status, 503, "{document}");
                 assert_eq!(site.put("meanwhile").status, 503);
                 let text = document.to_string();
@@ -118,7 +118,7 @@ fn a_read_only_database_is_what_each_service_makes_of_it() {
 /// No probe can detect that the table is missing.
 #[test]
 #[ignore = "needs servers"]
-fn a_table_that_is_away_is_an_outage_once_enough_writes_have_failed() {
+fn a_missing_table_is_an_outage_after_some_failures() {
     let site = Site::start(Service::WriteThrough);
     assert_eq!(site.put("before").status, 200);
     let name = site.running.database().unwrap().name().to_owned();

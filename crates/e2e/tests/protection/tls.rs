@@ -63,6 +63,36 @@ fn certificates_are_exchanged_under_open_connections() {
         let asked = run_to_end(command.envs(env(&in_use)));
         assert!(asked.status.success(), "{asked:?}");
     }
+
+    let file = tempfile::NamedTempFile::with_suffix(".ndjson").unwrap();
+    fs::write(&file, r#"{"name":"Ann","age":30,"occupation":"x"}"#).unwrap();
+    let import = |ca_file: &[&str], trusted: &str| {
+        let mut command = Service::WriteThrough.command();
+        command.arg("import").arg(file.path()).args(["--to", &url]);
+        command.args(ca_file).env("SSL_CERT_FILE", trusted);
+        run_to_end(&mut command)
+    };
+    let another = Authority::new("another CA");
+    let refused = import(&[], another.ca_file());
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned()
+        + &String::from_utf8_lossy(&refused.stdout);
+    assert!(refused.status.code() == Some(1), "{said}");
+    assert!(
+        said.contains("UnknownIssuer") && said.contains("--ca-file"),
+        "{said}"
+    );
+    assert!(open().get("/users").contains(r#""users":[]"#));
+    for (ca_file, trusted) in [
+        (
+            ["--ca-file", authority.ca_file()].as_slice(),
+            another.ca_file(),
+        ),
+        (&[], authority.ca_file()),
+    ] {
+        let imported = import(ca_file, trusted);
+        assert!(imported.status.success(), "{imported:?}");
+    }
+    assert!(open().get("/users").contains(r#""name":"Ann""#));
 }
 
 #[test]

@@ -11,6 +11,7 @@
 mod kinds;
 mod permissions;
 mod release;
+mod sentinels;
 mod site;
 mod starting;
 mod traces;

@@ -193,7 +193,7 @@ fn a_wrong_password_ends_the_start_at_once() {
         installation.set("DATABASE_URL", &wrong);
         expect_ended_at_once(&installation, 1, &["DATABASE_URL", "password"]);
         installation.set("DATABASE_URL", &url);
-        let wrong = as_user(&redis_url(), "nobody:wrong-sesame");
+        let wrong = as_user(&redis_url(), "unknown:wrong-sesame");
         installation.set("CACHE_URL", &wrong);
         expect_ended_at_once(&installation, 1, &["CACHE_URL", "WRONGPASS"]);
     }

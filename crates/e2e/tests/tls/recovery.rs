@@ -25,7 +25,7 @@ fn nothing_that_write_behind_acknowledged_is_lost_with_a_redis_that_is_killed() 
         service: Service::WriteBehind,
         client: running.client(),
     };
-    assert_eq!(api.write("somebody"), 200);
+    assert_eq!(api.write("a user"), 200);
     api.flush();
     // So that all that follows is in Redis and nowhere else.
     site.database.pause();
@@ -101,7 +101,7 @@ fn site_listens(site: &Site) -> usize {
 
 #[test]
 #[ignore = "needs servers"]
-fn write_through_goes_past_a_redis_that_is_gone_and_uses_it_again() {
+fn write_through_bypasses_a_lost_redis_and_returns() {
     let mut site = Site::start(Clients::Anybody);
     let running = site.install(Service::WriteThrough).run();
     let api = Api {

@@ -33,8 +33,8 @@ fn use_it(site: &Site, installation: Installation, service: Service) {
         (subscribed > 0) == listens
     });
     let Connections { by_tls, plain, .. } = site.redis.connections();
-    assert!(by_tls > 0, "nobody on the port for TLS");
-    assert_eq!(plain, 0, "somebody on the plain port");
+    assert!(by_tls > 0, "no connection on the port for TLS");
+    assert_eq!(plain, 0, "a connection on the plain port");
 }
 
 #[test]

@@ -8,7 +8,6 @@ use actix_web::{HttpRequest, HttpResponse};
 use cache_core::engine::Read;
 use cache_core::error::Error;
 use cache_core::model::record::Key;
-use futures_util::future::join_all;
 
 use crate::body;
 use crate::cache_control::wants_reload;
@@ -34,16 +33,10 @@ pub(crate) async fn get_many(
     drop((body, place));
     let room = state.answers.room_for_page(names.len() as u32).await?;
     let keys: Vec<Key> = names.into_iter().map(Key::from).collect();
-    let is_reload = wants_reload(&request);
-    let engine = &*state.engine;
-    let reads = keys.iter().map(|key| async move {
-        match is_reload {
-            true => engine.reload(key).await,
-            false => engine.read(key).await,
-        }
-    });
-    // All at once: the cache is asked for what was gathered.
-    let reads = join_all(reads).await;
+    let reads = match wants_reload(&request) {
+        true => state.engine.reload_many(&keys).await,
+        false => state.engine.read_many(&keys).await,
+    };
     let mut text = br#"{"users":["#.to_vec();
     for (place, (key, read)) in keys.iter().zip(reads).enumerate() {
         if place > 0 {

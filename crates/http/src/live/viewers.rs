@@ -53,7 +53,7 @@ impl Viewers {
 
     /// Disconnects all viewers, and admits no more: a stream without an end would keep the service
     /// from stopping.
-    pub fn send_away(&self) {
+    pub fn end_all(&self) {
         self.places.close();
         self.stopping.send_replace(true);
     }
@@ -81,7 +81,7 @@ mod tests {
         assert!(viewers.enter().is_none());
         places.pop();
         let mut place = viewers.enter().unwrap();
-        viewers.clone().send_away();
+        viewers.clone().end_all();
         place.ended().await;
         places.clear();
         assert!(viewers.enter().is_none(), "no viewer enters after that");

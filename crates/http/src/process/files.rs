@@ -12,10 +12,21 @@ use cache_core::settings::{ExportOptions, ImportOptions, Service, Settings};
 use cache_core::telemetry::escape;
 
 use crate::server::Started;
-use crate::transfer::{self, Outcome, Target};
+use crate::transfer::{self, ImportOutcome, Target};
 
 /// What the process says of a backend that another process has.
 const IN_USE: &str = "another process has";
+
+/// The memory cache of an import: what it holds is of no use to any later process.
+const IMPORT_CACHE_BYTES_MAX: u64 = 16 << 20;
+
+/// The settings of a service, for an import.
+pub(super) fn for_import(settings: Settings) -> Settings {
+    Settings {
+        cache_capacity_bytes: settings.cache_capacity_bytes.min(IMPORT_CACHE_BYTES_MAX),
+        ..settings
+    }
+}
 
 /// Writes the users of a file, through the engine that `start` makes or the service that is named.
 /// `None` after a signal that came before the first of them.
@@ -27,11 +38,11 @@ pub(super) async fn import<R: Send + 'static>(
     settings: Settings,
     mut signals: Signals,
     start: impl Future<Output = Result<(Started, R), Error>> + Send + 'static,
-) -> Result<Option<Outcome>, Box<dyn std::error::Error>> {
+) -> Result<Option<ImportOutcome>, Box<dyn std::error::Error>> {
     let waiting_max = settings.waiting_max;
     if let Some(url) = &options.to {
         let token = options.token_file.as_deref().map(token_in).transpose()?;
-        let target = Target::service(url, token.as_deref());
+        let target = Target::service(url, token.as_deref(), options.ca_file.as_deref())?;
         let (outcome, text) =
             transfer::import(&options, &target, waiting_max, &mut signals).await?;
         say(&text);
@@ -139,11 +150,11 @@ fn lines(text: &str) -> String {
 }
 
 /// Documented in `docs/import.md`.
-pub(super) fn exit_code(service: Service, outcome: Option<Outcome>) -> u8 {
+pub(super) fn exit_code(service: Service, outcome: Option<ImportOutcome>) -> u8 {
     match outcome {
-        Some(Outcome::Complete) => 0,
-        Some(Outcome::SomeRefused) => 2,
-        Some(Outcome::Stopped) => 1,
+        Some(ImportOutcome::Complete) => 0,
+        Some(ImportOutcome::SomeRefused) => 2,
+        Some(ImportOutcome::Stopped) => 1,
         None => {
             complain(&format!(
                 "{}: stopped before anything was written",

@@ -26,7 +26,7 @@ const RETRY_S_MAX: u64 = 30;
 
 /// How an import ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum ImportOutcome {
     /// Each row is written.
     Complete,
     /// Some rows are refused, all others written.
@@ -89,7 +89,7 @@ pub(crate) async fn import(
     target: &Target,
     waiting_max: usize,
     signals: &mut Signals,
-) -> Result<(Outcome, String), Box<dyn std::error::Error>> {
+) -> Result<(ImportOutcome, String), Box<dyn std::error::Error>> {
     let named = |error: io::Error| format!("{}: {error}", options.file.display());
     let format = format_of(&options.file, options.format)?;
     let file = open(&options.file).map_err(named)?;
@@ -133,14 +133,14 @@ pub(crate) async fn import(
         .map_err(|error| format!("--errors: {error}"))?;
     let (mut text, line) = (import.counts.sentence(), import.counts.line);
     let outcome = match stop {
-        None if import.refused.count() > 0 => Outcome::SomeRefused,
-        None => Outcome::Complete,
+        None if import.refused.count() > 0 => ImportOutcome::SomeRefused,
+        None => ImportOutcome::Complete,
         Some(Stop(reason)) => {
             text += &format!(
                 "\nstopped before the end of the file: {reason}\nall lines up to {line} are written or refused, and \
                  later ones may be: go on with --skip {line}, or begin again, which is safe as well"
             );
-            Outcome::Stopped
+            ImportOutcome::Stopped
         }
     };
     Ok((outcome, text))

@@ -1,6 +1,7 @@
 //! Where rows are written: the engine of this process, or a service that runs.
 
-use std::io::Read as _;
+use std::io::{self, Read as _};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,10 @@ use cache_core::engine::Engine;
 use cache_core::model::record::Key;
 use cache_core::model::user::write_json;
 use cache_core::outage::Outages;
+use cache_core::tls::public::trusted;
+use tokio_rustls::rustls::{self, crypto::ring};
 use ureq::Agent;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use super::answer::Answer;
 use crate::bulk::{Change, Chunk};
@@ -42,15 +46,30 @@ pub(super) enum Failed {
 }
 
 impl Target {
-    /// The service at `url`, such as `http://localhost:8081`, and the token to send to it.
-    pub(crate) fn service(url: &str, token: Option<&str>) -> Target {
-        let agent = Agent::config_builder()
+    /// The service at `url`, such as `http://localhost:8081`, the token to send to it, and a file of
+    /// the CAs to trust in place of the system's.
+    ///
+    /// # Errors
+    /// When the URL begins with `https:` and there are no CA certificates.
+    pub(crate) fn service(
+        url: &str,
+        token: Option<&str>,
+        ca_file: Option<&Path>,
+    ) -> Result<Target, String> {
+        let mut agent = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(ANSWER_TIMEOUT))
-            .build();
+            // A service never redirects. Another server would get the token.
+            .max_redirects(0);
+        if is_https(url) {
+            agent = agent.tls_config(trusting(ca_file)?);
+        } else if ca_file.is_some() {
+            return Err("--ca-file: only with --to https://…".to_owned());
+        }
+        let agent = agent.build();
         let url = format!("{}/users/batch", url.trim_end_matches('/'));
         let authorization = token.map(|token| format!("Bearer {token}"));
-        Target::Service(agent.into(), url, authorization)
+        Ok(Target::Service(agent.into(), url, authorization))
     }
 
     /// Writes rows of different names. Each answer is of a row, and with its text; a row without one
@@ -96,6 +115,23 @@ impl Target {
     }
 }
 
+fn is_https(url: &str) -> bool {
+    let scheme = url.split(':').next();
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
+}
+
+fn trusting(ca_file: Option<&Path>) -> Result<TlsConfig, String> {
+    let trusted = trusted(ca_file)?;
+    let trusted = trusted
+        .iter()
+        .map(|ca| Certificate::from_der(ca).to_owned());
+    // The client takes the process's provider. It is not an error that there is one already.
+    let _ = ring::default_provider().install_default();
+    Ok(TlsConfig::builder()
+        .root_certs(RootCerts::from(trusted))
+        .build())
+}
+
 fn read_answers(text: &[u8], line_of: impl Fn(u64) -> Option<u64>) -> Vec<(Answer, Vec<u8>)> {
     let lines = text.split(|byte| *byte == b'\n');
     let answers = lines.filter_map(|text| {
@@ -134,6 +170,13 @@ fn deletion(key: &Key) -> Vec<u8> {
     [br#"{"delete":"#, name.trim_ascii_end(), b"}"].concat()
 }
 
+/// Whether a handshake failed since the certificate is not trusted.
+fn is_of_certificate(error: &io::Error) -> bool {
+    let cause = error.get_ref();
+    let cause = cause.and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    matches!(cause, Some(rustls::Error::InvalidCertificate(_)))
+}
+
 /// Sends lines, and returns the lines of the answer.
 fn send(
     agent: &Agent,
@@ -151,6 +194,10 @@ fn send(
     let answer = sent.map_err(|error| match error {
         ureq::Error::BadUri(_) | ureq::Error::RequireHttpsOnly(_) => {
             Failed::ForGood(format!("{url}: {error}"))
+        }
+        // What a handshake says of a certificate.
+        ureq::Error::Io(error) if is_of_certificate(&error) => {
+            Failed::ForGood(format!("{url}: {error} (--ca-file names the CAs to trust)"))
         }
         error => passing(format!("{url}: {error}")),
     })?;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::http::Client;
-use crate::wait::PATIENCE;
+use crate::wait::WAIT_TIMEOUT;
 
 /// What goes before the port in the line that says that the driver listens.
 const STARTED: &str = "was started successfully on port ";
@@ -113,8 +113,8 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         // The driver answers when the browser has ended, and a hung one must not hang the test too.
-        let patience = Duration::from_secs(END_SECONDS_MAX);
-        let client = Client::with_patience(&self.driver.base_url(), patience);
+        let wait_timeout = Duration::from_secs(END_SECONDS_MAX);
+        let client = Client::with_timeout(&self.driver.base_url(), wait_timeout);
         let ended = client.try_request("DELETE", &self.path, &[], None);
         if !ended.is_ok_and(|answer| answer.status == 200)
             && let Some(pid) = self.browser
@@ -182,9 +182,11 @@ impl Driver {
             while matches!(output.read(&mut rest), Ok(1..)) {}
         });
         let mut driver = Driver { child, port: 0 };
-        match port.recv_timeout(PATIENCE) {
+        match port.recv_timeout(WAIT_TIMEOUT) {
             Ok(port) => driver.port = port.parse().expect("a port"),
-            Err(RecvTimeoutError::Timeout) => panic!("chromedriver has no port after {PATIENCE:?}"),
+            Err(RecvTimeoutError::Timeout) => {
+                panic!("chromedriver has no port after {WAIT_TIMEOUT:?}")
+            }
             Err(RecvTimeoutError::Disconnected) => panic!("chromedriver has ended at its start"),
         }
         driver

@@ -72,11 +72,11 @@ fn texts_that_cannot_be_read_are_found_and_a_clean_page_has_none() {
 fn what_goes_wrong_in_a_page_is_seen() {
     let (browser, folder) = showing("<script>console.log('fine')</script>");
     assert_eq!(browser.console_errors(), [""; 0]);
-    show(&browser, &folder, "<script>nobody.knows()</script>");
+    show(&browser, &folder, "<script>missing.function()</script>");
     browser.evaluate("console.error('said so')");
     let errors = browser.console_errors();
     assert_eq!(errors.len(), 2, "{errors:?}");
-    assert!(errors[0].contains("nobody is not defined"), "{errors:?}");
+    assert!(errors[0].contains("missing is not defined"), "{errors:?}");
     assert!(errors[1].contains("said so"), "{errors:?}");
     assert_eq!(browser.console_errors(), errors);
 }
@@ -153,8 +153,8 @@ fn a_dropped_browser_is_gone_with_its_driver() {
 }
 
 #[test]
-#[should_panic(expected = "\"javascript error\": javascript error: nobody is not defined")]
+#[should_panic(expected = "\"javascript error\": javascript error: missing is not defined")]
 fn a_script_that_throws_ends_the_test() {
     let (browser, _folder) = showing("text");
-    browser.evaluate("nobody.knows()");
+    browser.evaluate("missing.function()");
 }

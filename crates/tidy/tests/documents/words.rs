@@ -32,6 +32,16 @@ const WORDS: &[(&str, &str)] = &[
     ("be away", "be unavailable"),
     ("as away", "as unavailable"),
 ];
+/// What is in no name and no text of a source either.
+const REFUSED_IN_CODE: &[&str] = &[
+    "nobody",
+    "somebody",
+    "whoever",
+    "patience",
+    "past_the_cache",
+    "past the cache",
+    "begun_again",
+];
 /// A figure of the benchmark is quoted with its own words.
 const SKIPPED: &[&str] = &["docs/benchmarks.md"];
 /// Manifests, alerts and dashboards, whose texts operators read.
@@ -51,6 +61,27 @@ fn documents_and_comments_use_the_words_of_the_field() {
         .flat_map(|page| refused(&page))
         .collect();
     assert_none(&found);
+}
+
+#[test]
+fn names_and_texts_of_sources_use_the_words_of_the_field() {
+    let sources = sources().iter();
+    let sources = sources.filter(|(file, _)| file.ends_with(".rs") || file.ends_with(".lua"));
+    let found: Vec<String> = sources
+        .flat_map(|(file, text)| refused_in_code(file, text))
+        .collect();
+    assert_none(&found);
+}
+
+/// A line for each word that is in a line of code, also as a part of a name.
+fn refused_in_code(file: &str, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let line = line.to_lowercase();
+        let words = REFUSED_IN_CODE.iter().filter(|word| line.contains(*word));
+        found.extend(words.map(|word| format!("{file}:{number}: \"{word}\"")));
+    }
+    found
 }
 
 /// A line for each word of a page that is refused.
@@ -114,6 +145,19 @@ fn comment_mark(file: &str, text: &str) -> Option<&'static str> {
         _ if text.starts_with("#!") => Some("#"),
         _ => None,
     }
+}
+
+#[test]
+fn refused_words_in_names_and_texts_are_reported() {
+    let text = "fn asks_nobody() {\n    panic!(\"Somebody\");\n}\nconst READ_PATIENCE: u8 = 1;\n";
+    assert_eq!(
+        refused_in_code("a.rs", text),
+        [
+            "a.rs:1: \"nobody\"",
+            "a.rs:2: \"somebody\"",
+            "a.rs:4: \"patience\""
+        ]
+    );
 }
 
 #[test]

@@ -58,13 +58,18 @@ impl<T> Answers<T> {
 
     fn fill(&self, answers: Vec<Result<T>>) {
         let mut answers = answers.into_iter();
-        let mut wakers = Vec::new();
-        for place in self.0.lock().iter_mut() {
+        let mut places = self.0.lock();
+        let asked = places
+            .iter()
+            .filter(|place| matches!(place, Place::Waits(Some(_))));
+        let mut wakers = Vec::with_capacity(asked.count());
+        for place in places.iter_mut() {
             if let Place::Waits(waker) = place {
                 wakers.extend(waker.take());
                 *place = Place::Answered(answers.next().unwrap_or(Err(Error::Panicked)));
             }
         }
+        drop(places);
         wakers.into_iter().for_each(Waker::wake);
     }
 }

@@ -78,7 +78,10 @@ impl<C: Commit> Commit for Together<C> {
         let mut answers = Vec::with_capacity(sizes.iter().sum());
         let mut batch: Vec<C::Request> = Vec::new();
         for mut requests in gathered {
-            // None is longer than a batch may be.
+            debug_assert!(
+                requests.len() <= self.batch_max,
+                "a worker's batch has the same bound"
+            );
             if !batch.is_empty() && batch.len() + requests.len() > self.batch_max {
                 answers.append(&mut self.commit_whole(std::mem::take(&mut batch)).await);
             }

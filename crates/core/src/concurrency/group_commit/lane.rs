@@ -65,7 +65,8 @@ impl<C: Commit> Queues<C> {
     }
 
     fn leave(&self, requests: usize) {
-        self.waiting.fetch_sub(requests, Ordering::AcqRel);
+        let waiting = self.waiting.fetch_sub(requests, Ordering::AcqRel);
+        debug_assert!(waiting >= requests, "what leaves has been counted");
     }
 }
 
@@ -142,7 +143,7 @@ impl<C: Commit> Lane<C> {
             answers.give(committed.unwrap_or_else(|_| {
                 tracing::error!(
                     queue = lane.queues.name,
-                    "a batch panicked; its writes have an unknown outcome"
+                    "a batch panicked; what it was to do has an unknown outcome"
                 );
                 Vec::new()
             }));
@@ -155,6 +156,10 @@ impl<C: Commit> Lane<C> {
             {
                 let mut waiting = self.waiting();
                 if let Some(batch) = waiting.batches.pop_front() {
+                    debug_assert!(
+                        (1..=self.queues.bounds.batch_max).contains(&batch.requests.len()),
+                        "a batch has its bound"
+                    );
                     waiting.last = batch.requests.len();
                     self.queues.leave(batch.requests.len());
                     return Some(batch);

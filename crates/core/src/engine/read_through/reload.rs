@@ -1,5 +1,5 @@
-//! Reading on request from the database although the cache holds the key, and filling the
-//! cache with what it has: another program may have changed the row.
+//! Reads a record from the database on request, although the cache holds the key, and puts the
+//! record into the cache. This is for rows that another program may have changed.
 
 use super::ReadThrough;
 use crate::cache::{FillStart, Lookup, Refill};
@@ -8,26 +8,32 @@ use crate::error::{Error, Result};
 use crate::model::record::{Key, Record};
 use crate::model::source::Source;
 
-/// Attempts of a reload: one is retried when the cache held something else after the database
-/// was read. After the last, the cache holds what was put there since the reader came.
+/// How many attempts a reload has. An attempt fails when the cache holds another record after
+/// the database was read. After the last one, the record that the cache holds was put there since
+/// the reader came.
 const TRIES_MAX: u32 = 3;
 
 impl ReadThrough {
-    /// The record of `key` as the database has it now, unless the cache holds one that the
-    /// database does not have yet. The cache holds it afterwards.
+    /// The record of `key` as the database has it now, unless the cache holds a record that the
+    /// database does not have yet. Afterwards the cache holds the record that is returned.
     pub async fn reload(&self, key: &Key) -> Result<Read> {
         self.answer(key, super::Demand::Reload).await
     }
 
+    /// As [`ReadThrough::reload`] of each key, in the same order.
+    pub async fn reload_many(&self, keys: &[Key]) -> Vec<Result<Read>> {
+        self.answer_many(keys, super::Demand::Reload).await
+    }
+
     /// Loads `key`, of which the cache holds `found`.
     ///
-    /// What is clean stays held until it is replaced: while the database is unavailable,
-    /// other readers go on to read it.
+    /// A clean record stays in the cache until it is replaced. So other readers can still read it
+    /// while the database is unavailable.
     pub(super) async fn reload_found(&self, key: &Key, mut found: Lookup) -> Result<Read> {
         for _ in 0..TRIES_MAX {
             let held = match found {
                 Lookup::Hit(held) => held,
-                Lookup::Miss => match self.fill_anew(key).await? {
+                Lookup::Miss => match self.fill_again(key).await? {
                     Filled::Done(read) => return Ok(read),
                     Filled::Found(lookup) => {
                         found = lookup;
@@ -38,8 +44,8 @@ impl ReadThrough {
             };
             let mut loaded = self.load(key).await;
             if is_older(&loaded, &held) {
-                // IMPORTANT: what is clean now may have been dirty when the database was
-                // read. It was not if it is clean before that.
+                // IMPORTANT: a record that is clean now may have been dirty when the database was
+                // read. So the database is read once more, after the record was found clean.
                 match self.is_clean(&held).await? {
                     Refill::Stored => loaded = self.load(key).await,
                     Refill::Kept(Lookup::Hit(kept)) if kept == held => return Ok(hit(held)),
@@ -51,7 +57,7 @@ impl ReadThrough {
             }
             let record = match loaded {
                 Err(error @ Error::BrokenRow { .. }) => {
-                    // It has replaced what is held, too.
+                    // The broken row has replaced the record that the cache holds.
                     self.cache.forget(key).await?;
                     return Err(error);
                 }
@@ -59,7 +65,7 @@ impl ReadThrough {
             };
             found = match self.cache.refill(&held, &record).await {
                 Ok(Refill::Stored) => return Ok(requested(record, true)),
-                // It is dirty, and the database has it already.
+                // The record is still held, so it is dirty. The database may have it already.
                 Ok(Refill::Kept(Lookup::Hit(kept))) if kept == held => {
                     return Ok(match record.version < held.version {
                         true => hit(held),
@@ -67,7 +73,7 @@ impl ReadThrough {
                     });
                 }
                 Ok(Refill::Kept(lookup)) => lookup,
-                // It was clean, and there is no room for the other.
+                // The held record was clean, and there is no room for the loaded one.
                 Err(Error::Full { .. }) => {
                     self.cache.forget(key).await?;
                     return Ok(requested(record, false));
@@ -78,20 +84,20 @@ impl ReadThrough {
         self.found(key, found).await
     }
 
-    /// Whether `held` is held and clean: if so, it is put again.
+    /// Whether the cache holds `held`, clean. If so, the same record is put again.
     async fn is_clean(&self, held: &Record) -> Result<Refill> {
         match self.cache.refill(held, held).await {
-            // It was found to be, and there is no room.
+            // The record was found clean, and there is no room to put it again.
             Err(Error::Full { .. }) => Ok(Refill::Stored),
             refilled => refilled,
         }
     }
 
-    /// Fills a key that is not held.
-    async fn fill_anew(&self, key: &Key) -> Result<Filled> {
+    /// Fills a key that the cache does not hold.
+    async fn fill_again(&self, key: &Key) -> Result<Filled> {
         let mut start = self.begin_fill(key).await?;
         if start == FillStart::Busy {
-            // IMPORTANT: that reader may have read the row before it was changed.
+            // IMPORTANT: the reader that has the ticket may have read the row before the change.
             self.cache.forget(key).await?;
             start = self.begin_fill(key).await?;
         }
@@ -108,7 +114,7 @@ impl ReadThrough {
     }
 }
 
-/// Whether the row is an older one than `held`, or may be.
+/// Whether the row is older than `held`, or may be.
 fn is_older(loaded: &Result<Record>, held: &Record) -> bool {
     match loaded {
         Ok(record) => record.version < held.version,

@@ -73,6 +73,7 @@ impl Commit for Appends {
                 Err(error) => vec![Err(error); batch.len()],
             }
         };
+        debug_assert_eq!(appended.len(), batch.len(), "an answer for each write");
         let error = |place: usize| appended.get(place)?.as_ref().err().map(Error::kind);
         let contexts = step.end(error);
         if let Some(traces) = traces {
@@ -164,12 +165,12 @@ impl Appends {
         // IMPORTANT: the journal comes first. A value that can be read but is
         // not durable yet would be read and then be lost in a crash.
         let answers = self.append(writes).await;
-        let appended = writes.iter().zip(&answers);
-        let records = appended.filter_map(|(write, answer)| match answer {
-            Ok(Decision::Written(version)) => Some(write.at(*version)),
-            _ => None,
-        });
-        let records: Vec<Record> = records.collect();
+        let mut records: Vec<Record> = Vec::with_capacity(writes.len());
+        for (write, answer) in writes.iter().zip(&answers) {
+            if let Ok(Decision::Written(version)) = answer {
+                records.push(write.at(*version));
+            }
+        }
         self.cache.put_dirty(&records).await?;
         Ok(answers)
     }

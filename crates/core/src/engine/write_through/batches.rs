@@ -1,10 +1,10 @@
 //! Which writes go together in a batch, and when it begins.
 //!
 //! Several batches may be under way: one begins while another is being committed, so that
-//! neither the database nor the cache waits for the other. No two of them have a name in
-//! common. The writes of a name that is under way wait for it, and go together in the next
-//! batch: the database combines them into one row, and no two statements wait for each other's
-//! rows. `docs/design/write-through-batches.md` has the reasons.
+//! neither the database nor the cache waits for the other. No two batches under way have a name
+//! in common. Writes of a name wait for the batch that has the name, and then go together in
+//! the next batch. So several writes become one row, and no two statements wait for each
+//! other's rows. `docs/design/write-through-batches.md` has the reasons.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::Future;
@@ -30,13 +30,13 @@ const NAME: &str = "write-through";
 
 /// The queue in front of the batches.
 ///
-/// A caller that is dropped changes nothing: its write is done all the same.
+/// The write of a caller that is dropped is done all the same.
 #[derive(Debug)]
 pub(super) struct Batches(Arc<Queue>);
 
 impl Batches {
-    /// The queue, and the task that runs its batches, at most `at_once` at the same time. The
-    /// task ends when [`Batches::close`] was called and everything submitted before is done.
+    /// Returns the queue, and the task that runs its batches, at most `at_once` at the same time.
+    /// The task ends when [`Batches::close`] was called and all writes submitted before are done.
     pub(super) fn new<C: Commit<Request = Write, Answer = Decision>>(
         bounds: GroupCommitBounds,
         at_once: usize,
@@ -58,13 +58,14 @@ impl Batches {
     /// Puts a write into a batch and waits for its answer.
     ///
     /// # Errors
-    /// [`Error::Overloaded`] when as many wait as may; [`Error::Stopping`] after
-    /// [`Batches::close`]; otherwise what the batch answered.
+    /// [`Error::Overloaded`] when as many writes wait as may; [`Error::Stopping`] after
+    /// [`Batches::close`]; otherwise the error that the batch answered.
     pub(super) async fn submit(&self, write: Write) -> Result<Decision> {
         self.queue(write)?.await.unwrap_or(Err(Error::Panicked))
     }
 
-    /// Puts a write into a batch. Its answer comes later, or none if the batches have ended.
+    /// Puts a write into a batch. The answer comes later. If the batches have ended, the
+    /// receiver fails.
     ///
     /// # Errors
     /// As [`Batches::submit`].
@@ -98,7 +99,7 @@ struct Running<C> {
     committer: Arc<C>,
     queue: Arc<Queue>,
     batch_max: usize,
-    /// Writes of names that are not under way.
+    /// The writes of names that are not under way, and that are in no batch yet.
     gathering: VecDeque<Waiting>,
     /// The names that are under way, and the writes that wait for each.
     names: HashMap<Key, Vec<Waiting>>,
@@ -150,7 +151,7 @@ impl<C: Commit<Request = Write, Answer = Decision>> Running<C> {
         for name in &names {
             self.names.insert(name.clone(), Vec::new());
         }
-        // A batch that was full has left some behind.
+        // A full batch leaves writes behind, some of them of the batch's own names.
         for waiting in std::mem::take(&mut self.gathering) {
             match self.names.get_mut(&waiting.write.key) {
                 Some(behind) => behind.push(waiting),
@@ -194,7 +195,7 @@ impl<C: Commit<Request = Write, Answer = Decision>> Running<C> {
     }
 }
 
-/// So that no write waits for a task that has ended.
+/// Drops the writes in the queue, so that no caller waits for a task that has ended.
 impl<C> Drop for Running<C> {
     fn drop(&mut self) {
         self.queue.close();

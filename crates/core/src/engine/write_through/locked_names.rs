@@ -9,17 +9,17 @@ use tokio::time::Instant;
 use crate::model::record::Key;
 use crate::timing;
 
-/// Names of which a write would hold up all others of its batch. A name that is in here
-/// and not locked any more costs its next write a look at the locks.
+/// Names of which a write would hold up all other writes of its batch. A name may be listed
+/// although its row is not locked any more. Then its next write only costs a look at the locks.
 #[derive(Debug, Default)]
 pub(super) struct LockedNames {
     until: Mutex<HashMap<Key, Instant>>,
-    // So that a write takes no lock where there are none, as nearly always.
+    // The number of names, so that a write takes no mutex while there are none, as nearly always.
     count: AtomicUsize,
 }
 
 impl LockedNames {
-    /// Whether `key` was locked when it was last looked at, a moment ago.
+    /// Whether the row of `key` was locked at the last look, a moment ago.
     pub(super) fn contains(&self, key: &Key) -> bool {
         self.count.load(Ordering::Acquire) > 0
             && self.change(|until| {
@@ -28,7 +28,7 @@ impl LockedNames {
             })
     }
 
-    /// `keys` are locked now.
+    /// Notes that the rows of `keys` are locked now.
     pub(super) fn add(&self, keys: impl Iterator<Item = Key>) {
         self.change(|until| {
             let now = Instant::now();
@@ -37,7 +37,7 @@ impl LockedNames {
         });
     }
 
-    /// `key` was written.
+    /// Notes that `key` was written, so its row is free.
     pub(super) fn remove(&self, key: &Key) {
         self.change(|until| {
             until.remove(key);

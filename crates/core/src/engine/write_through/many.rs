@@ -1,4 +1,4 @@
-//! Many writes of one caller.
+//! Many writes in one call.
 
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -11,7 +11,7 @@ use crate::model::record::{Key, Write};
 use super::WriteThrough;
 
 impl WriteThrough {
-    /// Writes all values: each is in the queue before the first answer is waited for.
+    /// Writes all values. All of them are in the queue before this waits for the first answer.
     pub(super) async fn write_many(&self, values: Vec<(Key, Bytes)>) -> Vec<Result<Outcome>> {
         if let Err(refused) = self.store.admits_writes() {
             return vec![Err(refused); values.len()];
@@ -31,7 +31,7 @@ impl WriteThrough {
                 Ok(answer) => answer.await.unwrap_or(Err(Error::Panicked)),
                 Err(refused) => Err(refused),
             };
-            // Nothing took place.
+            // A locked write has changed nothing, so it can be submitted again.
             if matches!(decision, Err(Error::Locked)) {
                 locked.push((place, write));
             }

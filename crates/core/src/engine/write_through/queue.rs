@@ -1,4 +1,4 @@
-//! The writes that have arrived and were not looked at yet.
+//! The writes that have arrived and that the batches have not taken yet.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -8,14 +8,14 @@ use crate::error::{Error, Result};
 use crate::model::decision::Decision;
 use crate::model::record::Write;
 
-/// A write, and who waits for its answer.
+/// A write, and the caller that waits for its answer.
 pub(super) struct Waiting {
     pub(super) write: Write,
     pub(super) caller: oneshot::Sender<Result<Decision>>,
 }
 
-/// A queue that wakes its reader only when enough has arrived for a batch to begin: waking a
-/// thread costs more than the rest of what is done for a write.
+/// A queue that wakes its reader only when enough writes have arrived for a batch to begin.
+/// Waking a thread costs more than all other work for a write.
 pub(super) struct Queue {
     arrived: Mutex<Arrived>,
     enough: Notify,
@@ -24,9 +24,9 @@ pub(super) struct Queue {
 
 struct Arrived {
     writes: Vec<Waiting>,
-    /// How many are in no batch yet: these, and those that the reader has.
+    /// How many writes are in no batch yet: those in `writes`, and those that the reader took.
     waiting: usize,
-    /// How many the reader waits for.
+    /// How many writes the reader waits for.
     wanted: usize,
     is_closed: bool,
 }
@@ -55,8 +55,11 @@ impl Queue {
         self.arrived.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Adds a write.
+    ///
     /// # Errors
-    /// [`Error::Overloaded`] when as many wait as may, [`Error::Stopping`] when it is closed.
+    /// [`Error::Overloaded`] when as many writes wait as may, [`Error::Stopping`] when the queue is
+    /// closed.
     pub(super) fn push(&self, write: Waiting) -> Result<()> {
         let mut arrived = self.lock();
         if arrived.is_closed {
@@ -69,7 +72,7 @@ impl Queue {
         arrived.writes.push(write);
         let is_enough = arrived.writes.len() >= arrived.wanted;
         if is_enough {
-            // It is woken once.
+            // The reader is woken once.
             arrived.wanted = usize::MAX;
         }
         drop(arrived);
@@ -85,25 +88,32 @@ impl Queue {
         self.enough.notify_one();
     }
 
-    /// What has arrived, and whether it is closed, so that no more will.
+    /// Takes the writes that have arrived. The flag says whether the queue is closed, so that no
+    /// more writes will arrive.
     pub(super) fn take(&self) -> (Vec<Waiting>, bool) {
         let mut arrived = self.lock();
         (std::mem::take(&mut arrived.writes), arrived.is_closed)
     }
 
-    /// So many are in a batch now.
+    /// Notes that this many writes are in a batch now.
     pub(super) fn left(&self, writes: usize) {
-        self.lock().waiting -= writes;
+        let mut arrived = self.lock();
+        debug_assert!(
+            arrived.waiting >= arrived.writes.len() + writes,
+            "what is in a batch has been taken"
+        );
+        arrived.waiting -= writes;
     }
 
-    /// Lets [`Queue::arrived`] return when so many have arrived. False when they have already.
+    /// Lets [`Queue::arrived`] return when this many writes have arrived. Returns false if they
+    /// have arrived already.
     pub(super) fn wait_for(&self, writes: usize) -> bool {
         let mut arrived = self.lock();
         arrived.wanted = writes;
         arrived.writes.len() < writes
     }
 
-    /// Returns when enough has arrived, or the queue was closed; sometimes without a reason.
+    /// Returns when enough writes have arrived or the queue is closed. May return without a reason.
     pub(super) async fn arrived(&self) {
         self.enough.notified().await;
     }
@@ -130,7 +140,7 @@ mod tests {
     #[test]
     fn what_has_arrived_already_is_not_waited_for() {
         let queue = Queue::new(10);
-        // The reader has looked, and the writes come before it waits.
+        // The writes arrive after the reader has looked and before it waits.
         assert!(queue.wait_for(usize::MAX));
         push(&queue).unwrap();
         push(&queue).unwrap();
@@ -165,6 +175,7 @@ mod tests {
         queue.left(1);
         push(&queue).unwrap();
         assert!(matches!(push(&queue), Err(Error::Overloaded)));
+        assert_eq!(queue.take().0.len(), 1);
         queue.left(2);
         assert_eq!(format!("{queue:?}"), "Queue(0 waiting)");
     }

@@ -1,5 +1,5 @@
-//! Judging writes in the database although it may refuse some of them, or another
-//! transaction may have locked their rows.
+//! Judges writes in the database, also where the database refuses some of them, or where
+//! another transaction has locked their rows.
 
 use std::collections::HashSet;
 
@@ -10,8 +10,8 @@ use crate::model::epoch::Epoch;
 use crate::model::record::Key;
 use crate::store::{Proposal, Store};
 
-/// What becomes of each proposal: of all in one transaction, unless some of it is
-/// refused or locked. What is locked failed with [`Error::Locked`].
+/// Returns what becomes of each proposal. All proposals go in one transaction, unless some are
+/// refused or locked. A proposal of a locked row fails with [`Error::Locked`].
 pub(super) async fn transact(
     store: &dyn Store,
     proposals: &[Proposal],
@@ -19,7 +19,8 @@ pub(super) async fn transact(
 ) -> Vec<Result<Decision>> {
     let mut decisions = vec![Ok(Decision::Retry); proposals.len()];
     let mut search = LockSearch::new(store);
-    // Places among the proposals, in their order; the first part is the last one.
+    // Each part is a list of places among the proposals. The parts are a stack: the last one is
+    // written first.
     let mut parts: Vec<Vec<usize>> = vec![(0..proposals.len()).collect()];
     while let Some(mut places) = parts.pop() {
         let part = places.iter().filter_map(|place| proposals.get(*place));
@@ -72,7 +73,7 @@ fn end(decisions: &mut [Result<Decision>], places: &[usize], decision: &Result<D
     }
 }
 
-/// The places of the proposals for `keys`, and the others.
+/// The places of the proposals for `keys`, and the other places.
 fn divide(
     places: &[usize],
     proposals: &[Proposal],

@@ -35,7 +35,7 @@ pub(super) struct Transactions {
     pub(super) seeder: Arc<Seeder>,
     pub(super) access: Arc<Access>,
     pub(super) locked: Arc<LockedNames>,
-    /// As many as there may be batches in the database at the same time.
+    /// One permit for each batch that may be in the database at the same time.
     pub(super) turns: Semaphore,
 }
 
@@ -46,7 +46,7 @@ impl Commit for Transactions {
 
     async fn commit(&self, batch: Vec<Write>) -> Vec<Result<Decision>> {
         let locked = |write: &Write| self.locked.contains(&write.key);
-        // What gathered while the name was found to be locked.
+        // A name may have been found locked while writes of it gathered.
         let locked: Vec<bool> = batch.iter().map(locked).collect();
         let writes = batch.into_iter().zip(&locked);
         let free = writes.filter_map(|(write, locked)| (!locked).then_some(write));
@@ -60,12 +60,12 @@ impl Commit for Transactions {
 }
 
 impl Transactions {
-    /// Takes a batch through; one answer for each write, in the same order. Those that
-    /// meet the lock of another transaction are answered [`Error::Locked`].
+    /// Writes a batch. Returns one answer for each write, in the same order. A write that
+    /// meets the lock of another transaction is answered with [`Error::Locked`].
     pub(super) async fn take(&self, batch: Vec<Write>) -> Vec<Result<Decision>> {
         let deadline = Instant::now() + timing::BATCH_RETRY_TIMEOUT;
         let mut answers: Vec<Option<Result<Decision>>> = vec![None; batch.len()];
-        // The writes that are not answered, and their places.
+        // The writes that are not answered yet, and their places in the batch.
         let (mut places, mut writes): (Vec<usize>, Vec<Write>) =
             batch.into_iter().enumerate().unzip();
         while !writes.is_empty() {
@@ -77,6 +77,7 @@ impl Transactions {
                     not_begun(writes.len(), problem)
                 }
             };
+            debug_assert_eq!(decisions.len(), writes.len(), "a decision for each write");
             let is_late = Instant::now() > deadline;
             let mut left = (Vec::new(), Vec::new());
             for ((place, write), decision) in places.into_iter().zip(writes).zip(decisions) {
@@ -107,13 +108,13 @@ impl Transactions {
     }
 }
 
-/// What became of so many writes, none of which was begun.
+/// The decisions on this many writes, none of which was begun: retry, or `problem`.
 fn not_begun(writes: usize, problem: Option<Error>) -> Vec<Result<Decision>> {
     let decision = problem.map_or(Ok(Decision::Retry), Err);
     vec![decision; writes]
 }
 
-/// Answers what was to be retried with `problem`, which says why it must not be.
+/// Answers the writes that were to be retried with `problem`, the reason against a retry.
 fn give_up(decisions: &mut [Result<Decision>], problem: &Error) {
     for decision in decisions {
         if matches!(decision, Ok(Decision::Retry)) {
@@ -126,10 +127,10 @@ fn is_of_the_cache(error: &Error) -> bool {
     matches!(error, Error::Full { .. }) || error.part() == Some(Part::Cache)
 }
 
-/// One line and one count for all that failed in a batch.
+/// Logs and counts all failed writes of a batch together.
 fn report(answers: &[Option<Result<Decision>>]) {
     let mut failed = answers.iter().filter_map(|answer| match answer {
-        // Those that are locked wait.
+        // Locked writes wait, so they have not failed.
         Some(Err(error)) if !matches!(error, Error::Refused { .. } | Error::Locked) => Some(error),
         _ => None,
     });
@@ -141,12 +142,12 @@ fn report(answers: &[Option<Result<Decision>>]) {
 }
 
 impl Transactions {
-    /// Marks the names in doubt, writes to the database, and puts what it has
-    /// committed into the cache.
+    /// Marks the names in doubt, writes to the database, and puts the committed values into
+    /// the cache.
     async fn write_with_cache(&self, writes: &[Write], permit: Permit) -> Vec<Result<Decision>> {
-        // IMPORTANT: the names are in doubt before the database changes and
-        // until the cache holds what it changed to, so that no reader takes the
-        // value in between, which may be either, from the cache.
+        // IMPORTANT: the names are in doubt from before the database changes until the cache
+        // holds the new values. In between the cache may hold the old value or the new one, so
+        // no reader may take it from there.
         let traced = Traced::of(writes.iter().map(|write| &write.trace));
         let mark = traced.begin(Step::Mark);
         let begun = self.begin(writes).await;
@@ -159,6 +160,7 @@ impl Transactions {
             }
             Err(error) => return not_begun(writes.len(), Some(error)),
         };
+        debug_assert_eq!(begun.len(), writes.len(), "a version for each write");
         fault_point::point("write.begun").await;
         let write = self.write(writes, &begun, permit.fence);
         let applying = traced.begin(Step::Apply);
@@ -171,7 +173,7 @@ impl Transactions {
         let settled = self.cache.settle(&written).await;
         settling.end(|_| settled.as_ref().err().map(Error::kind));
         if let Err(error) = settled
-            // What the cache holds is of no account once it is left.
+            // Once the cache is bypassed, its content does not matter.
             && let Err(error) = self.access.cut_off(permit, &error).await
         {
             for decision in &mut decisions {
@@ -199,7 +201,7 @@ impl Transactions {
         }
     }
 
-    /// Waits until the batch may be in the database, and brings it there.
+    /// Waits for the batch's turn in the database, and then runs `write`.
     async fn in_turn(
         &self,
         writes: usize,
@@ -214,7 +216,7 @@ impl Transactions {
         }
     }
 
-    /// Brings the writes into the database at the versions that they were issued.
+    /// Writes to the database, each write at the version that it was issued.
     async fn write(
         &self,
         writes: &[Write],
@@ -280,7 +282,7 @@ impl Transactions {
         decisions
     }
 
-    /// Ends the doubt about what certainly was not written.
+    /// Ends the doubt about the writes that certainly did not take place.
     async fn withdraw(&self, writes: &[Write], begun: &[Begun], decisions: &[Result<Decision>]) {
         let begun = writes.iter().zip(begun).zip(decisions);
         let not_written = begun.filter(|(_, decision)| {
@@ -295,18 +297,18 @@ impl Transactions {
             version: begun.version,
             doubt: begun.doubt,
         });
-        // IMPORTANT: the newest first, so that each finds its own mark.
+        // IMPORTANT: the newest are withdrawn first, so that each withdrawal finds its own mark.
         let withdrawn: Vec<Withdrawn> = withdrawn.rev().collect();
         if !withdrawn.is_empty()
             && let Err(error) = self.cache.withdraw(&withdrawn).await
         {
-            // It ends by itself.
+            // A mark of doubt expires.
             tracing::debug!(%error, "the doubt about writes that did not take place stays");
         }
     }
 }
 
-/// The newest of each key that the database has.
+/// The newest record of each key that the database has committed.
 fn written(writes: &[Write], decisions: &[Result<Decision>]) -> Vec<Record> {
     let written = writes.iter().zip(decisions);
     newest_per_key(written.filter_map(|(write, decision)| match decision {
@@ -315,7 +317,7 @@ fn written(writes: &[Write], decisions: &[Result<Decision>]) -> Vec<Record> {
     }))
 }
 
-/// The kind of error that the database has answered.
+/// The kind of error that a decision stands for, in traces.
 fn error_kind(decision: &Result<Decision>) -> Option<&'static str> {
     match decision {
         Ok(Decision::Written(_) | Decision::ConditionFailed) => None,

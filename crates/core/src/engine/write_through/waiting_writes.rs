@@ -1,5 +1,5 @@
-//! Writes of names whose rows another transaction has locked. They wait here, where they
-//! hold up no other name.
+//! Writes of names whose rows another transaction has locked. Such writes wait here, where
+//! they hold up no writes of other names.
 
 use std::collections::{HashSet, VecDeque};
 use std::future::Future;
@@ -22,7 +22,7 @@ use crate::timing;
 use super::WriteThroughSettings;
 use super::transactions::Transactions;
 
-/// Most writes that wait; more are refused. Each has an open request.
+/// The most writes that wait. Further writes are refused. Each waiting write has an open request.
 const WAITING_WRITES_MAX: usize = 4096;
 
 /// A write that waits.
@@ -33,8 +33,8 @@ struct Waiting {
     caller: oneshot::Sender<Result<Decision>>,
 }
 
-/// The queue of the writes that wait, whose task writes those whose rows are free again,
-/// in the order in which they came.
+/// The queue of the writes that wait. Its task does the writes whose rows are free again, in
+/// the order in which they came.
 #[derive(Debug)]
 pub(super) struct WaitingWrites {
     queue: RwLock<Option<mpsc::Sender<Waiting>>>,
@@ -42,8 +42,8 @@ pub(super) struct WaitingWrites {
 }
 
 impl WaitingWrites {
-    /// The queue and its task, which ends when [`WaitingWrites::close`] was called and all
-    /// that waited is answered.
+    /// Returns the queue and its task. The task ends when [`WaitingWrites::close`] was called
+    /// and all waiting writes are answered.
     pub(super) fn new(
         transactions: Arc<Transactions>,
         settings: WriteThroughSettings,
@@ -62,12 +62,12 @@ impl WaitingWrites {
         (waiting, waiter.run())
     }
 
-    /// Writes once the row is free. A caller that is dropped before that withdraws the
-    /// write.
+    /// Does the write once the row is free. A caller that is dropped before that withdraws
+    /// its write.
     ///
     /// # Errors
-    /// [`Error::Locked`] when the row is locked for all of the timeout: nothing took
-    /// place. [`Error::Overloaded`] when as many writes wait as may.
+    /// [`Error::Locked`] when the row stays locked for all of the timeout: then nothing was
+    /// written. [`Error::Overloaded`] when as many writes wait as may.
     pub(super) async fn submit(&self, write: Write) -> Result<Decision> {
         let (caller, answer) = oneshot::channel();
         let waiting = Waiting {
@@ -126,7 +126,7 @@ impl Waiter {
         }
     }
 
-    /// Answers the writes that have waited for too long.
+    /// Answers the writes that have waited for too long, and drops those without a caller.
     fn give_up(&mut self) {
         let now = Instant::now();
         let gives_up = |waiting: &Waiting| waiting.gives_up_at <= now || waiting.caller.is_closed();
@@ -143,13 +143,14 @@ impl Waiter {
         }
     }
 
-    /// The writes whose rows are free, as many as one batch takes.
+    /// Takes the writes whose rows are free, as many as one batch may have.
     async fn take_free(&mut self) -> Vec<Waiting> {
         let mut keys: Vec<Key> = self.keys().cloned().collect();
         keys.sort_unstable();
         keys.dedup();
         let Ok(Locks { locked, .. }) = self.transactions.store.locks(&keys).await else {
-            // Where the table is locked, or the database is unavailable: no row is known to be free.
+            // The whole table is locked, or the database is unavailable. No row is known to be
+            // free.
             self.transactions.locked.add(keys.into_iter());
             return Vec::new();
         };
@@ -164,8 +165,8 @@ impl Waiter {
         free
     }
 
-    /// Writes what is free. Those that meet a lock all the same wait again, before all
-    /// that came later. Returns whether any was answered.
+    /// Does the writes whose rows are free. A write that meets a lock all the same waits again,
+    /// before all writes that came later. Returns whether any write was answered.
     async fn write(&mut self, free: Vec<Waiting>) -> bool {
         let writes = free.iter().map(|waiting| waiting.write.clone()).collect();
         let taken = AssertUnwindSafe(self.transactions.take(writes))

@@ -28,10 +28,12 @@ const ALONE: [u8; 4] = *b"WBf1";
 /// More than any batch takes; a larger length is damage, not a frame.
 const PAYLOAD_MAX_BYTES: u32 = 1 << 30;
 const TOMBSTONE: u32 = u32::MAX;
+/// Of a tombstone without a key.
+const ENTRY_BYTES_MIN: usize = 16;
 
 /// The place in the chain that the next frame continues.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Link {
+pub(super) struct ChainLink {
     /// Entries in all frames before.
     pub(super) entries: u64,
     /// The checksum of the frame before; 0 if there is none.
@@ -46,7 +48,7 @@ pub(super) struct Header {
     pub(super) entries: u32,
     pub(super) last_version: Version,
     /// `None` for a frame alone.
-    pub(super) follows: Option<Link>,
+    pub(super) follows: Option<ChainLink>,
 }
 
 impl Header {
@@ -62,7 +64,7 @@ impl Header {
         let entries = take_u32(&mut rest)?;
         let last_version = Version::new(take_u64(&mut rest)?)?;
         let follows = match magic == CHAINED {
-            true => Some(Link {
+            true => Some(ChainLink {
                 entries: take_u64(&mut rest)?,
                 checksum: take_u32(&mut rest)?,
             }),
@@ -93,9 +95,9 @@ impl Header {
     }
 
     /// The place in the chain that the frame after this one continues.
-    pub(super) fn link(&self) -> Link {
+    pub(super) fn link(&self) -> ChainLink {
         let before = self.follows.unwrap_or_default().entries;
-        Link {
+        ChainLink {
             entries: before.saturating_add(u64::from(self.entries)),
             checksum: self.checksum,
         }
@@ -135,7 +137,7 @@ impl Header {
     }
 }
 
-fn header_bytes(follows: Option<Link>) -> usize {
+fn header_bytes(follows: Option<ChainLink>) -> usize {
     match follows {
         Some(_) => HEADER_BYTES,
         None => ALONE_HEADER_BYTES,
@@ -144,7 +146,16 @@ fn header_bytes(follows: Option<Link>) -> usize {
 
 /// Writes `records`, at least one, oldest first, as one frame into `buffer`,
 /// chained to what it `follows` or alone. Returns its header.
-pub(super) fn encode(records: &[Record], follows: Option<Link>, buffer: &mut Vec<u8>) -> Header {
+pub(super) fn encode(
+    records: &[Record],
+    follows: Option<ChainLink>,
+    buffer: &mut Vec<u8>,
+) -> Header {
+    debug_assert!(!records.is_empty(), "a frame has an entry");
+    debug_assert!(
+        follows.is_none() || records.is_sorted_by(|one, next| one.version < next.version),
+        "versions ascend within a chained frame"
+    );
     buffer.clear();
     buffer.resize(header_bytes(follows), 0);
     for record in records {
@@ -177,7 +188,8 @@ pub(super) fn encode(records: &[Record], follows: Option<Link>, buffer: &mut Vec
 pub(super) fn decode(payload: Vec<u8>, entries: u32) -> Option<Vec<Record>> {
     let payload = Bytes::from(payload);
     let mut rest = &payload[..];
-    let mut records = Vec::new();
+    let entries_max = payload.len() / ENTRY_BYTES_MIN;
+    let mut records = Vec::with_capacity(entries_max.min(entries as usize));
     for _ in 0..entries {
         let version = Version::new(take_u64(&mut rest)?)?;
         let key_bytes = take_u32(&mut rest)? as usize;

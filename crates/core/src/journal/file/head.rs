@@ -171,6 +171,10 @@ impl Head {
                 self.resume = (last, position);
             }
         }
+        debug_assert!(
+            records.len() <= max && records.first().is_none_or(|first| first.version > after),
+            "no more is read than was asked for"
+        );
         Ok(records)
     }
 
@@ -181,6 +185,14 @@ impl Head {
     /// When the journal cannot be read; nothing has changed then.
     pub(super) fn acknowledge(&mut self, through: Version, end: Position) -> Result<Passed> {
         let (front, passed) = self.passed(through, end)?;
+        debug_assert!(
+            front.acknowledged >= self.front.acknowledged && front.position >= self.front.position,
+            "the head moves forward only"
+        );
+        debug_assert!(
+            front.position <= end,
+            "the head is not behind the end of the journal"
+        );
         self.front = front;
         self.settle();
         Ok(passed)
@@ -231,6 +243,10 @@ impl Head {
                     passed.bytes += header.frame_bytes();
                     front.position.offset += header.frame_bytes();
                     front.skipped = 0;
+                    if front.position.segment == end.segment && front.position > end {
+                        let reason = "an entry ends beyond the end of the journal";
+                        return Err(segment::corrupt(&path, offset, reason));
+                    }
                 }
                 Some(_) => {
                     let skipped = self.acknowledged_in_frame(&front, end)?;

@@ -15,7 +15,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use crate::journal::file::forms::{HEADER_BYTES, OLDER_HEADER_BYTES};
-use crate::journal::file::frame::Link;
+use crate::journal::file::frame::ChainLink;
 use crate::journal::file::segment;
 use crate::model::version::Version;
 use crate::process::fault_point;
@@ -32,7 +32,7 @@ pub(super) struct SegmentHeader {
     /// The newest version in the segments before this one.
     pub(super) newest_before: Version,
     /// The place in the chain that the first frame continues; `None` where frames are not chained.
-    pub(super) link: Option<Link>,
+    pub(super) link: Option<ChainLink>,
 }
 
 impl SegmentHeader {
@@ -63,7 +63,7 @@ impl SegmentHeader {
             previous_end: numbers.next()?,
             newest_before: Version::new(numbers.next()?)?,
             link: match (numbers.next(), numbers.next()) {
-                (Some(entries), Some(checksum)) => Some(Link {
+                (Some(entries), Some(checksum)) => Some(ChainLink {
                     entries,
                     checksum: u32::try_from(checksum).ok()?,
                 }),

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::error::Result;
 use crate::journal::file::forms::Forms;
-use crate::journal::file::frame::Link;
+use crate::journal::file::frame::ChainLink;
 use crate::journal::file::header::{SegmentHeader, begins_with_magic};
 use crate::journal::file::manifest::{self, Contents, Manifest};
 use crate::journal::file::segment::{self, Position, corrupt, frame_at};
@@ -88,7 +88,7 @@ pub(super) fn create(folder: &Path) -> Result<Manifest> {
         number: 0,
         previous_end: 0,
         newest_before: Version::ZERO,
-        link: Some(Link::default()),
+        link: Some(ChainLink::default()),
     };
     let path = segment::path(folder, 0);
     header

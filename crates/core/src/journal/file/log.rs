@@ -74,15 +74,11 @@ impl Log {
         // grow along the file.
         let mut writer = lock(&self.writer);
         self.surroundings.check()?;
-        let records: Vec<Record> = writes
-            .iter()
-            .map(|write| {
-                clock
-                    .issue()
-                    .map(|version| write.at(version))
-                    .ok_or(Error::Unseeded(Part::Journal))
-            })
-            .collect::<Result<_>>()?;
+        let mut records: Vec<Record> = Vec::with_capacity(writes.len());
+        for write in writes {
+            let version = clock.issue().ok_or(Error::Unseeded(Part::Journal))?;
+            records.push(write.at(version));
+        }
         let written = self.with_room(&mut writer, |writer| writer.append(&records));
         let mut tail = lock(&self.tail);
         tail.failing = written.is_err();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::journal::file::failed;
-use crate::journal::file::frame::{Header, Link};
+use crate::journal::file::frame::{ChainLink, Header};
 use crate::journal::file::header::SegmentHeader;
 use crate::journal::file::manifest::Contents;
 use crate::journal::file::segment::{self, Position, corrupt, frame_at, next_frame_after};
@@ -51,7 +51,7 @@ pub(super) struct Scan<'a> {
     pub(super) acknowledged: Version,
     /// The noted end: the journal reached at least to there.
     pub(super) noted: Option<End>,
-    link: Option<Link>,
+    link: Option<ChainLink>,
     found: Scanned,
 }
 

@@ -20,7 +20,7 @@ use std::sync::{Arc, Weak};
 
 use crate::error::Result;
 use crate::journal::file::failed;
-use crate::journal::file::frame::Link;
+use crate::journal::file::frame::ChainLink;
 use crate::journal::file::segment::{Position, corrupt};
 use crate::model::version::Version;
 use crate::process::fault_point;
@@ -40,7 +40,7 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 pub(super) struct End {
     pub(super) position: Position,
     /// The place in the chain that the frame at that position continues.
-    pub(super) link: Link,
+    pub(super) link: ChainLink,
     /// The newest version before it.
     pub(super) newest: Version,
 }
@@ -84,7 +84,7 @@ impl Noted {
         };
         let entries = numbers.next()?;
         let packed = numbers.next()?;
-        let link = Link {
+        let link = ChainLink {
             entries,
             checksum: packed as u32,
         };

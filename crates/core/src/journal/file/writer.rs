@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use crate::error::{Error, Part, Result};
-use crate::journal::file::frame::{self, Link};
+use crate::journal::file::frame::{self, ChainLink};
 use crate::journal::file::header::SegmentHeader;
 use crate::journal::file::manifest::Manifest;
 use crate::journal::file::segment::{self, Position};
@@ -60,7 +60,7 @@ pub(super) struct Writer {
     /// Of the last segment; `None` if it has none.
     header: Option<SegmentHeader>,
     /// The place in the chain that the next frame continues.
-    link: Link,
+    link: ChainLink,
     /// The newest version that was appended successfully.
     newest: Version,
     note: SyncedNote,
@@ -128,6 +128,12 @@ impl Writer {
     /// after [`Error::Unavailable`] the next start may find it. Either way the
     /// next append or probe first mends what this one has left.
     pub(super) fn append(&mut self, records: &[Record]) -> Result<u64> {
+        debug_assert!(
+            records
+                .first()
+                .is_none_or(|first| first.version > self.newest),
+            "versions ascend from frame to frame"
+        );
         let mut buffer = std::mem::take(&mut self.buffer);
         let header = frame::encode(records, Some(self.link), &mut buffer);
         let appended = self.append_bytes(&buffer);
@@ -144,6 +150,7 @@ impl Writer {
             let _ = self.cut_back();
             return Err(failed(&self.folder, error));
         }
+        debug_assert!(end.position > self.position, "the journal grows");
         (self.position, self.link, self.newest) = (end.position, end.link, end.newest);
         Ok(header.frame_bytes())
     }

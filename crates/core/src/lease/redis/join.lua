@@ -1,10 +1,10 @@
 -- Puts a process into the list of live processes, for as long as a lease. A process that
--- cannot drain is removed from the list instead, if there are others.
--- KEYS: processes. ARGV: process, lifetime in ms, 1 if it can drain.
--- Returns whether it is new here, and the live processes.
+-- cannot drain is removed from the list instead, if the list has other processes.
+-- KEYS: processes. ARGV: process, lifetime in ms, 1 if the process can drain.
+-- Returns whether the process is new in the list, and the live processes.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
--- First, since a server that is out of memory takes it, and the rest with it.
+-- This comes first: a server that is out of memory takes it, and then the rest of the script.
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 local joined = 0
 local others = redis.call('ZCARD', KEYS[1])

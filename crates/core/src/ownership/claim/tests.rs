@@ -3,7 +3,7 @@ use async_trait::async_trait;
 use super::*;
 use crate::error::Part;
 
-/// Answers these, then the last for ever.
+/// A claim that gives these answers in turn, and then the last one for ever.
 #[derive(Debug)]
 struct Answers(Vec<Option<Held>>);
 
@@ -21,7 +21,7 @@ impl Claim for Answers {
 
 async fn claimed(mut claim: Answers, usage: Usage) -> Result<Claimed> {
     if claim.0.first() == Some(&Some(Held::Yes)) {
-        // Once for the start to go on, and once to note it for other processes.
+        // The claim is held once in `take`, and once more in `keep`.
         claim.0.insert(0, Some(Held::Yes));
     }
     let by = Instant::now() + timing::CLAIM_START_TIMEOUT;

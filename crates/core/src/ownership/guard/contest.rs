@@ -1,8 +1,9 @@
 //! Deciding whether an empty Redis at the noted address serves the database.
 //!
-//! It may be the noted Redis, restarted without its data, or the Redis of another host under the same
-//! name. Only processes that serve the database know. So a start notes it in the database as a
-//! contender and waits. A process that reaches the noted Redis removes the contender.
+//! The empty Redis may be the noted one, restarted without its data, or that of another host under
+//! the same name. Only processes that serve the database know. So a process that starts notes the
+//! empty Redis in the database as a *contender*, and waits. A process that reaches the noted Redis
+//! removes the contender.
 
 use std::sync::atomic::Ordering;
 
@@ -14,10 +15,10 @@ use crate::error::Result;
 use crate::timing;
 
 impl State {
-    /// How the Redis that was found compares with the noted one.
+    /// How the Redis that was found compares with the noted Redis.
     pub(super) fn kinship(&self, mine: &Bound, found: &Found) -> Kinship {
         let noted = uncontended(mine);
-        // This process is bound to the noted Redis, under whatever name.
+        // This process is bound to the noted Redis, whatever its address is.
         match noted.is_some() && noted == self.noted {
             true => Kinship::Same,
             false => mine.kinship(found),
@@ -34,7 +35,8 @@ fn uncontended(mine: &Bound) -> Option<ServedBy> {
 }
 
 impl Shared {
-    /// Notes the found Redis as a contender, and looks for objections. Returns what is in the way.
+    /// Notes the Redis that was found as a contender, and looks for objections. Returns what is in
+    /// the way of binding.
     pub(super) async fn contest(&self, mine: &Bound, found: &Found) -> Result<Option<Verdict>> {
         let noted = match mine.noted() {
             // A SQLite file is locked by this process, so no other one can object.
@@ -87,7 +89,7 @@ impl Shared {
         let noted = uncontended(mine);
         {
             let state = lock(&self.state);
-            // Redis proves by the token that it is the noted one, whatever name is noted.
+            // A Redis with the token is the noted one, whatever address is noted.
             if state.noted != noted && state.held != mine.binding() {
                 return;
             }
@@ -96,7 +98,7 @@ impl Shared {
         match self.database.note_cache(&mine.served_by, &noted).await {
             Ok(true) => {
                 tracing::warn!(
-                    "a process was to serve this database by another Redis; it is refused"
+                    "refused a process that was to serve this database by another Redis"
                 );
             }
             Ok(false) => {}
@@ -104,8 +106,8 @@ impl Shared {
         }
     }
 
-    /// Takes over what another process has noted of the same Redis, in a later run or by another
-    /// name. Failing that, the next answer of the database retries.
+    /// Takes over another process's note of the same Redis, which has a later run or another
+    /// address. If this fails, it is retried after the next answer of the database.
     pub(super) async fn keep_noted(&self, mine: &Bound) {
         let is_to_be_noted = {
             let state = lock(&self.state);
@@ -125,8 +127,8 @@ impl Shared {
         let _ = self.renewing.unless_done(|| None, settle).await;
     }
 
-    /// Notes in the database that the found Redis serves it. Returns what is noted then, or `None`
-    /// if another process has noted something else.
+    /// Notes in the database that the Redis that was found serves it. Returns the note, or `None`
+    /// if another process has changed the note meanwhile.
     pub(super) async fn note(&self, mine: &Bound, found: &Found) -> Result<Option<ServedBy>> {
         let now = match uncontended(mine) {
             Some(noted) if noted.cache.is_same_run(&found.cache) && noted.place == mine.place => {

@@ -9,11 +9,11 @@ use crate::model::version::Version;
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) mine: Bound,
-    /// The newest version that the database had noted. An older state of it has an older one.
+    /// The newest version that the database has noted so far. An older state has an older version.
     pub(super) newest: Version,
-    /// Whether the database has returned to an older state under this process.
+    /// Whether the database has returned to an older state while this process runs.
     pub(super) is_older: bool,
-    /// The binding as this process knows it to be stored; empty before the first time.
+    /// The stored binding that this process put or confirmed last; empty before the first.
     pub(super) held: String,
     /// The Redis that the database noted when this process was last bound.
     pub(super) noted: Option<ServedBy>,
@@ -24,7 +24,7 @@ pub(super) struct State {
 }
 
 impl State {
-    /// The state before Redis was asked, by what the database has noted.
+    /// The state before Redis is asked. `mine` is what the database reports.
     pub(super) fn of(mine: Bound) -> State {
         State {
             newest: mine.newest,

@@ -67,6 +67,9 @@ impl Redis {
     pub(crate) async fn raise(&self, part: Part, stored: &dyn StoredVersions) -> Result<()> {
         let mut link = self.link(part).await?;
         let keys = link.keys.clone();
+        if !self.has_all_clocks(&mut link).await? {
+            self.no_lease_elsewhere(part, link.server_run())?;
+        }
         // IMPORTANT: asked after the epoch of the clocks is known, so that the answer includes
         // everything that was written before it while the cache was bypassed.
         let newest = stored.newest().await;
@@ -140,6 +143,15 @@ impl Redis {
         link.scripts::<()>(calls).await?;
         self.place.witness.stall(None);
         Ok(())
+    }
+
+    async fn has_all_clocks(&self, link: &mut Link) -> Result<bool> {
+        for shard in (0..self.keyspace.shards()).map(Shard) {
+            if !self.has_clock(link, shard).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Whether a shard has a clock that knows the newest version. Removes any other.

@@ -57,7 +57,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ),
     ("Database", &["DATABASE_", "TOMBSTONE_"]),
     ("Cache", &["CACHE_"]),
-    ("Redis", &["REDIS_"]),
+    ("Redis", &["REDIS_", "SENTINEL_"]),
     (
         "Journal and drain",
         &["JOURNAL_", "DRAIN_", "LEASE_", "DEAD_"],

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Nullable, Text};
-use diesel_async::AsyncMysqlConnection;
+use diesel_async::{AsyncMysqlConnection, RunQueryDsl as _};
 
-use super::{MysqlStore, begin, end};
+use super::MysqlStore;
+use super::sql::binding::{
+    begin_epoch_after, binding_row, exchange, identity, note_cache, note_newest, renew_identity,
+};
 use crate::binding::{BindingStore, Bound, Place};
 use crate::error::Result;
 use crate::model::version::Version;
-
-crate::store::binding::binding!(AsyncMysqlConnection);
+use crate::store::transaction::Tried;
 
 /// MariaDB has no `server_uuid`; it passes over the comment. The time at which the table was
 /// made is the one of its file in MariaDB, so a file that was copied is another one.

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use diesel::{ExpressionMethods, QueryDsl};
 use diesel_async::{AsyncMysqlConnection, RunQueryDsl, SimpleAsyncConnection};
 
-use super::{begin, diagnosed, end};
+use super::diagnosed;
+use super::sql::transactions::{begin, end};
 use crate::model::record::Key;
 use crate::store::Locks;
 use crate::store::row::users;

@@ -5,8 +5,9 @@ use diesel_async::{AsyncMysqlConnection, RunQueryDsl};
 use tokio::time::Instant;
 
 use super::connector::{Connector, NotConnected};
+use super::sql::{begin_ceiling, identify};
 use super::tables::MysqlTables;
-use super::{begin_ceiling, identify, unavailable};
+use super::unavailable;
 use crate::error::{Part, Result};
 use crate::model::dataset::Dataset;
 use crate::process::startup;

@@ -5,12 +5,13 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
-use super::{Connection, SqliteStore, begin, end, in_file};
+use super::sql::binding::{
+    begin_epoch_after, binding_row, exchange, identity, note_cache, note_newest, renew_identity,
+};
+use super::{SqliteStore, in_file};
 use crate::binding::{BindingStore, Bound, Place};
 use crate::error::Result;
 use crate::model::version::Version;
-
-crate::store::binding::binding!(Connection);
 
 fn place(path: &Path) -> std::io::Result<Place> {
     let path = path.canonicalize()?;

@@ -8,10 +8,12 @@ use diesel_async::{AsyncConnection as _, RunQueryDsl as _};
 use tempfile::TempDir;
 
 use super::files::{LOCK_END, beside};
-use super::{Ceiling, Connection, in_file, load, unavailable};
+use super::sql::load;
+use super::{Connection, in_file, unavailable};
 use crate::error::Result;
 use crate::model::record::Key;
 use crate::process::locked_file::is_locked;
+use crate::store::ceiling::Ceiling;
 use crate::store::inspect::{NAMES, Names, NamesRow, Reader, Stored, stored};
 use crate::store::row;
 

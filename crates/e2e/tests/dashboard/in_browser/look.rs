@@ -15,7 +15,7 @@ fn use_a_little(client: &Client, service: Service) {
     let record = json!({"name": "Ada", "age": 36, "occupation": "Mathematician"});
     client.post_json(service.write_path(), &record);
     client.get("/users/Ada");
-    client.delete("/users/nobody");
+    client.delete("/users/absent");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use testkit::browser::Browser;
 use testkit::service::{Service, ServiceProcess};
-use testkit::wait::PATIENCE;
+use testkit::wait::WAIT_TIMEOUT;
 
 /// What one service's event says, but for what the test asks about.
 fn of_service(name: &str, journal_depth_entries: Option<f64>) -> Value {
@@ -49,7 +49,7 @@ fn answer(mut connection: TcpStream, page: &str, posted: &Sender<(String, Value)
     };
     if path == "/events" {
         let _ = connection.write_all(head("text/event-stream").as_bytes());
-        for second in 0..PATIENCE.as_secs() {
+        for second in 0..WAIT_TIMEOUT.as_secs() {
             let sent = connection.write_all(format!("data: {}\n\n", event(second)).as_bytes());
             if sent.is_err() {
                 return;
@@ -130,7 +130,7 @@ fn two_services_are_shown_side_by_side_and_their_database_is_paused_by_keyboard(
         json!(["Pause the database", "false"])
     );
     browser.press(&["Tab", "Enter"]);
-    let (path, body) = received.recv_timeout(PATIENCE).unwrap();
+    let (path, body) = received.recv_timeout(WAIT_TIMEOUT).unwrap();
     assert_eq!(
         (path.as_str(), body),
         ("/database", json!({"paused": true}))
@@ -138,12 +138,12 @@ fn two_services_are_shown_side_by_side_and_their_database_is_paused_by_keyboard(
     browser.wait_until(&format!("{button}.textContent === 'Resume the database'"));
     assert_eq!(browser.evaluate(&state)[1], "true");
     browser.press(&["Space"]);
-    let (_, body) = received.recv_timeout(PATIENCE).unwrap();
+    let (_, body) = received.recv_timeout(WAIT_TIMEOUT).unwrap();
     assert_eq!(body, json!({"paused": false}));
 
     for expected in ["/through", "/behind"] {
         browser.press(&["Tab", "Enter", "Tab"]);
-        let (path, body) = received.recv_timeout(PATIENCE).unwrap();
+        let (path, body) = received.recv_timeout(WAIT_TIMEOUT).unwrap();
         assert_eq!(path, expected);
         assert!(
             body["name"].as_str().unwrap().starts_with("dashboard-"),

@@ -24,14 +24,21 @@ impl InFlight {
     pub(super) fn end(&self, bytes: u64) {
         // IMPORTANT: in this order, so that the bytes are counted at every moment.
         self.ended.fetch_add(bytes, Ordering::AcqRel);
-        self.bytes.fetch_sub(bytes, Ordering::AcqRel);
-        self.entries.fetch_sub(1, Ordering::AcqRel);
+        self.leave(bytes);
     }
 
     /// Removes a write that was not admitted.
     pub(super) fn refuse(&self, bytes: u64) {
-        self.bytes.fetch_sub(bytes, Ordering::AcqRel);
-        self.entries.fetch_sub(1, Ordering::AcqRel);
+        self.leave(bytes);
+    }
+
+    fn leave(&self, bytes: u64) {
+        let in_all = self.bytes.fetch_sub(bytes, Ordering::AcqRel);
+        let entries = self.entries.fetch_sub(1, Ordering::AcqRel);
+        debug_assert!(
+            entries > 0 && in_all >= bytes,
+            "a write that leaves has been counted"
+        );
     }
 
     pub(super) fn entries(&self) -> u64 {

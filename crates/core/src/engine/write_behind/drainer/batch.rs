@@ -88,7 +88,12 @@ impl Batch {
     /// Takes in entries that come after all that it has.
     pub(super) fn extend(&mut self, records: Vec<Record>) {
         self.records.reserve(records.len());
+        self.newest.reserve(records.len());
         for record in records {
+            debug_assert!(
+                record.version > self.through(),
+                "versions above 0 ascend within a batch"
+            );
             self.bytes += record.size_bytes();
             self.newest.insert(record.key.clone(), self.records.len());
             self.records.push(record);

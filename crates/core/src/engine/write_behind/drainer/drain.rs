@@ -55,7 +55,7 @@ struct Reached {
 
 /// Where the draining of a shard stands. What is ahead follows what is behind, or the window.
 #[derive(Debug, Default)]
-struct Lane {
+struct ShardLane {
     /// Read, and not applied yet.
     ahead: Option<Batch>,
     /// Applied as a whole, and not acknowledged yet; only while something is ahead.
@@ -85,7 +85,7 @@ pub struct Drain {
     store: Arc<dyn Store>,
     // Both by shard.
     reached: Box<[std::sync::Mutex<Reached>]>,
-    lanes: Box<[Mutex<Lane>]>,
+    lanes: Box<[Mutex<ShardLane>]>,
     attempts: Arc<Semaphore>,
     wake: Wake,
     progressed: watch::Sender<()>,
@@ -173,7 +173,7 @@ impl Drain {
         let mut lane = std::mem::take(&mut *held);
         let drained = self.step(shard, rows_max, &mut lane).await;
         if drained.is_err() {
-            lane = Lane::default();
+            lane = ShardLane::default();
         }
         self.publish(shard, &lane);
         *held = lane;
@@ -192,12 +192,12 @@ impl Drain {
             if let Some(attempt) = lane.window.attempt.take() {
                 attempt.shutdown().await;
             }
-            self.publish(shard, &Lane::default());
+            self.publish(shard, &ShardLane::default());
         }
     }
 
     /// What others may know of the lane.
-    fn publish(&self, shard: Shard, lane: &Lane) {
+    fn publish(&self, shard: Shard, lane: &ShardLane) {
         let behind = lane.behind.as_ref();
         let applied = behind.map_or(lane.window.read_through(), |behind| behind.through);
         let changed = self.with_reached(shard, |reached| {
@@ -212,7 +212,7 @@ impl Drain {
         }
     }
 
-    async fn step(&self, shard: Shard, rows_max: usize, lane: &mut Lane) -> Result<Drained> {
+    async fn step(&self, shard: Shard, rows_max: usize, lane: &mut ShardLane) -> Result<Drained> {
         let since = Instant::now();
         let was_locked = lane.window.locked().next().is_some();
         let mut drained = Drained::default();
@@ -362,6 +362,10 @@ impl Drain {
     ) -> Result<usize> {
         let mut acknowledged = 0;
         while let Some(prefix) = window.prefix(max) {
+            debug_assert!(
+                prefix.through <= window.read_through(),
+                "what is acknowledged was drained"
+            );
             self.acknowledge(shard, &prefix).await?;
             acknowledged += prefix.entries;
             window.forget(prefix.entries);
@@ -375,6 +379,13 @@ impl Drain {
             return Ok(0);
         };
         let mut entries = 0;
+        debug_assert!(
+            behind
+                .prefixes
+                .iter()
+                .all(|prefix| prefix.through <= behind.through),
+            "what is acknowledged was drained"
+        );
         for prefix in &behind.prefixes {
             self.acknowledge(shard, prefix).await?;
             entries += prefix.entries;

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::engine::write_behind::drainer::Wake;
 use crate::engine::write_behind::drainer::reach::Reach;
 use crate::error::Result;
-use crate::lease::{Call, Leases};
+use crate::lease::{LeaseCall, Leases};
 use crate::model::shard::Shard;
 use crate::outage::back_off::Recovery;
 use crate::store::Store;
@@ -60,9 +60,9 @@ impl Keeper {
                     said = tokio::time::timeout_at(renew_at, self.leases.called()) => said,
                 };
                 match said {
-                    Ok(Call::Entries(shard)) => self.wake.wake(shard),
-                    Ok(Call::Everything) => self.wake.wake_all(),
-                    Ok(Call::Leases) | Err(_) => break,
+                    Ok(LeaseCall::Entries(shard)) => self.wake.wake(shard),
+                    Ok(LeaseCall::Everything) => self.wake.wake_all(),
+                    Ok(LeaseCall::Leases) | Err(_) => break,
                 }
             }
         }
@@ -76,9 +76,11 @@ impl Keeper {
     async fn renew(&self) -> Result<()> {
         if self.reach.is_lost(self.lifetime) && self.held() == 0 {
             // A process without shards drains nothing, so it would not notice that the database is back.
-            let patience = self.lifetime / RENEWALS;
+            let wait_timeout = self.lifetime / RENEWALS;
             let store = &*self.store;
-            self.reach.ask_again(store, self.lifetime, patience).await;
+            self.reach
+                .ask_again(store, self.lifetime, wait_timeout)
+                .await;
         }
         if !self.reach.is_lost(self.lifetime) {
             return self.leases.renew().await;

@@ -67,6 +67,11 @@ pub(super) fn whole(
         }
         prefixes.push(prefix);
         if flushed.is_empty() {
+            debug_assert!(records.next().is_none(), "each entry is in a prefix");
+            debug_assert!(
+                prefixes.is_sorted_by(|one, next| one.through < next.through),
+                "a prefix ends after the one before"
+            );
             return prefixes;
         }
     }

@@ -46,14 +46,19 @@ impl Reach {
     }
 
     /// Probes whether the database takes writes again, if attempts have failed for longer than
-    /// `limit`. A probe ends after `patience`. A probe may succeed where a drain fails: after each
+    /// `limit`. A probe ends after `wait_timeout`. A probe may succeed where a drain fails: after each
     /// probe of that kind, the next one comes later.
-    pub(super) async fn ask_again(&self, store: &dyn Store, limit: Duration, patience: Duration) {
+    pub(super) async fn ask_again(
+        &self,
+        store: &dyn Store,
+        limit: Duration,
+        wait_timeout: Duration,
+    ) {
         let doublings = self.state().relapses.min(DOUBLINGS_MAX);
         if !self.is_lost(limit * 2_u32.pow(doublings)) {
             return;
         }
-        let asked = tokio::time::timeout(patience, store.takes_writes()).await;
+        let asked = tokio::time::timeout(wait_timeout, store.takes_writes()).await;
         if matches!(asked, Ok(Ok(()))) {
             let mut state = self.state();
             state.failing_since = None;

@@ -38,7 +38,7 @@ struct State {
     /// Batches that are being appended.
     appending: usize,
     /// What was drained last of each name since the first of those began: it may be of one of them.
-    drained: HashMap<Key, Drained>,
+    drained: HashMap<Key, DrainedWrites>,
 }
 
 #[derive(Debug)]
@@ -50,7 +50,7 @@ struct Waiting {
 
 /// What came of an entry.
 #[derive(Clone, Debug)]
-struct Drained {
+struct DrainedWrites {
     key: Key,
     version: Version,
     batch: Batch,
@@ -58,7 +58,7 @@ struct Drained {
     refused: Option<&'static str>,
 }
 
-impl Drained {
+impl DrainedWrites {
     /// How the step ended for the entry of the same key at `version`; `None` where this does not tell.
     fn ended(&self, version: Version) -> Option<Ended> {
         match self.refused {
@@ -101,7 +101,7 @@ impl Traces {
         let refused = refused.map(|(record, _)| (record, Some("refused")));
         let mut state = self.lock();
         for (record, refused) in rows.chain(refused) {
-            state.take(&Drained {
+            state.take(&DrainedWrites {
                 key: record.key.clone(),
                 version: record.version,
                 batch,
@@ -119,7 +119,7 @@ impl Traces {
 
 impl State {
     /// Ends the traces of the entries that this is about.
-    fn take(&mut self, drained: &Drained) {
+    fn take(&mut self, drained: &DrainedWrites) {
         if self.appending > 0 {
             if self.drained.len() >= DRAINED_MAX {
                 // At worst a trace ends at the journal.

@@ -33,11 +33,11 @@ pub(super) struct Window {
 struct Entry {
     key: Key,
     version: Version,
-    state: State,
+    state: EntryState,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum State {
+enum EntryState {
     Waits,
     /// The database has it or something newer of its key, since this time.
     Committed(Version),
@@ -87,10 +87,14 @@ impl Window {
     /// Takes in entries that were read. They wait until [`Window::settle`].
     pub(super) fn push(&mut self, records: Vec<Record>) {
         for record in records {
+            debug_assert!(
+                record.version > self.read_through(),
+                "versions ascend within a window"
+            );
             self.entries.push_back(Entry {
                 key: record.key.clone(),
                 version: record.version,
-                state: State::Waits,
+                state: EntryState::Waits,
             });
             let waiting = self.waiting.entry(record.key.clone()).or_default();
             waiting.push(record);
@@ -106,13 +110,13 @@ impl Window {
         let dead: HashSet<Version> = dead.map(|(record, _)| record.version).collect();
         let is_committed = |key: &Key, version| rows.get(key).is_some_and(|row| version <= *row);
         for entry in &mut self.entries {
-            if !matches!(entry.state, State::Waits) {
+            if !matches!(entry.state, EntryState::Waits) {
                 continue;
             }
             if dead.contains(&entry.version) {
-                entry.state = State::Dead;
+                entry.state = EntryState::Dead;
             } else if is_committed(&entry.key, entry.version) {
-                entry.state = State::Committed(at);
+                entry.state = EntryState::Committed(at);
             }
         }
         let locked: HashSet<&Key> = applied.locked.iter().map(|record| &record.key).collect();
@@ -148,12 +152,12 @@ impl Window {
         let mut flushed: HashMap<&Key, Version> = HashMap::new();
         for entry in self.entries.iter().take(max) {
             match entry.state {
-                State::Waits => break,
-                State::Committed(at) => {
+                EntryState::Waits => break,
+                EntryState::Committed(at) => {
                     flushed.insert(&entry.key, entry.version);
                     prefix.committed.push((entry.version, at));
                 }
-                State::Dead => {}
+                EntryState::Dead => {}
             }
             prefix.entries += 1;
             prefix.through = entry.version;

@@ -66,7 +66,7 @@ fn gated(at_once: usize) -> (Arc<Gated>, Arc<Batches>, JoinHandle<()>) {
     (committer, Arc::new(batches), tokio::spawn(running))
 }
 
-/// Returns when the writes are where they wait.
+/// Submits writes in tasks. Returns when all of them are in the queue or in a batch.
 async fn submit(batches: &Arc<Batches>, names: &[&str]) -> Vec<JoinHandle<Result<Decision>>> {
     let submit = |name: &&str| {
         let write = Write::put(Key::from(*name), Bytes::new());
@@ -220,7 +220,7 @@ async fn write_some(batches: Arc<Batches>) {
     }
 }
 
-/// Writers and the batches run on threads of their own, and so meet at every moment.
+/// Writers and batches run on threads of their own, so that they meet at every moment.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_write_is_answered_and_none_counts_afterwards() {
     const DEADLINE: Duration = Duration::from_secs(60);

@@ -15,7 +15,7 @@ use crate::store::{Origin, Page, Purge, Purged};
 
 const LONG: Duration = Duration::from_secs(3600);
 
-/// A database that takes writes without a condition.
+/// A database that accepts only writes without a condition.
 #[derive(Debug, Default)]
 struct FakeStore {
     rows: Mutex<HashMap<Key, Record>>,

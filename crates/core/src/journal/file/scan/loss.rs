@@ -4,7 +4,7 @@
 use std::fs::File;
 
 use crate::error::Error;
-use crate::journal::file::frame::Link;
+use crate::journal::file::frame::ChainLink;
 use crate::journal::file::header::SegmentHeader;
 use crate::journal::file::scan::Scan;
 use crate::journal::file::segment::{self, Position, corrupt, frame_at};
@@ -56,8 +56,8 @@ pub(super) fn of_bytes(
 /// What is wrong if a frame that `follows` another one stands behind `link`.
 pub(super) fn of_frames(
     newest: Option<Version>,
-    link: Link,
-    follows: Link,
+    link: ChainLink,
+    follows: ChainLink,
     records: &[Record],
 ) -> String {
     if follows.entries <= link.entries {

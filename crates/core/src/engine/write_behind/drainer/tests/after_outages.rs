@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::engine::seeder::Seeder;
 use crate::engine::write_behind::drainer::{Drainer, DrainerSettings};
-use crate::lease::{Call, Held, Leases};
+use crate::lease::{Held, LeaseCall, Leases};
 use crate::outage::Consequences;
 use crate::watched::{WatchedJournal, WatchedStore};
 
@@ -158,7 +158,7 @@ impl Leases for FakeLeases {
         Ok(Vec::new())
     }
 
-    async fn called(&self) -> Call {
+    async fn called(&self) -> LeaseCall {
         std::future::pending().await
     }
 }
