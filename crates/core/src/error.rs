@@ -201,6 +201,20 @@ impl Error {
         }
     }
 
+    /// The same failure for the calls of `part`, where it is that another part is unavailable.
+    pub(crate) fn of_part(self, part: Part) -> Error {
+        match self {
+            Error::Unavailable {
+                reason, lasting, ..
+            } => Error::Unavailable {
+                part,
+                reason,
+                lasting,
+            },
+            error => error,
+        }
+    }
+
     /// [`Error::Corrupt`] with what was found where.
     pub fn corrupt(part: Part, reason: impl fmt::Display) -> Error {
         Error::Corrupt {

@@ -296,7 +296,7 @@ impl Redis {
     /// # Errors
     /// When there is no server to connect to.
     pub(crate) async fn client(&self, part: Part) -> Result<Client> {
-        let (endpoint, _) = self.opener.finder.find(part, &self.place.moved).await?;
+        let (endpoint, _) = self.opener.finder.find(part).await?;
         Client::open(endpoint.info()).map_err(|error| connection::unavailable(part, &error))
     }
 
@@ -320,14 +320,7 @@ impl Redis {
         let confirmed = Box::pin(tokio::time::timeout(self.timeout, ownership.confirm()));
         match confirmed.await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(Error::Unavailable {
-                reason, lasting, ..
-            })) => Err(Error::Unavailable {
-                part,
-                reason,
-                lasting,
-            }),
-            Ok(Err(error)) => Err(error),
+            Ok(Err(error)) => Err(error.of_part(part)),
             Err(_) => Err(Error::unavailable(part, "redis: no answer in time")),
         }
     }

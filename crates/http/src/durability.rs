@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 use cache_core::engine::{Durability, Engine, Outcome};
+use cache_core::error::Error;
 use cache_core::model::record::{Key, Write};
+use cache_core::model::version::Version;
 
 use crate::problem::Problem;
 use crate::query::Query;
@@ -85,6 +87,22 @@ impl RequestedDurability {
             version,
             durability: Durability::Persisted,
         })
+    }
+}
+
+/// What a write without preconditions has come to.
+///
+/// # Errors
+/// `404` for a delete that finds no user.
+pub(crate) fn written(outcome: Result<Outcome, Error>) -> Result<(Version, Durability), Problem> {
+    match outcome {
+        Ok(Outcome::Written {
+            version,
+            durability,
+        }) => Ok((version, durability)),
+        // Only that of a delete.
+        Ok(Outcome::ConditionFailed) => Err(Problem::no_such_user()),
+        Err(error) => Err(Problem::of_write(&error)),
     }
 }
 

@@ -14,7 +14,7 @@ use cache_core::model::record::{Condition, Record, Write};
 use cache_core::model::version::Version;
 use futures_util::future::{Either, FutureExt as _};
 
-use crate::durability::RequestedDurability;
+use crate::durability::{RequestedDurability, written};
 use crate::problem::Problem;
 
 /// Most entity tags in one header.
@@ -113,15 +113,7 @@ impl Preconditions {
             && wanted.persisted_within().is_none()
             && write.condition == Condition::Always
         {
-            let written = engine.write(write);
-            Either::Left(written.map(|outcome| match outcome {
-                Ok(Outcome::Written {
-                    version,
-                    durability,
-                }) => Ok((version, durability)),
-                Ok(Outcome::ConditionFailed) => Err(Problem::no_such_user()),
-                Err(error) => Err(Problem::of_write(&error)),
-            }))
+            Either::Left(engine.write(write).map(written))
         } else {
             Either::Right(Box::pin(self.write_if(engine, wanted, write)))
         }

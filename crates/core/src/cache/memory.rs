@@ -158,19 +158,21 @@ impl MemoryCache {
                 None => pinned.remove(key),
             };
         }
-        match self.evictable(key) {
-            Some(Evictable::Clean(record, _)) => {
-                // It counts as a use, which nothing else does.
-                let _ = self.clean.get(key);
-                Lookup::Hit(record)
-            }
+        // It counts as a use, unlike `peek`.
+        match self.unexpired(key, self.clean.get(key)) {
+            Some(Evictable::Clean(record, _)) => Lookup::Hit(record),
             Some(Evictable::Filling(..)) | None => Lookup::Miss,
         }
     }
 
     /// What is held of the key besides what is pinned, unless its time is over.
     fn evictable(&self, key: &Key) -> Option<Evictable> {
-        let entry = self.clean.peek(key)?;
+        self.unexpired(key, self.clean.peek(key))
+    }
+
+    /// What was found of the key, unless its time is over.
+    fn unexpired(&self, key: &Key, found: Option<Evictable>) -> Option<Evictable> {
+        let entry = found?;
         if entry.until().is_none_or(|until| until > Instant::now()) {
             return Some(entry);
         }

@@ -110,7 +110,7 @@ impl Opener {
     pub(super) async fn open(&self, part: Part) -> Result<Shared> {
         let place = self.place.clone();
         // IMPORTANT: found before anything else is read. Finding another server than before is a move.
-        let (endpoint, moved_before) = self.finder.find(part, &place.moved).await?;
+        let (endpoint, moved_before) = self.finder.find(part).await?;
         let used = place.used();
         let state = Arc::new(State::default());
         let connection = self.connect(&endpoint, part, state.clone()).await?;

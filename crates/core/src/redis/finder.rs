@@ -12,8 +12,8 @@ use crate::settings::{RedisAddress, SentinelUrl};
 /// Finds the server to connect to.
 #[derive(Clone)]
 pub(super) enum Finder {
-    /// The server of the settings.
-    Fixed(Box<Endpoint>),
+    /// The server of the settings, and how often its connections were to be opened again.
+    Fixed(Box<Endpoint>, Arc<AtomicU64>),
     /// The primary that Sentinels watch.
     Sentinels(Arc<Sentinels>),
 }
@@ -35,7 +35,7 @@ impl Finder {
             }
         })?;
         Ok(match url {
-            None => Finder::Fixed(Box::new(Endpoint::new(address.address)?)),
+            None => Finder::Fixed(Box::new(Endpoint::new(address.address)?), moved),
             Some(url) => Finder::Sentinels(Sentinels::new(url, address, timeout, moved)?),
         })
     }
@@ -44,9 +44,9 @@ impl Finder {
     ///
     /// # Errors
     /// [`Error::Unavailable`] when no Sentinel answers, or none knows the primary.
-    pub(super) async fn find(&self, part: Part, moved: &AtomicU64) -> Result<(Endpoint, u64)> {
+    pub(super) async fn find(&self, part: Part) -> Result<(Endpoint, u64)> {
         match self {
-            Finder::Fixed(endpoint) => {
+            Finder::Fixed(endpoint, moved) => {
                 let moved = moved.load(Ordering::Acquire);
                 Ok((Endpoint::clone(endpoint), moved))
             }
@@ -57,7 +57,7 @@ impl Finder {
     /// The server that was found last. One that no Sentinel has named yet cannot be reached.
     pub(super) fn last(&self) -> Endpoint {
         match self {
-            Finder::Fixed(endpoint) => Endpoint::clone(endpoint),
+            Finder::Fixed(endpoint, _) => Endpoint::clone(endpoint),
             Finder::Sentinels(sentinels) => sentinels.last(),
         }
     }
@@ -66,7 +66,7 @@ impl Finder {
     /// there are no Sentinels: an operator who promotes one ends the other first.
     pub(super) fn promotable(&self) -> Vec<String> {
         match self {
-            Finder::Fixed(_) => Vec::new(),
+            Finder::Fixed(..) => Vec::new(),
             Finder::Sentinels(sentinels) => sentinels.promotable(),
         }
     }
@@ -79,7 +79,7 @@ impl Finder {
     /// What the settings name, without credentials.
     pub(super) fn url(&self) -> String {
         match self {
-            Finder::Fixed(endpoint) => endpoint.url().to_string(),
+            Finder::Fixed(endpoint, _) => endpoint.url().to_string(),
             Finder::Sentinels(sentinels) => sentinels.url().to_string(),
         }
     }
@@ -88,7 +88,7 @@ impl Finder {
     /// of the primary. It stays the same over a failover.
     pub(super) fn address(&self) -> String {
         match self {
-            Finder::Fixed(endpoint) => endpoint.address(),
+            Finder::Fixed(endpoint, _) => endpoint.address(),
             Finder::Sentinels(sentinels) => sentinels.address(),
         }
     }

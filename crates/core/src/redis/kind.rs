@@ -70,8 +70,7 @@ impl Redis {
     }
 
     async fn kind(&self) -> Result<Kind> {
-        let moved = &self.place.moved;
-        let (endpoint, _) = self.opener.finder.find(Part::Cache, moved).await?;
+        let (endpoint, _) = self.opener.finder.find(Part::Cache).await?;
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.timeout))
             .set_response_timeout(Some(self.timeout));

@@ -13,7 +13,7 @@ use deadpool_redis::redis::cmd;
 use tokio::time::Instant;
 
 use crate::error::{Error, Part, Result};
-use crate::redis::{Link, Redis, milliseconds};
+use crate::redis::{Link, Redis, info, milliseconds};
 use crate::timing;
 
 /// What this process knows of the server that it uses, over all its links.
@@ -64,6 +64,9 @@ impl Redis {
     /// # Errors
     /// [`Error::Unavailable`] when one does not confirm that in time.
     pub(super) async fn begin_lease(&self, link: &mut Link) -> Result<()> {
+        if !self.opener.finder.may_change() {
+            return Ok(());
+        }
         let promotable = self.opener.finder.promotable();
         // IMPORTANT: after the replicas were read. Those of another primary confirm nothing of this one.
         if link.is_broken() {
@@ -109,14 +112,7 @@ impl Redis {
         };
         match Box::pin(tokio::time::timeout(self.timeout, registered)).await {
             Ok(Ok(())) if self.place.lease.is_of(run) => Ok(()),
-            Ok(Err(Error::Unavailable {
-                reason, lasting, ..
-            })) => Err(Error::Unavailable {
-                part,
-                reason,
-                lasting,
-            }),
-            Ok(Err(error)) => Err(error),
+            Ok(Err(error)) => Err(error.of_part(part)),
             _ => Err(Error::unavailable(
                 part,
                 "redis: another server may be the primary",
@@ -163,31 +159,21 @@ async fn confirmation(link: &mut Link, promotable: &[String], timeout: Duration)
 
 /// The offset of all that was written, and by `HOST:PORT` of each replica the one that it has confirmed.
 async fn replication(link: &mut Link) -> Result<(u64, HashMap<String, u64>)> {
-    let info: String = link.command(cmd("INFO").arg("replication")).await?;
-    Ok(read_replication(&info))
+    let said: String = link.command(cmd("INFO").arg("replication")).await?;
+    Ok(read_replication(&said))
 }
 
-fn read_replication(info: &str) -> (u64, HashMap<String, u64>) {
-    let mut written = u64::MAX;
-    let mut confirmed = HashMap::new();
-    for (name, value) in info.lines().filter_map(|line| line.split_once(':')) {
-        if name == "master_repl_offset" {
-            written = value.trim().parse().unwrap_or(u64::MAX);
-        } else if name.starts_with("slave") {
-            let fields: HashMap<&str, &str> = value
-                .trim()
-                .split(',')
-                .filter_map(|field| field.split_once('='))
-                .collect();
-            if let (Some(ip), Some(port), Some(offset)) =
-                (fields.get("ip"), fields.get("port"), fields.get("offset"))
-            {
-                let offset = offset.parse().unwrap_or_default();
-                confirmed.insert(format!("{ip}:{port}"), offset);
-            }
-        }
-    }
-    (written, confirmed)
+fn read_replication(said: &str) -> (u64, HashMap<String, u64>) {
+    let written = info(said, "master_repl_offset").and_then(|offset| offset.parse().ok());
+    let replicas = said.lines().filter(|line| line.starts_with("slave"));
+    let confirmed = replicas.filter_map(|line| {
+        let (_, fields) = line.split_once(':')?;
+        let fields = fields.split(',').filter_map(|field| field.split_once('='));
+        let fields: HashMap<&str, &str> = fields.collect();
+        let address = format!("{}:{}", fields.get("ip")?, fields.get("port")?);
+        Some((address, fields.get("offset")?.parse().unwrap_or_default()))
+    });
+    (written.unwrap_or(u64::MAX), confirmed.collect())
 }
 
 #[cfg(test)]

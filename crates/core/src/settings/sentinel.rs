@@ -129,10 +129,7 @@ impl SentinelUrl {
 
     /// The URL of each Sentinel, with the login there.
     pub(crate) fn sentinel_urls(&self, access: &SentinelAccess) -> Vec<Secret> {
-        let scheme = match access.tls.unwrap_or(self.is_tls) {
-            true => "rediss",
-            false => "redis",
-        };
+        let scheme = scheme(access.tls.unwrap_or(self.is_tls));
         let login = match &access.password {
             Some(password) => {
                 let encoded = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
@@ -142,28 +139,25 @@ impl SentinelUrl {
             None => String::new(),
         };
         let urls = self.hosts();
-        urls.map(|(host, port)| Secret::new(format!("{scheme}://{login}{host}:{port}")))
+        urls.map(|host| Secret::new(format!("{scheme}://{login}{host}")))
             .collect()
     }
 
-    /// Host, as a URL has it, and port of each Sentinel.
-    fn hosts(&self) -> impl Iterator<Item = (String, u16)> {
+    /// `HOST:PORT` of each Sentinel, as a URL has it.
+    fn hosts(&self) -> impl Iterator<Item = String> {
         let hosts = self.sentinels.iter();
-        hosts.map(|(host, port)| (in_brackets(host), *port))
+        hosts.map(|(host, port)| format!("{}:{port}", in_brackets(host)))
     }
 
     /// The Sentinels and their name of the primary.
     pub(crate) fn address(&self) -> String {
-        let hosts: Vec<_> = self
-            .hosts()
-            .map(|(host, port)| format!("{host}:{port}"))
-            .collect();
+        let hosts: Vec<_> = self.hosts().collect();
         format!("{}/{}", hosts.join(","), self.primary)
     }
 
     /// The URL of a server that the Sentinels have named.
     pub fn server(&self, host: &str, port: u16) -> Secret {
-        let scheme = if self.is_tls { "rediss" } else { "redis" };
+        let scheme = scheme(self.is_tls);
         let (credentials, database) = (&self.credentials, &self.database);
         let host = in_brackets(host);
         Secret::new(format!("{scheme}://{credentials}{host}:{port}/{database}"))
@@ -173,7 +167,7 @@ impl SentinelUrl {
 impl fmt::Display for SentinelUrl {
     /// The URL without user and password.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.is_tls { "rediss" } else { "redis" };
+        let scheme = scheme(self.is_tls);
         write!(formatter, "{scheme}+sentinel://{}", self.address())?;
         match self.database.as_str() {
             "" => Ok(()),
@@ -185,6 +179,13 @@ impl fmt::Display for SentinelUrl {
 impl fmt::Debug for SentinelUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{self}")
+    }
+}
+
+fn scheme(is_tls: bool) -> &'static str {
+    match is_tls {
+        true => "rediss",
+        false => "redis",
     }
 }
 

@@ -4,6 +4,7 @@
 //! granted. A live row that breaks a rule of users is *broken*: it cannot be answered
 //! with, but it is there, and writes and deletes of its name replace it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -165,6 +166,11 @@ pub(super) fn judged(row: &Selected) -> Record {
 pub(super) fn loaded(rows: Vec<Selected>) -> Loaded {
     let read = |row: Selected| (key_of(&row), self::read(row));
     rows.into_iter().map(read).collect()
+}
+
+/// The versions of `rows`, by the same keys.
+pub(super) fn versions(rows: &[Selected]) -> HashMap<Key, Version> {
+    rows.iter().map(versioned).collect()
 }
 
 /// Where the row stands among the writes of its key.

@@ -325,12 +325,7 @@ impl Store for SqliteStore {
     }
 
     async fn versions(&self, keys: &[Key]) -> Result<HashMap<Key, Version>> {
-        Ok(self
-            .rows_of(keys)
-            .await?
-            .iter()
-            .map(row::versioned)
-            .collect())
+        Ok(row::versions(&self.rows_of(keys).await?))
     }
 
     async fn page(&self, after: Option<&Key>, limit: u32) -> Result<Page> {

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use actix_web::ResponseError as _;
 use actix_web::http::StatusCode;
 use bytes::Bytes;
-use cache_core::engine::{Durability, Engine, Outcome};
+use cache_core::engine::{Durability, Engine};
 use cache_core::error::Error;
 use cache_core::model::record::{Key, Write};
 use cache_core::model::version::Version;
@@ -13,7 +13,7 @@ use cache_core::outage::Outages;
 use futures_util::{StreamExt as _, future, stream};
 use metrics::counter;
 
-use crate::durability::RequestedDurability;
+use crate::durability::{RequestedDurability, written};
 use crate::problem::Problem;
 use crate::retry_after::seconds_of;
 
@@ -110,18 +110,6 @@ impl Chunk {
         persist(engine, wanted, &keys, &mut outcomes).await;
         let deleted = outcomes.split_off(values.min(outcomes.len()));
         answers(&self.entries, outcomes, deleted, outages)
-    }
-}
-
-fn written(outcome: Result<Outcome, Error>) -> Written {
-    match outcome {
-        Ok(Outcome::Written {
-            version,
-            durability,
-        }) => Ok((version, durability)),
-        // Only that of a delete.
-        Ok(Outcome::ConditionFailed) => Err(Problem::no_such_user()),
-        Err(error) => Err(Problem::of_write(&error)),
     }
 }
 
